@@ -1,0 +1,112 @@
+"""TensorBoard's event files: append to one, and read one back, whole records only.
+
+TensorBoard's own writer computes its checksums in Python and holds the interpreter's lock over
+them; this one leaves them to C. The format is TensorFlow's TFRecord:
+
+    uint64 length · uint32 masked CRC-32C of length · data · uint32 masked CRC-32C of data
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import google_crc32c
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+
+
+def file_name(session: str) -> str:
+    """The name of a session's event file.
+
+    It sorts before any other event file: a viewer that follows only the last file of a directory
+    then goes on following the user's own.
+    """
+    return f"events.out.tfevents.0.gradascent.{session}"
+
+
+def find_event_files(logdir: Path) -> Iterator[Path]:
+    """Every file below a directory that :func:`file_name` named, in order of path."""
+    yield from sorted(logdir.glob("**/" + file_name("*")))
+
+
+class EventFile:
+    """An event file that only grows, by whole records.
+
+    Args:
+        path: Created with its directories; must not exist.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115  # closed by close()
+        self._size = 0
+        self.append(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def append(self, event: Event) -> None:
+        """Writes one event whole, or none of it.
+
+        Raises:
+            OSError: It was not written; the file is as long as before, so that later events can
+                still be read.
+        """
+        record = frame(event.SerializeToString())
+        try:
+            written = self._file.write(record)
+            if written != len(record):
+                raise OSError(f"only {written} of {len(record)} bytes were written")
+        except OSError:
+            os.truncate(self._file.fileno(), self._size)
+            self._file.seek(self._size)
+            raise
+        self._size += len(record)
+
+    def close(self) -> None:
+        """Closes the file; more than once is harmless."""
+        self._file.close()
+
+
+def frame(data: bytes) -> bytes:
+    """One TFRecord."""
+    length = struct.pack("<Q", len(data))
+    return b"".join((length, _checksum(length), data, _checksum(data)))
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """A file's events in order, up to the first place at which it is torn.
+
+    A record whose data was damaged is passed over. After a damaged length nothing more can be
+    found, and the reading ends, as at the end of a file that is still being written.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            length, _ = _HEADER.unpack(header)
+            left -= _HEADER.size + length + _FOOTER.size
+            if header[8:] != _checksum(header[:8]) or left < 0:
+                return
+            data = file.read(length)
+            if file.read(_FOOTER.size) == _checksum(data):
+                event = Event()
+                try:
+                    event.ParseFromString(data)
+                except DecodeError:
+                    continue
+                yield event
+
+
+def _checksum(data: bytes) -> bytes:
+    crc = google_crc32c.value(data)
+    return _FOOTER.pack(((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

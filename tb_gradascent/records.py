@@ -1,0 +1,395 @@
+"""A sample as bytes: the one format that the writer and every reader share.
+
+A sample is stored in two halves. Its *record*, JSON in UTF-8, says everything but the arrays and is
+small enough that a viewer can hold all of them. Its *payload* holds the arrays, a zlib stream of
+
+1. for each array, in the order image, then gradient and delta of each target: its quantum, a
+   little-endian float32;
+2. for each array, in the same order: its levels (see ``quantization``), little-endian int16, all
+   low bytes and then all high bytes, which deflates 10 % better than the bytes in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, TypedDict, get_args
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+
+from tb_gradascent import metadata
+from tb_gradascent.quantization import GRADIENT_LEVELS, IMAGE_LEVELS, dequantize, quantize
+from tb_gradascent.samples import Array, Sample, Stopped, Target
+
+class RecordError(ValueError):
+    """A record or payload that this version cannot read; the message says why in a sentence."""
+
+
+class TargetRecord(TypedDict):
+    """A target's part of a record. Numbers that JSON lacks are the strings of ``_number``."""
+
+    index: int
+    probabilities: list[float | str]
+    predictions: list[int]
+    steps: int
+    stopped: str
+    gradient_norm: float | str
+    delta_norm: float | str | None
+
+
+class PayloadInfo(TypedDict):
+    """How to recognise the payload that belongs to a record."""
+
+    bytes: int
+    crc32c: int
+
+
+class Record(TypedDict):
+    """The JSON half of a sample."""
+
+    version: int
+    step: int
+    probe: bool
+    id: str | None
+    label: int | None
+    shape: list[int]
+    classes: list[int]
+    probabilities: list[float | str]
+    margin: float | str
+    strengths: list[float | str]
+    targets: list[TargetRecord]
+    payload: PayloadInfo
+
+
+def encode(sample: Sample) -> tuple[bytes, bytes]:
+    """``(record, payload)``, the sample as it is stored.
+
+    Its run, tag, wall time, place, mean, std and class names are not part of either: they belong
+    to the event and to the session.
+
+    Raises:
+        ValueError: The sample breaks a limit of the format or contradicts itself.
+    """
+    arrays = [(sample.image, IMAGE_LEVELS)]
+    for target in sample.targets:
+        arrays.append((target.gradient, GRADIENT_LEVELS))
+        if target.delta is not None:
+            arrays.append((target.delta, GRADIENT_LEVELS))
+    payload = _pack(quantize(array, levels) for array, levels in arrays)
+    strengths = sample.targets[0].strengths if sample.targets else np.zeros(0, np.float32)
+    if not all(np.array_equal(target.strengths, strengths) for target in sample.targets):
+        raise ValueError("the targets of one sample must share their strengths")
+    record: Record = {
+        "version": metadata.RECORD_VERSION,
+        "step": int(sample.step),
+        "probe": sample.probe,
+        "id": sample.id,
+        "label": sample.label,
+        "shape": list(sample.image.shape),
+        "classes": sample.classes.tolist(),
+        "probabilities": _numbers(sample.probabilities),
+        "margin": _number(sample.margin),
+        "strengths": _numbers(strengths),
+        "targets": [
+            {
+                "index": target.index,
+                "probabilities": _numbers(target.probabilities),
+                "predictions": target.predictions.tolist(),
+                "steps": target.steps,
+                "stopped": target.stopped,
+                "gradient_norm": _number(target.gradient_norm),
+                "delta_norm": None if target.delta_norm is None else _number(target.delta_norm),
+            }
+            for target in sample.targets
+        ],
+        "payload": {"bytes": len(payload), "crc32c": google_crc32c.value(payload)},
+    }
+    data = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+    try:
+        parse_record(data)
+    except RecordError as error:
+        raise ValueError(f"the sample cannot be stored: {error}") from None
+    return data, payload
+
+
+def decode(
+    record: Record,
+    payload: bytes,
+    *,
+    run: str,
+    tag: str,
+    wall_time: float,
+    index: int,
+    session: metadata.SessionInfo,
+) -> Sample:
+    """The sample that :func:`encode` was given, its arrays to half a quantum.
+
+    Raises:
+        RecordError: The payload is not the one that the record describes.
+    """
+    arrays = iter(unpack_payload(record, payload))
+    image = next(arrays)
+    strengths = _floats(record["strengths"])
+    targets = tuple(
+        Target(
+            index=target["index"],
+            gradient=next(arrays),
+            delta=next(arrays) if target["delta_norm"] is not None else None,
+            strengths=strengths,
+            probabilities=_floats(target["probabilities"]),
+            predictions=np.array(target["predictions"], np.int64),
+            steps=target["steps"],
+            stopped=target["stopped"],  # type: ignore[arg-type]  # parse_record checked it
+        )
+        for target in record["targets"]
+    )
+    return Sample(
+        run=run,
+        tag=tag,
+        step=record["step"],
+        wall_time=wall_time,
+        index=index,
+        id=record["id"],
+        label=record["label"],
+        image=image,
+        mean=session.mean,
+        std=session.std,
+        classes=np.array(record["classes"], np.int64),
+        probabilities=_floats(record["probabilities"]),
+        margin=float(record["margin"]),
+        targets=targets,
+        probe=record["probe"],
+        class_names=session.class_names,
+    )
+
+
+def payload_size(record: Record) -> int:
+    """Bytes of a record's payload once inflated."""
+    arrays = 1 + sum(1 + (target["delta_norm"] is not None) for target in record["targets"])
+    return arrays * (4 + 2 * math.prod(record["shape"]))
+
+
+def check_payload(record: Record, payload: bytes) -> None:
+    """Whether a payload is the very one that was written with a record.
+
+    Raises:
+        RecordError: It is not.
+    """
+    info = record["payload"]
+    if len(payload) != info["bytes"] or google_crc32c.value(payload) != info["crc32c"]:
+        raise RecordError("the payload's checksum is not its record's: it was damaged")
+
+
+def unpack_payload(record: Record, payload: bytes) -> list[Array]:
+    """A payload's arrays, each of the record's shape: image, then gradient (and delta) a target.
+
+    Raises:
+        RecordError: The payload is damaged, or inflates to another size than the record implies.
+    """
+    check_payload(record, payload)
+    size = payload_size(record)
+    inflate = zlib.decompressobj()
+    try:
+        data = inflate.decompress(payload, size)
+    except zlib.error as error:
+        raise RecordError(f"the payload cannot be inflated: {error}") from None
+    if len(data) != size or not inflate.eof:
+        raise RecordError(f"the payload does not inflate to the {size} bytes that its shape takes")
+    elements = math.prod(record["shape"])
+    count = size // (4 + 2 * elements)
+    steps = np.frombuffer(data, "<f4", count)
+    planes = np.frombuffer(data, np.uint8, offset=4 * count).reshape(count, 2, elements)
+    levels = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i2")
+    return [
+        dequantize(step, level.reshape(record["shape"]))
+        for step, level in zip(steps, levels, strict=True)
+    ]
+
+
+def parse_record(data: bytes) -> Record:
+    """A record's JSON, checked field by field, so that no later code meets a surprise.
+
+    Fields that this version does not know are left out.
+
+    Raises:
+        RecordError: It is not a record of a version that this code reads.
+    """
+    if len(data) > metadata.MAX_RECORD_BYTES:
+        _fail("it", f"may take {metadata.MAX_RECORD_BYTES} bytes", len(data))
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"the record is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        _fail("it", "must be an object", fields)
+    version = fields.get("version")
+    if version != metadata.RECORD_VERSION or type(version) is not int:
+        _fail("version", f"must be {metadata.RECORD_VERSION} (newer records: update)", version)
+    shape = _integers(fields, "shape", 3, low=1, high=metadata.MAX_ELEMENTS)
+    if len(shape) != 3 or shape[0] > metadata.MAX_CHANNELS:
+        _fail("shape", "must be 1 to 4 channels, a height and a width", shape)
+    if math.prod(shape) > metadata.MAX_ELEMENTS:
+        _fail("shape", f"may have {metadata.MAX_ELEMENTS} elements", shape)
+    strengths = _reals(fields, "strengths", metadata.MAX_STRENGTHS)
+    classes = _integers(
+        fields, "classes", metadata.MAX_LISTED_CLASSES, high=metadata.MAX_CLASSES - 1
+    )
+    targets = [
+        _parse_target(target, len(strengths))
+        for target in _list(fields, "targets", metadata.MAX_TARGETS)
+    ]
+    payload = fields.get("payload")
+    if not isinstance(payload, dict):
+        _fail("payload", "must be an object", payload)
+    record: Record = {
+        "version": version,
+        "step": _integer(fields, "step", low=-(2**63), high=2**63 - 1),
+        "probe": bool(fields.get("probe")),
+        "id": _optional_text(fields, "id"),
+        "label": (
+            None
+            if fields.get("label") is None
+            else _integer(fields, "label", low=-(2**63), high=2**63 - 1)
+        ),
+        "shape": shape,
+        "classes": classes,
+        "probabilities": _reals(fields, "probabilities", exactly=len(classes)),
+        "margin": _real(fields, "margin"),
+        "strengths": strengths,
+        "targets": targets,
+        "payload": {
+            "bytes": _integer(payload, "bytes", high=metadata.MAX_PAYLOAD_BYTES),
+            "crc32c": _integer(payload, "crc32c", high=2**32 - 1),
+        },
+    }
+    if payload_size(record) > metadata.MAX_PAYLOAD_BYTES:
+        _fail("shape", f"and targets may take {metadata.MAX_PAYLOAD_BYTES} bytes", shape)
+    return record
+
+
+def _parse_target(fields: object, strengths: int) -> TargetRecord:
+    if not isinstance(fields, dict):
+        _fail("targets", "must hold objects", fields)
+    if fields.get("stopped") not in get_args(Stopped):
+        _fail("stopped", f"must be one of {get_args(Stopped)}", fields.get("stopped"))
+    return {
+        "index": _integer(fields, "index", high=metadata.MAX_CLASSES - 1),
+        "probabilities": _reals(fields, "probabilities", exactly=strengths),
+        "predictions": _integers(
+            fields, "predictions", exactly=strengths, high=metadata.MAX_CLASSES - 1
+        ),
+        "steps": _integer(fields, "steps", high=2**31 - 1),
+        "stopped": fields["stopped"],
+        "gradient_norm": _real(fields, "gradient_norm"),
+        "delta_norm": None if fields.get("delta_norm") is None else _real(fields, "delta_norm"),
+    }
+
+
+def _pack(quantized: Iterable[tuple[np.float32, npt.NDArray[np.int16]]]) -> bytes:
+    steps, planes = [], []
+    for step, level in quantized:
+        steps.append(step)
+        pairs = np.ascontiguousarray(level, "<i2").reshape(-1, 1).view(np.uint8)
+        planes.append(pairs.T.tobytes())
+    return zlib.compress(np.array(steps, "<f4").tobytes() + b"".join(planes))
+
+
+def _number(value: float) -> float | str:
+    """A float32 as JSON's shortest number, or "NaN", "Infinity", "-Infinity": JSON has no others.
+
+    Those are the strings that both Python's ``float`` and JavaScript's ``Number`` read.
+    """
+    with np.errstate(over="ignore"):
+        short = float(str(np.float32(value)))
+    if math.isfinite(short):
+        return short
+    return "NaN" if math.isnan(short) else "Infinity" if short > 0 else "-Infinity"
+
+
+def _numbers(values: Array) -> list[float | str]:
+    return [_number(value) for value in values]
+
+
+def _floats(values: Sequence[float | str]) -> Array:
+    return np.array([float(value) for value in values], np.float32)
+
+
+def _fail(name: str, rule: str, value: object) -> NoReturn:
+    shown = repr(value)
+    raise RecordError(f"the record's {name} {rule}, and is {shown[:80]}")
+
+
+def _is_integer(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _is_real(value: object) -> bool:
+    if type(value) is str:
+        return value in ("NaN", "Infinity", "-Infinity")
+    if type(value) is int:
+        return abs(value) < 2**64
+    return type(value) is float and math.isfinite(value)
+
+
+def _integer(fields: dict[str, Any], name: str, *, low: int = 0, high: int) -> int:
+    value = fields.get(name)
+    if not _is_integer(value, low, high):
+        _fail(name, f"must be a whole number from {low} to {high}", value)
+    return value  # type: ignore[return-value]  # checked just above
+
+
+def _real(fields: dict[str, Any], name: str) -> float | str:
+    value = fields.get(name)
+    if not _is_real(value):
+        _fail(name, "must be a number", value)
+    return value  # type: ignore[return-value]  # checked just above
+
+
+def _optional_text(fields: dict[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is not None and not (
+        isinstance(value, str) and len(value) <= metadata.MAX_NAME_LENGTH
+    ):
+        _fail(name, f"must be text of at most {metadata.MAX_NAME_LENGTH} characters", value)
+    return value
+
+
+def _list(
+    fields: dict[str, Any], name: str, most: int | None = None, exactly: int | None = None
+) -> list[Any]:
+    value = fields.get(name)
+    if not isinstance(value, list):
+        _fail(name, "must be a list", value)
+    if exactly is not None and len(value) != exactly:
+        _fail(name, f"must have {exactly} elements", len(value))
+    if most is not None and len(value) > most:
+        _fail(name, f"may have {most} elements", len(value))
+    return value
+
+
+def _integers(
+    fields: dict[str, Any],
+    name: str,
+    most: int | None = None,
+    *,
+    exactly: int | None = None,
+    low: int = 0,
+    high: int,
+) -> list[int]:
+    values = _list(fields, name, most, exactly)
+    if not all(_is_integer(value, low, high) for value in values):
+        _fail(name, f"must hold whole numbers from {low} to {high}", values)
+    return values
+
+
+def _reals(
+    fields: dict[str, Any], name: str, most: int | None = None, exactly: int | None = None
+) -> list[float | str]:
+    values = _list(fields, name, most, exactly)
+    if not all(_is_real(value) for value in values):
+        _fail(name, "must hold numbers", values)
+    return values

@@ -1,0 +1,105 @@
+"""What a capture is to its user: samples, their targets, and the arrays of both."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Stopped = Literal["confidence", "max_steps", "stalled", "nonfinite", "none"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """One class that a sample was moved towards.
+
+    Attributes:
+        index: The target class.
+        gradient: ∂score/∂x at the image, shaped like it, in model space.
+        delta: The whole change that the ascent made; ``None`` where it was switched off.
+        strengths: Shape (A,), the points of the line ``image + strength * delta`` at which the
+            network was asked; empty without a delta.
+        probabilities: Shape (A,), the target's probability there.
+        predictions: Shape (A,), the predicted class there.
+        steps: Steps that the ascent took.
+        stopped: Why it stopped: ``"confidence"`` (reached), ``"max_steps"``, ``"stalled"`` (no
+            gradient left to follow), ``"nonfinite"`` or ``"none"`` (no ascent).
+    """
+
+    index: int
+    gradient: Array
+    delta: Array | None
+    strengths: Array
+    probabilities: Array
+    predictions: npt.NDArray[np.int64]
+    steps: int = 0
+    stopped: Stopped = "none"
+
+    @cached_property
+    def gradient_norm(self) -> float:
+        """‖gradient‖₂."""
+        return _norm(self.gradient)
+
+    @cached_property
+    def delta_norm(self) -> float | None:
+        """‖delta‖₂, ``None`` without a delta."""
+        return None if self.delta is None else _norm(self.delta)
+
+    @property
+    def flip(self) -> float | None:
+        """The smallest strength at which the network predicts the target; ``None`` if at none.
+
+        It is 0 where the network predicted the target all along.
+        """
+        convinced = self.strengths[self.predictions == self.index]
+        return float(convinced.min()) if convinced.size else None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sample:
+    """One image of a capture and all that was recorded of it.
+
+    Attributes:
+        run: The run's directory relative to the log directory; empty before it was written.
+        tag: The hook's tag.
+        step: The training step.
+        wall_time: Seconds since the epoch.
+        index: Its place in the capture.
+        id: The user's name for it, or ``None``.
+        label: Its true class, or ``None`` where unknown.
+        image: float32, shape (channels, height, width), as the model saw it.
+        mean, std: A value a channel: ``image * std + mean`` is what a person would be shown;
+            ``None`` where the hook was not told.
+        classes: The most probable classes, descending.
+        probabilities: Shape like ``classes``, float32.
+        margin: The largest probability minus the second largest.
+        targets: The classes that it was moved towards.
+        probe: Whether it was chosen by the user (:meth:`GradAscentHook.probe`) and not by the
+            criterion.
+        class_names: The name of class 0, 1, …, or ``None``.
+    """
+
+    run: str
+    tag: str
+    step: int
+    wall_time: float
+    index: int
+    id: str | None
+    label: int | None
+    image: Array
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    classes: npt.NDArray[np.int64]
+    probabilities: Array
+    margin: float
+    targets: tuple[Target, ...]
+    probe: bool = False
+    class_names: tuple[str, ...] | None = None
+
+
+def _norm(array: Array) -> float:
+    return float(np.linalg.norm(array.astype(np.float64)))
