@@ -1,0 +1,1 @@
+"""A small classifier trained with the hook, and TensorBoard on what it recorded."""

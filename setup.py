@@ -1,0 +1,72 @@
+"""Packaging of the TensorBoard plugin and its hook.
+
+The page is the top-level folder ``frontend/``, which becomes ``tb_gradascent/frontend`` in a wheel.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).resolve().parent
+README = HERE / "README.md"
+
+CORE = [
+    "google-crc32c>=1.5",
+    "numpy>=1.24",
+    "protobuf>=4.21",
+    "tensorboard>=2.15",
+    "werkzeug>=2.2",
+]
+TORCH = ["torch>=2.1", "tqdm>=4.60"]
+TEST = [
+    *TORCH,
+    "captum>=0.7",
+    "hypothesis>=6.80",
+    "matplotlib>=3.7",
+    "pillow>=10",
+    "playwright>=1.40",
+    "pytest>=8",
+]
+DEV = [*TEST, "mypy>=2", "ruff>=0.17", "types-protobuf>=4.21", "types-tqdm"]
+
+setup(
+    name="tensorboard-plugin-gradascent",
+    version=runpy.run_path(str(HERE / "tb_gradascent" / "version.py"))["VERSION"],
+    description="See what a PyTorch classifier confuses, why, and what would change its mind.",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=["tensorboard", "pytorch", "interpretability", "input gradients", "classification"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: Jupyter",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Visualization",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.10",
+    packages=["tb_gradascent", "tb_gradascent.frontend"],
+    package_dir={"tb_gradascent": "tb_gradascent", "tb_gradascent.frontend": "frontend"},
+    package_data={
+        "tb_gradascent": ["py.typed", "http_api.md"],
+        "tb_gradascent.frontend": ["*.js", "*.css", "views/*.js"],
+    },
+    include_package_data=False,
+    install_requires=CORE,
+    extras_require={"torch": TORCH, "demo": TORCH, "test": TEST, "dev": DEV},
+    entry_points={
+        "tensorboard_plugins": ["gradascent = tb_gradascent.loader:GradAscentLoader"],
+    },
+)
