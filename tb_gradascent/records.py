@@ -25,6 +25,7 @@ from tb_gradascent import metadata
 from tb_gradascent.quantization import GRADIENT_LEVELS, IMAGE_LEVELS, dequantize, quantize
 from tb_gradascent.samples import Array, Sample, Stopped, Target
 
+
 class RecordError(ValueError):
     """A record or payload that this version cannot read; the message says why in a sentence."""
 

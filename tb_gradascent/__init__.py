@@ -1,0 +1,44 @@
+"""What does a classifier mix up, and what would it take to change its mind?
+
+``GradAscentHook`` records it while a network trains; a TensorBoard plugin shows it;
+``read_samples`` reads it back. Nothing here imports torch until a name that needs it is asked for,
+so that TensorBoard starts as fast with the plugin as without.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from tb_gradascent.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from tb_gradascent.ascent import Ascent as Ascent
+    from tb_gradascent.confusion import LogitMargin as LogitMargin
+    from tb_gradascent.confusion import ProbabilityMargin as ProbabilityMargin
+    from tb_gradascent.hook import GradAscentHook as GradAscentHook
+    from tb_gradascent.reader import read_samples as read_samples
+    from tb_gradascent.samples import Sample as Sample
+    from tb_gradascent.samples import Target as Target
+
+_MODULE_OF = {
+    "Ascent": "ascent",
+    "GradAscentHook": "hook",
+    "LogitMargin": "confusion",
+    "ProbabilityMargin": "confusion",
+    "Sample": "samples",
+    "Target": "samples",
+    "read_samples": "reader",
+}
+
+__all__ = ["__version__", *sorted(_MODULE_OF)]  # noqa: PLE0604  # every element is a string
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,193 @@
+"""From a few images to samples: gradients, morphs and the network's verdict on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
+from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
+from tb_gradascent.quantization import GRADIENT_LEVELS, IMAGE_LEVELS
+from tb_gradascent.samples import Array, Sample, Target
+from tb_gradascent.targets import Targets, choose_targets
+
+#: Where the network is asked along a morph: eighths, and a point beyond the end of the ascent.
+STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
+
+_LISTED_CLASSES: Final = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What is recorded of every sample.
+
+    Attributes:
+        targets: See :func:`choose_targets`.
+        score: What the recorded gradient differentiates.
+        ascent: How morphs are made; ``None`` for the gradient alone.
+        bounds: Lowest and highest legal value, a value a channel each.
+        max_rows: Images in one pass at the most, so that a capture needs no more memory than the
+            loop's own step.
+    """
+
+    targets: Targets = "top2"
+    score: Score = "logit"
+    ascent: Ascent | None = dataclasses.field(default_factory=Ascent)
+    bounds: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    max_rows: int | None = None
+
+
+def capture(
+    forward: Forward,
+    inputs: Tensor,
+    recipe: Recipe,
+    *,
+    step: int,
+    tag: str,
+    labels: Sequence[int | None] | None = None,
+    ids: Sequence[str | None] | None = None,
+    probe: bool = False,
+) -> list[Sample]:
+    """Records every image given. Pure: what must be restored is the caller's to restore.
+
+    Images and deltas are rounded to what is stored before the network is asked about them, so that
+    a viewer shows the very arrays that the probabilities belong to.
+
+    Args:
+        forward: Maps inputs (N, …) to logits (N, C), each row by itself, in eval mode.
+        inputs: Shape (N, channels, height, width), floating point.
+        recipe: What to record.
+        step, tag: Copied into the samples.
+        labels, ids: One a sample, ``None`` where unknown.
+        probe: Copied into the samples.
+
+    Raises:
+        ValueError: The recipe does not fit the logits or labels.
+    """
+    samples = len(inputs)
+    images = as_stored(inputs.detach().float(), IMAGE_LEVELS)
+    with torch.no_grad():
+        logits = torch.cat([forward(rows) for rows in images.split(recipe.max_rows or samples)])
+    known = None
+    if labels is not None and None not in labels:
+        known = torch.tensor(labels, device=logits.device)
+    targets = choose_targets(recipe.targets, logits, known)
+    max_rows = recipe.max_rows or targets.numel()
+    pieces = [
+        _morph(forward, rows, target, recipe)
+        for rows, target in zip(
+            images.repeat_interleave(targets.shape[1], 0).split(max_rows),
+            targets.flatten().split(max_rows),
+            strict=True,
+        )
+    ]
+    probabilities, classes = logits.float().softmax(1).topk(min(_LISTED_CLASSES, logits.shape[1]))
+    morphs = _Morphs(*(torch.cat(parts).cpu().numpy() for parts in zip(*pieces, strict=True)))
+    shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
+    each = targets.shape[1]
+    return [
+        Sample(
+            run="",
+            tag=tag,
+            step=step,
+            wall_time=0.0,
+            index=place,
+            id=None if ids is None else ids[place],
+            label=None if labels is None else labels[place],
+            image=image,
+            mean=None,
+            std=None,
+            classes=ranked,
+            probabilities=probability,
+            margin=float(probability[0] - probability[1]),
+            targets=tuple(shown[place * each : (place + 1) * each]),
+            probe=probe,
+        )
+        for place, (image, ranked, probability) in enumerate(
+            zip(*(array.cpu().numpy() for array in (images, classes, probabilities)), strict=True)
+        )
+    ]
+
+
+def as_stored(arrays: Tensor, levels: int) -> Tensor:
+    """Each row (N, …), float32, rounded to what ``quantization`` stores of it."""
+    shape = (-1,) + (1,) * (arrays.dim() - 1)
+    finite = arrays.isfinite()
+    magnitude = arrays.abs().where(finite, 0).flatten(1)
+    least = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
+    quantum = (magnitude.amax(1) / levels).clamp_min(least).reshape(shape)
+    return torch.where(finite, (arrays / quantum).round() * quantum, arrays)
+
+
+class _Morphs(NamedTuple):
+    """What was computed for some rows, a row a pair of sample and target.
+
+    Without an ascent, the strengths are none and the deltas have no elements.
+    """
+
+    gradients: Any
+    deltas: Any
+    probabilities: Any
+    predictions: Any
+    steps: Any
+    stopped: Any
+
+
+def _morph(forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe) -> _Morphs:
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        logits = forward(images)
+        gradients = gradient_of(
+            target_score(logits, targets, recipe.score),
+            images,
+            keep_graph=recipe.ascent is not None,
+        )
+    if recipe.ascent is None:
+        nothing = targets.new_zeros((len(targets), 0))
+        return _Morphs(
+            gradients,
+            nothing.float(),
+            nothing.float(),
+            nothing,
+            torch.zeros_like(targets),
+            torch.full_like(targets, NO_ASCENT),
+        )
+    bounds = None
+    if recipe.bounds is not None:
+        low, high = (images.new_tensor(values).reshape(-1, 1, 1) for values in recipe.bounds)
+        bounds = (low, high)
+    end = ascend(
+        forward, images, targets, recipe.ascent, bounds=bounds, score=recipe.score, logits=logits
+    )
+    images = images.detach()
+    deltas = as_stored(end.inputs - images, GRADIENT_LEVELS)
+    verdict = response(forward, images, deltas, targets, STRENGTHS, max_rows=recipe.max_rows)
+    return _Morphs(gradients, deltas, *verdict, end.steps, end.stopped)
+
+
+def _target(
+    target: int,
+    gradient: Array,
+    delta: Array,
+    probabilities: Array,
+    predictions: npt.NDArray[np.int64],
+    steps: int,
+    stopped: int,
+) -> Target:
+    ascended = len(probabilities) > 0
+    return Target(
+        index=target,
+        gradient=gradient,
+        delta=delta if ascended else None,
+        strengths=np.array(STRENGTHS if ascended else (), np.float32),
+        probabilities=probabilities,
+        predictions=predictions,
+        steps=int(steps),
+        stopped=REASONS[stopped],
+    )
