@@ -42,6 +42,10 @@ class Recipe:
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     max_rows: int | None = None
 
+    def limited(self, max_rows: int) -> Recipe:
+        """The same with another limit."""
+        return dataclasses.replace(self, max_rows=max_rows)
+
 
 def capture(
     forward: Forward,

@@ -32,7 +32,7 @@ def quantum(largest: Array, levels: int) -> Array:
     At least the smallest positive float32, so that nothing is ever divided by zero.
     """
     least = np.float32(np.finfo(np.float32).smallest_subnormal)
-    return np.maximum(largest / np.float32(levels), least)
+    return np.asarray(np.maximum(largest / np.float32(levels), least), np.float32)
 
 
 def quantize(array: Array, levels: int) -> tuple[np.float32, npt.NDArray[np.int16]]:
@@ -51,7 +51,8 @@ def quantize(array: Array, levels: int) -> tuple[np.float32, npt.NDArray[np.int1
 
 def dequantize(step: np.float32, level: npt.NDArray[np.int16]) -> Array:
     """The inverse of :func:`quantize`, up to half a quantum."""
-    array = level.astype(np.float32) * step
+    with np.errstate(all="ignore"):  # a damaged quantum may be anything
+        array: Array = level.astype(np.float32) * step
     array[level == _NAN] = np.nan
     array[level == _INFINITY] = np.inf
     array[level == _NEGATIVE_INFINITY] = -np.inf
