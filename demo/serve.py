@@ -1,0 +1,34 @@
+"""TensorBoard in the foreground, opened at the plugin's tab."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tensorboard import default, program
+
+from tb_gradascent.loader import GradAscentLoader
+from tb_gradascent.metadata import PLUGIN_NAME
+
+
+def start(logdir: Path, port: int | None) -> str:
+    """Start TensorBoard in a thread; returns the address of the plugin's tab.
+
+    Without a port TensorBoard takes 6006 or the next free one.
+    """
+    plugins = default.get_plugins()
+    if GradAscentLoader not in plugins:  # a checkout that was never installed
+        plugins.append(GradAscentLoader)
+    server = program.TensorBoard(plugins)
+    arguments = ["tensorboard", "--logdir", str(logdir)]
+    server.configure([*arguments, "--port", str(port)] if port is not None else arguments)
+    return f"{server.launch()}#{PLUGIN_NAME}"
+
+
+def serve(logdir: Path, port: int | None) -> None:
+    """Serve until Ctrl-C."""
+    print(f"\nOpen  {start(logdir, port)}   (Ctrl-C ends it)", flush=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print()
