@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import google_crc32c
 from google.protobuf.message import DecodeError
@@ -32,8 +33,8 @@ def file_name(session: str) -> str:
 
 
 def find_event_files(logdir: Path) -> Iterator[Path]:
-    """Every file below a directory that :func:`file_name` named, in order of path."""
-    yield from sorted(logdir.glob("**/" + file_name("*")))
+    """Every file at or below a directory that :func:`file_name` named, in order of path."""
+    yield from sorted(path for path in logdir.glob("**/" + file_name("*")) if path.is_file())
 
 
 class EventFile:
@@ -90,21 +91,57 @@ def read_events(path: Path) -> Iterator[Event]:
     Raises:
         OSError: The file cannot be read.
     """
+    for _, event in locate_events(path):
+        if event is not None:
+            yield event
+
+
+def locate_events(path: Path) -> Iterator[tuple[int, Event | None]]:
+    """``(offset, event)`` of each of a file's records, ``None`` where its data was damaged.
+
+    It ends where :func:`read_events` does; :func:`read_event` finds an event again by its offset.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     with path.open("rb") as file:
-        left = os.fstat(file.fileno()).st_size
-        while len(header := file.read(_HEADER.size)) == _HEADER.size:
-            length, _ = _HEADER.unpack(header)
-            left -= _HEADER.size + length + _FOOTER.size
-            if header[8:] != _checksum(header[:8]) or left < 0:
-                return
-            data = file.read(length)
-            if file.read(_FOOTER.size) == _checksum(data):
-                event = Event()
-                try:
-                    event.ParseFromString(data)
-                except DecodeError:
-                    continue
-                yield event
+        size = os.fstat(file.fileno()).st_size
+        offset = 0
+        while (data := _read_record(file, size - offset)) is not None:
+            yield offset, _parse(data)
+            offset = file.tell()
+
+
+def read_event(path: Path, offset: int) -> Event | None:
+    """The event that :func:`locate_events` found at an offset; ``None`` if it is there no more.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        return _parse(_read_record(file, os.fstat(file.fileno()).st_size - offset) or b"")
+
+
+def _read_record(file: BinaryIO, left: int) -> bytes | None:
+    """The next record's data, empty where damaged; ``None`` where ``left`` bytes hold no record."""
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size or header[8:] != _checksum(header[:8]):
+        return None
+    length, _ = _HEADER.unpack(header)
+    if _HEADER.size + length + _FOOTER.size > left:
+        return None
+    data = file.read(length)
+    return data if file.read(_FOOTER.size) == _checksum(data) else b""
+
+
+def _parse(data: bytes) -> Event | None:
+    event = Event()
+    try:
+        event.ParseFromString(data)
+    except DecodeError:
+        return None
+    return event if data else None
 
 
 def _checksum(data: bytes) -> bytes:

@@ -20,7 +20,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from tensorboard.compat.proto.summary_pb2 import (
     DATA_CLASS_BLOB_SEQUENCE,
@@ -161,7 +161,7 @@ def _channel_values(value: object) -> tuple[float, ...] | None:
     return tuple(float(v) for v in value)
 
 
-def _is_finite(value: object) -> bool:
+def _is_finite(value: object) -> TypeGuard[float]:
     if type(value) not in (int, float):
         return False
     try:

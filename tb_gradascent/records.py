@@ -174,13 +174,12 @@ def payload_size(record: Record) -> int:
     return arrays * (4 + 2 * math.prod(record["shape"]))
 
 
-def check_payload(record: Record, payload: bytes) -> None:
+def check_payload(info: PayloadInfo, payload: bytes) -> None:
     """Whether a payload is the very one that was written with a record.
 
     Raises:
         RecordError: It is not.
     """
-    info = record["payload"]
     if len(payload) != info["bytes"] or google_crc32c.value(payload) != info["crc32c"]:
         raise RecordError("the payload's checksum is not its record's: it was damaged")
 
@@ -191,7 +190,7 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
     Raises:
         RecordError: The payload is damaged, or inflates to another size than the record implies.
     """
-    check_payload(record, payload)
+    check_payload(record["payload"], payload)
     size = payload_size(record)
     inflate = zlib.decompressobj()
     try:

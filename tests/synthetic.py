@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +20,6 @@ from tb_gradascent.samples import Sample, Target
 
 STRENGTHS = np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 1.25], np.float32)
 DIGITS = metadata.SessionInfo(
-    started=1_700_000_000.0,
     class_names=tuple("0123456789"),
     mean=(0.1307,),
     std=(0.3081,),
@@ -121,9 +121,13 @@ def write_session(
     info: metadata.SessionInfo = DIGITS,
     start: float | None = None,
 ) -> str:
-    """One session's event file in a run's directory; returns the session's name."""
+    """One session's event file in a run's directory; returns the session's name.
+
+    It starts at ``start``, seconds since the epoch, and makes a capture a second from then on.
+    """
     session = session or metadata.new_session()
     start = time.time() if start is None else start
+    info = dataclasses.replace(info, started=start)
     file = EventFile(directory / file_name(session))
     for number, samples in enumerate(captures):
         encoded = [records.encode(sample) for sample in samples]

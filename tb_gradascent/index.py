@@ -1,0 +1,161 @@
+"""What a run recorded under one tag, in order: sessions joined, and restarts resolved.
+
+Pure: it is given what was stored and reads no file, so that the plugin, which asks TensorBoard, and
+``read_samples``, which reads event files, show the same samples.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from tb_gradascent.metadata import SessionInfo
+from tb_gradascent.records import PayloadInfo, RecordError, parse_record
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One sample, without its arrays.
+
+    Attributes:
+        step: The training step.
+        wall_time: Its capture's, seconds since the epoch.
+        index: Its place in the capture.
+        capture: Its capture's number.
+        record: The record as compact JSON with the known fields only; ``parse_record`` reads it.
+        payload: How to recognise its payload.
+    """
+
+    step: int
+    wall_time: float
+    index: int
+    capture: int
+    record: bytes
+    payload: PayloadInfo
+
+
+class Capture(NamedTuple):
+    """The records of one capture. Nothing in it ever changes, so it needs parsing only once.
+
+    Attributes:
+        number: The session's counter of captures.
+        wall_time: Seconds since the epoch.
+        entries: The records that could be read.
+        unreadable: How many could not.
+    """
+
+    number: int
+    wall_time: float
+    entries: tuple[Entry, ...]
+    unreadable: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What one session recorded under one tag.
+
+    Attributes:
+        name: Unique to the process, rank and start.
+        info: What does not change within it.
+        captures: By their number.
+        unreadable: Events that held no records at all.
+    """
+
+    name: str
+    info: SessionInfo
+    captures: Mapping[int, Capture]
+    unreadable: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """Every sample of one tag of one run.
+
+    Attributes:
+        sessions: In order of their start.
+        entries: ``(place in sessions, entry)``, ordered by step, wall time, place in the capture.
+        unreadable: Records that were damaged or are of a newer version.
+        superseded: Entries left out because a later session recorded those steps again.
+    """
+
+    sessions: tuple[Session, ...]
+    entries: list[tuple[int, Entry]]
+    unreadable: int
+    superseded: int
+
+
+def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Capture:
+    """A capture from what was stored of it.
+
+    Args:
+        number: The event's step.
+        wall_time: The event's, seconds since the epoch; 0 replaces what is no finite number.
+        values: The index tensor's elements. Whatever is no record counts as unreadable.
+    """
+    wall_time = wall_time if math.isfinite(wall_time) else 0.0
+    entries = []
+    for place, value in enumerate(values):
+        try:
+            record = parse_record(value if isinstance(value, bytes) else b"")
+        except RecordError:
+            continue
+        data = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+        entries.append(Entry(record["step"], wall_time, place, number, data, record["payload"]))
+    return Capture(number, wall_time, tuple(entries), len(values) - len(entries))
+
+
+def join(sessions: Iterable[Session]) -> Index:
+    """One index of several sessions.
+
+    A session that began after another one's last capture is a restart: what the earlier one
+    recorded at the later one's first step and beyond is superseded. Sessions that overlap in time,
+    such as the ranks of one job or two hooks, stand side by side.
+    """
+    ordered = sorted(sessions, key=lambda session: (_began(session), session.name))
+    begins, cuts = _restarts(ordered)
+    entries: list[tuple[int, Entry]] = []
+    superseded = 0
+    for place, session in enumerate(ordered):
+        ended = max((capture.wall_time for capture in session.captures.values()), default=math.inf)
+        cut = cuts[bisect.bisect_right(begins, ended)]
+        for capture in session.captures.values():
+            kept = [(place, entry) for entry in capture.entries if entry.step < cut]
+            superseded += len(capture.entries) - len(kept)
+            entries += kept
+    entries.sort(key=_order)
+    return Index(
+        sessions=tuple(ordered),
+        entries=entries,
+        unreadable=sum(
+            session.unreadable + sum(capture.unreadable for capture in session.captures.values())
+            for session in ordered
+        ),
+        superseded=superseded,
+    )
+
+
+def _order(placed: tuple[int, Entry]) -> tuple[int, float, int, int, int]:
+    place, entry = placed
+    return entry.step, entry.wall_time, entry.index, place, entry.capture
+
+
+def _began(session: Session) -> float:
+    """When a session began; its first capture bounds it where its own word is missing or wrong."""
+    first = min((capture.wall_time for capture in session.captures.values()), default=math.inf)
+    return session.info.started if 0 < session.info.started < first else first
+
+
+def _restarts(ordered: Sequence[Session]) -> tuple[list[float], list[float]]:
+    """``(begins, cuts)``: sessions that begin at ``begins[i]`` or later replace ``cuts[i]`` on."""
+    begins = [_began(session) for session in ordered]
+    cuts = [math.inf]
+    for session in reversed(ordered):
+        numbered = sorted(session.captures.items())
+        first = next((capture for _, capture in numbered if capture.entries), None)
+        step = min((entry.step for entry in first.entries), default=math.inf) if first else math.inf
+        cuts.append(min(cuts[-1], step))
+    return begins, cuts[::-1]
