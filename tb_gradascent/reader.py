@@ -1,0 +1,180 @@
+"""Everything that was recorded, back as numpy, straight from the event files."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import operator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from tensorboard.compat.proto.event_pb2 import Event
+
+from tb_gradascent.event_file import find_event_files, locate_events, read_event
+from tb_gradascent.index import Capture, Entry, Session, join, parse_capture
+from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
+from tb_gradascent.records import RecordError, decode, parse_record
+from tb_gradascent.samples import Sample
+
+_log = logging.getLogger(__name__)
+
+
+def read_samples(
+    logdir: str | os.PathLike[str],
+    *,
+    run: str | None = None,
+    tag: str | None = None,
+    step: int | None = None,
+) -> Iterator[Sample]:
+    """The recorded samples, as the page shows them, without TensorBoard running.
+
+    They come by run, tag, step, wall time and place in the capture; what a restart from a
+    checkpoint recorded again comes once, from the restart. Only one capture's arrays are in memory
+    at a time. Training may go on meanwhile: what was whole when its run was reached is read.
+
+    Args:
+        logdir: The directory that TensorBoard is given. Its subdirectories are the runs.
+        run: Only this run: a directory relative to ``logdir``, ``"."`` for ``logdir`` itself.
+        tag: Only this tag of the hook.
+        step: Only this training step.
+
+    Yields:
+        Samples whose arrays are float32 within half a quantum of what the hook saw: 1/4096 of an
+        image's largest magnitude, 1/2048 of a gradient's or delta's. What was damaged is passed
+        over, with one warning in the log that says how much.
+
+    Raises:
+        FileNotFoundError: ``logdir`` is no directory.
+        TypeError: ``step`` is no whole number.
+        ValueError: Nothing was recorded for ``run``; or, once every run was searched, for ``tag``.
+        OSError: An event file cannot be read.
+    """
+    root = Path(logdir).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"logdir must be a directory, and {str(root)!r} is none; give the one that the hook "
+            "was given, or one above it"
+        )
+    if step is not None:
+        step = operator.index(step)
+    files: dict[str, list[Path]] = {}
+    for path in find_event_files(root):
+        files.setdefault(str(path.parent.relative_to(root)), []).append(path)
+    if run is not None:
+        if run not in files:
+            _refuse("run", run, files)
+        files = {run: files[run]}
+    return _read(dict(sorted(files.items())), tag, step)
+
+
+def _refuse(name: str, value: str, present: Iterable[str]) -> NoReturn:
+    names = sorted(present)
+    known = ", ".join(repr(each) for each in names[:10]) + (", …" if len(names) > 10 else "")
+    raise ValueError(f"{name} must be one that was recorded ({known or 'none was'}), not {value!r}")
+
+
+def _read(files: dict[str, list[Path]], tag: str | None, step: int | None) -> Iterator[Sample]:
+    tags: set[str] = set()
+    damaged = 0
+    try:
+        for run, paths in files.items():
+            recorded = _Run(paths)
+            tags |= recorded.sessions.keys()
+            damaged += recorded.damaged
+            for name in sorted(recorded.sessions):
+                if tag not in (None, name):
+                    continue
+                sessions = recorded.sessions[name]
+                index = join(session.parsed(key) for key, session in sessions.items())
+                damaged += index.unreadable
+                for place, entry in index.entries:
+                    if step not in (None, entry.step):
+                        continue
+                    session = index.sessions[place]
+                    payload = recorded.payload(name, session.name, entry)
+                    try:
+                        sample = _sample(run, name, session, entry, payload)
+                    except RecordError:
+                        damaged += 1
+                    else:
+                        yield sample
+    finally:
+        if damaged:
+            _log.warning("%d damaged records or payloads were passed over", damaged)
+    if tag is not None and tag not in tags:
+        _refuse("tag", tag, tags)
+
+
+def _sample(run: str, tag: str, session: Session, entry: Entry, payload: bytes) -> Sample:
+    return decode(
+        parse_record(entry.record),
+        payload,
+        run=run,
+        tag=tag,
+        wall_time=entry.wall_time,
+        index=entry.index,
+        session=session.info,
+    )
+
+
+@dataclasses.dataclass
+class _Session:
+    """What a session's events hold, and where its payloads are: ``(file, offset)`` by capture."""
+
+    info: bytes = b""
+    captures: dict[int, Capture] = dataclasses.field(default_factory=dict)
+    payloads: dict[int, tuple[Path, int]] = dataclasses.field(default_factory=dict)
+
+    def parsed(self, name: str) -> Session:
+        return Session(name, SessionInfo.decode(self.info), self.captures)
+
+
+class _Run:
+    """One run's event files, read once for the records; the payloads stay in the files.
+
+    Attributes:
+        sessions: By tag, then by the session's name.
+        damaged: Events that were.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.sessions: dict[str, dict[str, _Session]] = {}
+        self.damaged = 0
+        self._last: tuple[tuple[Path, int], Event | None] | None = None
+        for path in paths:
+            for offset, event in locate_events(path):
+                if event is None:
+                    self.damaged += 1
+                else:
+                    self._add(path, offset, event)
+
+    def _add(self, path: Path, offset: int, event: Event) -> None:
+        for value in event.summary.value:
+            parts = split_series_tag(value.tag)
+            if parts is None:
+                continue
+            tag, kind, name = parts
+            session = self.sessions.setdefault(tag, {}).setdefault(name, _Session())
+            if kind == "payload":
+                session.payloads.setdefault(event.step, (path, offset))
+            elif event.step not in session.captures:
+                session.info = session.info or value.metadata.plugin_data.content
+                session.captures[event.step] = parse_capture(
+                    event.step, event.wall_time, list(value.tensor.string_val)
+                )
+
+    def payload(self, tag: str, session: str, entry: Entry) -> bytes:
+        """A sample's payload, empty where it cannot be found; samples in turn share one read."""
+        where = self.sessions[tag][session].payloads.get(entry.capture)
+        if where is None:
+            return b""
+        if self._last is None or self._last[0] != where:
+            self._last = where, read_event(*where)
+        event = self._last[1]
+        series = series_tag(tag, "payload", session)
+        for value in event.summary.value if event else ():
+            if value.tag == series and entry.index < len(value.tensor.string_val):
+                return bytes(value.tensor.string_val[entry.index])
+        return b""
