@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
 from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
-from tb_gradascent.quantization import GRADIENT_LEVELS, IMAGE_LEVELS
+from tb_gradascent.quantization import LEVELS
 from tb_gradascent.samples import Array, Sample, Target
 from tb_gradascent.targets import Targets, choose_targets
 
@@ -60,8 +60,8 @@ def capture(
 ) -> list[Sample]:
     """Records every image given. Pure: what must be restored is the caller's to restore.
 
-    Images and deltas are rounded to what is stored before the network is asked about them, so that
-    a viewer shows the very arrays that the probabilities belong to.
+    Deltas are rounded to what is stored of them before the network is asked about them, so that a
+    viewer shows the very images that the probabilities belong to.
 
     Args:
         forward: Maps inputs (N, …) to logits (N, C), each row by itself, in eval mode.
@@ -75,7 +75,7 @@ def capture(
         ValueError: The recipe does not fit the logits or labels.
     """
     samples = len(inputs)
-    images = as_stored(inputs.detach().float(), IMAGE_LEVELS)
+    images = inputs.detach().float()
     with torch.no_grad():
         logits = torch.cat([forward(rows) for rows in images.split(recipe.max_rows or samples)])
     known = None
@@ -119,13 +119,13 @@ def capture(
     ]
 
 
-def as_stored(arrays: Tensor, levels: int) -> Tensor:
+def as_stored(arrays: Tensor) -> Tensor:
     """Each row (N, …), float32, rounded to what ``quantization`` stores of it."""
     shape = (-1,) + (1,) * (arrays.dim() - 1)
     finite = arrays.isfinite()
     magnitude = arrays.abs().where(finite, 0).flatten(1)
     least = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
-    quantum = (magnitude.amax(1) / levels).clamp_min(least).reshape(shape)
+    quantum = (magnitude.amax(1) / LEVELS).clamp_min(least).reshape(shape)
     return torch.where(finite, (arrays / quantum).round() * quantum, arrays)
 
 
@@ -170,7 +170,7 @@ def _morph(forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe) ->
         forward, images, targets, recipe.ascent, bounds=bounds, score=recipe.score, logits=logits
     )
     images = images.detach()
-    deltas = as_stored(end.inputs - images, GRADIENT_LEVELS)
+    deltas = as_stored(end.inputs - images)
     verdict = response(forward, images, deltas, targets, STRENGTHS, max_rows=recipe.max_rows)
     return _Morphs(gradients, deltas, *verdict, end.steps, end.stopped)
 

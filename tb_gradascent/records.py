@@ -3,9 +3,10 @@
 A sample is stored in two halves. Its *record*, JSON in UTF-8, says everything but the arrays and is
 small enough that a viewer can hold all of them. Its *payload* holds the arrays, a zlib stream of
 
-1. for each array, in the order image, then gradient and delta of each target: its quantum, a
+1. the image, exact, see ``palette``;
+2. for each further array, in the order gradient and delta of each target: its quantum, a
    little-endian float32;
-2. for each array, in the same order: its levels (see ``quantization``), little-endian int16, all
+3. for each of them, in the same order: its levels (see ``quantization``), little-endian int16, all
    low bytes and then all high bytes, which deflates 10 % better than the bytes in turn.
 """
 
@@ -14,15 +15,15 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, TypedDict, get_args
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from tb_gradascent import metadata
-from tb_gradascent.quantization import GRADIENT_LEVELS, IMAGE_LEVELS, dequantize, quantize
+from tb_gradascent import metadata, palette
+from tb_gradascent.quantization import dequantize, quantize
 from tb_gradascent.samples import Array, Sample, Stopped, Target
 
 
@@ -75,12 +76,15 @@ def encode(sample: Sample) -> tuple[bytes, bytes]:
     Raises:
         ValueError: The sample breaks a limit of the format or contradicts itself.
     """
-    arrays = [(sample.image, IMAGE_LEVELS)]
-    for target in sample.targets:
-        arrays.append((target.gradient, GRADIENT_LEVELS))
-        if target.delta is not None:
-            arrays.append((target.delta, GRADIENT_LEVELS))
-    payload = _pack(quantize(array, levels) for array, levels in arrays)
+    arrays = [
+        array
+        for target in sample.targets
+        for array in (target.gradient, target.delta)
+        if array is not None
+    ]
+    if any(array.shape != sample.image.shape for array in arrays):
+        raise ValueError("gradients and deltas must have the image's shape")
+    payload = _pack(sample.image, arrays)
     strengths = sample.targets[0].strengths if sample.targets else np.zeros(0, np.float32)
     if not all(np.array_equal(target.strengths, strengths) for target in sample.targets):
         raise ValueError("the targets of one sample must share their strengths")
@@ -127,7 +131,7 @@ def decode(
     index: int,
     session: metadata.SessionInfo,
 ) -> Sample:
-    """The sample that :func:`encode` was given, its arrays to half a quantum.
+    """The sample that :func:`encode` was given; gradients and deltas to half a quantum.
 
     Raises:
         RecordError: The payload is not the one that the record describes.
@@ -168,10 +172,9 @@ def decode(
     )
 
 
-def payload_size(record: Record) -> int:
-    """Bytes of a record's payload once inflated."""
-    arrays = 1 + sum(1 + (target["delta_norm"] is not None) for target in record["targets"])
-    return arrays * (4 + 2 * math.prod(record["shape"]))
+def largest_payload(record: Record) -> int:
+    """The most bytes that a record's payload can have once inflated."""
+    return palette.largest_size(_shape(record)) + _levels_size(record)
 
 
 def check_payload(info: PayloadInfo, payload: bytes) -> None:
@@ -191,22 +194,29 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
         RecordError: The payload is damaged, or inflates to another size than the record implies.
     """
     check_payload(record["payload"], payload)
-    size = payload_size(record)
+    size = largest_payload(record)
     inflate = zlib.decompressobj()
     try:
         data = inflate.decompress(payload, size)
     except zlib.error as error:
         raise RecordError(f"the payload cannot be inflated: {error}") from None
-    if len(data) != size or not inflate.eof:
-        raise RecordError(f"the payload does not inflate to the {size} bytes that its shape takes")
+    try:
+        image, start = palette.decode_image(data, _shape(record))
+    except ValueError as error:
+        raise RecordError(f"the payload cannot be read: {error}") from None
+    if len(data) - start != _levels_size(record) or not inflate.eof:
+        raise RecordError("the payload does not inflate to the bytes that its shape takes")
     elements = math.prod(record["shape"])
-    count = size // (4 + 2 * elements)
-    steps = np.frombuffer(data, "<f4", count)
-    planes = np.frombuffer(data, np.uint8, offset=4 * count).reshape(count, 2, elements)
+    count = (len(data) - start) // (4 + 2 * elements)
+    steps = np.frombuffer(data, "<f4", count, start)
+    planes = np.frombuffer(data, np.uint8, offset=start + 4 * count).reshape(count, 2, elements)
     levels = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i2")
     return [
-        dequantize(step, level.reshape(record["shape"]))
-        for step, level in zip(steps, levels, strict=True)
+        image,
+        *(
+            dequantize(step, level.reshape(record["shape"]))
+            for step, level in zip(steps, levels, strict=True)
+        ),
     ]
 
 
@@ -266,7 +276,7 @@ def parse_record(data: bytes) -> Record:
             "crc32c": _integer(payload, "crc32c", high=2**32 - 1),
         },
     }
-    if payload_size(record) > metadata.MAX_PAYLOAD_BYTES:
+    if largest_payload(record) > metadata.MAX_PAYLOAD_BYTES:
         _fail("shape", f"and targets may take {metadata.MAX_PAYLOAD_BYTES} bytes", shape)
     return record
 
@@ -289,13 +299,25 @@ def _parse_target(fields: object, strengths: int) -> TargetRecord:
     }
 
 
-def _pack(quantized: Iterable[tuple[np.float32, npt.NDArray[np.int16]]]) -> bytes:
+def _shape(record: Record) -> tuple[int, int, int]:
+    channels, height, width = record["shape"]
+    return channels, height, width
+
+
+def _levels_size(record: Record) -> int:
+    arrays = sum(1 + (target["delta_norm"] is not None) for target in record["targets"])
+    return arrays * (4 + 2 * math.prod(record["shape"]))
+
+
+def _pack(image: Array, arrays: Sequence[Array]) -> bytes:
     steps, planes = [], []
-    for step, level in quantized:
+    for array in arrays:
+        step, level = quantize(array)
         steps.append(step)
         pairs = np.ascontiguousarray(level, "<i2").reshape(-1, 1).view(np.uint8)
         planes.append(pairs.T.tobytes())
-    return zlib.compress(np.array(steps, "<f4").tobytes() + b"".join(planes))
+    quanta = np.array(steps, "<f4").tobytes()
+    return zlib.compress(b"".join((palette.encode_image(image), quanta, *planes)))
 
 
 def _number(value: float) -> float | str:

@@ -71,7 +71,7 @@ class Sample:
         index: Its place in the capture.
         id: The user's name for it, or ``None``.
         label: Its true class, or ``None`` where unknown.
-        image: float32, shape (channels, height, width), as the model saw it.
+        image: float32, shape (channels, height, width), exactly as the model saw it.
         mean, std: A value a channel: ``image * std + mean`` is what a person would be shown;
             ``None`` where the hook was not told.
         classes: The most probable classes, descending.
