@@ -73,7 +73,8 @@ def largest_size(shape: tuple[int, int, int]) -> int:
 
 
 def _planes(values: npt.NDArray[np.uint32]) -> bytes:
-    return values.astype("<u4").reshape(-1, 1).view("u1").T.tobytes()
+    planes: npt.NDArray[np.uint8] = values.astype("<u4").reshape(-1, 1).view("u1").T
+    return planes.tobytes()
 
 
 def _from_planes(data: bytes, start: int, count: int) -> npt.NDArray[np.uint32]:

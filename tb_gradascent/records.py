@@ -20,7 +20,6 @@ from typing import Any, NoReturn, TypedDict, get_args
 
 import google_crc32c
 import numpy as np
-import numpy.typing as npt
 
 from tb_gradascent import metadata, palette
 from tb_gradascent.quantization import dequantize, quantize
