@@ -44,7 +44,7 @@ bench: $(VENV)/installed-demo
 
 screenshot: $(VENV)/installed-test
 	$(run) -m tests.chromium
-	$(run) docs/screenshot.py $(ARGS)
+	$(run) -m docs.screenshot $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

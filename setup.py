@@ -15,6 +15,7 @@ README = HERE / "README.md"
 
 CORE = [
     "google-crc32c>=1.5",
+    "grpcio>=1.48.2",
     "numpy>=1.24",
     "protobuf>=4.21",
     "tensorboard>=2.15",
@@ -29,6 +30,7 @@ TEST = [
     "pillow>=10",
     "playwright>=1.40",
     "pytest>=8",
+    "setuptools>=77",
 ]
 DEV = [*TEST, "mypy>=2", "ruff>=0.17", "types-protobuf>=4.21", "types-tqdm"]
 
@@ -38,7 +40,7 @@ setup(
     description="See what a PyTorch classifier confuses, why, and what would change its mind.",
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     keywords=["tensorboard", "pytorch", "interpretability", "input gradients", "classification"],
     classifiers=[

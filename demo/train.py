@@ -60,7 +60,9 @@ def train(data: Data, logdir: Path, settings: Settings) -> float:
             mean=data.mean,
             std=data.std,
         ) as hook,
-        tqdm(total=settings.epochs * len(loader), desc=logdir.name, unit="step") as progress,
+        tqdm(
+            total=settings.epochs * len(loader), desc=logdir.name, unit="step", disable=None
+        ) as progress,
     ):
         hook.probe(probes.to(device), probe_labels.to(device), probe_ids)
         for _ in range(settings.epochs):

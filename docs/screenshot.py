@@ -1,0 +1,54 @@
+"""``make screenshot``: docs/screenshot-light.png and docs/screenshot-dark.png, for the README."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import ViewportSize, sync_playwright
+
+from demo.__main__ import main as demo
+from tests.browser import ARGUMENTS, open_tab, set_dark_mode
+from tests.chromium import REMEDY, find
+from tests.tensorboard_process import tensorboard
+
+HERE = Path(__file__).resolve().parent
+SIZE: ViewportSize = {"width": 1400, "height": 900}
+
+
+def take(logdir: Path, folder: Path) -> None:
+    """Screenshots of the tab on the runs in ``logdir``."""
+    executable = find()
+    if executable is None:
+        raise SystemExit(f"Chromium is missing; {REMEDY}.")
+    with tensorboard(logdir) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        for mode in ("light", "dark"):
+            page = browser.new_page(viewport=SIZE)
+            tab = open_tab(page, address)
+            if mode == "dark":
+                set_dark_mode(page)
+            tab.locator(".sample[data-painted]").first.wait_for()
+            page.wait_for_timeout(1000)  # transitions end
+            page.screenshot(path=str(folder / f"screenshot-{mode}.png"))
+            page.close()
+        browser.close()
+
+
+def main() -> None:
+    """Run the demo where no log directory is given, then take the screenshots."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--logdir", type=Path, help="runs to show, instead of the demo's")
+    parser.add_argument("--output", type=Path, default=HERE, help="folder for the pictures (docs)")
+    options = parser.parse_args()
+    if options.logdir:
+        take(options.logdir, options.output)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        demo(["--no-serve", "--logdir", folder])
+        take(Path(folder), options.output)
+
+
+if __name__ == "__main__":
+    main()

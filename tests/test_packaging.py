@@ -1,0 +1,94 @@
+"""What is shipped: the wheel's files, its entry point, and how light it is to import."""
+
+from __future__ import annotations
+
+import configparser
+import email
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tb_gradascent.version import VERSION
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The package as it would be published, built from a copy of what git tracks."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    options = ["-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, source], check=True
+    )
+    (built,) = folder.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_the_wheel_holds_the_package_and_the_page_and_nothing_else(
+    wheel: zipfile.ZipFile,
+) -> None:
+    shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    package = {
+        f"tb_gradascent/{path.name}"
+        for path in (ROOT / "tb_gradascent").iterdir()
+        if path.suffix in {".py", ".md", ".typed"} or path.name == "py.typed"
+    }
+    page = {
+        f"tb_gradascent/frontend/{path.relative_to(ROOT / 'frontend').as_posix()}"
+        for path in (ROOT / "frontend").rglob("*")
+        if path.suffix in {".js", ".css"} or path.name == "__init__.py"
+    }
+    assert shipped == package | page
+
+
+def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
+    info = f"tensorboard_plugin_gradascent-{VERSION}.dist-info"
+    metadata = email.message_from_bytes(wheel.read(f"{info}/METADATA"))
+    assert metadata["Name"] == "tensorboard-plugin-gradascent"
+    assert metadata["Version"] == VERSION
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert f"{info}/licenses/LICENSE" in wheel.namelist()
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(wheel.read(f"{info}/entry_points.txt").decode())
+    assert dict(entry_points["tensorboard_plugins"]) == {
+        "gradascent": "tb_gradascent.loader:GradAscentLoader"
+    }
+
+
+def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    code = (
+        "import tb_gradascent; from tb_gradascent.assets import ENTRY, Assets; a = Assets();"
+        "assert a.find(f'{a.version}/{ENTRY}') is not None; print(tb_gradascent.__file__)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert Path(printed.stdout.strip()).parent == tmp_path / "tb_gradascent"
+
+
+@pytest.mark.parametrize(
+    "module", ["tb_gradascent", "tb_gradascent.loader", "tb_gradascent.plugin"]
+)
+def test_tensorboard_starts_without_torch(module: str) -> None:
+    code = f"import sys, {module}; assert not {{'torch', 'tqdm', 'tensorflow'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
