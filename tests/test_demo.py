@@ -44,7 +44,8 @@ def test_two_runs_learn_and_follow_one_image_of_each_digit(demo_runs: Path) -> N
 def test_the_demo_says_how_well_it_did_then_serves_the_tab_until_interrupted(
     tmp_path: Path,
 ) -> None:
-    command = [sys.executable, "-m", "demo", "--epochs", "1", "--port", "0", "--logdir", tmp_path]
+    command = [sys.executable, "-m", "demo", "--epochs", "1", "--port", "0"]
+    command += ["--logdir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         assert process.stdout is not None
         accuracies = []
