@@ -1,0 +1,87 @@
+"""Levels of a quantum: how far off, and that storing twice changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tb_gradascent.quantization import LEVELS, dequantize, quantize
+
+Array = npt.NDArray[np.float32]
+SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)
+ANY_FLOATS = hnp.arrays(np.float32, SHAPES, elements=st.floats(width=32))
+FINITE_FLOATS = hnp.arrays(
+    np.float32, SHAPES, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
+)
+TINY = np.float64(np.finfo(np.float32).smallest_subnormal)
+
+
+@given(FINITE_FLOATS)
+def test_the_error_is_at_most_half_a_quantum(array: Array) -> None:
+    quantum, levels = quantize(array)
+    error = np.abs(dequantize(quantum, levels).astype(np.float64) - array.astype(np.float64))
+    assert error.max() <= np.float64(quantum) / 2
+
+
+@given(FINITE_FLOATS)
+def test_the_error_is_at_most_a_2048th_of_the_largest_magnitude(array: Array) -> None:
+    error = np.abs(dequantize(*quantize(array)).astype(np.float64) - array.astype(np.float64))
+    # Where the largest is subnormal, float32 itself cannot do better than its smallest number.
+    assert error.max() <= max(np.abs(array).max().astype(np.float64) / 2048, TINY / 2)
+
+
+@given(ANY_FLOATS)
+def test_what_was_stored_once_is_stored_again_without_a_change(array: Array) -> None:
+    once = dequantize(*quantize(array))
+    twice = dequantize(*quantize(once))
+    np.testing.assert_array_equal(once, twice)
+
+
+@given(ANY_FLOATS)
+def test_what_is_not_finite_stays_and_moves_nothing_else(array: Array) -> None:
+    stored = dequantize(*quantize(array))
+    finite = np.isfinite(array)
+    np.testing.assert_array_equal(stored[~finite], array[~finite])
+    alone = dequantize(*quantize(np.where(finite, array, np.float32(0))))
+    np.testing.assert_array_equal(stored[finite], alone[finite])
+
+
+@given(ANY_FLOATS)
+def test_signs_and_the_order_of_values_stay(array: Array) -> None:
+    stored = dequantize(*quantize(array))
+    finite = np.isfinite(array)
+    assert np.all(stored[finite] * np.sign(array[finite]) >= 0)
+    ordered = np.sort(array[finite])
+    assert np.all(np.diff(dequantize(*quantize(ordered))) >= 0)
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-45, 1e-34, 1.0, np.pi, 3.4028235e38])
+def test_the_largest_magnitude_is_exact(largest: float) -> None:
+    array = np.array([[[largest, -largest, largest / 3]]], np.float32)
+    quantum, levels = quantize(array)
+    stored = dequantize(quantum, levels)
+    np.testing.assert_array_equal(stored[..., :2], array[..., :2])
+    assert levels.dtype == np.dtype("<i2")
+    if largest > 1e-30:
+        assert levels.max() == LEVELS
+
+
+def test_zeros_cost_no_division_by_zero() -> None:
+    quantum, levels = quantize(np.zeros((1, 2, 2), np.float32))
+    assert quantum > 0
+    assert not levels.any()
+    assert not dequantize(quantum, levels).any()
+
+
+@given(
+    st.floats(width=32),
+    hnp.arrays(np.int16, (1, 2, 3)),
+)
+def test_damaged_quanta_and_levels_raise_nothing(
+    quantum: float, levels: npt.NDArray[np.int16]
+) -> None:
+    assert dequantize(np.float32(quantum), levels).shape == (1, 2, 3)
