@@ -1,0 +1,266 @@
+/** Brings together what the back end tells, what the user chooses, and what is seen. */
+
+import { fetchIndex, fetchRuns } from "./api.js";
+import { connect, followTheme } from "./host.js";
+import { comfortableZoom } from "./layout.js";
+import { Loader } from "./loader.js";
+import {
+  chooseTag,
+  initialState,
+  largestStrength,
+  recordedStrengths,
+  runColour,
+  runsOfTag,
+  shownSamples,
+  tagInUse,
+  tick,
+  tickedRuns,
+  withIndex,
+  withRuns,
+} from "./state.js";
+import { Controls } from "./views/controls.js";
+import { element } from "./views/dom.js";
+import { Grid } from "./views/grid.js";
+import { Problems, emptyState, note } from "./views/messages.js";
+import { StrengthBar } from "./views/strength.js";
+
+/** @import {IndexAnswer} from "./api.js" */
+/** @import {State} from "./state.js" */
+/** @import {Sample, Theme} from "./types.js" */
+/** @import {Scene} from "./views/card.js" */
+
+/** @param {HTMLElement} root */
+export function start(root) {
+  new App(root);
+}
+
+class App {
+  #state = initialState();
+  /** @type {Sample[]} */
+  #samples = [];
+  /** @type {Scene} */
+  #scene = { strength: 1, largestStrength: 0, theme: "light", runColour: null };
+  #zoom = 1;
+  /** @type {Map<string, IndexAnswer>} */
+  #answers = new Map();
+  /** @type {string[]} */
+  #problems = [];
+  /** @type {string | null} */
+  #loadProblem = null;
+
+  #colouredOrder = this.#state.runOrder;
+  /** Whether all that is known has to be asked for again. */
+  #stale = true;
+  #synchronising = new AbortController();
+  #frame = 0;
+
+  #loader = new Loader({
+    onPicture: (sample, picture) => this.#grid.showPicture(sample, picture),
+    onProblem: (sample, problem) => this.#grid.showProblem(sample, problem),
+    onFailure: (problem) => {
+      this.#loadProblem = problem && `The images cannot be fetched. ${problem}`;
+      this.#showProblems();
+    },
+  });
+  #grid = new Grid(this.#scene, {
+    onWanted: (samples) => this.#loader.want(samples),
+    onCard: (card) => {
+      const picture = this.#loader.picture(card.sample);
+      const problem = this.#loader.problem(card.sample);
+      if (picture) card.showPicture(picture, this.#scene);
+      else if (problem) card.showProblem(problem);
+    },
+  });
+  #controls = new Controls({
+    onRun: (run, ticked) => this.#choose(tick(this.#state, run, ticked)),
+    onTag: (tag) => this.#choose(chooseTag(this.#state, tag)),
+    onShow: (chosenShow) => this.#choose({ ...this.#state, chosenShow }),
+    onSort: (sort) => this.#choose({ ...this.#state, sort }),
+    onZoom: (chosenZoom) => this.#update({ ...this.#state, chosenZoom }),
+    onReload: () => this.#reload(),
+  });
+  #strengthBar = new StrengthBar((strength) => {
+    this.#state = { ...this.#state, strength };
+    this.#schedule();
+  });
+  #problemList = new Problems(() => this.#reload());
+  #message = element("div", { className: "message" });
+  #main = element(
+    "main",
+    {},
+    this.#strengthBar.element,
+    this.#problemList.element,
+    this.#message,
+    this.#grid.element,
+  );
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    root.replaceChildren(this.#controls.element, this.#main);
+    followTheme((theme) => this.#setTheme(theme));
+    connect({
+      onReload: () => this.#reload(),
+      onRunOrder: (runOrder) => this.#update({ ...this.#state, runOrder }),
+    });
+    window.addEventListener("resize", () => {
+      if (this.#stale) this.#synchronise();
+    });
+    this.#update(this.#state);
+    this.#reload();
+  }
+
+  /** @param {Theme} theme */
+  #setTheme(theme) {
+    document.documentElement.dataset.theme = theme;
+    this.#controls.showTheme(theme);
+    this.#setScene({ ...this.#scene, theme });
+  }
+
+  #reload() {
+    this.#stale = true;
+    this.#loader.retry();
+    this.#synchronise();
+  }
+
+  /** Fetches what is not known yet or no longer; an earlier round is given up, answers and all. */
+  async #synchronise() {
+    if (window.innerHeight === 0) return;
+    this.#synchronising.abort();
+    this.#synchronising = new AbortController();
+    const { signal } = this.#synchronising;
+    /** @type {string[]} */
+    const problems = [];
+    this.#controls.showBusy(true);
+    try {
+      if (this.#stale || !this.#state.runs) {
+        const runs = await fetchRuns(signal);
+        this.#update(withRuns(this.#state, runs));
+      }
+      const tag = tagInUse(this.#state);
+      await Promise.all(
+        tickedRuns(this.#state).map(async (run) => {
+          if (tag === null || (!this.#stale && this.#state.indexes.has(run))) return;
+          try {
+            await this.#fetchIndex(run, tag, signal);
+          } catch (error) {
+            problems.push(`The samples of ${run} cannot be listed. ${wordsOf(error)}`);
+          }
+        }),
+      );
+    } catch (error) {
+      problems.push(`The runs cannot be listed. ${wordsOf(error)}`);
+    }
+    if (signal.aborted) return;
+    this.#stale = false;
+    this.#problems = problems;
+    this.#controls.showBusy(false);
+    this.#update(this.#state);
+  }
+
+  /**
+   * @param {string} run
+   * @param {string} tag
+   * @param {AbortSignal} signal
+   */
+  async #fetchIndex(run, tag, signal) {
+    const name = JSON.stringify([run, tag]);
+    const answer = await fetchIndex(run, tag, signal, this.#answers.get(name));
+    if (signal.aborted) return;
+    this.#answers.set(name, answer);
+    this.#update(withIndex(this.#state, answer.index));
+  }
+
+  /**
+   * What the user chose to see: from its beginning.
+   * @param {State} state
+   */
+  #choose(state) {
+    this.#update(state, { toTop: true });
+    this.#synchronise();
+  }
+
+  /**
+   * @param {State} state
+   * @param {{toTop?: boolean}} [options]
+   */
+  #update(state, options) {
+    this.#state = state;
+    const samples = shownSamples(state);
+    const zoom = state.chosenZoom ?? comfortableZoom(samples[0]);
+    const changed = zoom !== this.#zoom || !sameSamples(samples, this.#samples);
+    this.#samples = samples;
+    this.#zoom = zoom;
+    this.#setScene(this.#nextScene());
+    if (changed || options) this.#grid.show(samples, zoom, options);
+    this.#controls.show({ ...state, zoom });
+    this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
+    this.#showMessage();
+    this.#showProblems();
+  }
+
+  /** @returns {Scene} */
+  #nextScene() {
+    const state = this.#state;
+    const largest = largestStrength(state);
+    const several = runsOfTag(state).length > 1;
+    const { theme, runColour: colour } = this.#scene;
+    const sameColours = several === (colour !== null) && state.runOrder === this.#colouredOrder;
+    this.#colouredOrder = state.runOrder;
+    return {
+      theme,
+      largestStrength: largest,
+      strength: largest ? Math.min(state.strength, largest) : state.strength,
+      runColour: sameColours ? colour : several ? (run) => runColour(this.#state, run) : null,
+    };
+  }
+
+  /** @param {Scene} scene */
+  #setScene(scene) {
+    this.#scene = scene;
+    this.#grid.setScene(scene);
+  }
+
+  /** However often the slider moves, each frame is painted once. */
+  #schedule() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      const { strength } = this.#state;
+      this.#setScene({ ...this.#scene, strength });
+      this.#strengthBar.show(strength, this.#scene.largestStrength);
+    });
+  }
+
+  #showProblems() {
+    this.#problemList.show([...this.#problems, ...(this.#loadProblem ? [this.#loadProblem] : [])]);
+  }
+
+  #showMessage() {
+    const { runs } = this.#state;
+    const waiting = this.#stale || tickedRuns(this.#state).some((run) => !this.#state.indexes.has(run));
+    const content = this.#samples.length
+      ? null
+      : runs?.length === 0
+        ? emptyState()
+        : this.#problems.length
+          ? null
+          : waiting
+            ? note("Loading…")
+            : note(tickedRuns(this.#state).length ? "No sample is like that." : "No run is ticked.");
+    this.#message.replaceChildren(...(content ? [content] : []));
+    this.#main.classList.toggle("vacant", !this.#samples.length);
+  }
+}
+
+/**
+ * @param {Sample[]} some
+ * @param {Sample[]} others
+ */
+function sameSamples(some, others) {
+  return some.length === others.length && some.every((sample, place) => sample.key === others[place].key);
+}
+
+/** @param {unknown} error */
+function wordsOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,78 @@
+/** TensorBoard around the page: its messages, its runs' order, its theme. */
+
+/** @import {Theme} from "./types.js" */
+
+/** TensorBoard tells of one change up to five times within this many milliseconds. */
+const BURST = 200;
+
+/**
+ * Tells when TensorBoard has reloaded its data, and in which order its runs are coloured.
+ * @param {{onReload: () => void, onRunOrder: (runs: string[]) => void}} listener
+ */
+export function connect({ onReload, onRunOrder }) {
+  if (window.parent === window) return;
+  const { port1: port, port2 } = new MessageChannel();
+  let id = 0;
+  /** @param {string} type */
+  const ask = (type) =>
+    port.postMessage(JSON.stringify({ type, id: id++, payload: null, error: null, isReply: false }));
+  const onChange = coalesced(() => {
+    ask("experimental.GetRuns");
+    onReload();
+  });
+  port.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (message.isReply) {
+      if (message.type === "experimental.GetRuns" && Array.isArray(message.payload)) {
+        onRunOrder(message.payload);
+      }
+      return;
+    }
+    const { type } = message;
+    port.postMessage(JSON.stringify({ type, id: message.id, payload: null, error: null, isReply: true }));
+    if (type === "experimental.DataReloaded" || type === "experimental.RunsChanged") onChange();
+  };
+  window.parent.postMessage("experimental.bootstrap", "*", [port2]);
+  ask("experimental.GetRuns");
+}
+
+/**
+ * One call for several in a row.
+ * @param {() => void} call
+ */
+function coalesced(call) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(call, BURST);
+  };
+}
+
+/**
+ * Calls back with TensorBoard's theme, now and at every change; with the browser's where there is
+ * no TensorBoard around the page, or it is out of reach.
+ * @param {(theme: Theme) => void} onTheme
+ */
+export function followTheme(onTheme) {
+  const body = hostBody();
+  if (body) {
+    const read = () => onTheme(body.classList.contains("dark-mode") ? "dark" : "light");
+    new MutationObserver(read).observe(body, { attributes: true, attributeFilter: ["class"] });
+    read();
+  } else {
+    const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    const read = () => onTheme(dark.matches ? "dark" : "light");
+    dark.addEventListener("change", read);
+    read();
+  }
+}
+
+function hostBody() {
+  if (window.parent === window) return null;
+  try {
+    return window.parent.document.body;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,62 @@
+/** What the network says of a morph: recorded at some strengths, and only guessed in between. */
+
+/** @import {Target} from "./types.js" */
+
+/**
+ * - `exact`: the network was asked at this very strength.
+ * - `between`: it was asked just below and just above, and said the same class; the target's
+ *   probability is interpolated.
+ * - `either`: it said different classes below and above.
+ * - `unknown`: it was not asked on one side, and nothing is extrapolated.
+ *
+ * @typedef {{kind: "exact" | "between", prediction: number, probability: number}
+ *   | {kind: "either", predictions: [number, number]}
+ *   | {kind: "unknown"}} Verdict
+ */
+
+/** Strengths are stored as float32 and chosen in decimals. */
+const SAME = 1e-6;
+
+/**
+ * @param {Target} target
+ * @param {number[]} strengths ascending
+ * @param {number} strength
+ * @returns {Verdict}
+ */
+export function verdictAt({ predictions, probabilities }, strengths, strength) {
+  const above = strengths.findIndex((recorded) => recorded > strength - SAME);
+  if (above < 0) return { kind: "unknown" };
+  if (strengths[above] < strength + SAME) {
+    return { kind: "exact", prediction: predictions[above], probability: probabilities[above] };
+  }
+  const below = above - 1;
+  if (below < 0) return { kind: "unknown" };
+  if (predictions[below] !== predictions[above]) {
+    return { kind: "either", predictions: [predictions[below], predictions[above]] };
+  }
+  const share = (strength - strengths[below]) / (strengths[above] - strengths[below]);
+  return {
+    kind: "between",
+    prediction: predictions[below],
+    probability: probabilities[below] + share * (probabilities[above] - probabilities[below]),
+  };
+}
+
+/**
+ * Whether the network surely says the target.
+ * @param {Verdict} verdict
+ * @param {Target} target
+ */
+export function isFlipped(verdict, target) {
+  return "prediction" in verdict && verdict.prediction === target.index;
+}
+
+/**
+ * The smallest recorded strength at which the network says the target, `null` if at none.
+ * @param {Target} target
+ * @param {number[]} strengths
+ */
+export function flipOf(target, strengths) {
+  const place = target.predictions.indexOf(target.index);
+  return place < 0 ? null : strengths[place];
+}

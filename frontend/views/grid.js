@@ -1,0 +1,217 @@
+/** The grid of cards, of which only those near the visible part exist. */
+
+import { gridLayout, positionOf, samplesBetween, withLead } from "../layout.js";
+import { Card } from "./card.js";
+import { element, place } from "./dom.js";
+
+/** @import {GridLayout} from "../layout.js" */
+/** @import {Picture, Sample} from "../types.js" */
+/** @import {Scene} from "./card.js" */
+
+/**
+ * What the user looks at: the first visible sample and those after it, how far it has been scrolled
+ * past, and its column.
+ * @typedef {{followers: Sample[], offset: number, column: number}} Anchor
+ */
+
+/** What exists above and below the visible part, in screens. */
+const MARGIN = 0.5;
+
+export class Grid {
+  #content = element("div", { className: "content" });
+  /** @type {Sample[]} */
+  #samples = [];
+  #zoom = 1;
+  /** @type {GridLayout} */
+  #layout = gridLayout([], 1, 0);
+  /** @type {Map<string, Card>} */
+  #cards = new Map();
+  #width = 0;
+
+  /**
+   * @param {Scene} scene
+   * @param {{onWanted: (samples: Sample[]) => void, onCard: (card: Card) => void}} listener
+   *   which samples are needed, the visible first; and which card was just made, still empty
+   */
+  constructor(scene, listener) {
+    this.scene = scene;
+    this.listener = listener;
+    this.element = element("div", { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" }, this.#content);
+    this.element.addEventListener("scroll", () => this.#render());
+    new ResizeObserver(() => this.#resize()).observe(this.element);
+  }
+
+  /**
+   * @param {Sample[]} samples
+   * @param {number} zoom
+   * @param {{toTop?: boolean}} options otherwise what the user looks at stays where it is
+   */
+  show(samples, zoom, { toTop = false } = {}) {
+    if (this.hidden) {
+      this.#samples = samples;
+      this.#zoom = zoom;
+      this.#width = 0;
+      return;
+    }
+    const anchor = toTop ? null : this.#anchor();
+    const sameColumns = zoom === this.#zoom;
+    this.#samples = samples;
+    this.#zoom = zoom;
+    this.#arrange(anchor, sameColumns);
+    if (toTop) this.element.scrollTop = 0;
+    this.#render();
+  }
+
+  /** Whether another tab of TensorBoard is chosen: nothing can be measured then. */
+  get hidden() {
+    return window.innerHeight === 0 || this.element.clientWidth === 0;
+  }
+
+  #resize() {
+    if (this.hidden) return;
+    if (this.element.clientWidth !== this.#width) this.#arrange(this.#anchor(), false);
+    this.#render();
+  }
+
+  /**
+   * `null` at the very top, where new samples may come in.
+   * @returns {Anchor | null}
+   */
+  #anchor() {
+    const { scrollTop } = this.element;
+    if (scrollTop === 0) return null;
+    const { first } = samplesBetween(this.#layout, scrollTop, scrollTop + 1);
+    const place = Math.min(first, this.#samples.length - 1);
+    if (place < 0) return null;
+    const { top } = positionOf(this.#layout, place);
+    const { columns, lead } = this.#layout;
+    return { followers: this.#samples.slice(place), offset: scrollTop - top, column: (place + lead) % columns };
+  }
+
+  /**
+   * @param {Anchor | null} anchor
+   * @param {boolean} keepColumn
+   */
+  #arrange(anchor, keepColumn) {
+    const { columns } = this.#layout;
+    this.#width = this.element.clientWidth;
+    this.#layout = gridLayout(this.#samples, this.#zoom, this.#width);
+    if (anchor) {
+      const places = new Map(this.#samples.map(({ key }, place) => [key, place]));
+      const stayed = anchor.followers.findIndex(({ key }) => places.has(key));
+      if (stayed >= 0) {
+        const place = /** @type {number} */ (places.get(anchor.followers[stayed].key));
+        if (keepColumn && columns === this.#layout.columns) {
+          const column = (anchor.column + stayed) % columns;
+          this.#layout = withLead(this.#layout, (((column - place) % columns) + columns) % columns);
+        }
+        this.#setHeight();
+        this.element.scrollTop = positionOf(this.#layout, place).top + anchor.offset;
+      }
+    }
+    this.#setHeight();
+  }
+
+  #setHeight() {
+    const { tops } = this.#layout;
+    place(this.#content, { height: tops[tops.length - 1] });
+  }
+
+  #render() {
+    if (this.hidden) return;
+    const { scrollTop, clientHeight } = this.element;
+    const bottom = scrollTop + clientHeight;
+    const margin = MARGIN * clientHeight;
+    const { first, end } = samplesBetween(this.#layout, scrollTop - margin, bottom + margin);
+    const needed = this.#samples.slice(first, end);
+    const keys = new Set(needed.map(({ key }) => key));
+    for (const [key, card] of this.#cards) {
+      if (!keys.has(key)) this.#drop(key, card);
+    }
+    let before = null;
+    for (let at = needed.length - 1; at >= 0; at--) {
+      const card = this.#card(needed[at], first + at);
+      if (card.element.nextSibling !== before || !card.element.isConnected) {
+        this.#content.insertBefore(card.element, before);
+      }
+      before = card.element;
+    }
+    const visible = samplesBetween(this.#layout, scrollTop, bottom);
+    this.listener.onWanted([
+      ...this.#samples.slice(visible.first, visible.end),
+      ...this.#samples.slice(first, visible.first),
+      ...this.#samples.slice(visible.end, end),
+    ]);
+  }
+
+  /**
+   * The card of the sample at a place: the old one, moved, as long as it looks the same.
+   * @param {Sample} sample
+   * @param {number} at
+   */
+  #card(sample, at) {
+    const layout = this.#layout.cards[at];
+    let card = this.#cards.get(sample.key);
+    if (card && !sameLayout(card.layout, layout)) {
+      this.#drop(sample.key, card);
+      card = undefined;
+    }
+    const made = !card;
+    card ??= new Card(sample, layout, this.scene);
+    const { columnWidth } = this.#layout;
+    place(card.element, { ...positionOf(this.#layout, at), width: columnWidth, height: layout.height });
+    if (made) {
+      this.#cards.set(sample.key, card);
+      this.listener.onCard(card);
+    }
+    return card;
+  }
+
+  /**
+   * @param {string} key
+   * @param {Card} card
+   */
+  #drop(key, card) {
+    card.element.remove();
+    this.#cards.delete(key);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Picture} picture
+   */
+  showPicture({ key }, picture) {
+    this.#cards.get(key)?.showPicture(picture, this.scene);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {string} problem
+   */
+  showProblem({ key }, problem) {
+    this.#cards.get(key)?.showProblem(problem);
+  }
+
+  /** @param {Scene} scene */
+  setScene(scene) {
+    const { strength, theme, runColour, largestStrength } = this.scene;
+    this.scene = scene;
+    if (scene.runColour !== runColour || scene.largestStrength !== largestStrength) {
+      for (const [key, card] of this.#cards) this.#drop(key, card);
+      this.#render();
+      return;
+    }
+    for (const card of this.#cards.values()) {
+      if (scene.strength !== strength) card.showStrength(scene.strength);
+      if (scene.theme !== theme) card.showTheme(scene);
+    }
+  }
+}
+
+/**
+ * @param {import("../layout.js").CardLayout} one
+ * @param {import("../layout.js").CardLayout} other
+ */
+function sameLayout(one, other) {
+  return one.zoom === other.zoom && one.width === other.width && one.height === other.height;
+}
