@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
+from tb_gradascent.gradients import Forward, Score, at_least_float32, gradient_of, target_score
 from tb_gradascent.samples import Stopped
 
 #: What the numbers in ``Ascended.stopped`` stand for.
@@ -94,11 +94,11 @@ class Response(NamedTuple):
 
 
 def target_margin(logits: Tensor, targets: Tensor) -> Tensor:
-    """logit_c − logsumexp(the other logits), float32, shape (N,): sigmoid of it is c's probability.
+    """logit_c − logsumexp(the other logits), shape (N,): its sigmoid is c's probability.
 
     Unlike the probability it has a useful slope however sure the network is.
     """
-    logits = logits.float()
+    logits = at_least_float32(logits)
     column = targets[:, None]
     others = logits.scatter(1, column, -torch.inf).logsumexp(1)
     return logits.gather(1, column).squeeze(1) - others
@@ -211,7 +211,7 @@ def response(
             row = piece % rows
             scale = strength[piece // rows].reshape((-1,) + (1,) * (inputs.dim() - 1))
             logits = forward(inputs[row] + scale * deltas[row])
-            probabilities.append(target_score(logits, targets[row], "probability"))
+            probabilities.append(target_score(logits, targets[row], "probability").float())
             predictions.append(logits.argmax(1))
     return Response(
         torch.cat(probabilities).reshape(-1, rows).T, torch.cat(predictions).reshape(-1, rows).T

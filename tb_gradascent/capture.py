@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
-from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
+from tb_gradascent.gradients import Forward, Score, at_least_float32, gradient_of, target_score
 from tb_gradascent.quantization import LEVELS
 from tb_gradascent.samples import Array, Sample, Target
 from tb_gradascent.targets import Targets, choose_targets
@@ -91,7 +91,9 @@ def capture(
             strict=True,
         )
     ]
-    probabilities, classes = logits.float().softmax(1).topk(min(_LISTED_CLASSES, logits.shape[1]))
+    probabilities, classes = (
+        at_least_float32(logits).softmax(1).float().topk(min(_LISTED_CLASSES, logits.shape[1]))
+    )
     morphs = _Morphs(*(torch.cat(parts).cpu().numpy() for parts in zip(*pieces, strict=True)))
     shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
     each = targets.shape[1]

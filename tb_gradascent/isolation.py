@@ -40,12 +40,13 @@ def isolated(model: nn.Module) -> Iterator[None]:
     What forward hooks that a user registered do on the side cannot be undone.
     """
     with (
-        _eval_mode(model),
-        _copied_buffers(model),
-        _random_state(model),
+        # First, since what is made in inference mode, such as a copy of a buffer, has no gradient.
         torch.inference_mode(False),
         torch.enable_grad(),
         _no_autocast(model),
+        _eval_mode(model),
+        _copied_buffers(model),
+        _random_state(model),
     ):
         yield
 
