@@ -91,9 +91,8 @@ def capture(
             strict=True,
         )
     ]
-    probabilities, classes = (
-        at_least_float32(logits).softmax(1).float().topk(min(_LISTED_CLASSES, logits.shape[1]))
-    )
+    chances = at_least_float32(logits).softmax(1).float()
+    probabilities, classes = chances.topk(min(_LISTED_CLASSES, logits.shape[1]))
     morphs = _Morphs(*(torch.cat(parts).cpu().numpy() for parts in zip(*pieces, strict=True)))
     shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
     each = targets.shape[1]

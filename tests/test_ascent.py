@@ -1,4 +1,4 @@
-"""The ascent against its own promises, a linear network's solution, and torch's plain arithmetic."""
+"""The ascent against its promises, a linear network's solution, and torch's plain arithmetic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def reasons(end: Ascended) -> list[str]:
 
 def probability(model: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
     with torch.no_grad():
-        return model(x).softmax(1).gather(1, targets[:, None])[:, 0]
+        chances: Tensor = model(x).softmax(1)
+        return chances.gather(1, targets[:, None])[:, 0]
 
 
 def test_the_margins_sigmoid_is_the_targets_probability() -> None:
@@ -65,7 +66,7 @@ def test_on_two_linear_logits_one_step_lands_where_it_aims() -> None:
     end = ascend(model, x, target, Ascent())
     assert end.steps.item() == 1
     assert probability(model, end.inputs, target).item() == pytest.approx(0.96, abs=1e-5)
-    normal = model.a[target.item()] - model.a[1 - int(target)]
+    normal = model.a[int(target)] - model.a[1 - int(target)]
     change = (end.inputs - x)[0]
     cosine = torch.cosine_similarity(change.flatten(), normal.flatten(), dim=0).item()
     assert cosine == pytest.approx(1, abs=1e-5), "the shortest way is along the normal"

@@ -15,9 +15,10 @@ SCORES = get_args(Score)
 
 
 def score_in_doubles(model: nn.Module, x: Tensor, target: int, score: str) -> Tensor:
-    chances = model(x[None])[0].softmax(0)
+    logits: Tensor = model(x[None])[0]
+    chances = logits.softmax(0)
     return {
-        "logit": model(x[None])[0][target],
+        "logit": logits[target],
         "probability": chances[target],
         "log_probability": chances[target].log(),
     }[score]

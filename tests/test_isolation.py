@@ -67,8 +67,9 @@ def test_each_module_keeps_its_own_mode_and_no_train_method_runs() -> None:
         def train(self, mode: bool = True) -> Frozen:
             raise AssertionError("isolation called train()")
 
-    model = nn.Sequential(convolutional(), Frozen(1))
-    frozen = model[0][1]
+    inner = convolutional()
+    model = nn.Sequential(inner, Frozen(1))
+    frozen = inner[1]
     frozen.training = False
     before = [module.training for module in model.modules()]
     with isolated(model):
@@ -116,4 +117,4 @@ def test_wrappers_are_taken_off() -> None:
     assert unwrap(model) is model
     assert unwrap(nn.DataParallel(model)) is model
     assert unwrap(torch.compile(model, backend="eager")) is model  # type: ignore[arg-type]
-    assert unwrap(nn.DataParallel(torch.compile(model, backend="eager"))) is model  # type: ignore[arg-type]
+    assert unwrap(torch.compile(nn.DataParallel(model), backend="eager")) is model  # type: ignore[arg-type]

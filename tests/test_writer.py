@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import subprocess
 import sys
 import textwrap
@@ -158,14 +157,14 @@ def test_a_forked_child_neither_writes_nor_waits(writer: SampleWriter, tmp_path:
 
 def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) -> None:
     gc.collect()
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads, files = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for number in range(20):
         made = SampleWriter(tmp_path / str(number), "confused", DIGITS)
         made.put(make_captures(1, samples=1)[0])
         del made
     gc.collect()
     assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(list(Path("/proc/self/fd").iterdir())) == files
     assert stored_steps(tmp_path) == [0] * 20
 
 
