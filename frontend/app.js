@@ -2,7 +2,6 @@
 
 import { fetchIndex, fetchRuns } from "./api.js";
 import { connect, followTheme } from "./host.js";
-import { comfortableZoom } from "./layout.js";
 import { Loader } from "./loader.js";
 import {
   chooseTag,
@@ -40,7 +39,8 @@ class App {
   #samples = [];
   /** @type {Scene} */
   #scene = { strength: 1, largestStrength: 0, theme: "light", runColour: null };
-  #zoom = 1;
+  /** @type {number | null} */
+  #zoom = null;
   /** @type {Map<string, IndexAnswer>} */
   #answers = new Map();
   /** @type {string[]} */
@@ -186,13 +186,12 @@ class App {
   #update(state, options) {
     this.#state = state;
     const samples = shownSamples(state);
-    const zoom = state.chosenZoom ?? comfortableZoom(samples[0]);
-    const changed = zoom !== this.#zoom || !sameSamples(samples, this.#samples);
+    const changed = state.chosenZoom !== this.#zoom || !sameSamples(samples, this.#samples);
     this.#samples = samples;
-    this.#zoom = zoom;
+    this.#zoom = state.chosenZoom;
     this.#setScene(this.#nextScene());
-    if (changed || options) this.#grid.show(samples, zoom, options);
-    this.#controls.show({ ...state, zoom });
+    if (changed || options) this.#grid.show(samples, state.chosenZoom, options);
+    this.#controls.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#showMessage();
     this.#showProblems();

@@ -3,6 +3,8 @@
  * known before anything is drawn, so that rows that nobody sees need not exist.
  */
 
+import { className } from "./captions.js";
+
 /** @import {Panels, Sample} from "./types.js" */
 
 /** Distances in CSS pixels; those that style.css needs too are handed to it by the views. */
@@ -30,10 +32,10 @@ const COMFORTABLE = 80;
 
 /**
  * The smallest zoom at which an image can be seen well.
- * @param {Sample | undefined} sample
+ * @param {Sample} sample
  */
-export function comfortableZoom(sample) {
-  const side = sample ? Math.max(sample.shape[1], sample.shape[2]) : 28;
+export function comfortableZoom({ shape: [, height, width] }) {
+  const side = Math.max(height, width);
   return ZOOMS.find((zoom) => zoom * side >= COMFORTABLE) ?? ZOOMS[ZOOMS.length - 1];
 }
 
@@ -77,7 +79,7 @@ export function cardLayout(sample, zoom) {
   const rowsHeight = Math.max(targets.length - 1, 0) * pitch + rowHeight;
   const bodyWidth = panelsWidth + (asked ? TEXT_GAP + TEXT_WIDTH : 0);
   const bodyHeight = HEADING + Math.max(rowsHeight * zoom, height * zoom + META);
-  const titleLines = longestTitle(sample) * LETTER_WIDTH > bodyWidth ? 2 : 1;
+  const titleLines = titleLength(sample) * LETTER_WIDTH > bodyWidth ? 2 : 1;
   return {
     width: Math.ceil(2 * CARD_PADDING + bodyWidth),
     height: Math.ceil(2 * CARD_PADDING + titleLines * LINE + TITLE_GAP + bodyHeight),
@@ -92,12 +94,12 @@ export function cardLayout(sample, zoom) {
 }
 
 /**
- * Letters of the longest title that a sample with these class names can have.
+ * About the letters of a sample's title, without writing it.
  * @param {Sample} sample
  */
-function longestTitle({ session: { class_names: names } }) {
-  const longest = names ? Math.max(1, ...names.map((name) => name.length)) : "class 10".length;
-  return "says  (0.00) or  (0.00); it is a ".length + 3 * longest;
+function titleLength({ classes, label, session }) {
+  const named = [...classes.slice(0, 2), label ?? 0].map((index) => className(session.class_names, index));
+  return named.reduce((sum, name) => sum + name.length, "says  (0.00) or  (0.00); it is a ".length);
 }
 
 /**
@@ -122,19 +124,17 @@ function rectangle(x, y, width, height) {
 
 /**
  * @param {Sample[]} samples
- * @param {number} zoom
+ * @param {number | null} zoom `null` for what is comfortable for each
  * @param {number} width of the grid, in CSS pixels
  * @returns {GridLayout}
  */
 export function gridLayout(samples, zoom, width) {
-  /** @type {Map<unknown, Map<string, CardLayout>>} */
+  /** @type {Map<string, CardLayout>} */
   const known = new Map();
   const cards = samples.map((sample) => {
-    const alike = known.get(sample.session) ?? new Map();
-    known.set(sample.session, alike);
     const kind = alikeness(sample);
-    const card = alike.get(kind) ?? cardLayout(sample, zoom);
-    alike.set(kind, card);
+    const card = known.get(kind) ?? cardLayout(sample, zoom ?? comfortableZoom(sample));
+    known.set(kind, card);
     return card;
   });
   const columnWidth = cards.reduce((most, card) => Math.max(most, card.width), 0);
@@ -143,12 +143,13 @@ export function gridLayout(samples, zoom, width) {
 }
 
 /**
- * What a card's layout depends on, next to its session.
+ * What a card's layout depends on.
  * @param {Sample} sample
  */
-function alikeness({ shape, targets, strengths }) {
+function alikeness(sample) {
+  const { shape, targets, strengths } = sample;
   const which = targets.map(({ index, delta_norm }) => (delta_norm === null ? `${index}` : `${index}+`));
-  return `${shape} ${which} ${strengths.length > 0}`;
+  return `${shape} ${which} ${strengths.length > 0} ${titleLength(sample)}`;
 }
 
 /**
@@ -167,6 +168,11 @@ export function withLead(layout, lead) {
     tops.push(tops[tops.length - 1] + height + GRID_GAP);
   }
   return { ...layout, lead, tops };
+}
+
+/** @param {GridLayout} layout */
+export function sizeOf({ columns, columnWidth, tops }) {
+  return { width: GRID_GAP + columns * (columnWidth + GRID_GAP), height: tops[tops.length - 1] };
 }
 
 /**

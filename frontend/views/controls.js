@@ -16,7 +16,7 @@ import { element } from "./dom.js";
  * @property {(tag: string) => void} onTag
  * @property {(show: Show) => void} onShow
  * @property {(sort: Sort) => void} onSort
- * @property {(zoom: number) => void} onZoom
+ * @property {(zoom: number | null) => void} onZoom
  * @property {() => void} onReload
  */
 
@@ -32,15 +32,19 @@ const SHOWS = [
   ["confused", "confused samples"],
   ["probes", "probes"],
 ];
+const FIT = "fit";
 /** @type {Record<number, string>} */
-const FRACTIONS = { 0.125: "× ⅛", 0.25: "× ¼", 0.5: "× ½", 1: "× 1, actual size" };
+const ZOOM_NAMES = { 0.125: "× ⅛", 0.25: "× ¼", 0.5: "× ½", 1: "× 1, actual size" };
 
 export class Controls {
   #runs = element("div", { className: "runs", role: "group", ariaLabel: "Runs" });
   #tag = element("select", { id: "tag" });
   #show = select("show", SHOWS);
   #sort = select("sort", SORTS);
-  #zoom = select("zoom", ZOOMS.map((zoom) => [String(zoom), FRACTIONS[zoom] ?? `× ${zoom}`]));
+  #zoom = select("zoom", [
+    [FIT, "each image comfortable"],
+    ...ZOOMS.map((zoom) => /** @type {[string, string]} */ ([String(zoom), ZOOM_NAMES[zoom] ?? `× ${zoom}`])),
+  ]);
   #count = element("p", { className: "count", role: "status" });
   #reload = element("button", { type: "button", className: "reload" }, "Reload");
   #ramp = element("canvas", { className: "ramp", width: NOT_FINITE, height: 1, ariaHidden: "true" });
@@ -51,7 +55,7 @@ export class Controls {
     this.#tag.addEventListener("change", () => listener.onTag(this.#tag.value));
     this.#show.addEventListener("change", () => listener.onShow(/** @type {Show} */ (this.#show.value)));
     this.#sort.addEventListener("change", () => listener.onSort(/** @type {Sort} */ (this.#sort.value)));
-    this.#zoom.addEventListener("change", () => listener.onZoom(Number(this.#zoom.value)));
+    this.#zoom.addEventListener("change", () => listener.onZoom(Number(this.#zoom.value) || null));
     this.#reload.addEventListener("click", () => listener.onReload());
     this.#runs.addEventListener("change", ({ target }) => {
       if (target instanceof HTMLInputElement) listener.onRun(target.value, target.checked);
@@ -84,12 +88,21 @@ export class Controls {
           "what brightening a pixel does to the target's score; each panel reaches to its own largest value",
         ),
       ),
+      element(
+        "div",
+        { className: "field legend" },
+        element("span", { className: "name" }, "Verdict"),
+        element("p", {}, element("span", { className: "chip flipped" }, "8 at 0.95"), "the network says the target"),
+        element("p", {}, element("span", { className: "chip" }, "5 (8 at 0.45)"), "it says something else"),
+        element("p", {}, element("span", { className: "chip open" }, "5 or 8"), "it changed its mind nearby"),
+      ),
     );
   }
 
-  /** @param {State & {zoom: number}} state */
+  /** @param {State} state */
   show(state) {
     this.#showRuns(state);
+    this.element.hidden = !state.runs?.length;
     const tags = tagsOf(state);
     fill(this.#tag, tags.map((tag) => [tag, tag]));
     this.#tag.value = tagInUse(state) ?? "";
@@ -97,7 +110,7 @@ export class Controls {
     this.#show.value = showInUse(state);
     this.#rows.show.hidden = !hasProbes(state);
     this.#sort.value = state.sort;
-    this.#zoom.value = String(state.zoom);
+    this.#zoom.value = state.chosenZoom === null ? FIT : String(state.chosenZoom);
     const { shown, samples, unreadable, superseded } = countsOf(state);
     const words = [`${countOf(shown)} of ${countOf(samples)} samples`];
     if (unreadable) words.push(`${countOf(unreadable)} unreadable`);

@@ -1,6 +1,6 @@
 /** The grid of cards, of which only those near the visible part exist. */
 
-import { gridLayout, positionOf, samplesBetween, withLead } from "../layout.js";
+import { gridLayout, positionOf, samplesBetween, sizeOf, withLead } from "../layout.js";
 import { Card } from "./card.js";
 import { element, place } from "./dom.js";
 
@@ -21,7 +21,8 @@ export class Grid {
   #content = element("div", { className: "content" });
   /** @type {Sample[]} */
   #samples = [];
-  #zoom = 1;
+  /** @type {number | null} */
+  #zoom = null;
   /** @type {GridLayout} */
   #layout = gridLayout([], 1, 0);
   /** @type {Map<string, Card>} */
@@ -43,7 +44,7 @@ export class Grid {
 
   /**
    * @param {Sample[]} samples
-   * @param {number} zoom
+   * @param {number | null} zoom
    * @param {{toTop?: boolean}} options otherwise what the user looks at stays where it is
    */
   show(samples, zoom, { toTop = false } = {}) {
@@ -105,16 +106,15 @@ export class Grid {
           const column = (anchor.column + stayed) % columns;
           this.#layout = withLead(this.#layout, (((column - place) % columns) + columns) % columns);
         }
-        this.#setHeight();
+        this.#setSize();
         this.element.scrollTop = positionOf(this.#layout, place).top + anchor.offset;
       }
     }
-    this.#setHeight();
+    this.#setSize();
   }
 
-  #setHeight() {
-    const { tops } = this.#layout;
-    place(this.#content, { height: tops[tops.length - 1] });
+  #setSize() {
+    place(this.#content, sizeOf(this.#layout));
   }
 
   #render() {

@@ -32,7 +32,7 @@ export class TargetWords {
     this.#verdict = element(
       "p",
       {
-        className: "verdict",
+        className: "verdict chip",
         title:
           `What the network says of this morph, and the probability of ${goal}. ` +
           "≈ is interpolated between the two nearest strengths at which it was asked.",

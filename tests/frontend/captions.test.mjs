@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { className, decimals, isWrong, saying, stoppedCaption, truth } from "../../frontend/captions.js";
+import { DIGITS, makeSample, makeTarget } from "./samples.mjs";
+
+test("a confused sample is told in words", () => {
+  const sample = makeSample();
+  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46) or 8 (0.45); it is a 5");
+});
+
+test("a runner-up that hardly counts is not named", () => {
+  assert.equal(saying(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "says 5 (0.97)");
+});
+
+test("a class without a name is called by its number", () => {
+  const session = { ...DIGITS, class_names: null };
+  assert.equal(saying(makeSample({ session })), "says class 5 (0.46) or class 8 (0.45)");
+  assert.equal(truth(makeSample({ session, label: 7 })), "it is a class 7");
+  assert.equal(className(["cat"], 1), "class 1");
+  assert.equal(className(["cat"], -1), "class -1");
+});
+
+test("the article fits the name", () => {
+  for (const [name, words] of Object.entries({ 8: "an 8", 18: "an 18", 1: "a 1", airplane: "an airplane", unicorn: "a unicorn" })) {
+    const session = { ...DIGITS, class_names: [name] };
+    assert.equal(truth(makeSample({ session, label: 0 })), `it is ${words}`);
+  }
+});
+
+test("a label may be missing, and is then not wrong", () => {
+  assert.equal(truth(makeSample({ label: null })), "its label is not known");
+  assert.equal(isWrong(makeSample({ label: null })), false);
+  assert.equal(isWrong(makeSample({ label: 8 })), true);
+  assert.equal(isWrong(makeSample({ label: 5 })), false);
+});
+
+test("numbers that are not finite are still words", () => {
+  assert.deepEqual([NaN, Infinity, -Infinity, 0.005].map(decimals), ["NaN", "∞", "−∞", "0.01"]);
+});
+
+test("only an ascent that stopped short says why", () => {
+  assert.equal(stoppedCaption(makeTarget()), "");
+  assert.equal(stoppedCaption(makeTarget({ stopped: "max_steps" })), "stopped at max_steps");
+  assert.match(stoppedCaption(makeTarget({ stopped: "stalled" })), /^stalled/);
+  assert.match(stoppedCaption(makeTarget({ stopped: "nonfinite" })), /^nonfinite/);
+});

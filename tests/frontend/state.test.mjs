@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as state from "../../frontend/state.js";
+import { makeSample } from "./samples.mjs";
+
+function indexOf(run, samples, counts = {}) {
+  return {
+    run,
+    tag: "confused",
+    counts: { samples: samples.length, unreadable: 0, superseded: 0, ...counts },
+    samples,
+  };
+}
+
+function sampleAt(step, fields) {
+  return makeSample({ step, key: `${step}.${fields?.index ?? 0}`, ...fields });
+}
+
+function stateWith(...indexes) {
+  const runs = indexes.map(({ run }) => ({ run, tags: ["confused"] }));
+  return indexes.reduce(state.withIndex, state.withRuns(state.initialState(), runs));
+}
+
+function keys(from) {
+  return state.shownSamples(from).map(({ key }) => key);
+}
+
+test("newest first is the default, and a capture keeps its own order", () => {
+  const one = indexOf("a", [sampleAt(0), sampleAt(100), sampleAt(100, { index: 1 })]);
+  const both = stateWith(one, indexOf("b", [sampleAt(50)]));
+  assert.deepEqual(keys(both), ["100.0", "100.1", "50.0", "0.0"]);
+  assert.deepEqual(keys({ ...both, sort: "oldest" }), ["0.0", "50.0", "100.0", "100.1"]);
+});
+
+test("the smallest margin comes first, and NaN last", () => {
+  const samples = [0.5, NaN, 0.1].map((margin, step) => sampleAt(step, { margin }));
+  assert.deepEqual(keys({ ...stateWith(indexOf("a", samples)), sort: "margin" }), ["2.0", "0.0", "1.0"]);
+});
+
+test("probes are told from confused samples, and the choice is gone where there are none", () => {
+  const mixed = stateWith(indexOf("a", [sampleAt(1, { probe: true }), sampleAt(2)]));
+  assert.deepEqual(keys({ ...mixed, chosenShow: "probes" }), ["1.0"]);
+  assert.deepEqual(keys({ ...mixed, chosenShow: "confused" }), ["2.0"]);
+  const plain = { ...stateWith(indexOf("a", [sampleAt(2)])), chosenShow: "probes" };
+  assert.equal(state.showInUse(plain), "all");
+  assert.deepEqual(keys(plain), ["2.0"]);
+});
+
+test("an unticked run is neither shown nor counted", () => {
+  const one = indexOf("a", [sampleAt(0)], { unreadable: 2, superseded: 1 });
+  const both = stateWith(one, indexOf("b", [sampleAt(50)]));
+  assert.deepEqual(state.countsOf(both), { shown: 2, samples: 2, unreadable: 2, superseded: 1 });
+  const ticked = state.tick(both, "a", false);
+  assert.deepEqual(keys(ticked), ["50.0"]);
+  assert.deepEqual(state.countsOf(ticked), { shown: 1, samples: 1, unreadable: 0, superseded: 0 });
+});
+
+test("of many runs only the first are shown until someone ticks more", () => {
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const many = state.withRuns(state.initialState(), runs);
+  assert.equal(state.tickedRuns(many).length, 10);
+  assert.ok(state.tickedRuns(state.tick(many, "run29", true)).includes("run29"));
+});
+
+test("another tag starts without indexes, and an answer about the old one is dropped", () => {
+  const runs = [{ run: "a", tags: ["confused", "validation"] }];
+  const old = indexOf("a", [sampleAt(0)]);
+  const before = state.withIndex(state.withRuns(state.initialState(), runs), old);
+  const after = state.chooseTag(before, "validation");
+  assert.equal(state.tagInUse(after), "validation");
+  assert.equal(after.indexes.size, 0);
+  assert.equal(state.withIndex(after, old), after);
+});
+
+test("a run that is gone takes its samples along", () => {
+  const both = stateWith(indexOf("a", [sampleAt(0)]), indexOf("b", [sampleAt(50)]));
+  assert.deepEqual(keys(state.withRuns(both, [{ run: "b", tags: ["confused"] }])), ["50.0"]);
+  assert.deepEqual(keys(state.withRuns(both, [])), []);
+});
+
+test("strengths are gathered over all samples", () => {
+  const samples = [sampleAt(0), sampleAt(1, { strengths: [0, 0.75, 1.25] }), sampleAt(2, { strengths: [] })];
+  const from = stateWith(indexOf("a", samples));
+  assert.equal(state.largestStrength(from), 1.25);
+  assert.deepEqual(state.recordedStrengths(from), [0, 0.5, 0.75, 1, 1.25]);
+  assert.equal(state.largestStrength(state.initialState()), 0);
+});
+
+test("runs are coloured in TensorBoard's order, and again after seven", () => {
+  const runOrder = Array.from({ length: 9 }, (_, i) => `run${i}`);
+  const from = { ...state.initialState(), runOrder };
+  assert.equal(state.runColour(from, "run1"), "#12b5cb");
+  assert.equal(state.runColour(from, "run8"), "#12b5cb");
+  assert.equal(state.runColour(from, "unknown"), "#425066");
+});
