@@ -227,12 +227,12 @@ class GradAscentHook:
         self.capturing = True
         try:
             with isolated(module):
-                samples = []
+                chosen = self._choose(logits.detach(), batch.labels)
+                samples = self._record(module, batch, chosen, batch, step)
                 for probes in self._probes:
                     rows = range(len(probes.inputs))
                     samples += self._record(module, probes, rows, batch, step, probe=True)
-                chosen = self._choose(logits.detach(), batch.labels)
-                return samples + self._record(module, batch, chosen, batch, step)
+                return samples
         finally:
             self.capturing = False
 

@@ -194,7 +194,7 @@ def test_probes_are_recorded_at_every_capture(tmp_path: Path) -> None:
         assert [s.id for s in probes] == ["probe 0", "probe 1", "third"]
         assert [s.label for s in probes] == [*labels[:2].tolist(), None]
         assert np.array_equal(probes[2].image, images[2].numpy())
-        assert [s.probe for s in samples if s.step == step] == [True] * 3 + [False]
+        assert [s.probe for s in samples if s.step == step] == [False] + [True] * 3
 
 
 def test_probes_are_captured_where_nothing_is_confused(tmp_path: Path) -> None:
