@@ -29,6 +29,7 @@ def take(logdir: Path, folder: Path) -> None:
             tab = open_tab(page, address)
             if mode == "dark":
                 set_dark_mode(page)
+            tab.locator("#show").select_option("confused")
             tab.locator(".sample[data-painted]").first.wait_for()
             page.wait_for_timeout(1000)  # transitions end
             page.screenshot(path=str(folder / f"screenshot-{mode}.png"))

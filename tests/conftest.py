@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.__main__ import main as demo
 from tests import chromium
 from tests.browser import ARGUMENTS
+from tests.tensorboard_process import tensorboard
 
 TENSORBOARD_NOISE = ("Multiple instances of Three.js",)
 """What TensorBoard itself prints to the console."""
@@ -20,7 +23,11 @@ TENSORBOARD_NOISE = ("Multiple instances of Three.js",)
 def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log directory with the demo's runs, each trained for one epoch."""
     logdir = tmp_path_factory.mktemp("runs")
+    # On a busy machine two threads that wait for each other take ten times as long as one.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     demo(["--no-serve", "--epochs", "1", "--logdir", str(logdir)])
+    torch.set_num_threads(threads)
     return logdir
 
 
@@ -40,13 +47,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A new page; the test fails on whatever it writes to the console or throws."""
+def serve() -> Iterator[Callable[..., str]]:
+    """:func:`tensorboard` as a function; what it starts ends after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda logdir, *options: stack.enter_context(tensorboard(logdir, *options))
+
+
+@pytest.fixture
+def page(browser: Browser, serve: object) -> Iterator[Page]:  # TensorBoard outlives the page
+    """A new page; the test fails on what it throws, logs, or asks of another machine."""
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.set_default_timeout(20_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"thrown: {error}"))
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on(
+        "request",
+        lambda request: (
+            complaints.append(f"asked for {request.url}")
+            if not request.url.startswith(("http://localhost:", "data:", "blob:"))
+            else None
+        ),
+    )
     yield page
     page.close()
     assert [text for text in complaints if not any(n in text for n in TENSORBOARD_NOISE)] == []
