@@ -33,8 +33,27 @@ def file_name(session: str) -> str:
 
 
 def find_event_files(logdir: Path) -> Iterator[Path]:
-    """Every file at or below a directory that :func:`file_name` named, in order of path."""
-    yield from sorted(path for path in logdir.glob("**/" + file_name("*")) if path.is_file())
+    """Every file at or below a directory that :func:`file_name` named, in order of path.
+
+    Links to directories are followed, as TensorBoard follows them. What cannot be listed is left
+    out.
+    """
+    yield from sorted(_find(logdir, frozenset()))
+
+
+def _find(directory: Path, above: frozenset[Path]) -> Iterator[Path]:
+    real = directory.resolve()
+    if real in above:
+        return  # a link to where it stands
+    try:
+        paths = list(directory.iterdir())
+    except OSError:
+        return
+    for path in paths:
+        if path.is_dir():
+            yield from _find(path, above | {real})
+        elif path.match(file_name("*")) and path.is_file():
+            yield path
 
 
 class EventFile:

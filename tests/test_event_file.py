@@ -182,6 +182,19 @@ def test_our_files_are_found_at_any_depth_and_nothing_else(tmp_path: Path) -> No
     assert list(find_event_files(tmp_path)) == sorted(ours)
 
 
+def test_links_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / event_file.file_name("s-1")
+    write(path, [])
+    logdir = tmp_path / "logs"
+    (logdir / "run").mkdir(parents=True)
+    (logdir / "linked").symlink_to(path.parent)
+    (logdir / "run" / "circle").symlink_to(logdir)
+    (path.parent / "back").symlink_to(logdir / "run")
+    (logdir / "nowhere").symlink_to(tmp_path / "missing")
+    assert logdir / "linked" / path.name in find_event_files(logdir)
+    assert {found.name for found in find_event_files(logdir)} == {path.name}
+
+
 def test_our_file_sorts_before_the_users() -> None:
     users = "events.out.tfevents.1.host"
     assert sorted([users, event_file.file_name("20990101T000000-ffffffff")])[-1] == users
