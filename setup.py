@@ -11,7 +11,6 @@ from pathlib import Path
 from setuptools import setup
 
 HERE = Path(__file__).resolve().parent
-README = HERE / "README.md"
 
 CORE = [
     "google-crc32c>=1.5",
@@ -24,10 +23,8 @@ CORE = [
 TORCH = ["torch>=2.1", "tqdm>=4.60"]
 TEST = [
     *TORCH,
-    "captum>=0.7",
     "hypothesis>=6.80",
     "matplotlib>=3.7",
-    "pillow>=10",
     "playwright>=1.40",
     "pytest>=8",
     "setuptools>=77",
@@ -38,7 +35,7 @@ setup(
     name="tensorboard-plugin-gradascent",
     version=runpy.run_path(str(HERE / "tb_gradascent" / "version.py"))["VERSION"],
     description="See what a PyTorch classifier confuses, why, and what would change its mind.",
-    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license_expression="Apache-2.0",
     license_files=["LICENSE"],

@@ -105,7 +105,9 @@ def test_only_one_module_talks_to_the_back_end() -> None:
 
 
 def test_the_page_imports_only_its_own_modules_and_no_circles() -> None:
-    importing = re.compile(r"""^\s*(?:import|export)\b(?:[^;"'=]*\bfrom)?\s*["']([^"']+)["']""", re.MULTILINE)
+    importing = re.compile(
+        r"""^\s*(?:import|export)\b(?:[^;"'=]*\bfrom)?\s*["']([^"']+)["']""", re.MULTILINE
+    )
     graph: dict[Path, set[Path]] = {}
     for path in page_modules():
         names = importing.findall(path.read_text(encoding="utf-8"))
@@ -116,3 +118,17 @@ def test_the_page_imports_only_its_own_modules_and_no_circles() -> None:
         leaves = {path for path, needs in graph.items() if not needs & set(graph)}
         assert leaves, f"circular imports among {sorted(path.name for path in graph)}"
         graph = {path: needs for path, needs in graph.items() if path not in leaves}
+
+
+def test_contributing_shows_every_module() -> None:
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```")[1]
+    listed = set(re.findall(r"[\w.]+\.(?:py|js|css|md|ts)\b", tree))
+    modules = {
+        path.name
+        for folder in ("tb_gradascent", "frontend", "demo")
+        for path in (ROOT / folder).iterdir()
+        if path.suffix in {".py", ".js", ".css", ".md", ".ts"} and path.name != "__init__.py"
+    }
+    assert modules - listed == set()
+    found = {path.name for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    assert listed - found == set()
