@@ -214,6 +214,17 @@ def test_a_payload_that_is_not_its_records_is_damaged(tmp_path: Path) -> None:
     assert parts == [(DAMAGED, b""), (OK, two[1])]
 
 
+def test_of_two_captures_with_one_number_the_halves_of_the_same_are_served(tmp_path: Path) -> None:
+    file = EventFile(tmp_path / file_name("s"))
+    encoded = [[records.encode(sample)] for sample in make_captures(1, 2)[0]]
+    for place in range(2):
+        file.append(make_event("confused", "s", 0, encoded[place], DIGITS, 1.0 + place))
+    file.close()
+    samples = SampleProvider(Watched(tmp_path))
+    assert [sample["id"] for sample in read_index(samples)["samples"]] == ["train/0-0"]
+    assert read_payloads(samples, Address("s", 0, 0)) == [(OK, encoded[0][0][1])]
+
+
 def test_an_answer_stops_growing_but_never_starves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

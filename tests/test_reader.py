@@ -114,6 +114,17 @@ def test_a_payload_of_another_sample_is_told_by_its_checksum(
     assert len(caplog.records) == 1
 
 
+def test_of_two_captures_with_one_number_the_first_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = EventFile(tmp_path / file_name("s"))
+    for place, sample in enumerate(make_captures(1, 2)[0]):
+        file.append(make_event("confused", "s", 0, [records.encode(sample)], DIGITS, 1.0 + place))
+    file.close()
+    assert [sample.id for sample in read_samples(tmp_path)] == ["train/0-0"]
+    assert not caplog.records
+
+
 def test_a_record_whose_payload_is_missing_counts_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

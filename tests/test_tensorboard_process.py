@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -29,6 +31,7 @@ LOADERS = {
     "prefix": ["--load_fast=false", "--path_prefix=/deep/board"],
 }
 CAPTURES = 1500
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc about processes")
 PATIENCE = 120
 """Seconds until a test gives up on what a loaded machine does late."""
 
@@ -229,9 +232,8 @@ def test_mistakes_are_no_server_errors(served: Served) -> None:
         assert json.loads(raised.value.read()).keys() == {"error"}
 
 
+@on_linux
 def test_the_process_never_loaded_torch(served: Served) -> None:
-    if sys.platform != "linux":
-        pytest.skip("only Linux tells what a process has loaded")
     served.runs()
     maps = Path(f"/proc/{served.process.pid}/maps").read_text()
     assert "numpy" in maps
@@ -249,3 +251,19 @@ def test_tensorboard_had_nothing_to_complain_of(served: Served) -> None:
         )
     ]
     assert said == []
+
+
+@on_linux
+@pytest.mark.parametrize("served", ["fast"], indirect=True)
+def test_a_data_server_that_died_is_said_in_a_sentence(served: Served) -> None:
+    write_session(served.logdir / "small", make_captures(1, 1))
+    served.until(lambda: "small" in served.runs())
+    pid = served.process.pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    for path in ("runs", "index?run=small&tag=confused"):
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            served.get("data/plugin/gradascent/" + path)
+        assert raised.value.code == 503
+        assert "restart TensorBoard" in json.loads(raised.value.read())["error"]
+    assert "Traceback" not in served.log.read_text()
