@@ -20,7 +20,7 @@ const TEXT_GAP = 14;
 const ROW_GAP = 8;
 const TITLE_GAP = 8;
 const GRID_GAP = 16;
-const LETTER_WIDTH = 7.2;
+const TITLE_LETTER = 6.2;
 
 /** Beyond this browsers refuse a canvas, or take gigabytes for a screenful. */
 const LARGEST_CANVAS_SIDE = 16_384;
@@ -79,7 +79,7 @@ export function cardLayout(sample, zoom) {
   const rowsHeight = Math.max(targets.length - 1, 0) * pitch + rowHeight;
   const bodyWidth = panelsWidth + (asked ? TEXT_GAP + TEXT_WIDTH : 0);
   const bodyHeight = HEADING + Math.max(rowsHeight * zoom, height * zoom + META);
-  const titleLines = titleLength(sample) * LETTER_WIDTH > bodyWidth ? 2 : 1;
+  const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
   return {
     width: Math.ceil(2 * CARD_PADDING + bodyWidth),
     height: Math.ceil(2 * CARD_PADDING + titleLines * LINE + TITLE_GAP + bodyHeight),
@@ -176,13 +176,19 @@ export function sizeOf({ columns, columnWidth, tops }) {
 }
 
 /**
+ * A card is as high as its row and as wide as its column, so that cards line up.
  * @param {GridLayout} layout
  * @param {number} place the sample's
  */
-export function positionOf({ columns, columnWidth, lead, tops }, place) {
+export function boxOf({ columns, columnWidth, lead, tops }, place) {
   const row = Math.floor((place + lead) / columns);
   const column = (place + lead) % columns;
-  return { left: GRID_GAP + column * (columnWidth + GRID_GAP), top: tops[row] };
+  return {
+    left: GRID_GAP + column * (columnWidth + GRID_GAP),
+    top: tops[row],
+    width: columnWidth,
+    height: tops[row + 1] - tops[row] - GRID_GAP,
+  };
 }
 
 /**

@@ -32,7 +32,7 @@ export class Loader {
   #requests = new Set();
   /** @type {Map<string, {at: number, wait: number}>} when to ask again */
   #later = new Map();
-  /** @type {Map<string, string>} what will not get better */
+  /** @type {Map<string, string>} what will not get better by waiting */
   #damaged = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -78,6 +78,7 @@ export class Loader {
   retry() {
     this.#failed = false;
     this.#later.clear();
+    this.#damaged.clear();
     this.#pump();
   }
 
@@ -141,7 +142,8 @@ export class Loader {
       try {
         this.#keep(sample, makePicture(sample, await decodePayload(sample, bytes)));
       } catch (error) {
-        this.#giveUp(sample, `Its arrays are damaged: ${error instanceof Error ? error.message : error}.`);
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#giveUp(sample, `Its arrays are damaged: ${reason.replace(/\.$/, "")}.`);
       }
     } else if (status === DAMAGED) {
       this.#giveUp(sample, "Its arrays are damaged: their checksum is not the recorded one.");

@@ -10,8 +10,8 @@ import { TargetWords } from "./target.js";
 /** @import {CardLayout} from "../layout.js" */
 /** @import {Picture, Rectangle, Sample, Theme} from "../types.js" */
 
-/** Panels that are narrower share one heading. */
-const ROOM_FOR_HEADING = 70;
+/** The width of a heading's letter, about. */
+const LETTER = 5.8;
 
 /**
  * @typedef {object} Scene what all cards have in common
@@ -118,13 +118,16 @@ export class Card {
     const { canvas, zoom } = layout;
     const target = sample.targets[row];
     const name = className(sample.session.class_names, target.index);
-    if (!morph || gradient[2] * zoom >= ROOM_FOR_HEADING) {
-      this.#head(`gradient → ${name}`, gradient);
+    const heading = `gradient → ${name}`;
+    if (!morph || gradient[2] * zoom >= heading.length * LETTER) {
+      this.#head(heading, gradient);
       if (morph) this.#head(`morph → ${name}`, morph);
     } else {
       const [left, top, , height] = gradient;
-      const title = `gradient and morph → ${name}`;
-      this.#head(`→ ${name}`, [left, top, morph[0] + morph[2] - left, height], title);
+      const width = morph[0] + morph[2] - left;
+      const shared = `gradient, morph → ${name}`;
+      const fits = width * zoom >= shared.length * LETTER;
+      this.#head(fits ? shared : `→ ${name}`, [left, top, width, height], shared);
     }
     if (!sample.strengths.length) return;
     const words = new TargetWords(sample, target, scene.largestStrength);

@@ -1,6 +1,6 @@
 /** The grid of cards, of which only those near the visible part exist. */
 
-import { gridLayout, positionOf, samplesBetween, sizeOf, withLead } from "../layout.js";
+import { boxOf, gridLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
 import { Card } from "./card.js";
 import { element, place } from "./dom.js";
 
@@ -84,7 +84,7 @@ export class Grid {
     const { first } = samplesBetween(this.#layout, scrollTop, scrollTop + 1);
     const place = Math.min(first, this.#samples.length - 1);
     if (place < 0) return null;
-    const { top } = positionOf(this.#layout, place);
+    const { top } = boxOf(this.#layout, place);
     const { columns, lead } = this.#layout;
     return { followers: this.#samples.slice(place), offset: scrollTop - top, column: (place + lead) % columns };
   }
@@ -107,7 +107,7 @@ export class Grid {
           this.#layout = withLead(this.#layout, (((column - place) % columns) + columns) % columns);
         }
         this.#setSize();
-        this.element.scrollTop = positionOf(this.#layout, place).top + anchor.offset;
+        this.element.scrollTop = boxOf(this.#layout, place).top + anchor.offset;
       }
     }
     this.#setSize();
@@ -158,8 +158,7 @@ export class Grid {
     }
     const made = !card;
     card ??= new Card(sample, layout, this.scene);
-    const { columnWidth } = this.#layout;
-    place(card.element, { ...positionOf(this.#layout, at), width: columnWidth, height: layout.height });
+    place(card.element, boxOf(this.#layout, at));
     if (made) {
       this.#cards.set(sample.key, card);
       this.listener.onCard(card);

@@ -40,7 +40,8 @@ export class TargetWords {
       this.#caption,
     );
     this.#verdict.dataset.target = String(target.index);
-    this.#now = drawing("line", { class: "now", y1: 0, y2: CURVE_HEIGHT });
+    // An element of its own: to move a part of a drawing lays the whole drawing out again.
+    this.#now = element("div", { className: "now" });
     const stopped = stoppedCaption(target);
     this.element = element(
       "div",
@@ -61,16 +62,15 @@ export class TargetWords {
     const line = points.map((point) => `${this.#x(point.strength)},${height(point.probability)}`);
     const curve = drawing(
       "svg",
-      { class: "curve", width: TEXT_WIDTH, height: CURVE_HEIGHT, "aria-hidden": "true" },
+      { width: TEXT_WIDTH, height: CURVE_HEIGHT, "aria-hidden": "true" },
       drawing("polyline", { points: line.join(" ") }),
-      this.#now,
     );
     const end = points.find(({ strength }) => strength === flip);
     if (end) {
       const dot = { class: "dot", cx: this.#x(end.strength), cy: height(end.probability), r: INSET };
       curve.append(drawing("circle", dot));
     }
-    return curve;
+    return element("div", { className: "curve" }, curve, this.#now);
   }
 
   /** @param {number} strength */
@@ -86,7 +86,7 @@ export class TargetWords {
     if (caption !== this.#caption.data) this.#caption.data = caption;
     this.#verdict.classList.toggle("flipped", isFlipped(verdict, target));
     this.#verdict.classList.toggle("open", verdict.kind === "either" || verdict.kind === "unknown");
-    this.#now.style.transform = `translateX(${this.#x(strength)}px)`;
+    this.#now.style.left = `${this.#x(strength)}px`;
   }
 }
 

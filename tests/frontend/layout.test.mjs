@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  boxOf,
   cardLayout,
   comfortableZoom,
   gridLayout,
-  positionOf,
   samplesBetween,
   sizeOf,
   withLead,
@@ -54,18 +54,18 @@ const SAMPLES = Array.from({ length: 10 }, (_, index) => makeSample({ shape: SHA
 test("rows are found by where they are", () => {
   const layout = gridLayout(SAMPLES, 3, 1000);
   assert.equal(layout.columns, 2);
-  const { top } = positionOf(layout, 4);
+  const { top } = boxOf(layout, 4);
   assert.deepEqual(samplesBetween(layout, top + 1, top + 2), { first: 4, end: 6 });
   assert.deepEqual(samplesBetween(layout, 0, 1), { first: 0, end: 0 });
   assert.deepEqual(samplesBetween(layout, 0, 1e9), { first: 0, end: 10 });
   assert.deepEqual(samplesBetween(layout, 1e9, 2e9), { first: 10, end: 10 });
-  assert.equal(sizeOf(layout).height, positionOf(layout, 9).top + layout.cards[9].height + 16);
+  assert.equal(sizeOf(layout).height, boxOf(layout, 9).top + layout.cards[9].height + 16);
 });
 
 test("a lead moves every sample on, and none is lost", () => {
   const layout = withLead(gridLayout(SAMPLES, 3, 1000), 1);
-  assert.equal(positionOf(layout, 1).top, positionOf(layout, 2).top);
-  assert.ok(positionOf(layout, 0).left > positionOf(layout, 1).left);
+  assert.equal(boxOf(layout, 1).top, boxOf(layout, 2).top);
+  assert.ok(boxOf(layout, 0).left > boxOf(layout, 1).left);
   assert.deepEqual(samplesBetween(layout, 0, 1e9), { first: 0, end: 10 });
   assert.deepEqual(samplesBetween(layout, 0, layout.tops[1]), { first: 0, end: 1 });
 });
