@@ -15,6 +15,7 @@ import {
   tick,
   tickedRuns,
   withIndex,
+  withRunOrder,
   withRuns,
 } from "./state.js";
 import { Controls } from "./views/controls.js";
@@ -52,6 +53,7 @@ class App {
   /** Whether all that is known has to be asked for again. */
   #stale = true;
   #synchronising = new AbortController();
+  #busy = false;
   #frame = 0;
 
   #loader = new Loader({
@@ -100,10 +102,10 @@ class App {
     followTheme((theme) => this.#setTheme(theme));
     connect({
       onReload: () => this.#reload(),
-      onRunOrder: (runOrder) => this.#update({ ...this.#state, runOrder }),
+      onRunOrder: (runOrder) => this.#update(withRunOrder(this.#state, runOrder)),
     });
     window.addEventListener("resize", () => {
-      if (this.#stale) this.#synchronise();
+      if (this.#stale && !this.#busy) this.#synchronise();
     });
     this.#update(this.#state);
     this.#reload();
@@ -130,7 +132,7 @@ class App {
     const { signal } = this.#synchronising;
     /** @type {string[]} */
     const problems = [];
-    this.#controls.showBusy(true);
+    this.#showBusy(true);
     try {
       if (this.#stale || !this.#state.runs) {
         const runs = await fetchRuns(signal);
@@ -153,7 +155,7 @@ class App {
     if (signal.aborted) return;
     this.#stale = false;
     this.#problems = problems;
-    this.#controls.showBusy(false);
+    this.#showBusy(false);
     this.#update(this.#state);
   }
 
@@ -191,7 +193,7 @@ class App {
     this.#zoom = state.chosenZoom;
     this.#setScene(this.#nextScene());
     if (changed || options) this.#grid.show(samples, state.chosenZoom, options);
-    this.#controls.show(state);
+    this.#controls.show(state, samples.length);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#showMessage();
     this.#showProblems();
@@ -228,6 +230,12 @@ class App {
       this.#setScene({ ...this.#scene, strength });
       this.#strengthBar.show(strength, this.#scene.largestStrength);
     });
+  }
+
+  /** @param {boolean} busy */
+  #showBusy(busy) {
+    this.#busy = busy;
+    this.#controls.showBusy(busy);
   }
 
   #showProblems() {

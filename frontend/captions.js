@@ -14,6 +14,16 @@ export function className(names, index) {
   return names?.[index] ?? `class ${index}`;
 }
 
+/**
+ * What of an image's channels is painted.
+ * @param {number} channels
+ */
+export function channelsCaption(channels) {
+  if (channels === 2) return "both channels' mean, as grey";
+  if (channels === 4) return "the first three channels, as red, green and blue";
+  return "";
+}
+
 /** @param {number} value */
 export function decimals(value) {
   if (Number.isFinite(value)) return value.toFixed(2);

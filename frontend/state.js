@@ -67,6 +67,16 @@ export function withRuns(state, runs) {
 
 /**
  * @param {State} state
+ * @param {string[]} runOrder
+ * @returns {State} with the same order object where it is the same order
+ */
+export function withRunOrder(state, runOrder) {
+  const same = runOrder.join("\n") === state.runOrder.join("\n");
+  return same ? state : { ...state, runOrder };
+}
+
+/**
+ * @param {State} state
  * @param {Index} index
  * @returns {State} the same one where the index is already there
  */
@@ -129,10 +139,10 @@ export function showInUse(state) {
 
 /**
  * @param {State} state
- * @returns {Counts & {shown: number}}
+ * @returns {Counts}
  */
 export function countsOf(state) {
-  const counts = { shown: shownSamples(state).length, samples: 0, unreadable: 0, superseded: 0 };
+  const counts = { samples: 0, unreadable: 0, superseded: 0 };
   for (const { counts: more } of indexesInUse(state)) {
     counts.samples += more.samples;
     counts.unreadable += more.unreadable;

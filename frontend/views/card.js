@@ -1,6 +1,6 @@
 /** One sample: its words, and one canvas that holds all its panels. */
 
-import { allProbabilities, className, decimals, isWrong, saying, truth } from "../captions.js";
+import { allProbabilities, channelsCaption, className, decimals, isWrong, saying, truth } from "../captions.js";
 import { PALETTES } from "../colormap.js";
 import { HEADING, LEAST_COLUMN } from "../layout.js";
 import { paintGradient, paintImage, paintMorph } from "../pixels.js";
@@ -55,7 +55,8 @@ export class Card {
     this.#body = element("div", { className: "body" }, this.#canvas);
     this.element = element("article", { className: "sample" }, this.#title(), this.#body);
     this.element.dataset.sample = sample.key;
-    this.#head("original", panels.image);
+    const channels = channelsCaption(sample.shape[0]);
+    this.#head("original", panels.image, channels ? `original: ${channels}` : "original");
     this.#addMeta(scene.runColour);
     panels.targets.forEach((target, row) => this.#addTarget(target, row, scene));
     this.#canvas.role = "img";

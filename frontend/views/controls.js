@@ -85,12 +85,12 @@ export class Controls {
         element(
           "p",
           {},
-          "what brightening a pixel does to the target's score; each panel reaches to its own largest value",
+          "what brightening a pixel does to the target's score; each panel reaches to its own largest value; magenta is not finite",
         ),
       ),
       element(
         "div",
-        { className: "field legend" },
+        { className: "field legend verdicts" },
         element("span", { className: "name" }, "Verdict"),
         element("p", {}, element("span", { className: "chip flipped" }, "8 at 0.95"), "the network says the target"),
         element("p", {}, element("span", { className: "chip" }, "5 (8 at 0.45)"), "it says something else"),
@@ -99,8 +99,11 @@ export class Controls {
     );
   }
 
-  /** @param {State} state */
-  show(state) {
+  /**
+   * @param {State} state
+   * @param {number} shown how many samples are left of all
+   */
+  show(state, shown) {
     this.#showRuns(state);
     this.element.hidden = !state.runs?.length;
     const tags = tagsOf(state);
@@ -111,7 +114,7 @@ export class Controls {
     this.#rows.show.hidden = !hasProbes(state);
     this.#sort.value = state.sort;
     this.#zoom.value = state.chosenZoom === null ? FIT : String(state.chosenZoom);
-    const { shown, samples, unreadable, superseded } = countsOf(state);
+    const { samples, unreadable, superseded } = countsOf(state);
     const words = [`${countOf(shown)} of ${countOf(samples)} samples`];
     if (unreadable) words.push(`${countOf(unreadable)} unreadable`);
     if (superseded) words.push(`${countOf(superseded)} superseded by a restart`);

@@ -28,6 +28,8 @@ export class Grid {
   /** @type {Map<string, Card>} */
   #cards = new Map();
   #width = 0;
+  /** @type {(() => void) | null} what could not be shown while the page was hidden */
+  #postponed = null;
 
   /**
    * @param {Scene} scene
@@ -38,7 +40,7 @@ export class Grid {
     this.scene = scene;
     this.listener = listener;
     this.element = element("div", { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" }, this.#content);
-    this.element.addEventListener("scroll", () => this.#render());
+    this.element.addEventListener("scroll", () => this.#scrolled());
     new ResizeObserver(() => this.#resize()).observe(this.element);
   }
 
@@ -49,11 +51,10 @@ export class Grid {
    */
   show(samples, zoom, { toTop = false } = {}) {
     if (this.hidden) {
-      this.#samples = samples;
-      this.#zoom = zoom;
-      this.#width = 0;
+      this.#postponed = () => this.show(samples, zoom, { toTop });
       return;
     }
+    this.#postponed = null;
     const anchor = toTop ? null : this.#anchor();
     const sameColumns = zoom === this.#zoom;
     this.#samples = samples;
@@ -65,11 +66,21 @@ export class Grid {
 
   /** Whether another tab of TensorBoard is chosen: nothing can be measured then. */
   get hidden() {
-    return window.innerHeight === 0 || this.element.clientWidth === 0;
+    return window.innerHeight === 0 || !this.element.clientWidth || !this.element.clientHeight;
+  }
+
+  #scrolled() {
+    // Nobody needs the empty places any more: at the very top the newest comes first.
+    if (this.element.scrollTop === 0 && this.#layout.lead) {
+      this.#layout = withLead(this.#layout, 0);
+      this.#setSize();
+    }
+    this.#render();
   }
 
   #resize() {
     if (this.hidden) return;
+    this.#postponed?.();
     if (this.element.clientWidth !== this.#width) this.#arrange(this.#anchor(), false);
     this.#render();
   }
