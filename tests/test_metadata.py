@@ -98,13 +98,22 @@ def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -
         b'{"version":' + b"9" * 5000 + b"}",
         b'{"mean":[NaN]}',
         b'{"bounds":[[1],"x"]}',
-        b" " * (metadata.MAX_SESSION_INFO_BYTES + 1),
+        b'{"mean":[]}',
+        b'{"mean":[1,1,1,1,1]}',
+        b'{"std":[0.5]' + b" " * metadata.MAX_SESSION_INFO_BYTES + b"}",
         b"\xff\xfe",
     ],
-    ids=["deep", "huge", "overflow", "digits", "nan", "half", "long", "utf-16"],
+    ids=["deep", "huge", "overflow", "digits", "nan", "half", "none", "five", "long", "utf-16"],
 )
 def test_hostile_session_info_is_left_at_its_defaults(data: bytes) -> None:
     assert SessionInfo.decode(data) == SessionInfo()
+
+
+def test_long_class_names_are_cut() -> None:
+    name = "x" * metadata.MAX_NAME_LENGTH
+    assert SessionInfo.decode(json.dumps({"class_names": [name + "y"]}).encode()).class_names == (
+        name,
+    )
 
 
 def test_one_bad_field_does_not_hide_the_others() -> None:

@@ -148,6 +148,20 @@ def test_only_new_captures_of_sessions_that_grew_are_parsed(
     assert parsed == [2]
 
 
+def test_a_session_that_is_gone_leaves_the_index(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_session(tmp_path, make_captures(1, 1), session=name, start=1.0)
+    watched = Watched(tmp_path)
+    samples = SampleProvider(watched)
+    assert len(read_index(samples)["sessions"]) == 2
+    listed = watched._provider.list_tensors(
+        SCOPE.context, experiment_id="", plugin_name="gradascent"
+    )
+    del listed["."]["confused/index/a"]
+    watched.instead["list_tensors"] = lambda *args, **kwargs: listed
+    assert [session["session"] for session in read_index(samples)["sessions"]] == ["b"]
+
+
 def test_unknown_runs_and_tags_are_refused_and_not_remembered(tmp_path: Path) -> None:
     write_session(tmp_path, make_captures(1, 1))
     samples = SampleProvider(Watched(tmp_path))

@@ -114,6 +114,18 @@ def test_a_payload_of_another_sample_is_told_by_its_checksum(
     assert len(caplog.records) == 1
 
 
+def test_records_of_a_newer_version_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (record, payload), readable = (records.encode(each) for each in make_captures(1, 2)[0])
+    newer = record.replace(b'"version":1', b'"version":2')
+    file = EventFile(tmp_path / file_name("s"))
+    file.append(make_event("confused", "s", 0, [(newer, payload), readable], DIGITS, 1.0))
+    file.close()
+    assert [sample.index for sample in read_samples(tmp_path)] == [1]
+    assert [each.getMessage()[:2] for each in caplog.records] == ["1 "]
+
+
 def test_of_two_captures_with_one_number_the_first_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -297,9 +298,24 @@ def test_a_payload_of_the_right_length_but_wrong_content_raises_at_most_record_e
 
 def test_a_payload_that_inflates_without_end_is_stopped() -> None:
     record, _ = parsed(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))
-    bomb = zlib.compress(b"\0" * (1 << 24))
+    bomb = zlib.compress(b"\0" * (1 << 26))
+    tracemalloc.start()
     with pytest.raises(RecordError):
         records.unpack_payload(with_payload(record, bomb), bomb)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 22
+
+
+def test_a_palette_of_more_entries_than_a_byte_reaches_is_damaged() -> None:
+    sample = dataclasses.replace(
+        make_sample(np.random.default_rng(0), targets=()), image=np.zeros((1, 40, 40), np.float32)
+    )
+    record, _ = parsed(sample)
+    palette, places = struct.pack("<H", 300) + bytes(4 * 300), bytes(1600)
+    payload = zlib.compress(palette + places)
+    with pytest.raises(RecordError):
+        records.unpack_payload(with_payload(record, payload), payload)
 
 
 @pytest.mark.parametrize("cut", [1, 4, 5])
