@@ -106,7 +106,7 @@ const STOPPED = {
   confidence: "",
   none: "",
   max_steps: "stopped at max_steps",
-  stalled: "stalled: no gradient left to follow",
+  stalled: "stalled: no gradient left",
   nonfinite: "nonfinite: met NaN or infinity",
 };
 

@@ -56,7 +56,9 @@ export class Card {
     this.element = element("article", { className: "sample" }, this.#title(), this.#body);
     this.element.dataset.sample = sample.key;
     const channels = channelsCaption(sample.shape[0]);
-    this.#head("original", panels.image, channels ? `original: ${channels}` : "original");
+    const [left, top, width, height] = panels.image;
+    const room = Math.max(width, LEAST_COLUMN / zoom);
+    this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
     this.#addMeta(scene.runColour);
     panels.targets.forEach((target, row) => this.#addTarget(target, row, scene));
     this.#canvas.role = "img";
@@ -146,7 +148,7 @@ export class Card {
   #head(text, [left, top, width], title = text) {
     const { zoom } = this.layout;
     const heading = element("span", { className: "heading", title }, text);
-    place(heading, { left: left * zoom, top: top * zoom, width: Math.max(width * zoom, 30) });
+    place(heading, { left: left * zoom, top: top * zoom, width: width * zoom });
     this.#body.append(heading);
   }
 

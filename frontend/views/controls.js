@@ -42,7 +42,7 @@ export class Controls {
   #show = select("show", SHOWS);
   #sort = select("sort", SORTS);
   #zoom = select("zoom", [
-    [FIT, "each image comfortable"],
+    [FIT, "automatic"],
     ...ZOOMS.map((zoom) => /** @type {[string, string]} */ ([String(zoom), ZOOM_NAMES[zoom] ?? `× ${zoom}`])),
   ]);
   #count = element("p", { className: "count", role: "status" });

@@ -27,6 +27,7 @@ export class StrengthBar {
         element("div", { className: "marks" }, element("span", {}, "0: the original"), this.#end),
       ),
       this.#output,
+      element("span", { className: "formula" }, "morph = original + strength × change"),
     );
   }
 
