@@ -126,8 +126,11 @@ class App {
 
   /** Fetches what is not known yet or no longer; an earlier round is given up, answers and all. */
   async #synchronise() {
-    if (window.innerHeight === 0) return;
     this.#synchronising.abort();
+    if (window.innerHeight === 0) {
+      this.#showBusy(false);
+      return;
+    }
     this.#synchronising = new AbortController();
     const { signal } = this.#synchronising;
     /** @type {string[]} */
