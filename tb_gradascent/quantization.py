@@ -2,9 +2,10 @@
 
 An array's value is ``float32(level) * quantum``. The quantum is the array's largest finite
 magnitude over ``LEVELS``; the levels -32768, -32767 and 32767 stand for NaN, -inf and inf. The
-error is at most half a quantum, 1/2048 of the largest magnitude. That is also float16's rounding
-there, at 70 % of the bytes that deflated float16 takes, because the low bits of float16's small
-values are noise to everyone who compares them with the large ones.
+error is at most half a quantum, 1/2048 of the largest magnitude (and float32's own rounding, 2⁻¹³
+of a quantum). That is also float16's rounding there, at 70 % of the bytes that deflated float16
+takes, because the low bits of float16's small values are noise to everyone who compares them with
+the large ones.
 
 ``LEVELS`` is a power of two, which makes it idempotent: what was stored once is stored again
 without a change, so that the network can be asked about the very images that a viewer will show.

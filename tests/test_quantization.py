@@ -17,6 +17,8 @@ ANY_FLOATS = hnp.arrays(np.float32, SHAPES, elements=st.floats(width=32))
 FINITE_FLOATS = hnp.arrays(
     np.float32, SHAPES, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
 )
+# Quotient and product are float32, whose own rounding comes on top: 2^-13 of a quantum at most.
+SLACK = 1 + 2.0**-12
 TINY = np.float64(np.finfo(np.float32).smallest_subnormal)
 
 
@@ -24,14 +26,14 @@ TINY = np.float64(np.finfo(np.float32).smallest_subnormal)
 def test_the_error_is_at_most_half_a_quantum(array: Array) -> None:
     quantum, levels = quantize(array)
     error = np.abs(dequantize(quantum, levels).astype(np.float64) - array.astype(np.float64))
-    assert error.max() <= np.float64(quantum) / 2
+    assert error.max() <= np.float64(quantum) / 2 * SLACK
 
 
 @given(FINITE_FLOATS)
 def test_the_error_is_at_most_a_2048th_of_the_largest_magnitude(array: Array) -> None:
     error = np.abs(dequantize(*quantize(array)).astype(np.float64) - array.astype(np.float64))
     # Where the largest is subnormal, float32 itself cannot do better than its smallest number.
-    assert error.max() <= max(np.abs(array).max().astype(np.float64) / 2048, TINY / 2)
+    assert error.max() <= max(np.abs(array).max().astype(np.float64) / 2048 * SLACK, TINY / 2)
 
 
 @given(ANY_FLOATS)
@@ -68,6 +70,13 @@ def test_the_largest_magnitude_is_exact(largest: float) -> None:
     assert levels.dtype == np.dtype("<i2")
     if largest > 1e-30:
         assert levels.max() == LEVELS
+
+
+def test_a_tie_in_float32_that_is_none_in_the_reals_costs_no_more_than_the_slack() -> None:
+    array = np.array([[[8.2094091e15]], [[3.1782363e16]]], np.float32)
+    quantum, levels = quantize(array)
+    error = np.abs(dequantize(quantum, levels).astype(np.float64) - array.astype(np.float64))
+    assert np.float64(quantum) / 2 < error.max() <= np.float64(quantum) / 2 * SLACK
 
 
 def test_zeros_cost_no_division_by_zero() -> None:
