@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
+from tqdm.auto import trange
 
 from demo import models
 from demo.data import load_digits
@@ -74,14 +75,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="of each kind (%(default)s)")
     parser.add_argument("--epochs", type=int, default=3, help="of each training (%(default)s)")
+    parser.add_argument("--threads", type=int, help="torch's (by default as many as it chooses)")
     options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
 
     epoch = batches()
     steps = options.epochs * len(epoch)
     kinds = {"without the hook": None, "every 100 steps (default)": 100, "every 10 steps": 10}
     train(epoch, 1, 100)  # the first one warms up caches, and is not counted
     timings: dict[str, list[Timing]] = {kind: [] for kind in kinds}
-    for _ in range(options.repeats):
+    for _ in trange(options.repeats, unit="round", disable=None):
         for kind, every in kinds.items():
             timings[kind].append(train(epoch, options.epochs, every))
 
@@ -101,6 +105,8 @@ def main() -> None:
             closing = statistics.median(timing.closing for timing in timings[kind])
             row += f" {(ratio - 1) * steps / captures:10.1f} steps {closing * 1e3:13.0f} ms"
         print(row)
+    if max(timing.training for timing in plain) > 1.3 * min(timing.training for timing in plain):
+        print("\nThe same training took over 30 % longer at times: is other work running?")
 
 
 if __name__ == "__main__":
