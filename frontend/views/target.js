@@ -86,7 +86,7 @@ export class TargetWords {
     if (caption !== this.#caption.data) this.#caption.data = caption;
     this.#verdict.classList.toggle("flipped", isFlipped(verdict, target));
     this.#verdict.classList.toggle("open", verdict.kind === "either" || verdict.kind === "unknown");
-    this.#now.style.left = `${this.#x(strength)}px`;
+    this.#now.style.transform = `translateX(${this.#x(strength)}px)`;
   }
 }
 
