@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tensorboard import default, program
+from tensorboard import program
 
-from tb_gradascent.loader import GradAscentLoader
 from tb_gradascent.metadata import PLUGIN_NAME
 
 
@@ -16,10 +15,7 @@ def start(logdir: Path, port: int | None) -> str:
 
     Without a port TensorBoard takes 6006 or the next free one.
     """
-    plugins = default.get_plugins()
-    if GradAscentLoader not in plugins:  # a checkout that was never installed
-        plugins.append(GradAscentLoader)
-    server = program.TensorBoard(plugins)
+    server = program.TensorBoard()
     arguments = ["tensorboard", "--logdir", str(logdir)]
     server.configure([*arguments, "--port", str(port)] if port is not None else arguments)
     return f"{server.launch()}#{PLUGIN_NAME}"

@@ -17,23 +17,30 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The package as it would be published, built from a copy of what git tracks."""
-    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    tracked = subprocess.run(
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files that git tracks, or would."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    for name in filter(None, tracked.stdout.split("\0")):
+    for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The package as it would be published."""
+    folder = tmp_path_factory.mktemp("wheel")
     options = ["-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, source], check=True
+        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, checkout], check=True
     )
     (built,) = folder.glob("*.whl")
     return zipfile.ZipFile(built)
@@ -70,20 +77,21 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     }
 
 
-def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    wheel.extractall(tmp_path)
+@pytest.mark.parametrize("kind", ["wheel", "checkout"])
+def test_the_page_is_found_wherever_the_package_runs_from(
+    kind: str, wheel: zipfile.ZipFile, checkout: Path, tmp_path: Path
+) -> None:
+    if kind == "wheel":
+        wheel.extractall(tmp_path)
+    folder = tmp_path if kind == "wheel" else checkout
     code = (
         "import tb_gradascent; from tb_gradascent.assets import ENTRY, Assets; a = Assets();"
         "assert a.find(f'{a.version}/{ENTRY}') is not None; print(tb_gradascent.__file__)"
     )
     printed = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
     )
-    assert Path(printed.stdout.strip()).parent == tmp_path / "tb_gradascent"
+    assert Path(printed.stdout.strip()).parent == folder / "tb_gradascent"
 
 
 @pytest.mark.parametrize(
