@@ -92,9 +92,9 @@ export class Controls {
         "div",
         { className: "field legend verdicts" },
         element("span", { className: "name" }, "Verdict"),
-        element("p", {}, element("span", { className: "chip flipped" }, "8 at 0.95"), "the network says the target"),
-        element("p", {}, element("span", { className: "chip" }, "5 (8 at 0.45)"), "it says something else"),
-        element("p", {}, element("span", { className: "chip open" }, "5 or 8"), "it changed its mind nearby"),
+        verdictExample("chip flipped", "8 at 0.95", "the network says the target"),
+        verdictExample("chip", "5 (8 at 0.45)", "it says something else"),
+        verdictExample("chip open", "5 or 8", "it changed its mind nearby"),
       ),
     );
   }
@@ -173,6 +173,15 @@ function fill(node, choices) {
   const values = [...node.options].map(({ value }) => value);
   if (values.join("\n") === choices.map(([value]) => value).join("\n")) return;
   node.replaceChildren(...choices.map(([value, text]) => element("option", { value }, text)));
+}
+
+/**
+ * @param {string} chip its class
+ * @param {string} verdict
+ * @param {string} meaning
+ */
+function verdictExample(chip, verdict, meaning) {
+  return element("p", {}, element("span", { className: chip }, verdict), meaning);
 }
 
 /**

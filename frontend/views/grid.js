@@ -39,7 +39,8 @@ export class Grid {
   constructor(scene, listener) {
     this.scene = scene;
     this.listener = listener;
-    this.element = element("div", { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" }, this.#content);
+    const properties = { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" };
+    this.element = element("div", properties, this.#content);
     this.element.addEventListener("scroll", () => this.#scrolled());
     new ResizeObserver(() => this.#resize()).observe(this.element);
   }

@@ -21,9 +21,10 @@ test("a class without a name is called by its number", () => {
 });
 
 test("the article fits the name", () => {
-  for (const [name, words] of Object.entries({ 8: "an 8", 18: "an 18", 1: "a 1", airplane: "an airplane", unicorn: "a unicorn" })) {
+  const articles = { 8: "an", 18: "an", 1: "a", airplane: "an", unicorn: "a" };
+  for (const [name, article] of Object.entries(articles)) {
     const session = { ...DIGITS, class_names: [name] };
-    assert.equal(truth(makeSample({ session, label: 0 })), `it is ${words}`);
+    assert.equal(truth(makeSample({ session, label: 0 })), `it is ${article} ${name}`);
   }
 });
 
