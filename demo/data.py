@@ -106,7 +106,7 @@ class _Rows(Dataset[Example]):
         return image, torch.tensor(label), torch.tensor(row)
 
 
-def load_torchvision(name: str, folder: Path, *, download: bool = True) -> Data:
+def load_torchvision(name: str, folder: Path) -> Data:
     """One of torchvision's data sets, downloaded into ``folder`` where it is not there yet."""
     option = f"--dataset {name}"
     source = _TORCHVISION[name]
@@ -122,7 +122,7 @@ def load_torchvision(name: str, folder: Path, *, download: bool = True) -> Data:
         ]
     )
     train, test = (
-        make(str(folder), train=train, transform=transform, download=download)
+        make(str(folder), train=train, transform=transform, download=True)
         for train in (True, False)
     )
     class_names = tuple(train.classes)  # type: ignore[attr-defined]
