@@ -13,7 +13,7 @@ from setuptools import setup
 HERE = Path(__file__).resolve().parent
 
 CORE = [
-    "google-crc32c>=1.5",
+    "google-crc32c>=1.6",
     "grpcio>=1.48.2",
     "numpy>=1.24",
     "protobuf>=4.21",
