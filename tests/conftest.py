@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from tests import chromium
 from tests.browser import ARGUMENTS
 from tests.tensorboard_process import tensorboard
 
+# The tests' networks are too small to share out, and on a busy machine threads that wait for each
+# other take ten times as long as one. The variable is for the processes that tests start.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
 TENSORBOARD_NOISE = ("Multiple instances of Three.js",)
 """What TensorBoard itself prints to the console."""
 
@@ -23,11 +29,7 @@ TENSORBOARD_NOISE = ("Multiple instances of Three.js",)
 def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log directory with the demo's runs, each trained for one epoch."""
     logdir = tmp_path_factory.mktemp("runs")
-    # On a busy machine two threads that wait for each other take ten times as long as one.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     demo(["--no-serve", "--epochs", "1", "--logdir", str(logdir)])
-    torch.set_num_threads(threads)
     return logdir
 
 
