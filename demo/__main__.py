@@ -24,7 +24,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     add = parser.add_argument
     add("--no-serve", action="store_true", help="train only, and leave TensorBoard to you")
-    add("--logdir", type=Path, default=Path("runs"), help="where the runs go (runs)")
+    add(
+        "--logdir",
+        type=Path,
+        default=Path("runs"),
+        help="where the runs go (runs); runs that exist stay, and new ones are numbered",
+    )
     add("--port", type=int, help="TensorBoard's port (6006 or the next free one)")
     add("--epochs", type=int, default=Settings.epochs, help="passes over the data (%(default)s)")
     add("--seed", type=int, default=Settings.seed, help="of all that is random (%(default)s)")
