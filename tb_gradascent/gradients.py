@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 Score = Literal["logit", "probability", "log_probability"]
 Forward = Callable[[Tensor], Tensor]
+
+
+def check_score(score: object) -> None:
+    """Refuses what :func:`target_score` could not use.
+
+    Raises:
+        ValueError: It is none of the names.
+    """
+    if score not in get_args(Score):
+        raise ValueError(
+            f'score must be "logit", "probability" or "log_probability", and is {score!r}'
+        )
 
 
 def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Tensor:

@@ -14,19 +14,17 @@ from torch import Tensor, nn
 
 from tb_gradascent import arguments
 from tb_gradascent.ascent import Ascent
+from tb_gradascent.batch import Batch, Ids, Labels, describe, id_text
 from tb_gradascent.capture import Recipe, capture
 from tb_gradascent.confusion import Criterion, ProbabilityMargin, most_confused
-from tb_gradascent.gradients import Score
+from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import isolated, unwrap
-from tb_gradascent.metadata import MAX_CHANNELS, MAX_ELEMENTS, SessionInfo
+from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.samples import Sample
 from tb_gradascent.targets import Targets, check_targets
 from tb_gradascent.writer import SampleWriter
 
 logger = logging.getLogger("tb_gradascent")
-
-Labels = Tensor | Sequence[int]
-Ids = Tensor | Sequence[object]
 
 #: Captures that may fail in a row before the hook gives up.
 _PATIENCE = 10
@@ -102,10 +100,7 @@ class GradAscentHook:
                 "criterion must be a callable (logits, labels) -> scores, and is "
                 f"{criterion!r}: ProbabilityMargin() is the default"
             )
-        if score not in ("logit", "probability", "log_probability"):
-            raise ValueError(
-                f'score must be "logit", "probability" or "log_probability", and is {score!r}'
-            )
+        check_score(score)
         if ascent is not None and not isinstance(ascent, Ascent):
             raise ValueError(f"ascent must be an Ascent(…) or None, and is {ascent!r}")
         if forward is not None and not callable(forward):
@@ -129,7 +124,7 @@ class GradAscentHook:
             std=stds,
             bounds=self._recipe.bounds,
         )
-        self._probes: list[_Batch] = []
+        self._probes: list[Batch] = []
         self._calls = 0
         self._last_step: int | None = None
         self._failures = 0
@@ -168,7 +163,7 @@ class GradAscentHook:
         try:
             if self._writer.closed:
                 raise RuntimeError("the hook was used after close(): make a new one")
-            samples = self._capture(_Batch.of(inputs, labels, ids), logits, now)
+            samples = self._capture(Batch.of(inputs, labels, ids), logits, now)
             if samples:
                 self._writer.put(samples)
             if self._strict and self._writer.failure:
@@ -192,8 +187,8 @@ class GradAscentHook:
         Raises:
             ValueError: An argument breaks its rule.
         """
-        batch = _Batch.of(inputs.detach().clone(), labels, ids)
-        self._check_channels(batch.inputs)
+        batch = Batch.of(inputs.detach().clone(), labels, ids)
+        batch.check_channels(self._info)
         if ids is None:
             first = sum(len(probes.inputs) for probes in self._probes)
             batch.ids = [f"probe {first + place}" for place in range(len(inputs))]
@@ -220,8 +215,8 @@ class GradAscentHook:
         self._last_step = step
         return True
 
-    def _capture(self, batch: _Batch, logits: Tensor, step: int) -> list[Sample]:
-        self._check_channels(batch.inputs)
+    def _capture(self, batch: Batch, logits: Tensor, step: int) -> list[Sample]:
+        batch.check_channels(self._info)
         self._check_logits(logits, len(batch.inputs), "logits must be")
         module = unwrap(self._model)
         self.capturing = True
@@ -243,7 +238,7 @@ class GradAscentHook:
         if not isinstance(scores, Tensor) or scores.shape != logits.shape[:1]:
             raise ValueError(
                 f"criterion must return a tensor with one score a sample, shape "
-                f"({len(logits)},), and returned {_shape(scores)}"
+                f"({len(logits)},), and returned {describe(scores)}"
             )
         if self._recipe.targets == "label" and labels is not None:
             exists = (labels >= 0) & (labels < logits.shape[1])
@@ -253,9 +248,9 @@ class GradAscentHook:
     def _record(
         self,
         module: nn.Module,
-        chosen: _Batch,
+        chosen: Batch,
         rows: Sequence[int],
-        batch: _Batch,
+        batch: Batch,
         step: int,
         *,
         probe: bool = False,
@@ -277,32 +272,20 @@ class GradAscentHook:
             step=step,
             tag=self._tag,
             labels=chosen.label_list(rows),
-            ids=None if chosen.ids is None else [_id(chosen.ids[row]) for row in rows],
+            ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
             probe=probe,
         )
-
-    def _check_channels(self, inputs: Tensor) -> None:
-        channels = inputs.shape[1]
-        for name, values in (
-            ("mean and std", self._info.mean),
-            ("bounds", self._info.bounds and self._info.bounds[0]),
-        ):
-            if values is not None and len(values) not in (1, channels):
-                raise ValueError(
-                    f"{name} must have one value or one a channel, and have {len(values)} for "
-                    f"inputs of {channels} channels"
-                )
 
     def _check_logits(self, logits: object, samples: int, who: str) -> None:
         if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != samples:
             raise ValueError(
                 f"{who} logits of shape ({samples}, classes), a row a sample, and got "
-                f"{_shape(logits)}: give forward=lambda model, inputs: …, where the model does not "
-                "map one tensor to logits"
+                f"{describe(logits)}: give forward=lambda model, inputs: …, where the model does "
+                "not map one tensor to logits"
             )
         classes = logits.shape[1]
         if classes < 2:
-            raise ValueError(f"{who} logits of at least 2 classes, and got {_shape(logits)}")
+            raise ValueError(f"{who} logits of at least 2 classes, and got {describe(logits)}")
         names = self._info.class_names
         if names is not None and len(names) != classes and "class_names" not in self._warned:
             self._warned.add("class_names")
@@ -325,60 +308,3 @@ class GradAscentHook:
             )
         if self._failures == _PATIENCE:
             logger.warning("%d captures in a row failed: the hook is off from here on", _PATIENCE)
-
-
-class _Batch:
-    """Inputs with what is known of each: labels and ids."""
-
-    def __init__(self, inputs: Tensor, labels: Labels | None, ids: Ids | None) -> None:
-        self.inputs = inputs
-        self.labels = labels
-        self.ids = ids
-
-    @classmethod
-    def of(cls, inputs: Tensor, labels: Labels | None, ids: Ids | None) -> _Batch:
-        """A batch whose parts fit each other.
-
-        Raises:
-            ValueError: They do not.
-        """
-        if (
-            not isinstance(inputs, Tensor)
-            or inputs.dim() != 4
-            or not inputs.is_floating_point()
-            or not 1 <= inputs.shape[1] <= MAX_CHANNELS
-            or not 0 < inputs[:1].numel() <= MAX_ELEMENTS
-        ):
-            raise ValueError(
-                "inputs must be a floating point tensor of shape (N, channels, height, width) "
-                f"with 1 to {MAX_CHANNELS} channels, and is {_shape(inputs)}"
-            )
-        for name, values in (("labels", labels), ("ids", ids)):
-            if values is None:
-                continue
-            shape = tuple(values.shape) if isinstance(values, Tensor) else (len(values),)
-            if shape != (len(inputs),):
-                raise ValueError(
-                    f"{name} must have one value a sample, {len(inputs)} in all, and has the "
-                    f"shape {shape}"
-                )
-        if isinstance(labels, Tensor) and (labels.is_floating_point() or labels.is_complex()):
-            raise ValueError(f"labels must be class indices, and are {_shape(labels)}")
-        return cls(inputs, labels, ids)
-
-    def label_list(self, rows: Sequence[int]) -> list[int] | None:
-        """The labels of some rows as plain numbers."""
-        if isinstance(self.labels, Tensor):
-            # Indexed on the device first, so that only these few are fetched.
-            return [int(label) for label in self.labels[list(rows)].tolist()]
-        return None if self.labels is None else [int(self.labels[row]) for row in rows]
-
-
-def _id(value: object) -> str:
-    return arguments.text("ids", str(value.item() if isinstance(value, Tensor) else value))
-
-
-def _shape(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"

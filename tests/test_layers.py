@@ -31,6 +31,7 @@ TRAIN = (
     "ascent",
     "capture",
     "arguments",
+    "batch",
     "writer",
     "hook",
 )
