@@ -34,9 +34,12 @@ PLUGIN_NAME = "gradascent"
 #: do not raise it.
 RECORD_VERSION = 1
 
-MAX_CHANNELS = 4
+MAX_IMAGE_CHANNELS = 4
+MAX_SIGNAL_CHANNELS = 64
+MAX_CHANNELS = max(MAX_IMAGE_CHANNELS, MAX_SIGNAL_CHANNELS)
+"""Values a channel that a session may have, whatever its inputs are."""
 MAX_ELEMENTS = 1 << 24
-"""Elements of one sample's image: 3×2364×2364, say."""
+"""Elements of one sample's input: 3×2364×2364, say."""
 MAX_TARGETS = 64
 MAX_STRENGTHS = 64
 MAX_LISTED_CLASSES = 100
@@ -52,6 +55,17 @@ Kind = Literal["payload", "index"]
 
 _SESSION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DATA_CLASS = {"payload": DATA_CLASS_BLOB_SEQUENCE, "index": DATA_CLASS_TENSOR}
+
+
+def is_sample_shape(shape: Sequence[int]) -> bool:
+    """Whether one sample may have this shape.
+
+    It is an image's (channels, height, width) or a signal's (channels, length), nowhere empty.
+    """
+    if len(shape) not in (2, 3):
+        return False
+    channels = MAX_IMAGE_CHANNELS if len(shape) == 3 else MAX_SIGNAL_CHANNELS
+    return min(shape) >= 1 and shape[0] <= channels and math.prod(shape) <= MAX_ELEMENTS
 
 
 def new_session() -> str:

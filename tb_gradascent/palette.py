@@ -1,9 +1,9 @@
-"""An image, exact to the bit, in few bytes.
+"""An image or a signal, exact to the bit, in few bytes.
 
-Images are stored without any loss: to round one by a thousandth already changes its gradient by
+Inputs are stored without any loss: to round one by a thousandth already changes its gradient by
 more than a thousandth in every third digit of MNIST, since a rounded pixel wins a max pooling that
 it had tied. They stay small because most come from 8 bits a channel, and hold few different values.
-For each channel:
+A signal's value counts as a pixel. For each channel:
 
 1. a little-endian uint16, how many entries its palette has: 0 for none, else up to 256;
 2. with a palette: its entries, float32 as four planes of bytes (all lowest bytes first), and then a
@@ -12,6 +12,7 @@ For each channel:
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Final
 
@@ -25,7 +26,7 @@ _LARGEST: Final = 256
 
 
 def encode_image(image: Array) -> bytes:
-    """An image of shape (channels, height, width) as bytes."""
+    """An image (channels, height, width) or a signal (channels, length) as bytes."""
     parts = []
     for channel in np.ascontiguousarray(image, "<f4"):
         # By their bits: NaN and both zeros are values like any other.
@@ -37,14 +38,13 @@ def encode_image(image: Array) -> bytes:
     return b"".join(parts)
 
 
-def decode_image(data: bytes, shape: tuple[int, int, int]) -> tuple[Array, int]:
+def decode_image(data: bytes, shape: tuple[int, ...]) -> tuple[Array, int]:
     """The inverse of :func:`encode_image`: the image, and how many bytes of ``data`` it took.
 
     Raises:
         ValueError: ``data`` is too short, or refers to palette entries that are not there.
     """
-    channels, height, width = shape
-    pixels = height * width
+    channels, pixels = shape[0], math.prod(shape[1:])
     image = np.empty((channels, pixels), "<u4")
     start = 0
     for channel in image:
@@ -65,10 +65,9 @@ def decode_image(data: bytes, shape: tuple[int, int, int]) -> tuple[Array, int]:
     return image.view("<f4").astype(np.float32, copy=False).reshape(shape), start
 
 
-def largest_size(shape: tuple[int, int, int]) -> int:
+def largest_size(shape: tuple[int, ...]) -> int:
     """The most bytes that :func:`encode_image` can make of an image."""
-    channels, height, width = shape
-    pixels = height * width
+    channels, pixels = shape[0], math.prod(shape[1:])
     return channels * (_COUNT.size + max(4 * pixels, 4 * _LARGEST + pixels))
 
 

@@ -3,7 +3,7 @@
 A sample is stored in two halves. Its *record*, JSON in UTF-8, says everything but the arrays and is
 small enough that a viewer can hold all of them. Its *payload* holds the arrays, a zlib stream of
 
-1. the image, exact, see ``palette``;
+1. the image (or signal), exact, see ``palette``;
 2. for each further array, in the order gradient and delta of each target: its quantum, a
    little-endian float32;
 3. for each of them, in the same order: its levels (see ``quantization``), little-endian int16, all
@@ -49,8 +49,12 @@ class PayloadInfo(TypedDict):
     crc32c: int
 
 
-class Record(TypedDict):
-    """The JSON half of a sample."""
+class _Optional(TypedDict, total=False):
+    dropped: int
+
+
+class Record(_Optional):
+    """The JSON half of a sample. ``dropped`` is missing where nothing was."""
 
     version: int
     step: int
@@ -66,8 +70,10 @@ class Record(TypedDict):
     payload: PayloadInfo
 
 
-def encode(sample: Sample) -> tuple[bytes, bytes]:
+def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
     """``(record, payload)``, the sample as it is stored.
+
+    ``dropped`` says how many samples its session has lost so far.
 
     Its run, tag, wall time, place, mean, std and class names are not part of either: they belong
     to the event and to the session.
@@ -112,6 +118,8 @@ def encode(sample: Sample) -> tuple[bytes, bytes]:
         ],
         "payload": {"bytes": len(payload), "crc32c": google_crc32c.value(payload)},
     }
+    if dropped:
+        record["dropped"] = dropped
     data = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
     try:
         parse_record(data)
@@ -173,7 +181,7 @@ def decode(
 
 def largest_payload(record: Record) -> int:
     """The most bytes that a record's payload can have once inflated."""
-    return palette.largest_size(_shape(record)) + _levels_size(record)
+    return palette.largest_size(tuple(record["shape"])) + _levels_size(record)
 
 
 def check_payload(info: PayloadInfo, payload: bytes) -> None:
@@ -200,7 +208,7 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
     except zlib.error as error:
         raise RecordError(f"the payload cannot be inflated: {error}") from None
     try:
-        image, start = palette.decode_image(data, _shape(record))
+        image, start = palette.decode_image(data, tuple(record["shape"]))
     except ValueError as error:
         raise RecordError(f"the payload cannot be read: {error}") from None
     if len(data) - start != _levels_size(record) or not inflate.eof:
@@ -239,10 +247,14 @@ def parse_record(data: bytes) -> Record:
     if version != metadata.RECORD_VERSION or type(version) is not int:
         _fail("version", f"must be {metadata.RECORD_VERSION} (newer records: update)", version)
     shape = _integers(fields, "shape", 3, low=1, high=metadata.MAX_ELEMENTS)
-    if len(shape) != 3 or shape[0] > metadata.MAX_CHANNELS:
-        _fail("shape", "must be 1 to 4 channels, a height and a width", shape)
-    if math.prod(shape) > metadata.MAX_ELEMENTS:
-        _fail("shape", f"may have {metadata.MAX_ELEMENTS} elements", shape)
+    if not metadata.is_sample_shape(shape):
+        _fail(
+            "shape",
+            f"must be 1 to {metadata.MAX_IMAGE_CHANNELS} channels, a height and a width, or 1 to "
+            f"{metadata.MAX_SIGNAL_CHANNELS} channels and a length, with at most "
+            f"{metadata.MAX_ELEMENTS} elements",
+            shape,
+        )
     strengths = _reals(fields, "strengths", metadata.MAX_STRENGTHS)
     classes = _integers(
         fields, "classes", metadata.MAX_LISTED_CLASSES, high=metadata.MAX_CLASSES - 1
@@ -275,6 +287,8 @@ def parse_record(data: bytes) -> Record:
             "crc32c": _integer(payload, "crc32c", high=2**32 - 1),
         },
     }
+    if fields.get("dropped"):
+        record["dropped"] = _integer(fields, "dropped", high=2**63 - 1)
     if largest_payload(record) > metadata.MAX_PAYLOAD_BYTES:
         _fail("shape", f"and targets may take {metadata.MAX_PAYLOAD_BYTES} bytes", shape)
     return record
@@ -296,11 +310,6 @@ def _parse_target(fields: object, strengths: int) -> TargetRecord:
         "gradient_norm": _real(fields, "gradient_norm"),
         "delta_norm": None if fields.get("delta_norm") is None else _real(fields, "delta_norm"),
     }
-
-
-def _shape(record: Record) -> tuple[int, int, int]:
-    channels, height, width = record["shape"]
-    return channels, height, width
 
 
 def _levels_size(record: Record) -> int:

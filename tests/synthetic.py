@@ -31,15 +31,18 @@ def make_sample(
     rng: np.random.Generator,
     *,
     step: int = 0,
-    shape: tuple[int, int, int] = (1, 28, 28),
+    shape: tuple[int, ...] = (1, 28, 28),
     targets: Sequence[int] = (8, 5),
     id: str | None = None,
     probe: bool = False,
 ) -> Sample:
-    """A bright disc at a random place, with smooth made-up gradients and responses."""
-    rows, columns = np.mgrid[-1 : 1 : shape[1] * 1j, -1 : 1 : shape[2] * 1j]
-    row, column = rng.uniform(-0.5, 0.5, 2)
-    disc = np.exp(-8 * ((rows - row) ** 2 + (columns - column) ** 2))
+    """A bright disc at a random place, with smooth made-up gradients and responses.
+
+    Of a signal, whose shape is (channels, length), it is a bump.
+    """
+    axes = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape[1:]), indexing="ij")
+    centre = rng.uniform(-0.5, 0.5, len(axes))
+    disc = np.exp(-8 * sum((axis - at) ** 2 for axis, at in zip(axes, centre, strict=True)))
     image = np.broadcast_to(disc * 3.2457 - 0.4242, shape).astype(np.float32)
     gradient = [
         (rng.normal(size=shape) * (0.1 + disc)).astype(np.float32) for _ in range(len(targets))
@@ -142,7 +145,7 @@ def make_captures(
     *,
     seed: int = 0,
     every: int = 100,
-    shape: tuple[int, int, int] = (1, 28, 28),
+    shape: tuple[int, ...] = (1, 28, 28),
 ) -> list[list[Sample]]:
     """Captures at steps 0, every, 2·every, …"""
     rng = np.random.default_rng(seed)

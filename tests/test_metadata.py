@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tb_gradascent import metadata
@@ -15,7 +15,7 @@ from tb_gradascent.metadata import SessionInfo
 
 SESSIONS = st.from_regex(r"[0-9A-Za-z-]{1,64}", fullmatch=True)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-CHANNELS = st.lists(FINITE, min_size=1, max_size=4).map(tuple)
+CHANNELS = st.lists(FINITE, min_size=1, max_size=64).map(tuple)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -23,6 +23,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(tag=st.text(min_size=1), kind=st.sampled_from(["payload", "index"]), session=SESSIONS)
 def test_a_series_name_splits_into_what_it_was_made_of(
     tag: str, kind: metadata.Kind, session: str
@@ -31,6 +32,7 @@ def test_a_series_name_splits_into_what_it_was_made_of(
     assert metadata.split_series_tag(series) == (tag, kind, session)
 
 
+@settings(deadline=None)
 @given(st.text() | st.from_regex(r"[a/]*(/index|/payload)?/[a-z-]*", fullmatch=True))
 def test_text_that_splits_is_put_together_again(text: str) -> None:
     parts = metadata.split_series_tag(text)
@@ -53,6 +55,7 @@ def test_new_sessions_differ_and_fit_a_series_name() -> None:
         assert metadata.split_series_tag(f"a/index/{name}") == ("a", "index", name)
 
 
+@settings(deadline=None)
 @given(
     started=st.floats(0, 1e12),
     names=st.none() | st.lists(st.text(max_size=metadata.MAX_NAME_LENGTH)).map(tuple),
@@ -76,12 +79,14 @@ def test_session_info_keeps_lone_surrogates() -> None:
     assert SessionInfo.decode(info.encode()) == info
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_arbitrary_bytes_leave_session_info_at_its_defaults(data: bytes) -> None:
     info = SessionInfo.decode(data)
     assert info.encode()
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(SessionInfo().to_json(), JSON)))
 def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -> None:
     info = SessionInfo.decode(json.dumps(fields).encode())
@@ -99,11 +104,11 @@ def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -
         b'{"mean":[NaN]}',
         b'{"bounds":[[1],"x"]}',
         b'{"mean":[]}',
-        b'{"mean":[1,1,1,1,1]}',
+        b'{"mean":[' + b"1," * 64 + b"1]}",
         b'{"std":[0.5]' + b" " * metadata.MAX_SESSION_INFO_BYTES + b"}",
         b"\xff\xfe",
     ],
-    ids=["deep", "huge", "overflow", "digits", "nan", "half", "none", "five", "long", "utf-16"],
+    ids=["deep", "huge", "overflow", "digits", "nan", "half", "none", "65", "long", "utf-16"],
 )
 def test_hostile_session_info_is_left_at_its_defaults(data: bytes) -> None:
     assert SessionInfo.decode(data) == SessionInfo()
@@ -124,6 +129,31 @@ def test_one_bad_field_does_not_hide_the_others() -> None:
 def test_session_info_that_is_too_long_says_what_to_shorten() -> None:
     with pytest.raises(ValueError, match=r"class_names takes .* shorten the names"):
         SessionInfo(class_names=("x" * metadata.MAX_SESSION_INFO_BYTES,)).encode()
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        ((1, 1, 1), True),
+        ((4, 28, 28), True),
+        ((5, 28, 28), False),
+        ((3, 0, 28), False),
+        ((1, 1), True),
+        ((64, 1000), True),
+        ((65, 1000), False),
+        ((0, 1000), False),
+        ((1, 0), False),
+        ((1, 1 << 24), True),
+        ((1, (1 << 24) + 1), False),
+        ((1, 1 << 13, 1 << 13), False),
+        ((10,), False),
+        ((1, 2, 3, 4), False),
+        ((), False),
+    ],
+    ids=str,
+)
+def test_a_sample_is_an_image_or_a_signal(shape: tuple[int, ...], fits: bool) -> None:
+    assert metadata.is_sample_shape(shape) is fits
 
 
 @pytest.mark.parametrize(

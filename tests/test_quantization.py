@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tb_gradascent.quantization import LEVELS, dequantize, quantize
 
 Array = npt.NDArray[np.float32]
-SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)
+SHAPES = hnp.array_shapes(min_dims=2, max_dims=3, max_side=6)
 ANY_FLOATS = hnp.arrays(np.float32, SHAPES, elements=st.floats(width=32))
 FINITE_FLOATS = hnp.arrays(
     np.float32, SHAPES, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -22,6 +22,7 @@ SLACK = 1 + 2.0**-12
 TINY = np.float64(np.finfo(np.float32).smallest_subnormal)
 
 
+@settings(deadline=None)
 @given(FINITE_FLOATS)
 def test_the_error_is_at_most_half_a_quantum(array: Array) -> None:
     quantum, levels = quantize(array)
@@ -29,6 +30,7 @@ def test_the_error_is_at_most_half_a_quantum(array: Array) -> None:
     assert error.max() <= np.float64(quantum) / 2 * SLACK
 
 
+@settings(deadline=None)
 @given(FINITE_FLOATS)
 def test_the_error_is_at_most_a_2048th_of_the_largest_magnitude(array: Array) -> None:
     error = np.abs(dequantize(*quantize(array)).astype(np.float64) - array.astype(np.float64))
@@ -36,6 +38,7 @@ def test_the_error_is_at_most_a_2048th_of_the_largest_magnitude(array: Array) ->
     assert error.max() <= max(np.abs(array).max().astype(np.float64) / 2048 * SLACK, TINY / 2)
 
 
+@settings(deadline=None)
 @given(ANY_FLOATS)
 def test_what_was_stored_once_is_stored_again_without_a_change(array: Array) -> None:
     once = dequantize(*quantize(array))
@@ -43,6 +46,7 @@ def test_what_was_stored_once_is_stored_again_without_a_change(array: Array) -> 
     np.testing.assert_array_equal(once, twice)
 
 
+@settings(deadline=None)
 @given(ANY_FLOATS)
 def test_what_is_not_finite_stays_and_moves_nothing_else(array: Array) -> None:
     stored = dequantize(*quantize(array))
@@ -52,6 +56,7 @@ def test_what_is_not_finite_stays_and_moves_nothing_else(array: Array) -> None:
     np.testing.assert_array_equal(stored[finite], alone[finite])
 
 
+@settings(deadline=None)
 @given(ANY_FLOATS)
 def test_signs_and_the_order_of_values_stay(array: Array) -> None:
     stored = dequantize(*quantize(array))
@@ -86,6 +91,7 @@ def test_zeros_cost_no_division_by_zero() -> None:
     assert not dequantize(quantum, levels).any()
 
 
+@settings(deadline=None)
 @given(
     st.floats(width=32),
     hnp.arrays(np.int16, (1, 2, 3)),

@@ -160,8 +160,9 @@ def test_a_file_that_a_killed_process_left_torn_gives_all_before(tmp_path: Path,
 def test_colours_and_several_shapes_come_back(tmp_path: Path) -> None:
     write_session(tmp_path / "rgb", make_captures(1, 1, shape=(3, 9, 7)))
     write_session(tmp_path / "gray", make_captures(1, 1, shape=(1, 5, 6)))
+    write_session(tmp_path / "signal", make_captures(1, 1, shape=(12, 1000)))
     shapes = {sample.run: sample.image.shape for sample in read_samples(tmp_path)}
-    assert shapes == {"rgb": (3, 9, 7), "gray": (1, 5, 6)}
+    assert shapes == {"rgb": (3, 9, 7), "gray": (1, 5, 6), "signal": (12, 1000)}
 
 
 def test_a_session_without_an_ascent_has_no_delta(tmp_path: Path) -> None:
