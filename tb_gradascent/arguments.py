@@ -23,6 +23,17 @@ def whole_number(name: str, value: object, least: int) -> int:
     return int(value)
 
 
+def positive(name: str, value: object) -> float:
+    """``value``, if it is a positive, finite number.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not _is_finite(value) or value <= 0:  # type: ignore[operator]  # a number: just checked
+        raise ValueError(f"{name} must be a positive number, and is {value!r}")
+    return float(value)  # type: ignore[arg-type]
+
+
 def text(name: str, value: object) -> str:
     """``value``, if it may be a name.
 

@@ -69,30 +69,38 @@ class EventFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  # closed by close()
-        self._size = 0
+        self.size = 0
+        """Bytes written so far."""
         self.append(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
-    def append(self, event: Event) -> None:
-        """Writes one event whole, or none of it.
+    def append(self, *events: Event) -> None:
+        """Writes events whole and together, or none of them.
 
         Raises:
-            OSError: It was not written; the file is as long as before, so that later events can
+            OSError: They were not written; the file is as long as before, so that later events can
                 still be read.
         """
-        record = frame(event.SerializeToString())
+        data = b"".join(frame(event.SerializeToString()) for event in events)
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise FileNotFoundError(f"{self._file.name} was deleted while it was written")
         try:
-            written = self._file.write(record)
-            if written != len(record):
-                raise OSError(f"only {written} of {len(record)} bytes were written")
+            written = self._file.write(data)
+            if written != len(data):
+                raise OSError(f"only {written} of {len(data)} bytes were written")
         except OSError:
-            os.truncate(self._file.fileno(), self._size)
-            self._file.seek(self._size)
+            os.truncate(self._file.fileno(), self.size)
+            self._file.seek(self.size)
             raise
-        self._size += len(record)
+        self.size += len(data)
 
     def close(self) -> None:
         """Closes the file; more than once is harmless."""
         self._file.close()
+
+
+def framed_size(event: Event) -> int:
+    """Bytes that an event takes in a file."""
+    return _HEADER.size + int(event.ByteSize()) + _FOOTER.size
 
 
 def frame(data: bytes) -> bytes:

@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import itertools
 import logging
 import operator
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, SupportsIndex
 
 import torch
 from torch import Tensor, nn
 
 from tb_gradascent import arguments
 from tb_gradascent.ascent import Ascent
+from tb_gradascent.attach import AttachedHandle
 from tb_gradascent.batch import Batch, Ids, Labels, describe, id_text
 from tb_gradascent.capture import Recipe, capture
 from tb_gradascent.confusion import Criterion, ProbabilityMargin, most_confused
 from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import isolated, unwrap
 from tb_gradascent.metadata import SessionInfo
+from tb_gradascent.model_io import device_of, find_logits
 from tb_gradascent.samples import Sample
+from tb_gradascent.scan import Best
+from tb_gradascent.schedule import Schedule, stretch
 from tb_gradascent.targets import Targets, check_targets
-from tb_gradascent.writer import SampleWriter
+from tb_gradascent.writer import Capture, SampleWriter
 
 logger = logging.getLogger("tb_gradascent")
 
 #: Captures that may fail in a row before the hook gives up.
 _PATIENCE = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Stats:
+    """What became of everything so far.
+
+    Attributes:
+        captured: Samples captured.
+        written: Of these, samples in the event file.
+        dropped: Of these, samples that could not be written; the rest are queued.
+        failed: Captures that failed, of which there are no samples.
+        waited: Seconds that the loop waited because the writing did not keep up.
+        bytes: The event file's size.
+        every: Steps between captures as things stand; it doubles as the budget is used up.
+    """
+
+    captured: int
+    written: int
+    dropped: int
+    failed: int
+    waited: float
+    bytes: int
+    every: int
+
+
+class _Probes(NamedTuple):
+    """Fixed samples, and when they are captured; ``None``: whenever anything is."""
+
+    batch: Batch
+    schedule: Schedule | None
 
 
 class GradAscentHook:
@@ -67,6 +104,8 @@ class GradAscentHook:
             [0, 1] by ``mean`` and ``std``, if these are given, and else none.
         forward: ``(model, inputs) -> logits``, where the model is not called with one tensor.
         tag: Under which the samples appear.
+        budget_mb: Megabytes that the hook writes at the most. As they are used up, captures come
+            at intervals that double, so that they cover a training of any length.
         strict: Raise what would be logged.
 
     Raises:
@@ -91,6 +130,7 @@ class GradAscentHook:
         bounds: Sequence[float] | Sequence[Sequence[float]] | None = None,
         forward: Callable[[Any, Tensor], Tensor] | None = None,
         tag: str = "confused",
+        budget_mb: float = 256,
         strict: bool = False,
     ) -> None:
         if not isinstance(model, nn.Module):
@@ -111,7 +151,7 @@ class GradAscentHook:
         means, stds = arguments.normalization(mean, std)
         self._model = model
         self._forward = forward
-        self._every = arguments.whole_number("every", every, 1)
+        self._schedule = Schedule(arguments.whole_number("every", every, 1))
         self._top_k = arguments.whole_number("top_k", top_k, 1)
         self._criterion = criterion
         self._recipe = Recipe(targets, score, ascent, arguments.legal_bounds(bounds, means, stds))
@@ -124,14 +164,16 @@ class GradAscentHook:
             std=stds,
             bounds=self._recipe.bounds,
         )
-        self._probes: list[Batch] = []
+        self._budget = int(arguments.positive("budget_mb", budget_mb) * 1e6)
+        self._probes: list[_Probes] = []
         self._calls = 0
-        self._last_step: int | None = None
-        self._failures = 0
+        self._captured = 0
+        self._failed = 0
+        self._failed_in_a_row = 0
         self._warned: set[str] = set()
         self.capturing = False
         """Whether the model is being run by the hook: forward hooks of your own may look."""
-        self._writer = SampleWriter(arguments.log_directory(log), self._tag, self._info)
+        self._writer = SampleWriter(arguments.log_directory(log), self._info, self._budget)
 
     def __call__(
         self,
@@ -160,40 +202,107 @@ class GradAscentHook:
         self._calls += 1
         if not self._is_due(now):
             return 0
-        try:
-            if self._writer.closed:
-                raise RuntimeError("the hook was used after close(): make a new one")
-            samples = self._capture(Batch.of(inputs, labels, ids), logits, now)
-            if samples:
-                self._writer.put(samples)
-            if self._strict and self._writer.failure:
-                raise self._writer.failure
-        except Exception as error:
-            if self._strict:
-                raise
-            self._give_way(error)
-            return 0
-        self._failures = 0
-        return len(samples)
+        return self._guarded(lambda: self._look(Batch.of(inputs, labels, ids), logits, now))
 
-    def probe(self, inputs: Tensor, labels: Labels | None = None, ids: Ids | None = None) -> None:
-        """Adds fixed samples, recorded at every capture, to be followed through training.
+    def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
+        """Needs no line in the loop: captures follow the optimizer's steps.
+
+        The model's inputs and outputs are those of its own last forward pass in training mode. The
+        labels are not to be seen there, so captions cannot name the truth. ``optimizer.step`` must
+        be that of the loop: a step that a ``GradScaler`` skips is none.
+
+        Returns:
+            A handle whose ``remove()`` undoes it.
+
+        Raises:
+            ValueError: It is no optimizer.
+        """
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise ValueError(
+                f"optimizer must be a torch.optim.Optimizer, and is {describe(optimizer)}"
+            )
+        return AttachedHandle(self._model, optimizer, self)
+
+    def probe(
+        self,
+        inputs: Tensor,
+        labels: Labels | None = None,
+        ids: Ids | None = None,
+        *,
+        every: int | None = None,
+    ) -> None:
+        """Adds fixed samples, recorded from the first step on, to be followed through training.
 
         Args:
             inputs: As the model is given them, shape (N, channels, height, width).
             labels: True classes, shape (N,), if known.
             ids: A name or number a sample; by default "probe 0", "probe 1", …
+            every: Steps between their captures; by default they are part of every capture.
 
         Raises:
             ValueError: An argument breaks its rule.
         """
-        batch = Batch.of(inputs.detach().clone(), labels, ids)
+        batch = Batch.of(inputs, labels, ids)
         batch.check_channels(self._info)
         if ids is None:
-            first = sum(len(probes.inputs) for probes in self._probes)
-            batch.ids = [f"probe {first + place}" for place in range(len(inputs))]
-        batch.labels = batch.label_list(range(len(inputs)))
-        self._probes.append(batch)
+            first = sum(len(probes.batch.inputs) for probes in self._probes)
+            ids = [f"probe {first + place}" for place in range(len(inputs))]
+        rows = range(len(inputs))
+        batch = Batch(inputs.detach().clone(), batch.label_list(rows), [id_text(i) for i in ids])
+        schedule = None if every is None else Schedule(arguments.whole_number("every", every, 1))
+        self._probes.append(_Probes(batch, schedule))
+
+    def scan(
+        self,
+        loader: Iterable[Any],
+        *,
+        step: SupportsIndex | None = None,
+        ids: Iterable[object] | None = None,
+        top_k: int = 32,
+        tag: str = "scan",
+    ) -> int:
+        """Captures the most confused samples of a whole data set, under a tag of their own.
+
+        Only the best so far are held. Interrupted by Ctrl-C, it keeps what it has found and raises
+        the interrupt on.
+
+        Args:
+            loader: Gives ``inputs`` or ``(inputs, labels, …)``, batch by batch.
+            step: The training step; by default that of the hook's last call.
+            ids: A name or number for each sample of the data set, in the loader's order; by
+                default its place.
+            top_k: Samples at the most.
+            tag: Under which they appear.
+
+        Returns:
+            Samples captured.
+        """
+        now = max(self._calls - 1, 0) if step is None else operator.index(step)
+        top_k = arguments.whole_number("top_k", top_k, 1)
+        tag = arguments.tag_name(tag)
+        return self._guarded(lambda: self._scan(loader, now, ids, top_k, tag))
+
+    @property
+    def stats(self) -> Stats:
+        """What became of everything so far."""
+        writer = self._writer
+        return Stats(
+            captured=self._captured,
+            written=writer.written,
+            dropped=writer.dropped,
+            failed=self._failed,
+            waited=writer.waited,
+            bytes=writer.size,
+            every=self._schedule.every * self._stretch(),
+        )
+
+    def is_due(self) -> bool:
+        """Whether the next call, without a ``step``, would capture."""
+        return self._is_due(self._calls)
+
+    def tick(self) -> None:
+        """Counts a step of which there is nothing to look at."""
+        self._calls += 1
 
     def close(self) -> None:
         """Writes what is still queued and closes the event file; more than once is harmless."""
@@ -206,32 +315,141 @@ class GradAscentHook:
         self.close()
 
     def _is_due(self, step: int) -> bool:
-        if self.capturing or self._failures >= _PATIENCE:
+        if self.capturing or self._failed_in_a_row >= _PATIENCE:
             return False
-        last = self._last_step
-        # A step that goes backwards begins anew: the loop was set back to a checkpoint.
-        if last is not None and last <= step and step // self._every == last // self._every:
-            return False
-        self._last_step = step
-        return True
+        stretched = self._stretch()
+        return self._schedule.is_due(step, stretched) or any(
+            probes.schedule is not None and probes.schedule.is_due(step, stretched)
+            for probes in self._probes
+        )
 
-    def _capture(self, batch: Batch, logits: Tensor, step: int) -> list[Sample]:
+    def _stretch(self) -> int:
+        return stretch(self._writer.size, self._budget)
+
+    def _guarded(self, capture: Callable[[], int]) -> int:
+        """Runs a capture so that no fault of it reaches the training, unless ``strict``."""
+        try:
+            if self._writer.closed:
+                raise RuntimeError("the hook was used after close(): make a new one")
+            captured = capture()
+            if self._strict and self._writer.failure:
+                raise self._writer.failure
+        except Exception as error:
+            self._failed += 1
+            if self._strict:
+                raise
+            self._give_way(error)
+            return 0
+        self._failed_in_a_row = 0
+        self._captured += captured
+        return captured
+
+    def _look(self, batch: Batch, logits: object, step: int) -> int:
+        stretched = self._stretch()
+        if stretched > 1:
+            self._warn(
+                "budget",
+                "A part of budget_mb=%g is used up: captures are now %d steps apart, and the "
+                "interval will double again as more is used",
+                self._budget / 1e6,
+                self._schedule.every * stretched,
+            )
+        due = self._schedule.is_due(step, stretched)
+        probes = [
+            probes.batch
+            for probes in self._probes
+            if (probes.schedule or self._schedule).is_due(step, stretched)
+        ]
+        # Marked before anything can fail: a capture that fails is not tried again at once.
+        for schedule in (self._schedule, *(probes.schedule for probes in self._probes)):
+            if schedule is not None and schedule.is_due(step, stretched):
+                schedule.mark(step)
+        if not len(batch.inputs):
+            return 0
         batch.check_channels(self._info)
-        self._check_logits(logits, len(batch.inputs), "logits must be")
+        found = self._checked(logits, len(batch.inputs), "logits must be")
+        scalars: dict[str, float] = {}
+        with self._passes() as module:
+            samples: list[Sample] = []
+            if due:
+                rows, scalars = self._choose(found.detach(), batch.labels)
+                samples += self._record(module, batch, rows, batch, step)
+            for fixed in probes:
+                rows = range(len(fixed.inputs))
+                samples += self._record(module, fixed, rows, batch, step, probe=True)
+        return self._put(self._tag, step, samples, scalars)
+
+    def _scan(
+        self,
+        loader: Iterable[Any],
+        step: int,
+        ids: Iterable[object] | None,
+        top_k: int,
+        tag: str,
+    ) -> int:
+        from tqdm.auto import tqdm
+
+        interrupt: KeyboardInterrupt | None = None
+        best = Best(top_k)
+        names = itertools.count() if ids is None else iter(ids)
+        samples: list[Sample] = []
+        with self._passes() as module:
+            device = device_of(module)
+            try:
+                for item in tqdm(loader, desc=tag, unit="batch", disable=None):
+                    inputs, labels = item[:2] if isinstance(item, (tuple, list)) else (item, None)
+                    batch = Batch.of(inputs, labels, list(itertools.islice(names, len(inputs))))
+                    batch.check_channels(self._info)
+                    logits = self._forward_of(module, batch.inputs.dtype)(inputs.to(device))
+                    best.offer(batch, self._scores(logits.detach(), batch.labels))
+            except KeyboardInterrupt as error:
+                interrupt = error
+            for found in best.batches():
+                samples += self._record(module, found, range(len(found.inputs)), found, step)
+        captured = self._put(tag, step, samples, {})
+        if interrupt is not None:
+            self._captured += captured
+            raise interrupt
+        return captured
+
+    @contextlib.contextmanager
+    def _passes(self) -> Iterator[nn.Module]:
+        """The user's own module, to be run without a trace."""
         module = unwrap(self._model)
         self.capturing = True
         try:
             with isolated(module):
-                chosen = self._choose(logits.detach(), batch.labels)
-                samples = self._record(module, batch, chosen, batch, step)
-                for probes in self._probes:
-                    rows = range(len(probes.inputs))
-                    samples += self._record(module, probes, rows, batch, step, probe=True)
-                return samples
+                yield module
         finally:
             self.capturing = False
 
-    def _choose(self, logits: Tensor, labels: Labels | None) -> Sequence[int]:
+    def _put(self, tag: str, step: int, samples: list[Sample], scalars: Mapping[str, float]) -> int:
+        if samples or scalars:
+            group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
+            self._writer.put(
+                Capture(
+                    tag,
+                    step,
+                    len(samples),
+                    lambda: samples,
+                    {f"{group}/{name}": value for name, value in scalars.items()},
+                    f"{group}/flip_distance",
+                )
+            )
+        return len(samples)
+
+    def _choose(
+        self, logits: Tensor, labels: Labels | None
+    ) -> tuple[Sequence[int], dict[str, float]]:
+        """The rows to capture, and how confused the batch is as a whole."""
+        scores = self._scores(logits, labels)
+        top = logits.softmax(1).float().topk(2, 1).values
+        confused = (scores > -torch.inf).float().mean()
+        margin = (top[:, 0] - top[:, 1]).mean()
+        fraction, mean = torch.stack((confused, margin.to(confused.device))).tolist()
+        return most_confused(scores, self._top_k), {"confused_fraction": fraction, "margin": mean}
+
+    def _scores(self, logits: Tensor, labels: Labels | None) -> Tensor:
         if labels is not None:
             labels = torch.as_tensor(labels, device=logits.device)
         scores = self._criterion(logits, labels)
@@ -243,7 +461,7 @@ class GradAscentHook:
         if self._recipe.targets == "label" and labels is not None:
             exists = (labels >= 0) & (labels < logits.shape[1])
             scores = scores.where(exists, -torch.inf)
-        return most_confused(scores, self._top_k)
+        return scores
 
     def _record(
         self,
@@ -257,17 +475,9 @@ class GradAscentHook:
     ) -> list[Sample]:
         if not rows:
             return []
-        dtype = batch.inputs.dtype
-
-        def forward(inputs: Tensor) -> Tensor:
-            inputs = inputs.to(dtype)
-            logits = self._forward(module, inputs) if self._forward else module(inputs)
-            self._check_logits(logits, len(inputs), "the model (or forward=…) must return")
-            return logits
-
         return capture(
-            forward,
-            chosen.inputs[list(rows)].to(batch.inputs.device),
+            self._forward_of(module, batch.inputs.dtype),
+            chosen.inputs[list(rows)].to(device_of(module) or batch.inputs.device),
             self._recipe.limited(len(batch.inputs)),
             step=step,
             tag=self._tag,
@@ -276,35 +486,49 @@ class GradAscentHook:
             probe=probe,
         )
 
-    def _check_logits(self, logits: object, samples: int, who: str) -> None:
-        if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != samples:
+    def _forward_of(self, module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        def forward(inputs: Tensor) -> Tensor:
+            inputs = inputs.to(dtype)
+            output = self._forward(module, inputs) if self._forward else module(inputs)
+            return self._checked(output, len(inputs), "the model (or forward=…) must return")
+
+        return forward
+
+    def _checked(self, output: object, samples: int, who: str) -> Tensor:
+        """The logits in a model's output, at least two columns."""
+        logits = find_logits(output)
+        if logits is None or logits.dim() != 2 or len(logits) != samples:
             raise ValueError(
                 f"{who} logits of shape ({samples}, classes), a row a sample, and got "
-                f"{describe(logits)}: give forward=lambda model, inputs: …, where the model does "
+                f"{describe(output)}: give forward=lambda model, inputs: …, where the model does "
                 "not map one tensor to logits"
             )
         classes = logits.shape[1]
-        if classes < 2:
-            raise ValueError(f"{who} logits of at least 2 classes, and got {describe(logits)}")
         names = self._info.class_names
-        if names is not None and len(names) != classes and "class_names" not in self._warned:
-            self._warned.add("class_names")
-            logger.warning(
+        if names is not None and len(names) != classes:
+            self._warn(
+                "class_names",
                 "class_names has %d names, and the logits have %d classes: classes without a name "
                 "are shown by number",
                 len(names),
                 classes,
             )
+        return logits
 
     def _give_way(self, error: Exception) -> None:
-        self._failures += 1
-        if "capture" not in self._warned:
-            self._warned.add("capture")
-            logger.warning(
-                "A capture failed and was left out; training is not affected, and this is not "
-                "repeated (strict=True raises it): %s: %s",
-                type(error).__name__,
-                error,
-            )
-        if self._failures == _PATIENCE:
+        self._failed_in_a_row += 1
+        self._warn(
+            "capture",
+            "A capture failed and was left out; training is not affected, and this is not "
+            "repeated (strict=True raises it, hook.stats counts them): %s: %s",
+            type(error).__name__,
+            error,
+        )
+        if self._failed_in_a_row == _PATIENCE:
             logger.warning("%d captures in a row failed: the hook is off from here on", _PATIENCE)
+
+    def _warn(self, subject: str, message: str, *values: object) -> None:
+        """Logs once what is said of a subject."""
+        if subject not in self._warned:
+            self._warned.add(subject)
+            logger.warning(message, *values)

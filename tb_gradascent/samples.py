@@ -58,6 +58,13 @@ class Target:
         convinced = self.strengths[self.predictions == self.index]
         return float(convinced.min()) if convinced.size else None
 
+    @property
+    def flip_distance(self) -> float | None:
+        """‖delta‖₂ · flip: how far the image was changed until the network predicted the target."""
+        if self.flip is None or self.delta_norm is None:
+            return None
+        return self.flip * self.delta_norm
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:

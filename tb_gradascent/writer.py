@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import logging
+import math
 import os
 import queue
+import statistics
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
@@ -18,7 +22,7 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
 from tb_gradascent import metadata, records
-from tb_gradascent.event_file import EventFile, file_name
+from tb_gradascent.event_file import EventFile, file_name, framed_size
 from tb_gradascent.samples import Sample
 
 logger = logging.getLogger("tb_gradascent")
@@ -27,22 +31,49 @@ logger = logging.getLogger("tb_gradascent")
 QUEUE_LENGTH = 8
 
 
+@dataclasses.dataclass(frozen=True)
+class Capture:
+    """What one call of the hook leaves to be written.
+
+    Attributes:
+        tag: Under which its samples stand.
+        step: The training step.
+        size: How many samples there are.
+        samples: Gives them; called on the writing thread.
+        scalars: Numbers for the Scalars tab, by tag.
+        distance: The tag of the mean flip distance, to be computed from the samples.
+        wall_time: Seconds since the epoch.
+    """
+
+    tag: str
+    step: int
+    size: int
+    samples: Callable[[], Sequence[Sample]]
+    scalars: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    distance: str | None = None
+    wall_time: float = dataclasses.field(default_factory=time.time)
+
+
 class SampleWriter:
     """One session's event file.
 
     Args:
         directory: The run's directory; created if need be.
-        tag: Under which the samples are stored.
         info: The session's constants.
+        budget: Bytes that the file may take.
 
     Raises:
         OSError: The file cannot be created.
+        ValueError: The session's constants take too much room.
     """
 
-    def __init__(self, directory: Path, tag: str, info: metadata.SessionInfo) -> None:
+    def __init__(self, directory: Path, info: metadata.SessionInfo, budget: int) -> None:
         self.session = metadata.new_session()
         self.path = directory / file_name(self.session)
-        self._worker = _Worker(EventFile(self.path), tag, self.session, info)
+        content = info.encode()
+        self._worker = _Worker(EventFile(self.path), self.session, content, budget)
+        self.waited = 0.0
+        """Seconds that the caller waited because the queue was full."""
         # Runs at the interpreter's end, too, and holds no reference to self.
         self._finish = weakref.finalize(self, self._worker.close)
 
@@ -56,9 +87,28 @@ class SampleWriter:
         """The first fault of the thread, if there was one."""
         return self._worker.failure
 
-    def put(self, samples: Sequence[Sample]) -> None:
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._worker.size
+
+    @property
+    def written(self) -> int:
+        """Samples in the file."""
+        return self._worker.written
+
+    @property
+    def dropped(self) -> int:
+        """Samples that could not be written."""
+        return self._worker.dropped
+
+    def put(self, capture: Capture) -> None:
         """Queues one capture. Waits where ``QUEUE_LENGTH`` are waiting already."""
-        self._worker.put(time.time(), samples)
+        start = time.perf_counter()
+        if self._worker.put(capture, wait=False):
+            return
+        self._worker.put(capture)
+        self.waited += time.perf_counter() - start
 
     def flush(self) -> None:
         """Waits until everything queued is in the file."""
@@ -72,21 +122,33 @@ class SampleWriter:
 class _Worker:
     """What the thread holds; apart from the writer, so that a forgotten writer is collected."""
 
-    def __init__(self, file: EventFile, tag: str, session: str, info: metadata.SessionInfo) -> None:
+    def __init__(self, file: EventFile, session: str, info: bytes, budget: int) -> None:
         self.failure: Exception | None = None
+        self.written = 0
+        self.dropped = 0
         self._file = file
-        self._tag = tag
         self._session = session
-        self._info = info.encode()
-        self._captures = 0
+        self._info = info
+        self._budget = budget
+        self._spent = False
+        self._captures: collections.Counter[str] = collections.Counter()
         self._process = os.getpid()
-        self._queue: queue.Queue[tuple[float, Sequence[Sample]] | None] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.Queue[Capture | None] = queue.Queue(QUEUE_LENGTH)
         self._thread = threading.Thread(target=self._run, name="tb_gradascent", daemon=True)
         self._thread.start()
 
-    def put(self, wall_time: float, samples: Sequence[Sample]) -> None:
+    @property
+    def size(self) -> int:
+        return self._file.size
+
+    def put(self, capture: Capture, *, wait: bool = True) -> bool:
+        """Whether the capture was taken, or is none of this process's business."""
         if self._is_ours():
-            self._queue.put((wall_time, samples))
+            try:
+                self._queue.put(capture, block=wait)
+            except queue.Full:
+                return False
+        return True
 
     def flush(self) -> None:
         if self._is_ours():
@@ -105,37 +167,77 @@ class _Worker:
     def _run(self) -> None:
         while (capture := self._queue.get()) is not None:
             try:
-                self._write(*capture)
+                kept = self._write(capture)
             except Exception as error:  # noqa: PERF203
                 # Whatever it is, the thread must live on: a full queue would stop the training.
+                kept = False
                 if self.failure is None:
                     logger.warning(
                         "A capture could not be written and is lost; later ones are tried, and "
-                        "this is not repeated: %s: %s",
+                        "this is not repeated (hook.stats counts them): %s: %s",
                         type(error).__name__,
                         error,
                     )
                     self.failure = error
             finally:
+                if kept:
+                    self.written += capture.size
+                else:
+                    self.dropped += capture.size
+                del capture  # its samples may be large, and the next one may be long in coming
                 self._queue.task_done()
         self._queue.task_done()
 
-    def _write(self, wall_time: float, samples: Sequence[Sample]) -> None:
-        encoded = [records.encode(sample) for sample in samples]
+    def _write(self, capture: Capture) -> bool:
+        """Whether there was room for it."""
+        samples = capture.samples()
+        encoded = [records.encode(sample, dropped=self.dropped) for sample in samples]
         # The payload first, so that whoever sees a record can have its arrays.
         values = [
-            self._value("payload", [payload for _, payload in encoded]),
-            self._value("index", [record for record, _ in encoded]),
+            self._value(capture.tag, "payload", [payload for _, payload in encoded]),
+            self._value(capture.tag, "index", [record for record, _ in encoded]),
         ]
-        event = Event(wall_time=wall_time, step=self._captures, summary=Summary(value=values))
-        self._file.append(event)
-        self._captures += 1
+        number = self._captures[capture.tag]
+        scalars = [
+            Summary.Value(tag=tag, simple_value=value)
+            for tag, value in self._scalars(capture, samples).items()
+            if math.isfinite(value)
+        ]
+        events = [
+            Event(wall_time=capture.wall_time, step=step, summary=Summary(value=some))
+            for step, some in ((number, values if samples else []), (capture.step, scalars))
+            if some
+        ]
+        if self._file.size + sum(map(framed_size, events)) > self._budget:
+            if not self._spent:
+                self._spent = True
+                logger.warning(
+                    "budget_mb is used up: from here on captures are dropped that do not fit. "
+                    "Raise it, or every"
+                )
+            return False
+        self._file.append(*events)
+        self._captures[capture.tag] += bool(samples)
+        return True
 
-    def _value(self, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
+    def _scalars(self, capture: Capture, samples: Sequence[Sample]) -> dict[str, float]:
+        scalars = dict(capture.scalars)
+        distances = [
+            target.flip_distance
+            for sample in samples
+            if not sample.probe
+            for target in sample.targets
+            if target.flip_distance
+        ]
+        if capture.distance is not None and distances:
+            scalars[capture.distance] = statistics.fmean(distances)
+        return scalars
+
+    def _value(self, tag: str, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
         # Of a series' metadata only the first event's is read.
-        content = self._info if kind == "index" and self._captures == 0 else b""
+        content = self._info if kind == "index" and not self._captures[tag] else b""
         return Summary.Value(
-            tag=metadata.series_tag(self._tag, kind, self._session),
+            tag=metadata.series_tag(tag, kind, self._session),
             metadata=metadata.summary_metadata(kind, content),
             tensor=TensorProto(
                 dtype=DT_STRING,

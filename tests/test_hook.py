@@ -278,7 +278,6 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("flat", {"inputs": torch.zeros(4, 64)}, "inputs must be"),
     ("an array", {"inputs": np.zeros((4, 1, 8, 8))}, "inputs must be"),
     ("other batch", {"logits": torch.zeros(3, 10)}, r"logits must be logits of shape \(4, classes"),
-    ("one class", {"logits": torch.zeros(4, 1)}, "at least 2 classes"),
     ("labels short", {"labels": [1]}, "labels must have one value a sample, 4 in all"),
     ("one-hot", {"labels": torch.zeros(4, 10).long()}, "labels must have one value a sample"),
     ("soft", {"labels": torch.zeros(4)}, "labels must be class indices"),
@@ -340,7 +339,7 @@ def test_a_bad_criterion(tmp_path: Path, scores: Any) -> None:
 
 def test_a_model_that_does_not_return_logits_is_told_of_forward(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Identity())
-    model.forward = lambda x: {"logits": x.flatten(1)}  # type: ignore[method-assign]
+    model.forward = lambda x: {"scores": x.flatten(1)}  # type: ignore[method-assign]
     with GradAscentHook(model, tmp_path, strict=True) as hook:
         with pytest.raises(ValueError, match="give forward=lambda model, inputs"):
             hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))

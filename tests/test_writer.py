@@ -8,16 +8,21 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tb_gradascent import metadata, read_samples
-from tb_gradascent.writer import QUEUE_LENGTH, SampleWriter
+from tb_gradascent import Sample, metadata, read_samples
+from tb_gradascent.writer import QUEUE_LENGTH, Capture, SampleWriter
 from tests.synthetic import DIGITS, make_captures
+
+
+def job(samples: Sequence[Sample], tag: str = "confused") -> Capture:
+    """One capture as the hook hands it over."""
+    return Capture(tag, samples[0].step, len(samples), lambda: samples)
 
 
 def stored_steps(directory: Path) -> list[int]:
@@ -26,20 +31,20 @@ def stored_steps(directory: Path) -> list[int]:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[SampleWriter]:
-    made = SampleWriter(tmp_path / "run", "confused", DIGITS)
+    made = SampleWriter(tmp_path / "run", DIGITS, 10**9)
     yield made
     made.close()
 
 
 def test_everything_put_is_written_in_order(writer: SampleWriter, tmp_path: Path) -> None:
     for samples in make_captures(3 * QUEUE_LENGTH, samples=2):
-        writer.put(samples)
+        writer.put(job(samples))
     writer.close()
     assert stored_steps(tmp_path) == [100 * n for n in range(3 * QUEUE_LENGTH) for _ in range(2)]
 
 
 def test_flush_waits_for_the_file(writer: SampleWriter, tmp_path: Path) -> None:
-    writer.put(make_captures(1, samples=3)[0])
+    writer.put(job(make_captures(1, samples=3)[0]))
     writer.flush()
     assert len(stored_steps(tmp_path)) == 3
 
@@ -48,7 +53,7 @@ def test_each_capture_is_one_event_payload_first_as_tensorboard_reads_it(
     writer: SampleWriter,
 ) -> None:
     for samples in make_captures(3, samples=2):
-        writer.put(samples)
+        writer.put(job(samples))
     writer.close()
     version, *events = EventFileLoader(str(writer.path)).Load()
     assert version.file_version == "brain.Event:2"
@@ -79,7 +84,7 @@ def test_a_sample_that_cannot_be_stored_costs_only_its_capture(
         object.__setattr__(bad[0], "id", "x" * 1000)
     with caplog.at_level(logging.WARNING):
         for samples in captures:
-            writer.put(samples)
+            writer.put(job(samples))
         writer.close()
     assert stored_steps(tmp_path) == [0, 300]
     assert len([r for r in caplog.records if "could not be written" in r.message]) == 1
@@ -93,21 +98,22 @@ def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
         from pathlib import Path
         from tb_gradascent.writer import SampleWriter
         from tests.synthetic import DIGITS, make_captures
+        from tests.test_writer import job
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        writer = SampleWriter(Path(sys.argv[1]), "confused", DIGITS)
+        writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         captures = make_captures(6, samples=2)
         for samples in captures[:2]:
-            writer.put(samples)
+            writer.put(job(samples))
         writer.flush()
         full = writer.path.stat().st_size + 1000
         resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
         for samples in captures[2:4]:
-            writer.put(samples)
+            writer.put(job(samples))
         writer.flush()
         assert isinstance(writer.failure, OSError), writer.failure
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         for samples in captures[4:]:
-            writer.put(samples)
+            writer.put(job(samples))
         writer.close()
     """
     _run(code, str(tmp_path))
@@ -121,9 +127,10 @@ def test_what_is_queued_is_written_however_the_program_ends(tmp_path: Path, end:
         from pathlib import Path
         from tb_gradascent.writer import SampleWriter
         from tests.synthetic import DIGITS, make_captures
-        writer = SampleWriter(Path(sys.argv[1]), "confused", DIGITS)
+        from tests.test_writer import job
+        writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         for samples in make_captures(5, samples=1, shape=(3, 128, 128)):
-            writer.put(samples)
+            writer.put(job(samples))
         {end}
     """
     _run(code, str(tmp_path), check=end == "pass")
@@ -132,19 +139,20 @@ def test_what_is_queued_is_written_however_the_program_ends(tmp_path: Path, end:
 
 def test_a_forked_child_neither_writes_nor_waits(writer: SampleWriter, tmp_path: Path) -> None:
     captures = make_captures(2, samples=1)
-    writer.put(captures[0])
+    writer.put(job(captures[0]))
     writer.flush()
     code = """
         import os, sys
         from pathlib import Path
         from tb_gradascent.writer import SampleWriter
         from tests.synthetic import DIGITS, make_captures
-        writer = SampleWriter(Path(sys.argv[1]), "confused", DIGITS)
+        from tests.test_writer import job
+        writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         captures = make_captures(2, samples=1)
-        writer.put(captures[0])
+        writer.put(job(captures[0]))
         child = os.fork()
         if child == 0:
-            writer.put(captures[1])
+            writer.put(job(captures[1]))
             writer.flush()
             writer.close()
             sys.exit(0)
@@ -159,8 +167,8 @@ def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) ->
     gc.collect()
     threads, files = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for number in range(20):
-        made = SampleWriter(tmp_path / str(number), "confused", DIGITS)
-        made.put(make_captures(1, samples=1)[0])
+        made = SampleWriter(tmp_path / str(number), DIGITS, 10**9)
+        made.put(job(make_captures(1, samples=1)[0]))
         del made
     gc.collect()
     assert threading.active_count() == threads
@@ -170,9 +178,9 @@ def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) ->
 
 def test_class_names_are_stored_once_a_session(tmp_path: Path) -> None:
     info = metadata.SessionInfo(class_names=("cat",) * 1000)
-    made = SampleWriter(tmp_path, "confused", info)
+    made = SampleWriter(tmp_path, info, 10**9)
     for samples in make_captures(20, samples=1):
-        made.put(samples)
+        made.put(job(samples))
     made.close()
     assert made.path.read_bytes().count(b'"cat","cat"') in (499, 500)
     assert all(sample.class_names == info.class_names for sample in read_samples(tmp_path))
@@ -182,7 +190,7 @@ def test_nan_travels(writer: SampleWriter, tmp_path: Path) -> None:
     sample = make_captures(1, samples=1)[0][0]
     sample.image[0, 0, 0] = np.nan
     sample.targets[0].gradient[0, 0, :2] = np.inf, -np.inf
-    writer.put([sample])
+    writer.put(job([sample]))
     writer.close()
     (back,) = read_samples(tmp_path)
     assert np.isnan(back.image[0, 0, 0])

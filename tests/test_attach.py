@@ -1,0 +1,107 @@
+"""``hook.attach``: no line in the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tb_gradascent import GradAscentHook, read_samples
+from tests.networks import convolutional, digits
+
+
+def plain_loop(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 10) -> None:
+    """Knows nothing of the hook; validates now and then."""
+    images, labels = digits()
+    for step in range(steps):
+        rows = slice(16 * step, 16 * step + 16)
+        loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            model(images[-8:])
+        model.train()
+
+
+def test_it_captures_the_batch_of_each_due_step(tmp_path: Path) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
+        handle = hook.attach(optimizer)
+        plain_loop(model, optimizer)
+        handle.remove()
+        handle.remove()
+        plain_loop(model, optimizer)
+    images, _ = digits()
+    samples = list(read_samples(tmp_path))
+    assert sorted({sample.step for sample in samples}) == [0, 4, 8]
+    for sample in samples:
+        batch = images[16 * sample.step : 16 * sample.step + 16].numpy()
+        assert any(np.array_equal(sample.image, image) for image in batch)
+        assert sample.label is None
+
+
+def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+    states = []
+    for attached in (True, False):
+        model = convolutional()
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        with GradAscentHook(model, tmp_path / str(attached), every=1, strict=True) as hook:
+            if attached:
+                hook.attach(optimizer)
+            plain_loop(model, optimizer)
+            assert (hook.stats.captured > 0) == attached
+        states.append((model.state_dict(), optimizer.state_dict()["state"]))
+    (weights, moments), (plain_weights, plain_moments) = states
+    assert all(torch.equal(weights[name], plain_weights[name]) for name in weights)
+    for number, values in moments.items():
+        assert all(torch.equal(values[name], plain_moments[number][name]) for name in values)
+
+
+def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=5) as hook:
+        handle = hook.attach(optimizer)
+        plain_loop(model, optimizer, steps=1)
+        model(torch.rand(4, 1, 28, 28))
+        assert handle._seen is None
+
+
+def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> None:
+    class Output(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = convolutional()
+
+        def forward(self, pixel_values: Tensor) -> dict[str, Tensor]:
+            return {"loss": torch.zeros(()), "logits": self.inner(pixel_values)}
+
+    model = Output()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        hook.attach(optimizer)
+        model(pixel_values=torch.rand(4, 1, 28, 28))["logits"].sum().backward()
+        optimizer.step()
+        assert hook.stats.captured == 4
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+def test_a_wrapped_model(tmp_path: Path, wrap: type) -> None:
+    model = wrap(convolutional())
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
+        hook.attach(optimizer)
+        plain_loop(model, optimizer)
+        assert hook.stats.captured > 0
+
+
+def test_something_else_is_refused(tmp_path: Path) -> None:
+    with GradAscentHook(convolutional(), tmp_path) as hook:
+        with pytest.raises(ValueError, match=r"optimizer must be a torch\.optim"):
+            hook.attach("adam")  # type: ignore[arg-type]

@@ -1,0 +1,140 @@
+"""``hook.scan``: the most confused of a whole data set, against all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
+from tests.networks import convolutional, digits, train
+
+
+@pytest.fixture(scope="module")
+def trained() -> nn.Module:
+    return train(convolutional(), steps=60)
+
+
+def most_confused_of_all(model: nn.Module, count: int) -> list[int]:
+    images, _ = digits("test")
+    model.eval()
+    with torch.no_grad():
+        chances = model(images).softmax(1).sort(1).values
+    model.train()
+    order: list[int] = (chances[:, -1] - chances[:, -2]).argsort(stable=True).tolist()
+    return order[:count]
+
+
+def test_it_finds_what_sorting_the_whole_data_set_finds(tmp_path: Path, trained: nn.Module) -> None:
+    images, labels = digits("test")
+    loader = DataLoader(TensorDataset(images, labels), batch_size=128)
+    weights = [value.clone() for value in trained.state_dict().values()]
+    state = torch.get_rng_state()
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        assert hook.scan(loader, step=7, top_k=20) == 20
+    samples = list(read_samples(tmp_path, tag="scan"))
+    expected = most_confused_of_all(trained, 20)
+    assert {sample.id for sample in samples} == {str(row) for row in expected}
+    margins = [sample.margin for sample in samples]
+    assert margins == sorted(margins)
+    for sample in samples:
+        assert sample.id is not None
+        row = int(sample.id)
+        assert np.array_equal(sample.image, images[row].numpy())
+        assert sample.label == labels[row]
+        assert sample.step == 7
+    assert torch.equal(torch.get_rng_state(), state), "a loader's seed is drawn from it"
+    assert all(map(torch.equal, weights, trained.state_dict().values()))
+    assert trained.training
+
+
+def test_a_loader_of_inputs_alone_and_ids_of_ones_own(tmp_path: Path, trained: nn.Module) -> None:
+    images, _ = digits("test")
+    names = (f"digit {row}" for row in range(len(images)))
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        assert hook.scan(images.split(100), ids=names, top_k=3, tag="test set") == 3
+    samples = list(read_samples(tmp_path, tag="test set"))
+    assert [sample.label for sample in samples] == [None] * 3
+    expected = most_confused_of_all(trained, 3)
+    assert [sample.id for sample in samples] == [f"digit {row}" for row in expected]
+
+
+def test_no_more_than_the_best_is_held(tmp_path: Path, trained: nn.Module) -> None:
+    """Each batch of the stream is gone before the next but one is made."""
+    alive: list[Any] = []
+
+    def stream() -> Iterator[Tensor]:
+        import gc
+        import weakref
+
+        for _ in range(20):
+            batch = torch.rand(50, 1, 28, 28)
+            alive.append(weakref.ref(batch))
+            yield batch
+            del batch
+            gc.collect()
+            assert sum(reference() is not None for reference in alive) <= 2
+
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        assert hook.scan(stream(), top_k=5) == 5
+
+
+def test_an_interrupt_keeps_what_was_found(tmp_path: Path, trained: nn.Module) -> None:
+    images, _ = digits("test")
+
+    def stream() -> Iterator[Tensor]:
+        yield images[:64]
+        raise KeyboardInterrupt
+
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        with pytest.raises(KeyboardInterrupt):
+            hook.scan(stream(), top_k=4)
+        assert hook.stats.captured == 4
+    assert len(list(read_samples(tmp_path, tag="scan"))) == 4
+    assert trained.training
+
+
+def test_images_of_several_sizes(tmp_path: Path) -> None:
+    model = convolutional()
+    batches = [torch.rand(4, 1, 8, 8), torch.rand(4, 1, 12, 10), torch.rand(4, 1, 8, 8)]
+    criterion = ProbabilityMargin(max_margin=1)
+    with GradAscentHook(model, tmp_path, criterion=criterion, strict=True) as hook:
+        assert hook.scan(batches, top_k=12) == 12
+    shapes = [sample.image.shape for sample in read_samples(tmp_path)]
+    assert sorted(shapes) == [(1, 8, 8)] * 8 + [(1, 12, 10)] * 4
+
+
+def test_nothing_confused_nothing_written(tmp_path: Path, trained: nn.Module) -> None:
+    with GradAscentHook(
+        trained, tmp_path, criterion=lambda logits, labels: logits[:, 0] - torch.inf, strict=True
+    ) as hook:
+        assert hook.scan([torch.rand(4, 1, 28, 28)]) == 0
+    assert list(read_samples(tmp_path)) == []
+
+
+def test_it_shows_its_progress(
+    tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tqdm.auto
+
+    seen: list[tuple[str, float]] = []
+
+    class Bar(tqdm.auto.tqdm):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs["disable"] = False
+            super().__init__(*args, **kwargs)
+
+        def close(self) -> None:
+            seen.append((self.desc, self.n))
+            super().close()
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        hook.scan([torch.rand(4, 1, 28, 28)] * 6)
+    assert seen[0] == ("scan", 6)
