@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import random
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,76 +36,160 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - Each module's training flag is set and restored by itself, so that frozen modules stay frozen
       and nobody's ``train`` method runs.
     - Buffers are replaced by copies, so that a module may write them even in eval mode. They are
-      not written back in place: a pending backward pass may have saved them.
-    - The random states of Python, numpy, torch's CPU and the model's devices are restored.
+      not written back in place: a pending backward pass may have saved them. The same goes for
+      tensors that are plain attributes, and attributes that a pass sets, such as a hidden state
+      carried to the next batch, are set back.
+    - The random states of Python, numpy, torch's CPU, the model's devices and the generators that
+      modules hold are restored.
     - Gradient mode, inference mode and autocast are those of this block alone, and the casts that
       autocast caches for the loop's next pass are neither used nor added to.
+    - What is compiled, be it the whole model or a part, runs as it was written (torch 2.6 and
+      later), so that nothing is compiled anew for the extra passes.
+    - cudnn does not tune itself to their shapes.
 
-    What forward hooks that a user registered do on the side cannot be undone.
+    Not undone is what forward hooks that a user registered do on the side, nor what a forward pass
+    does to its parameters' data or to the insides of other attributes, such as a list.
     """
+    modules = list(model.modules())
+    devices = _devices(modules)
     with (
         # First, since what is made in inference mode, such as a copy of a buffer, has no gradient.
         torch.inference_mode(False),
         torch.enable_grad(),
-        _no_autocast(model),
-        _eval_mode(model),
-        _copied_buffers(model),
-        _random_state(model),
+        _full_precision(devices),
+        _not_compiled(),
+        _cudnn_untuned(modules),
+        _random_states(modules, devices),
+        _attributes(modules),
     ):
         yield
 
 
+def _devices(modules: Sequence[nn.Module]) -> set[torch.device]:
+    devices = {
+        tensor.device
+        for module in modules
+        for tensors in (module._parameters, module._buffers)
+        for tensor in tensors.values()
+        if tensor is not None
+    }
+    if torch.cuda.is_initialized():
+        # A model that holds no tensor may still run there.
+        devices.add(torch.device("cuda", torch.cuda.current_device()))
+    return devices
+
+
 @contextlib.contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
+def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
+    found: list[tuple[Any, dict[str, Any]]] = []
+    copies: dict[int, Tensor] = {}
+    training = [module for module in modules if module.training]
+
+    def shield(place: Any, name: str, value: Tensor) -> None:
+        # What is shared stays shared.
+        if id(value) not in copies:
+            copies[id(value)] = value.detach().clone()
+        place[name] = copies[id(value)]
+
     try:
+        for module in modules:
+            attributes, buffers = vars(module), module._buffers
+            kept, kept_buffers = dict(attributes), dict(buffers)
+            found += (attributes, kept), (buffers, kept_buffers)
+            for name, value in kept.items():
+                # One that requires a gradient cannot be written in place; and as such, sharding
+                # frameworks keep views of storage that is freed at times.
+                if isinstance(value, Tensor) and not value.requires_grad:
+                    shield(attributes, name, value)
+            for name, value in kept_buffers.items():
+                if value is not None:
+                    shield(buffers, name, value)
+        for module in training:
+            _set_training(module, False)
         yield
     finally:
         for module in training:
-            module.training = True
+            _set_training(module, True)
+        for place, before in found:
+            _put_back(place, before)
+
+
+def _set_training(module: nn.Module, training: bool) -> None:
+    attributes = vars(module)
+    if "training" in attributes:
+        # Without the many checks of Module.__setattr__.
+        attributes["training"] = training
+    else:
+        module.training = training
+
+
+def _put_back(place: Any, before: dict[str, Any]) -> None:
+    # Nearly always all is as before, which is quickly seen.
+    if len(place) == len(before) and all(map(operator.is_, place.values(), before.values())):
+        return
+    for name in [name for name in place.keys() if name not in before]:  # noqa: SIM118
+        del place[name]
+    for name, value in before.items():
+        if name not in place or place[name] is not value:
+            place[name] = value
 
 
 @contextlib.contextmanager
-def _copied_buffers(model: nn.Module) -> Iterator[None]:
-    places = [
-        (module._buffers, name, buffer)
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
+def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> Iterator[None]:
+    # Python's and numpy's global generators are what a user's own transforms draw from.
+    restore: list[Callable[[], object]] = [
+        functools.partial(random.setstate, random.getstate()),
+        functools.partial(np.random.set_state, np.random.get_state()),  # noqa: NPY002
+        functools.partial(torch.set_rng_state, torch.get_rng_state()),
     ]
-    copies: dict[int, Tensor] = {}
+    for device in devices:
+        library: Any = getattr(torch, device.type, None)  # torch.cuda, torch.mps, torch.xpu, …
+        if device.type != "cpu" and hasattr(library, "get_rng_state"):
+            state = library.get_rng_state(device)
+            restore.append(functools.partial(library.set_rng_state, state, device))
+    restore += [
+        functools.partial(value.set_state, value.get_state())
+        for module in modules
+        for value in vars(module).values()
+        if type(value) is torch.Generator  # isinstance is a hundred times slower here
+    ]
     try:
-        for buffers, name, buffer in places:
-            if id(buffer) not in copies:
-                copies[id(buffer)] = buffer.detach().clone()
-            buffers[name] = copies[id(buffer)]
         yield
     finally:
-        for buffers, name, buffer in places:
-            buffers[name] = buffer
+        for put_back in restore:
+            put_back()
 
 
 @contextlib.contextmanager
-def _random_state(model: nn.Module) -> Iterator[None]:
-    # The global generator is what a user's own transforms draw from.
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    devices = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
-    try:
-        with torch.random.fork_rng(sorted(device.index for device in devices)):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-
-
-@contextlib.contextmanager
-def _no_autocast(model: nn.Module) -> Iterator[None]:
-    kinds = {parameter.device.type for parameter in model.parameters()} | {"cpu"}
-    cache = torch.is_autocast_cache_enabled()
+def _full_precision(devices: set[torch.device]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for kind in sorted(kinds):
+        for kind in sorted({device.type for device in devices} | {"cpu"}):
             if torch.amp.is_autocast_available(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=cache))
+                # Without the cache for a model too that turns autocast on by itself: a cast made
+                # where gradients are off would cost the loop the weight's gradient.
+                stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         yield
+
+
+@contextlib.contextmanager
+def _not_compiled() -> Iterator[None]:
+    # Where Dynamo is not imported nothing is compiled, and importing it takes seconds.
+    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    else:
+        yield
+
+
+@contextlib.contextmanager
+def _cudnn_untuned(modules: Sequence[nn.Module]) -> Iterator[None]:
+    cudnn = torch.backends.cudnn
+    enabled, benchmark = cudnn.enabled, cudnn.benchmark
+    cudnn.benchmark = False
+    if any(isinstance(module, nn.RNNBase) for module in modules):
+        # cudnn's have no backward pass in eval mode.
+        cudnn.enabled = False
+    try:
+        yield
+    finally:
+        cudnn.enabled, cudnn.benchmark = enabled, benchmark
