@@ -60,7 +60,7 @@ class App {
     onPicture: (sample, picture) => this.#grid.showPicture(sample, picture),
     onProblem: (sample, problem) => this.#grid.showProblem(sample, problem),
     onFailure: (problem) => {
-      this.#loadProblem = problem && `The images cannot be fetched. ${problem}`;
+      this.#loadProblem = problem && `The samples cannot be fetched. ${problem}`;
       this.#showProblems();
     },
   });

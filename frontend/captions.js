@@ -15,10 +15,11 @@ export function className(names, index) {
 }
 
 /**
- * What of an image's channels is painted.
- * @param {number} channels
+ * What of an image's channels is painted, where it is not all of them as they are.
+ * @param {Sample["shape"]} shape
  */
-export function channelsCaption(channels) {
+export function channelsCaption([channels, ...sides]) {
+  if (sides.length === 1) return "";
   if (channels === 2) return "both channels' mean, as grey";
   if (channels === 4) return "the first three channels, as red, green and blue";
   return "";

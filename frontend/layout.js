@@ -4,6 +4,7 @@
  */
 
 import { className } from "./captions.js";
+import { rasterOf } from "./pixels.js";
 
 /** @import {Panels, Sample} from "./types.js" */
 
@@ -29,14 +30,27 @@ const LARGEST_CANVAS = 1 << 24;
 /** Enlargements that keep pixels crisp, and reductions for large images. */
 export const ZOOMS = [0.125, 0.25, 0.5, 1, 2, 3, 4, 5, 6];
 const COMFORTABLE = 80;
+const COMFORTABLE_STRIP = 160;
+const STRIP_HEIGHT = 48;
 
 /**
- * The smallest zoom at which an image can be seen well.
+ * The smallest zoom at which an image or a signal can be seen well.
  * @param {Sample} sample
  */
-export function comfortableZoom({ shape: [, height, width] }) {
-  const side = Math.max(height, width);
-  return ZOOMS.find((zoom) => zoom * side >= COMFORTABLE) ?? ZOOMS[ZOOMS.length - 1];
+export function comfortableZoom({ shape }) {
+  const { width, height } = rasterOf(shape);
+  const [side, least] = shape.length === 2 ? [width, COMFORTABLE_STRIP] : [Math.max(height, width), COMFORTABLE];
+  return ZOOMS.find((zoom) => zoom * side >= least) ?? ZOOMS[ZOOMS.length - 1];
+}
+
+/**
+ * A panel's size in canvas pixels. A signal's rows are repeated until they can be told apart.
+ * @param {Sample["shape"]} shape
+ * @param {number} zoom
+ */
+function panelSize(shape, zoom) {
+  const { width, height } = rasterOf(shape);
+  return { width, height: shape.length === 2 ? height * Math.ceil(STRIP_HEIGHT / (height * zoom)) : height };
 }
 
 /**
@@ -58,7 +72,7 @@ export function comfortableZoom({ shape: [, height, width] }) {
  * @returns {CardLayout}
  */
 export function cardLayout(sample, zoom) {
-  const [, height, width] = sample.shape;
+  const { width, height } = panelSize(sample.shape, zoom);
   const asked = sample.strengths.length > 0;
   const gap = Math.ceil(PANEL_GAP / zoom);
   const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / zoom)) + gap;
@@ -98,8 +112,9 @@ export function cardLayout(sample, zoom) {
  * @param {Sample} sample
  */
 function titleLength({ classes, label, session }) {
-  const named = [...classes.slice(0, 2), label ?? 0].map((index) => className(session.class_names, index));
-  return named.reduce((sum, name) => sum + name.length, "says  (0.00) or  (0.00); it is a ".length);
+  const truth = label === null ? "its label is not known" : `it is a ${className(session.class_names, label)}`;
+  const named = classes.slice(0, 2).map((index) => className(session.class_names, index));
+  return named.reduce((sum, name) => sum + name.length, "says  (0.00) or  (0.00); ".length + truth.length);
 }
 
 /**

@@ -14,8 +14,8 @@ const INFINITY = 32767;
  * @returns {Promise<Float32Array[]>}
  */
 export async function decodePayload(sample, bytes) {
-  const [channels, height, width] = sample.shape;
-  const pixels = height * width;
+  const [channels, ...sides] = sample.shape;
+  const pixels = sides.reduce((product, side) => product * side, 1);
   const count = sample.targets.reduce((sum, { delta_norm }) => sum + (delta_norm === null ? 1 : 2), 0);
   const levels = count * (4 + 2 * channels * pixels);
   const image = channels * (2 + Math.max(4 * pixels, 4 * LARGEST_PALETTE + pixels));

@@ -4,6 +4,9 @@
  *
  * One channel is grey. Of two, the mean of both levels is painted as grey. Three are red, green and
  * blue. A fourth is not painted: the network's alpha has no background to be blended with.
+ *
+ * A signal is a strip: a row of grey pixels for each channel. Of a long one each pixel is the mean of
+ * several values.
  */
 
 /** @import {Picture, Rectangle, Sample} from "./types.js" */
@@ -14,6 +17,16 @@ export const NAN_COLOUR = 0xffff00ff;
 export const NOT_FINITE = 256;
 
 const OPAQUE = 0xff000000;
+const LONGEST_STRIP = 512;
+
+/**
+ * The rows and columns of pixels in which a sample is painted.
+ * @param {Sample["shape"]} shape
+ */
+export function rasterOf(shape) {
+  if (shape.length === 3) return { width: shape[2], height: shape[1] };
+  return { width: Math.min(shape[1], LONGEST_STRIP), height: shape[0] };
+}
 
 /**
  * @param {Sample} sample
@@ -21,27 +34,30 @@ const OPAQUE = 0xff000000;
  * @returns {Picture}
  */
 export function makePicture(sample, arrays) {
-  const [channels, height, width] = sample.shape;
-  const pixels = height * width;
-  const planes = Math.min(channels, 3);
-  const [image, ...rest] = arrays;
-  const bounds = sample.session.bounds ?? rangeOf(image);
-  const base = new Float32Array(planes * pixels);
-  const units = Array.from({ length: planes }, (_, plane) => {
-    const low = bounds[0][plane] ?? bounds[0][0];
-    const high = bounds[1][plane] ?? bounds[1][0];
+  const [channels] = sample.shape;
+  const { width, height } = rasterOf(sample.shape);
+  const isSignal = sample.shape.length === 2;
+  const painted = isSignal ? channels : Math.min(channels, 3);
+  const pixels = isSignal ? width : height * width;
+  const [image, ...rest] = isSignal ? arrays.map((array) => meansOfRows(array, channels, width)) : arrays;
+  const [lows, highs] =
+    sample.session.bounds ?? (isSignal ? rangesOfRows(arrays[0], channels) : rangeOf(image));
+  const units = Array.from({ length: painted }, (_, channel) => {
+    const low = lows[channel] ?? lows[0];
+    const high = highs[channel] ?? highs[0];
     return { low, levels: 255 / (high > low ? high - low : 1) };
   });
+  const base = new Float32Array(painted * pixels);
   for (let i = 0; i < base.length; i++) {
     const { low, levels } = units[Math.floor(i / pixels)];
     base[i] = (image[i] - low) * levels;
   }
   let place = 0;
   const targets = sample.targets.map((target) => {
-    const gradient = paletteIndices(rest[place++], channels);
+    const gradient = paletteIndices(rest[place++], isSignal ? 1 : channels);
     if (target.delta_norm === null) return { gradient, change: null };
     const delta = rest[place++];
-    const change = new Float32Array(planes * pixels);
+    const change = new Float32Array(painted * pixels);
     for (let i = 0; i < change.length; i++) {
       change[i] = delta[i] * units[Math.floor(i / pixels)].levels;
     }
@@ -51,7 +67,42 @@ export function makePicture(sample, arrays) {
     (sum, { gradient, change }) => sum + gradient.byteLength + (change?.byteLength ?? 0),
     base.byteLength,
   );
-  return { width, height, planes, base, targets, bytes };
+  return { width, height, planes: isSignal ? 1 : painted, base, targets, bytes };
+}
+
+/**
+ * Each row's own range: a signal's channels may have units of their own.
+ * @param {Float32Array} array
+ * @param {number} rows
+ * @returns {[number[], number[]]}
+ */
+function rangesOfRows(array, rows) {
+  const length = array.length / rows;
+  const ranges = Array.from({ length: rows }, (_, row) =>
+    rangeOf(array.subarray(row * length, (row + 1) * length)),
+  );
+  return [ranges.map(([low]) => low[0]), ranges.map(([, high]) => high[0])];
+}
+
+/**
+ * Rows of another length that is not larger: each value is the mean of those that it stands for.
+ * @param {Float32Array} array
+ * @param {number} rows
+ * @param {number} width of the new rows
+ */
+function meansOfRows(array, rows, width) {
+  const length = array.length / rows;
+  if (length === width) return array;
+  const means = new Float32Array(rows * width);
+  for (let i = 0; i < means.length; i++) {
+    const start = Math.floor(i / width) * length;
+    const first = start + Math.floor(((i % width) * length) / width);
+    const end = start + Math.floor((((i % width) + 1) * length) / width);
+    let sum = 0;
+    for (let at = first; at < end; at++) sum += array[at];
+    means[i] = sum / (end - first);
+  }
+  return means;
 }
 
 /**
@@ -98,8 +149,10 @@ export function paletteIndices(gradient, channels) {
  * @param {Uint32Array} palette
  */
 export function paintGradient(pixels, stride, [left, top, width, height], gradient, palette) {
-  for (let row = 0, i = 0; row < height; row++) {
+  const rows = gradient.length / width;
+  for (let row = 0; row < height; row++) {
     let out = (top + row) * stride + left;
+    let i = Math.floor((row * rows) / height) * width;
     for (const end = out + width; out < end; out++, i++) pixels[out] = palette[gradient[i]];
   }
 }
@@ -123,11 +176,12 @@ export function paintImage(pixels, stride, rectangle, picture) {
  * @param {number} strength
  */
 export function paintMorph(pixels, stride, [left, top, width, height], picture, change, strength) {
-  const { base, planes } = picture;
+  const { base, planes, height: rows } = picture;
   const paintRow = planes === 1 ? paintGreyRow : planes === 2 ? paintPairRow : paintColourRow;
   for (let row = 0; row < height; row++) {
     const out = (top + row) * stride + left;
-    paintRow(pixels, out, width, base, change, strength, row * width, width * height);
+    const i = Math.floor((row * rows) / height) * width;
+    paintRow(pixels, out, width, base, change, strength, i, width * rows);
   }
 }
 

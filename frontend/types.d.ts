@@ -47,8 +47,8 @@ export interface Sample {
   probe: boolean;
   id: string | null;
   label: number | null;
-  /** Channels, height, width. */
-  shape: [number, number, number];
+  /** An image's channels, height and width, or a signal's channels and length. */
+  shape: [number, number, number] | [number, number];
   classes: number[];
   probabilities: number[];
   margin: number;
@@ -84,9 +84,10 @@ export interface Panels {
   targets: TargetPanels[];
 }
 
-/** A sample's arrays in the units in which they are painted. */
+/** A sample's arrays in the units in which they are painted, row by row. */
 export interface Picture {
   width: number;
+  /** Rows; a panel that is higher, as a signal's is, repeats each. */
   height: number;
   /** 1 (grey), 2 (their mean is painted) or 3 (red, green, blue). */
   planes: number;
@@ -98,7 +99,7 @@ export interface Picture {
 }
 
 export interface TargetPicture {
-  /** A place in a palette for each pixel. */
+  /** A place in a palette for each pixel, row by row. */
   gradient: Uint16Array;
   /** What one unit of strength adds to `base`. */
   change: Float32Array | null;

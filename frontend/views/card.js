@@ -55,7 +55,7 @@ export class Card {
     this.#body = element("div", { className: "body" }, this.#canvas);
     this.element = element("article", { className: "sample" }, this.#title(), this.#body);
     this.element.dataset.sample = sample.key;
-    const channels = channelsCaption(sample.shape[0]);
+    const channels = channelsCaption(sample.shape);
     const [left, top, width, height] = panels.image;
     const room = Math.max(width, LEAST_COLUMN / zoom);
     this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
@@ -70,7 +70,7 @@ export class Card {
       .join("")}`;
     for (const words of this.#words) words.showStrength(scene.strength);
     if (!layout.drawable) {
-      this.showProblem("This image is too large for the grid.");
+      this.showProblem("This sample is too large for the grid.");
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { className, decimals, isWrong, saying, stoppedCaption, truth } from "../../frontend/captions.js";
+import { channelsCaption, className, decimals, isWrong, saying, stoppedCaption, truth } from "../../frontend/captions.js";
 import { DIGITS, makeSample, makeTarget } from "./samples.mjs";
 
 test("a confused sample is told in words", () => {
@@ -29,10 +29,24 @@ test("the article fits the name", () => {
 });
 
 test("a label may be missing, and is then not wrong", () => {
-  assert.equal(truth(makeSample({ label: null })), "its label is not known");
+  const sample = makeSample({ label: null });
+  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46) or 8 (0.45); its label is not known");
   assert.equal(isWrong(makeSample({ label: null })), false);
   assert.equal(isWrong(makeSample({ label: 8 })), true);
   assert.equal(isWrong(makeSample({ label: 5 })), false);
+});
+
+test("a label beyond the classes is called by its number, and is wrong", () => {
+  assert.equal(truth(makeSample({ label: 255 })), "it is a class 255");
+  assert.equal(isWrong(makeSample({ label: 255 })), true);
+});
+
+test("only an image's channels that are not all painted as they are need a word", () => {
+  assert.match(channelsCaption([2, 28, 28]), /mean, as grey/);
+  assert.match(channelsCaption([4, 28, 28]), /first three/);
+  for (const shape of [[1, 28, 28], [3, 28, 28], [1, 28], [2, 28], [4, 28], [64, 28]]) {
+    assert.equal(channelsCaption(shape), "");
+  }
 });
 
 test("numbers that are not finite are still words", () => {

@@ -33,6 +33,30 @@ for (const zoom of [0.125, 0.5, 1, 3, 6]) {
   });
 }
 
+for (const zoom of [0.125, 0.5, 1, 3, 6]) {
+  for (const [channels, length] of [[1, 20], [3, 187], [12, 5000], [64, 100]]) {
+    test(`at × ${zoom} a signal of ${channels} × ${length} is a strip that can be seen`, () => {
+      const { canvas, drawable, panels } = cardLayout(makeSample({ shape: [channels, length] }), zoom);
+      const [{ gradient, morph }] = panels.targets;
+      for (const [x, y, width, height] of [panels.image, gradient, morph]) {
+        assert.equal(width, Math.min(length, 512));
+        assert.equal(height % channels, 0);
+        assert.ok(height * zoom >= 48 && Number.isInteger(height));
+        assert.ok(x + width <= canvas.width && y + height <= canvas.height);
+      }
+      assert.ok(!overlap(panels.image, gradient) && !overlap(gradient, morph));
+      assert.ok(drawable);
+    });
+  }
+}
+
+test("a title has the lines that its words need", () => {
+  const names = { class_names: ["cat", "dog"] };
+  const fields = { shape: SHAPE, classes: [0, 1], session: { ...makeSample().session, ...names } };
+  const lines = (label) => cardLayout(makeSample({ ...fields, label }), 1).titleLines;
+  assert.deepEqual([lines(0), lines(null)], [1, 2]);
+});
+
 test("a sample without targets is its image alone", () => {
   const { canvas } = cardLayout(makeSample({ shape: SHAPE, targets: [], strengths: [] }), 3);
   assert.deepEqual(canvas, { width: 28, height: 28 });
@@ -41,6 +65,11 @@ test("a sample without targets is its image alone", () => {
 test("small images are enlarged and large ones reduced", () => {
   const zooms = [8, 28, 32, 64, 96, 224, 512].map((side) => comfortableZoom(makeSample({ shape: [1, side, side] })));
   assert.deepEqual(zooms, [6, 3, 3, 2, 1, 0.5, 0.25]);
+});
+
+test("signals are enlarged and reduced by their length", () => {
+  const zooms = [20, 64, 187, 512, 16000].map((length) => comfortableZoom(makeSample({ shape: [12, length] })));
+  assert.deepEqual(zooms, [6, 3, 1, 0.5, 0.5]);
 });
 
 test("a canvas that no browser holds is not tried", () => {

@@ -51,6 +51,14 @@ test("a payload is inflated and read as its record says", async () => {
   assert.deepEqual([...arrays[1]], [0.5, -0.5, 512, -512]);
 });
 
+test("a signal is read as its shape says, too", async () => {
+  const signal = makeSample({ shape: [2, 2] });
+  const raw = [0, 0, ...planes([0.1, -0]), 1, 0, ...planes([0.25]), 0, 0];
+  const [image, gradient] = await decodePayload(signal, deflated([...raw, ...LEVELS]));
+  assert.deepEqual([...image], [0.1, -0, 0.25, 0.25].map(Math.fround));
+  assert.deepEqual([...gradient], [0.5, -0.5, 512, -512]);
+});
+
 test("a stream that grows beyond its bound is refused", async () => {
   const bomb = deflated(new Uint8Array(1 << 22));
   assert.ok(bomb.length < 5000);

@@ -60,6 +60,75 @@ for (const channels of [1, 2, 3, 4]) {
   });
 }
 
+/** One channel after the other: the grey levels of a signal's strip, two rows a channel. */
+function strip(picture, change, strength) {
+  const { width, height } = picture;
+  const pixels = new Uint32Array(width * 2 * height);
+  paintMorph(pixels, width, [0, 0, width, 2 * height], picture, change, strength);
+  assert.ok(pixels.every((pixel) => [0, 8, 16].every((shift) => ((pixel >> shift) & 255) === (pixel & 255))));
+  return Array.from({ length: 2 * height }, (_, row) =>
+    [...pixels.subarray(row * width, (row + 1) * width)].map((pixel) => pixel & 255),
+  );
+}
+
+for (const channels of [1, 2, 3, 4, 64]) {
+  test(`a strip of ${channels} channels has two equal rows for each, by the formula`, () => {
+    const length = 7;
+    const image = random(channels * length, 2);
+    const delta = random(channels * length, 3);
+    const lows = Array.from({ length: channels }, (_, channel) => -2 - channel / 10);
+    const highs = Array.from({ length: channels }, (_, channel) => 2 + channel / 5);
+    const picture = pictureOf([channels, length], [lows, highs], [image, image, delta]);
+    for (const strength of [0, 0.3, 1, 1.25]) {
+      const rows = strip(picture, picture.targets[0].change, strength);
+      assert.equal(rows.length, 2 * channels);
+      rows.forEach((levels, row) => {
+        const channel = row >> 1;
+        levels.forEach((level, at) => {
+          const value = image[channel * length + at] + strength * delta[channel * length + at];
+          const share = (value - lows[channel]) / (highs[channel] - lows[channel]);
+          assert.ok(Math.abs(level - Math.min(Math.max(255 * share, 0), 255)) <= 1);
+        });
+      });
+    }
+  });
+}
+
+test("a strip's gradient is each channel's own, and never their sum", () => {
+  const gradient = Float32Array.of(1, -1, -1, 0.5);
+  const { targets, width } = pictureOf([2, 2], null, [gradient, gradient, gradient]);
+  const pixels = new Uint32Array(3 * 6);
+  const palette = Uint32Array.from({ length: 257 }, (_, place) => place + 1);
+  paintGradient(pixels, 3, [1, 1, width, 4], targets[0].gradient, palette);
+  const [high, low, some] = [256, 1, 192];
+  const expected = [0, high, low, 0, high, low, 0, low, some, 0, low, some];
+  assert.deepEqual([...pixels], [0, 0, 0, ...expected, 0, 0, 0]);
+});
+
+test("without bounds each channel of a signal has its own range", () => {
+  const signal = Float32Array.of(-1000, 1000, -0.001, 0.001);
+  const picture = pictureOf([2, 2], null, [signal], []);
+  assert.deepEqual([...picture.base], [0, 255, 0, 255]);
+});
+
+test("of a long signal each pixel is the mean of its share, and every value counts once", () => {
+  const length = 1300;
+  const ramp = Float32Array.from({ length: 2 * length }, (_, i) => (i < length ? i : 5));
+  const bounds = [[0], [255]];
+  const picture = pictureOf([2, length], bounds, [ramp, ramp, ramp]);
+  const { width, height, base, targets } = picture;
+  assert.deepEqual([width, height, base.length], [512, 2, 1024]);
+  for (let pixel = 0; pixel < width; pixel++) {
+    const first = Math.floor((pixel * length) / width);
+    const last = Math.floor(((pixel + 1) * length) / width) - 1;
+    assert.ok(Math.abs(base[pixel] - (first + last) / 2) < 0.001);
+  }
+  assert.deepEqual([...targets[0].change], [...base]);
+  assert.ok(base.subarray(width).every((level) => level === 5));
+  const hole = ramp.map((value, i) => (i === 700 ? NaN : value));
+  assert.equal(pictureOf([2, length], bounds, [hole], []).base.filter(Number.isNaN).length, 1);
+});
+
 test("NaN is marked, and infinity is as bright as can be", () => {
   const image = Float32Array.of(0.5, NaN, Infinity, -Infinity);
   const delta = Float32Array.of(NaN, 0, 0, 0);
