@@ -85,7 +85,9 @@ class EventFile:
             raise FileNotFoundError(f"{self._file.name} was deleted while it was written")
         try:
             written = self._file.write(data)
-            if written != len(data):
+            if written < len(data):  # what is left meets the reason why
+                written += self._file.write(data[written:])
+            if written < len(data):
                 raise OSError(f"only {written} of {len(data)} bytes were written")
         except OSError:
             os.truncate(self._file.fileno(), self.size)

@@ -32,6 +32,10 @@ TRAIN = (
     "capture",
     "arguments",
     "batch",
+    "model_io",
+    "scan",
+    "attach",
+    "schedule",
     "writer",
     "hook",
 )

@@ -1,0 +1,341 @@
+"""No fault reaches the training, and nothing that was written is lost. Each one is real."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from tb_gradascent import GradAscentHook, read_samples
+from tests.networks import convolutional
+
+ROOT = Path(__file__).resolve().parent.parent
+BATCH = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+LOGITS = torch.zeros(8, 10)
+
+TRAINING = """
+import os, signal, sys, time
+from pathlib import Path
+import torch
+from tb_gradascent import GradAscentHook
+from tests.networks import convolutional
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+batch, logits = torch.rand(8, 1, 12, 12), torch.zeros(8, 10)
+model = convolutional()
+hook = GradAscentHook(model, folder, every=1)
+"""
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A training in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", TRAINING + textwrap.dedent(code), str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def steps(folder: Path) -> list[int]:
+    return sorted({sample.step for sample in read_samples(folder)})
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    with caplog.at_level(logging.WARNING, logger="tb_gradascent"):
+        yield lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_logits_that_are_not_numbers(
+    tmp_path: Path, warnings: Callable[[], list[str]], value: float
+) -> None:
+    """A diverged training: the loop's logits first, then the model's own."""
+    model = convolutional()
+    with GradAscentHook(model, tmp_path, every=1) as hook:
+        assert hook(BATCH, torch.full((8, 10), value)) in (0, 4)
+        with torch.no_grad():
+            model[-1].bias.fill_(value)  # type: ignore[operator]
+        assert hook(BATCH, LOGITS) == 4
+    assert warnings() == []
+    for sample in read_samples(tmp_path):
+        assert np.array_equal(sample.image, BATCH[0]) or sample.image.shape == (1, 12, 12)
+        assert all(np.isfinite(t.delta).all() for t in sample.targets if t.delta is not None)
+
+
+def test_gradients_that_are_not_numbers(tmp_path: Path) -> None:
+    class Root(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack((x.flatten(1).sum(1).mul(0).sqrt(), x[:, 0, 0, 0]), 1)
+
+    with GradAscentHook(Root(), tmp_path, strict=True) as hook:
+        assert hook(BATCH, torch.zeros(8, 2)) == 4
+    targets = [target for sample in read_samples(tmp_path) for target in sample.targets]
+    assert any(np.isnan(target.gradient).any() for target in targets)
+    assert {target.stopped for target in targets} <= {"nonfinite", "stalled", "confidence"}
+
+
+def test_out_of_memory_in_a_capture(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:
+    def forward(model: nn.Module, x: Tensor) -> Tensor:
+        return torch.empty(1 << 60)
+
+    model = convolutional()
+    with GradAscentHook(model, tmp_path, every=1, forward=forward) as hook:
+        assert [hook(BATCH, LOGITS) for _ in range(3)] == [0, 0, 0]
+        assert hook.stats.failed == 3
+    assert ["memory" in message for message in warnings()] == [True]
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "captured"),
+    [
+        (torch.zeros(8, 1), None, 4),
+        (torch.zeros(8), None, 4),
+        (torch.zeros(8, 2), None, 4),
+        (torch.zeros(8, 10_000), None, 4),
+        (LOGITS, torch.full((8,), -100), 4),
+        (LOGITS, torch.full((8,), 5000), 4),
+        (LOGITS, nn.functional.one_hot(torch.arange(8), 10), 4),
+        (LOGITS[:1], None, 1),
+        (LOGITS[:0], None, 0),
+    ],
+    ids=["binary", "flat", "two", "many", "ignored", "beyond", "one-hot", "one", "none"],
+)
+def test_batches_of_every_kind(
+    tmp_path: Path,
+    warnings: Callable[[], list[str]],
+    logits: Tensor,
+    labels: Tensor | None,
+    captured: int,
+) -> None:
+    shape = logits.shape[1:]
+
+    def forward(model: nn.Module, x: Tensor) -> Tensor:
+        out: Tensor = x.flatten(1).sum(1).reshape(-1, *([1] * len(shape))).expand(-1, *shape)
+        return out * torch.linspace(0.9, 1, shape.numel()).reshape(shape)
+
+    with GradAscentHook(nn.Identity(), tmp_path, forward=forward, strict=True) as hook:
+        assert hook(BATCH[: len(logits)], logits, labels) == captured
+    assert warnings() == []
+    assert len(list(read_samples(tmp_path))) == captured
+
+
+def test_a_removed_directory(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:
+    with GradAscentHook(convolutional(), tmp_path / "run", every=1) as hook:
+        assert hook(BATCH, LOGITS) == 4
+        hook._writer.flush()
+        shutil.rmtree(tmp_path / "run")
+        assert [hook(BATCH, LOGITS) for _ in range(3)] == [4, 4, 4]
+        hook._writer.flush()
+        assert (hook.stats.written, hook.stats.dropped) == (4, 12)
+    assert ["was deleted" in message for message in warnings()] == [True]
+
+
+def test_what_was_lost_is_told_in_what_follows(tmp_path: Path) -> None:
+    """A limit on the size of files is what a process can have of a full disk."""
+    done = run(
+        """
+        import resource
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        hook(batch, logits)
+        hook._writer.flush()
+        full = hook.stats.bytes + 1000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+        hook(batch, logits)
+        hook(batch, logits)
+        hook._writer.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        hook(batch, logits)
+        hook.close()
+        assert (hook.stats.written, hook.stats.dropped) == (8, 8), hook.stats
+        """,
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("could not be written") == 1
+    assert steps(tmp_path) == [0, 3]
+    content = next(tmp_path.iterdir()).read_bytes()
+    assert content.count(b'"dropped":8') == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mount.returncode:
+        pytest.skip("this container may not mount; the size limit above stands for it")
+    try:
+        done = run(
+            """
+            for _ in range(40):
+                hook(batch, logits)
+            hook.close()
+            assert hook.stats.dropped and hook.stats.written
+            """,
+            disk,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("No space left on device") == 1
+        assert steps(disk)[0] == 0
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_strict_raises_what_the_writing_thread_met(tmp_path: Path) -> None:
+    hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True)
+    shutil.rmtree(tmp_path / "run")
+    hook(BATCH, LOGITS)
+    hook._writer.flush()
+    with pytest.raises(FileNotFoundError, match="was deleted"):
+        hook(BATCH, LOGITS)
+    hook.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "lost"),
+    [
+        ("os._exit(0)", True),
+        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", True),
+        ("os.kill(os.getpid(), signal.SIGKILL)", True),
+        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", False),
+        ("raise RuntimeError", False),
+    ],
+)
+def test_however_the_process_ends_what_was_written_is_readable(
+    tmp_path: Path, end: str, lost: bool
+) -> None:
+    run(
+        f"""
+        for _ in range(5):
+            hook(batch, logits)
+        hook._writer.flush()
+        for _ in range(6):
+            hook(batch, logits)
+        {end}
+        """,
+        tmp_path,
+    )
+    found = steps(tmp_path)
+    assert found == list(range(len(found)))
+    assert len(found) >= 5 if lost else len(found) == 11
+
+
+def test_killed_in_the_middle_of_writing(tmp_path: Path) -> None:
+    """Again and again, at random moments: at most the last record is torn."""
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        child = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                TRAINING + "print(flush=True)\nwhile True:\n    hook(batch, logits)",
+                str(folder),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.3 + 0.07 * attempt)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        found = steps(folder)
+        assert len(found) > 3
+        assert found == list(range(len(found)))
+
+
+def test_data_loader_workers_forked_while_the_writer_is_busy(tmp_path: Path) -> None:
+    data = TensorDataset(BATCH.repeat(8, 1, 1, 1), torch.zeros(64).long())
+    model = convolutional()
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        calls = 0
+        for _ in range(3):
+            for inputs, labels in DataLoader(
+                data, batch_size=16, num_workers=2, multiprocessing_context="fork"
+            ):
+                assert hook(inputs, torch.zeros(16, 10), labels) == 4
+                calls += 1
+    assert steps(tmp_path) == list(range(calls))
+
+
+def test_a_step_that_goes_backwards(tmp_path: Path) -> None:
+    """A loop set back to a checkpoint: one session, so both tellings of a step are kept."""
+    with GradAscentHook(convolutional(), tmp_path, every=10, strict=True) as hook:
+        captured = [hook(BATCH, LOGITS, step=step) for step in (0, 10, 20, 10, 20, 30)]
+    assert captured == [4] * 6
+    assert steps(tmp_path) == [0, 10, 20, 30]
+
+
+def test_a_read_only_directory_is_an_error_before_training(tmp_path: Path) -> None:
+    code = """
+import sys, os
+from torch import nn
+from tb_gradascent import GradAscentHook
+os.setuid(65534)
+try:
+    GradAscentHook(nn.Identity(), sys.argv[1])
+except PermissionError as error:
+    print("refused:", error)
+"""
+    folder = tmp_path / "readonly"
+    folder.mkdir()
+    folder.chmod(0o555)
+    if os.geteuid() != 0:
+        code = code.replace("os.setuid(65534)", "")
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        if parent.owner() == tmp_path.owner():
+            parent.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder / "run")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert "refused:" in done.stdout, done.stderr
+
+
+def test_a_slow_disk_makes_the_loop_wait_and_says_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tb_gradascent.event_file import EventFile
+
+    append = EventFile.append
+
+    def slow(self: EventFile, *events: Any) -> None:
+        time.sleep(0.02)
+        append(self, *events)
+
+    monkeypatch.setattr(EventFile, "append", slow)
+    with GradAscentHook(nn.Identity(), tmp_path, every=1, forward=_sums, ascent=None) as hook:
+        for _ in range(40):
+            hook(BATCH, LOGITS)
+        assert hook.stats.waited > 0
+    assert hook.stats.written == hook.stats.captured == 160
+
+
+def _sums(model: nn.Module, x: Tensor) -> Tensor:
+    return x.flatten(1)[:, :10]
