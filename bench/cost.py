@@ -1,21 +1,19 @@
 """What the hook costs the demo's training: ``make bench``.
 
-The same model is trained on the same batches without the hook, with it at its defaults, and with a
-capture every 10 steps, in turn, several times over. Each is divided by the training without that
-came just before it, so that what slows the machine for a while slows both; the median is printed,
-and in brackets the least and the greatest. Other work on the machine makes them meaningless.
+One training goes on, and the hook is called in every other block of steps, with one capture a
+block. Two blocks that follow each other differ in nothing else, so that whatever slows the machine
+slows both; the median of their ratios is printed. The hook's writing thread has its work to do
+within the block, and that is counted, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import dataclasses
+import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -26,87 +24,74 @@ from demo import models
 from demo.data import load_digits
 from tb_gradascent import GradAscentHook
 
-Batch = tuple[Tensor, Tensor]
+DEFAULT_EVERY = 100
+BATCH_SIZE = 64
 
 
-@dataclasses.dataclass(frozen=True)
-class Timing:
-    """Seconds that one training took: all of it, and the writing that remained at its end."""
-
-    training: float
-    closing: float
-
-
-def batches(size: int = 64) -> list[Batch]:
-    """An epoch of the demo's digits."""
+def batches() -> Iterator[tuple[Tensor, Tensor]]:
+    """The demo's digits, over and over."""
     digits = load_digits()
     examples = [digits.train[row] for row in range(10_000)]
     images = torch.stack([image for image, _, _ in examples])
     labels = torch.stack([label for _, label, _ in examples])
-    return list(zip(images.split(size), labels.split(size), strict=True))
+    return itertools.cycle(
+        list(zip(images.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True))
+    )
 
 
-def train(epoch: Sequence[Batch], epochs: int, every: int | None) -> Timing:
-    """Train the demo's network, with the hook every so many steps or without it."""
+def measure(every: int, pairs: int) -> tuple[list[float], list[float]]:
+    """Seconds that each block of ``every`` steps took: without the hook, and with it."""
     torch.manual_seed(0)
     model = models.cnn((1, 28, 28), 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        hook = None
-        if every is not None:
-            hook = stack.enter_context(GradAscentHook(model, Path(folder), every=every))
-        start = time.perf_counter()
-        for _ in range(epochs):
-            for inputs, labels in epoch:
+    data = batches()
+    seconds: tuple[list[float], list[float]] = ([], [])
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        GradAscentHook(model, folder, every=every) as hook,
+    ):
+        for block in trange(-2, 2 * pairs, desc=f"every {every}", disable=None, leave=False):
+            with_hook = block % 2 == 1
+            start = time.perf_counter()
+            for step in range(block * every, (block + 1) * every):
+                inputs, labels = next(data)
                 logits = model(inputs)
                 loss = functional.cross_entropy(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                if hook:
-                    hook(inputs, logits, labels)
-        trained = time.perf_counter()
-        stack.close()
-        return Timing(trained - start, time.perf_counter() - trained)
+                if with_hook:
+                    hook(inputs, logits, labels, step=step)
+            if block >= 0:  # the first two warm up caches
+                seconds[with_hook].append(time.perf_counter() - start)
+    return seconds
 
 
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="of each kind (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=3, help="of each training (%(default)s)")
+    parser.add_argument("--steps", type=int, default=4000, help="of each row (%(default)s)")
     parser.add_argument("--threads", type=int, help="torch's (by default as many as it chooses)")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
 
-    epoch = batches()
-    steps = options.epochs * len(epoch)
-    kinds = {"without the hook": None, "every 100 steps (default)": 100, "every 10 steps": 10}
-    train(epoch, 1, 100)  # the first one warms up caches, and is not counted
-    timings: dict[str, list[Timing]] = {kind: [] for kind in kinds}
-    for _ in trange(options.repeats, unit="round", disable=None):
-        for kind, every in kinds.items():
-            timings[kind].append(train(epoch, options.epochs, every))
+    print(f"batches of {BATCH_SIZE} digits, {torch.get_num_threads()} threads, torch", end=" ")
+    print(f"{torch.__version__}; medians, and in brackets their quartiles\n")
+    print(f"{'':25} {'a step without':>24} {'with / without':>24} {'a capture':>12}")
+    for every in (10, DEFAULT_EVERY):
+        without, with_hook = measure(every, max(options.steps // every // 2, 2))
+        pairs = [a / b for a, b in zip(with_hook, without, strict=True)]
+        name = f"every {every} steps" + " (default)" * (every == DEFAULT_EVERY)
+        steps = spread([block / every * 1e3 for block in without], "{:.2f}")
+        capture = (statistics.median(pairs) - 1) * every
+        print(f"{name:25} {steps + ' ms':>24} {spread(pairs, '{:.3f}'):>24} {capture:6.1f} steps")
 
-    plain = timings["without the hook"]
-    step = statistics.median(timing.training for timing in plain) / steps
-    print(
-        f"{steps} steps of 64 digits, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    )
-    print(f"a step without the hook takes {step * 1e3:.2f} ms (median of {options.repeats})\n")
-    print(f"{'':26} {'time, ratio':>16} {'a capture':>16} {'left at close':>16}")
-    for kind, every in kinds.items():
-        ratios = [a.training / b.training for a, b in zip(timings[kind], plain, strict=True)]
-        ratio = statistics.median(ratios)
-        row = f"{kind:26} {ratio:6.3f} ({min(ratios):.2f}-{max(ratios):.2f})"
-        if every is not None:
-            captures = -(-steps // every)
-            closing = statistics.median(timing.closing for timing in timings[kind])
-            row += f" {(ratio - 1) * steps / captures:10.1f} steps {closing * 1e3:13.0f} ms"
-        print(row)
-    if max(timing.training for timing in plain) > 1.3 * min(timing.training for timing in plain):
-        print("\nThe same training took over 30 % longer at times: is other work running?")
+
+def spread(values: list[float], form: str) -> str:
+    """The median, and the quartiles in brackets."""
+    low, middle, high = (form.format(value) for value in statistics.quantiles(values, n=4))
+    return f"{middle} ({low} to {high})"
 
 
 if __name__ == "__main__":

@@ -180,4 +180,7 @@ def test_cifar_is_read_and_trained_on(tmp_path: Path, monkeypatch: pytest.Monkey
     train(loaded, tmp_path / "run", Settings(model="resnet18", epochs=1, every=100))
     samples = list(read_samples(tmp_path / "run"))
     assert {sample.image.shape for sample in samples} == {(3, 32, 32)}
-    np.testing.assert_allclose(samples[0].image, loaded.test[0][0], atol=1e-2)
+    probes = {sample.label: sample for sample in samples if sample.probe}
+    assert set(probes) == set(range(10))
+    for image, label in zip(*loaded.one_of_each_class()[:2], strict=True):
+        np.testing.assert_array_equal(probes[int(label)].image, image)
