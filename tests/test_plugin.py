@@ -155,6 +155,17 @@ def test_an_index_is_answered_with_and_without_gzip(client: Client) -> None:
     assert plain.mimetype == gzipped.mimetype == "application/json"
 
 
+def test_a_signal_is_served_with_two_numbers_for_its_shape(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "run", make_captures(1, 1, shape=(12, 300)))
+    client = serve(tmp_path)
+    index = get(client, "index?run=run&tag=confused").json
+    assert index is not None
+    assert [sample["shape"] for sample in index["samples"]] == [[12, 300]]
+    payloads = get(client, f"payloads?run=run&tag=confused&sample={session}.0.0")
+    status, length = struct.unpack_from("<II", payloads.data)
+    assert (status, length) == (provider.OK, index["samples"][0]["payload"]["bytes"])
+
+
 def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
     path = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}."
     whole = get(client, path + "12.0")
