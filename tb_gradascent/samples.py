@@ -68,7 +68,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """One image of a capture and all that was recorded of it.
+    """One image, or signal, of a capture and all that was recorded of it.
 
     Attributes:
         run: The run's directory relative to the log directory; empty before it was written.
@@ -77,8 +77,10 @@ class Sample:
         wall_time: Seconds since the epoch.
         index: Its place in the capture.
         id: The user's name for it, or ``None``.
-        label: Its true class, or ``None`` where unknown.
-        image: float32, shape (channels, height, width), exactly as the model saw it.
+        label: Its true class, or ``None`` where unknown: none was given, or a negative one, which
+            stands for no class. It may be beyond the last class.
+        image: float32, exactly as the model saw it: shape (channels, height, width), or
+            (channels, length) of a signal.
         mean, std: A value a channel: ``image * std + mean`` is what a person would be shown;
             ``None`` where the hook was not told.
         classes: The most probable classes, descending.
