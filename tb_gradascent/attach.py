@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from tb_gradascent.model_io import find_inputs, find_logits
-
-
-class _Hook(Protocol):
-    capturing: bool
-
-    def __call__(self, inputs: Tensor, logits: Tensor, /) -> int: ...
-    def is_due(self) -> bool: ...
-    def tick(self) -> None: ...
 
 
 class AttachedHandle:
@@ -25,11 +16,23 @@ class AttachedHandle:
     Args:
         model: Its last forward pass in training mode before an optimizer's step is looked at.
         optimizer: A step of it is a step of the hook.
-        hook: Called after a step if a capture is due.
+        is_due: Whether the next step is to be looked at.
+        look: Called with inputs and logits after a step that is.
+        skip: Called after any other step.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, hook: _Hook) -> None:
-        self._hook = hook
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        is_due: Callable[[], bool],
+        look: Callable[[Tensor, Tensor], object],
+        skip: Callable[[], None],
+    ) -> None:
+        self._is_due = is_due
+        self._look = look
+        self._skip = skip
         self._seen: tuple[Tensor, Tensor] | None = None
         self._handles = [
             model.register_forward_hook(self._after_forward, with_kwargs=True),
@@ -49,8 +52,7 @@ class AttachedHandle:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        training = module.training and torch.is_grad_enabled()
-        if not training or self._hook.capturing or not self._hook.is_due():
+        if not (module.training and torch.is_grad_enabled() and self._is_due()):
             return
         inputs, logits = find_inputs(args, kwargs), find_logits(output)
         if inputs is not None and logits is not None:
@@ -59,6 +61,6 @@ class AttachedHandle:
     def _after_step(self, *_: object) -> None:
         seen, self._seen = self._seen, None
         if seen is None:
-            self._hook.tick()
+            self._skip()
         else:
-            self._hook(*seen)
+            self._look(*seen)

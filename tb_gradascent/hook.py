@@ -221,7 +221,13 @@ class GradAscentHook:
             raise ValueError(
                 f"optimizer must be a torch.optim.Optimizer, and is {describe(optimizer)}"
             )
-        return AttachedHandle(self._model, optimizer, self)
+        return AttachedHandle(
+            self._model,
+            optimizer,
+            is_due=lambda: self._is_due(self._calls),
+            look=self,
+            skip=self._skip,
+        )
 
     def probe(
         self,
@@ -296,14 +302,6 @@ class GradAscentHook:
             every=self._schedule.every * self._stretch(),
         )
 
-    def is_due(self) -> bool:
-        """Whether the next call, without a ``step``, would capture."""
-        return self._is_due(self._calls)
-
-    def tick(self) -> None:
-        """Counts a step of which there is nothing to look at."""
-        self._calls += 1
-
     def close(self) -> None:
         """Writes what is still queued and closes the event file; more than once is harmless."""
         self._writer.close()
@@ -313,6 +311,10 @@ class GradAscentHook:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _skip(self) -> None:
+        """Counts a step of which there is nothing to look at."""
+        self._calls += 1
 
     def _is_due(self, step: int) -> bool:
         if self.capturing or self._failed_in_a_row >= _PATIENCE:

@@ -1,0 +1,72 @@
+"""The README is true: its tables name every option, and its Python runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tb_gradascent
+from tb_gradascent import Ascent, GradAscentHook, confusion
+from tests.networks import convolutional, digits
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def table_under(heading: str) -> dict[str, str]:
+    """A table's rows: what stands in the first column, and in the second."""
+    lines = README[README.index(f"| {heading}") :].split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {name: row[1] for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+@pytest.mark.parametrize(
+    ("heading", "subject"), [("`GradAscentHook(…)`", GradAscentHook), ("`Ascent(…)`", Ascent)]
+)
+def test_a_row_for_each_parameter_with_its_default(heading: str, subject: Any) -> None:
+    rows = table_under(heading)
+    parameters = inspect.signature(subject).parameters
+    assert list(rows) == list(parameters)
+    for name, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty:
+            assert rows[name] == ""
+        else:
+            default = eval(rows[name].strip("`"), vars(confusion) | {"Ascent": Ascent})  # noqa: S307
+            assert default == parameter.default
+
+
+def test_a_row_for_each_criterion_with_its_defaults() -> None:
+    rows = table_under("criterion |")
+    for name in set(tb_gradascent.__all__) & set(vars(confusion)):
+        assert [text for text in rows if text.startswith(f"{name}(")] == [
+            repr(getattr(confusion, name)())
+        ]
+
+
+def test_a_row_for_each_method() -> None:
+    rows = " ".join(table_under("method |"))
+    public = [name for name in vars(GradAscentHook) if not name.startswith("_")]
+    missing = [name for name in public if f"hook.{name}" not in rows]
+    assert missing == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels = digits()
+    scope: dict[str, Any] = {
+        "model": convolutional(),
+        "loader": list(zip(images[:256].split(64), labels[:256].split(64), strict=True)),
+        "torch": torch,
+    }
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) >= 2
+    for block in blocks:
+        exec(block, scope)  # noqa: S102
+        if "hook" in scope:
+            scope.pop("hook").close()
+    assert list((tmp_path / "runs" / "mnist").glob("*gradascent*"))
