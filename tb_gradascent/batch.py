@@ -79,9 +79,8 @@ class Batch:
             )
         classes = None if labels is None else _class_indices(labels, len(inputs))
         if ids is not None:
-            # Arrays and data frames' columns: these are indexed by place, whatever else they offer.
-            tolist = None if isinstance(ids, Tensor) else getattr(ids, "tolist", None)
-            ids = ids if tolist is None else tolist()
+            # A data frame's column is not indexed by place; a tensor's few ids are fetched later.
+            ids = ids if isinstance(ids, Tensor) else _plain(ids)
             _check_count("ids", _shape_of(ids), len(inputs))
         return cls(inputs, classes, ids)
 
@@ -145,17 +144,22 @@ def _class_indices(labels: Labels, samples: int) -> Tensor:
 
 
 def _tensor(labels: object) -> Tensor:
-    # An array may be read-only or of a dtype that torch does not have; its numbers may not.
-    tolist = getattr(labels, "tolist", None)
-    values = labels if tolist is None else tolist()
+    # An array may be read-only or of a dtype that torch does not have; plain numbers may not.
+    values = _plain(labels)
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
         raise ValueError(f"labels must be class indices, and is {describe(labels)}")
     if not values:
         return torch.empty(0, dtype=torch.int64)
     try:
-        return torch.tensor([-1 if value is None else value for value in values])
+        return torch.tensor([-1 if value is None else _plain(value) for value in values])
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"labels must be class indices, and cannot be read: {error}") from None
+
+
+def _plain(values: Any) -> Any:
+    """What arrays, tensors and data frames' columns hold, as numbers and lists."""
+    tolist = getattr(values, "tolist", None)
+    return values if tolist is None else tolist()
 
 
 def _places(rows: Tensor) -> Tensor:

@@ -52,6 +52,8 @@ EYE = torch.eye(10)[INDICES]
         EYE.clone().requires_grad_(),
         EYE.numpy(),
         EYE.int().tolist(),
+        list(EYE.numpy()),
+        list(EYE),
     ],
     ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
 )
