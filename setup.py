@@ -23,6 +23,8 @@ CORE = [
 TORCH = ["torch>=2.1", "tqdm>=4.60"]
 TEST = [
     *TORCH,
+    "captum>=0.9",
+    "foolbox>=3.3.4",
     "hypothesis>=6.80",
     "matplotlib>=3.7",
     "playwright>=1.40",

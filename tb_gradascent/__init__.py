@@ -14,7 +14,10 @@ from tb_gradascent.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from tb_gradascent.ascent import Ascent as Ascent
+    from tb_gradascent.confusion import Entropy as Entropy
     from tb_gradascent.confusion import LogitMargin as LogitMargin
+    from tb_gradascent.confusion import Loss as Loss
+    from tb_gradascent.confusion import Misclassified as Misclassified
     from tb_gradascent.confusion import ProbabilityMargin as ProbabilityMargin
     from tb_gradascent.hook import GradAscentHook as GradAscentHook
     from tb_gradascent.reader import read_samples as read_samples
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Ascent": "ascent",
+    "Entropy": "confusion",
     "GradAscentHook": "hook",
     "LogitMargin": "confusion",
+    "Loss": "confusion",
+    "Misclassified": "confusion",
     "ProbabilityMargin": "confusion",
     "Sample": "samples",
     "Target": "samples",

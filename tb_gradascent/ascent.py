@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+import numbers
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from tb_gradascent.gradients import Forward, Score, at_least_float32, gradient_of, target_score
+from tb_gradascent.gradients import (
+    Forward,
+    Norm,
+    Score,
+    at_least_float32,
+    gradient_of,
+    lengths,
+    steepest,
+    target_score,
+)
 from tb_gradascent.samples import Stopped
 
 #: What the numbers in ``Ascended.stopped`` stand for.
 REASONS: tuple[Stopped, ...] = ("max_steps", "confidence", "stalled", "nonfinite", "none")
 _MAX_STEPS, _CONFIDENCE, _STALLED, _NONFINITE, NO_ASCENT = range(len(REASONS))
+
+#: Keeps a division by a row's own zero finite.
+_TINY = torch.finfo(torch.float32).tiny
 
 #: A Newton step that aims at the very goal creeps up to it from below. Aiming at this part of the
 #: way from the confidence to 1 halves the steps, for a change 6 % longer (demo's network).
@@ -26,13 +39,32 @@ _OVERSHOOT = 0.2
 class Ascent:
     """How far, and in which steps, an image is changed.
 
+    ========== ========= =================================================================
+    step_size  epsilon   a step
+    ========== ========= =================================================================
+    ``None``   any       the shortest in ``norm`` that reaches the confidence, if the margin
+                         is linear: a Newton step (DeepFool's, Moosavi-Dezfooli et al.,
+                         arXiv:1511.04599, aimed at a confidence instead of the boundary)
+    a number   ``None``  ``x + step_size * gradient``: Falcon and Canziani's tutorial
+    a number   a number  of length ``step_size`` in ``norm``, in its steepest direction:
+                         projected gradient ascent (Madry et al., arXiv:1706.06083)
+    ========== ========= =================================================================
+
+    A Newton step follows the margin of the target's logit, whose sigmoid is the target's
+    probability; a fixed one follows the hook's ``score``. The attacks of that name
+    follow the cross entropy, which is ``score="log_probability"``. Every step ends within the
+    bounds and within ``epsilon``.
+
     Args:
         confidence: The target's probability at which to stop, between 0 and 1. ``None`` takes all
-            ``max_steps``, and needs a ``step_size``.
+            ``max_steps``, however convinced the network is, and needs a ``step_size``.
         max_steps: Steps at the most; each costs a forward and a backward pass over all rows.
-        step_size: ``None`` finds the length of each step itself: a Newton step on the linearised
-            margin (DeepFool's, Moosavi-Dezfooli et al., arXiv:1511.04599, aimed at a confidence
-            instead of the boundary). A number gives the plain ``x + step_size * gradient``.
+        step_size: A number, or ``None`` to find the length of each step itself.
+        norm: What is short: ``"l2"`` changes much where it matters most; ``"linf"`` changes every
+            element alike.
+        epsilon: The whole change's largest length in ``norm``, in the units of the model's input:
+            that of pixels divided by ``std``. ``None`` sets no limit. Where the edge of this ball
+            leaves nowhere to go the ascent has stalled.
 
     Raises:
         ValueError: A value is out of its range.
@@ -41,6 +73,8 @@ class Ascent:
     confidence: float | None = 0.95
     max_steps: int = 8
     step_size: float | None = None
+    norm: Norm = "l2"
+    epsilon: float | None = None
 
     def __post_init__(self) -> None:
         if self.confidence is None:
@@ -59,11 +93,17 @@ class Ascent:
                 f"Ascent(max_steps) must be a whole number of at least 1, and is "
                 f"{self.max_steps!r}: for the gradient alone give ascent=None"
             )
-        if self.step_size is not None and not (
-            _is_number(self.step_size) and 0 < self.step_size < math.inf
-        ):
+        for name, value in (("step_size", self.step_size), ("epsilon", self.epsilon)):
+            if value is not None and not (_is_number(value) and 0 < value < math.inf):
+                raise ValueError(
+                    f"Ascent({name}) must be a positive number or None, and is {value!r}"
+                )
+        if self.norm not in get_args(Norm):
+            raise ValueError(f'Ascent(norm) must be "l2" or "linf", and is {self.norm!r}')
+        if self.norm == "linf" and self.step_size is not None and self.epsilon is None:
             raise ValueError(
-                f"Ascent(step_size) must be a positive number or None, and is {self.step_size!r}"
+                'Ascent(norm) may be "linf" with a step_size only where epsilon is given, since '
+                "without one a step is step_size * gradient, which has no norm: give an epsilon"
             )
 
 
@@ -116,9 +156,6 @@ def ascend(
 ) -> Ascended:
     """Changes each row until the network takes it for its target.
 
-    With m the margin and m* the one to reach, a step is ``(m* − m) · g / ‖g‖²`` along g = ∂m/∂x, of
-    which elements that already stand at a bound and would leave it have no part.
-
     Args:
         forward: Maps inputs (N, …) to logits (N, C), each row by itself.
         inputs: Shape (N, …), floating point.
@@ -130,56 +167,39 @@ def ascend(
         logits: What ``forward(inputs)`` gave, with its graph, where the caller has it already: it
             saves one pass. ``inputs`` must then require a gradient.
     """
-    shape = (-1,) + (1,) * (inputs.dim() - 1)
-    goal = math.inf if ascent.confidence is None else _logit(ascent.confidence)
-    aim = 0.0
-    if ascent.confidence is not None:
-        aim = _logit(ascent.confidence + _OVERSHOOT * (1 - ascent.confidence))
     start = inputs.detach()
-    low = high = None
-    if bounds is not None:
-        low, high = torch.minimum(start, bounds[0]), torch.maximum(start, bounds[1])
-    x = inputs if logits is not None else start.clone()
+    region = _Region(start, bounds, ascent)
+    goal, aim = _goals(ascent.confidence)
+    if ascent.step_size is None:
+        step = _newton_step(aim, ascent.norm, region)
+    else:
+        step = _fixed_step(ascent.step_size, ascent.norm if ascent.epsilon else None)
+    x = inputs if logits is not None else start
     steps = torch.zeros_like(targets)
     stopped = torch.full_like(targets, _MAX_STEPS)
     active = torch.ones_like(targets, dtype=torch.bool)
 
     def stop(rows: Tensor, reason: int) -> None:
-        stopped[active & rows] = reason
+        stopped.masked_fill_(active & rows, reason)
         active.logical_and_(~rows)
 
     with torch.enable_grad():
-        for step in range(ascent.max_steps + 1):
+        for taken in range(ascent.max_steps + 1):
             if logits is None:
                 x = x.detach().requires_grad_()
                 logits = forward(x)
             margin = target_margin(logits, targets)
-            stop(margin.detach() >= goal, _CONFIDENCE)
-            if step == ascent.max_steps or not active.any():
+            stop(margin >= goal, _CONFIDENCE)
+            if taken == ascent.max_steps or not active.any():
                 break
-            if ascent.step_size is None:
-                gradient = gradient_of(margin, x)
-            else:
-                gradient = gradient_of(target_score(logits, targets, score), x)
+            followed = margin if ascent.step_size is None else target_score(logits, targets, score)
+            gradient = gradient_of(followed, x)
             logits, x, margin = None, x.detach(), margin.detach()
-            if low is not None and high is not None:
-                leaving = ((x <= low) & (gradient < 0)) | ((x >= high) & (gradient > 0))
-                gradient = gradient.masked_fill(leaving, 0)
-            if ascent.step_size is None:
-                # Scaled by the largest element first: its square may not fit a float32.
-                largest = gradient.abs().flatten(1).amax(1)
-                stop(largest == 0, _STALLED)
-                direction = gradient / largest.clamp_min(_TINY).reshape(shape)
-                length = (aim - margin) / direction.square().flatten(1).sum(1).clamp_min(_TINY)
-                change = direction * (length / largest.clamp_min(_TINY)).reshape(shape)
-            else:
-                stop((gradient == 0).flatten(1).all(1), _STALLED)
-                change = gradient * ascent.step_size
-            moved = x + change
-            if low is not None and high is not None:
-                moved = moved.clamp(low, high)
-            stop(~moved.isfinite().flatten(1).all(1), _NONFINITE)
-            x = torch.where(active.reshape(shape), moved, x)
+            moved = region.project(x + step(x, gradient, margin))
+            finite = (moved.isfinite() & gradient.isfinite()).flatten(1).all(1) & margin.isfinite()
+            stop(~finite, _NONFINITE)
+            stop(region.is_still(x, moved), _STALLED)
+            x = torch.where(_column(active, x), moved, x)
             steps += active
     return Ascended(x.detach(), steps, stopped)
 
@@ -209,7 +229,7 @@ def response(
     with torch.no_grad():
         for piece in points.split(max_rows or len(points)):
             row = piece % rows
-            scale = strength[piece // rows].reshape((-1,) + (1,) * (inputs.dim() - 1))
+            scale = _column(strength[piece // rows], inputs)
             logits = forward(inputs[row] + scale * deltas[row])
             probabilities.append(target_score(logits, targets[row], "probability").float())
             predictions.append(logits.argmax(1))
@@ -218,8 +238,84 @@ def response(
     )
 
 
-#: Keeps a division by a row's own zero finite; such rows have stopped.
-_TINY = torch.finfo(torch.float32).tiny
+class _Region:
+    """Where each row may go: within the bounds, and within the ball around its start."""
+
+    def __init__(self, start: Tensor, bounds: tuple[Tensor, Tensor] | None, ascent: Ascent) -> None:
+        self._start = start
+        self._radius: float | None = None
+        low, high = start.new_tensor((-math.inf, math.inf))
+        if bounds is not None:
+            low, high = torch.minimum(start, bounds[0]), torch.maximum(start, bounds[1])
+        if ascent.epsilon is not None and ascent.norm == "linf":
+            # This ball is a box as the bounds are.
+            low = torch.maximum(low, start - ascent.epsilon)
+            high = torch.minimum(high, start + ascent.epsilon)
+        elif ascent.epsilon is not None:
+            self._radius = float(ascent.epsilon)
+        self._low, self._high = low, high
+
+    def project(self, x: Tensor) -> Tensor:
+        """The point of the ball next to x, clipped to the bounds, which does not leave the ball."""
+        if self._radius is not None:
+            delta = x - self._start
+            x = self._start + delta * (self._radius / lengths(delta).clamp_min(_TINY)).clamp_max(1)
+        return x.clamp(self._low, self._high)
+
+    def inward(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The gradient without the elements that stand at a bound and would leave it."""
+        leaving = ((x <= self._low) & (gradient < 0)) | ((x >= self._high) & (gradient > 0))
+        return gradient.masked_fill(leaving, 0)
+
+    def is_still(self, x: Tensor, moved: Tensor) -> Tensor:
+        """Which rows did not move, or only by what rounding does at the edge, shape (N,)."""
+        precision = 8 * torch.finfo(x.dtype).eps
+        noise = precision * torch.maximum(self._start.abs(), x.abs())
+        return ((moved - x).abs() <= noise).flatten(1).all(1)
+
+
+#: Maps x (N, …), the gradient there and the margin (N,) to the change of x.
+_Step = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _newton_step(aim: float, norm: Norm, region: _Region) -> _Step:
+    """``(m* − m) / (g·d) · d``, with d steepest: for "l2" ``(m* − m) g / ‖g‖₂²``.
+
+    m is the margin, m* the one to aim at, and g = ∂m/∂x where x is free to move; g·d is ‖g‖₂, or
+    for "linf" ‖g‖₁.
+    """
+
+    def step(x: Tensor, gradient: Tensor, margin: Tensor) -> Tensor:
+        gradient = region.inward(x, gradient)
+        direction = steepest(gradient, norm)
+        slope = (gradient * direction).flatten(1).sum(1).clamp_min(_TINY)
+        # Finite, so that 0 times it is 0.
+        length = ((aim - margin) / slope).clamp_max(torch.finfo(slope.dtype).max)
+        return direction * _column(length, x)
+
+    return step
+
+
+def _fixed_step(size: float, norm: Norm | None) -> _Step:
+    """The gradient times the size, or in a norm the steepest step of that length."""
+    if norm is None:
+        return lambda _x, gradient, _margin: gradient * size
+    return lambda _x, gradient, _margin: steepest(gradient, norm) * size
+
+
+def _column(values: Tensor, x: Tensor) -> Tensor:
+    """A value a row, shape (N,), to be broadcast over x (N, …)."""
+    return values.reshape((-1,) + (1,) * (x.dim() - 1))
+
+
+def _goals(confidence: float | None) -> tuple[float, float]:
+    """The margin to reach and the one to aim at; without a confidence NaN, which no margin reaches.
+
+    Infinity would not do: it is the margin of a probability of 1.
+    """
+    if confidence is None:
+        return math.nan, math.nan
+    return _logit(confidence), _logit(confidence + _OVERSHOOT * (1 - confidence))
 
 
 def _logit(probability: float) -> float:
@@ -227,4 +323,4 @@ def _logit(probability: float) -> float:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import torch
 from torch import Tensor
 
-Score = Literal["logit", "probability", "log_probability"]
+from tb_gradascent.confusion import describe
+
 Forward = Callable[[Tensor], Tensor]
+Norm = Literal["l2", "linf"]
+ScoreName = Literal["logit", "probability", "log_probability"]
+#: A callable maps logits (N, C), at least float32, and targets (N,) to one value a row, shape (N,),
+#: each row by itself.
+Score = ScoreName | Callable[[Tensor, Tensor], Tensor]
+
+#: Keeps a division by a row's own zero finite.
+_TINY: Final = torch.finfo(torch.float32).tiny
 
 
 def check_score(score: object) -> None:
     """Refuses what :func:`target_score` could not use.
 
     Raises:
-        ValueError: It is none of the names.
+        ValueError: It is none of the names and no callable.
     """
-    if score not in get_args(Score):
+    if not callable(score) and score not in get_args(ScoreName):
         raise ValueError(
-            f'score must be "logit", "probability" or "log_probability", and is {score!r}'
+            'score must be "logit", "probability", "log_probability" or a callable '
+            f"(logits, targets) -> values, and is {score!r}"
         )
 
 
@@ -30,9 +40,14 @@ def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Ten
     Args:
         logits: Shape (N, C).
         targets: Class indices, shape (N,).
-        score: ``"logit"``, ``"probability"`` (softmax) or ``"log_probability"``.
+        score: ``"logit"``, ``"probability"`` (softmax), ``"log_probability"``, or a callable.
+
+    Raises:
+        ValueError: The callable did not return a differentiable value a row.
     """
     logits = at_least_float32(logits)
+    if callable(score):
+        return _checked(score(logits, targets), score, logits)
     if score == "probability":
         logits = logits.softmax(1)
     elif score == "log_probability":
@@ -80,3 +95,41 @@ def input_gradient(
     with torch.enable_grad():
         inputs = inputs.detach().requires_grad_()
         return gradient_of(target_score(forward(inputs), targets, score), inputs)
+
+
+def lengths(rows: Tensor) -> Tensor:
+    """‖row‖₂ of each row (N, …), shape (N, 1, …); also where its square does not fit a float32."""
+    largest = rows.abs().amax(tuple(range(1, rows.dim())), keepdim=True)
+    scaled = rows / largest.clamp_min(_TINY)
+    length: Tensor = largest * scaled.flatten(1).square().sum(1).sqrt().reshape(largest.shape)
+    return length
+
+
+def steepest(gradients: Tensor, norm: Norm) -> Tensor:
+    """The direction of length 1 in a norm along which a slope is steepest, shaped like gradients.
+
+    That is ``g / ‖g‖₂``, or for "linf" the sign of every element (Goodfellow et al.,
+    arXiv:1412.6572); 0 where there is no gradient.
+    """
+    if norm == "linf":
+        return gradients.sign()
+    return gradients / lengths(gradients).clamp_min(_TINY)
+
+
+def _checked(values: object, score: object, logits: Tensor) -> Tensor:
+    """What a callable returned, if it serves."""
+    if (
+        not isinstance(values, Tensor)
+        or values.shape != logits.shape[:1]
+        or not values.is_floating_point()
+    ):
+        raise ValueError(
+            f"score must return a floating point tensor with one value a row, shape "
+            f"({len(logits)},), and {score!r} returned {describe(values)}"
+        )
+    if logits.requires_grad and not values.requires_grad:
+        raise ValueError(
+            f"score must return what can be differentiated, and {score!r} returned a tensor "
+            "without a graph: compute it from the logits, without detach() or torch.no_grad()"
+        )
+    return values

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tb_gradascent.ascent import REASONS, Ascended, Ascent, ascend, response, target_margin
+from tb_gradascent.gradients import Norm
 from tests.networks import Quadratic, convolutional, digits, train
 
 
@@ -86,6 +88,113 @@ def test_a_fixed_step_size_is_plain_gradient_ascent() -> None:
     assert reasons(end) == ["max_steps", "max_steps"]
 
 
+def test_without_a_confidence_every_step_is_taken() -> None:
+    """Here the target's probability is exactly 1 in float32 all along."""
+    model = Quadratic(2)
+    with torch.no_grad():
+        model.b.zero_()
+        model.a[:] = torch.tensor([1000.0, -1000.0]).reshape(2, 1, 1, 1)
+    x = torch.ones(1, 1, 4, 5)
+    assert probability(model, x, torch.tensor([0])).item() == 1
+    end = ascend(model, x, torch.tensor([0]), Ascent(None, max_steps=3, step_size=0.001))
+    assert (end.steps.item(), reasons(end)) == (3, ["max_steps"])
+    torch.testing.assert_close(end.inputs, x + 3)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_a_newton_step_is_the_shortest_in_its_norm(norm: Norm) -> None:
+    """On two linear logits: dual norms say that no shorter change gains as much margin."""
+    model = Quadratic(2)
+    with torch.no_grad():
+        model.b.zero_()
+    x = torch.randn(1, 1, 4, 5, generator=torch.Generator().manual_seed(2))
+    target = torch.tensor([1 - int(model(x).argmax())])
+    end = ascend(model, x, target, Ascent(norm=norm))
+    assert (end.steps.item(), reasons(end)) == (1, ["confidence"])
+    assert probability(model, end.inputs, target).item() == pytest.approx(0.96, abs=1e-5)
+    normal = (model.a[int(target)] - model.a[1 - int(target)]).detach()
+    gained = (normal * (end.inputs - x)[0]).sum().item()
+    change = (end.inputs - x).abs()
+    if norm == "l2":
+        length, dual = change.square().sum().sqrt(), normal.square().sum().sqrt()
+    else:
+        length, dual = change.max(), normal.abs().sum()
+    assert (length * dual).item() == pytest.approx(gained, rel=1e-5)
+
+
+def test_a_newton_step_in_linf_is_smaller_there_and_longer_in_l2(trained: nn.Module) -> None:
+    images, labels = digits("test")
+    images, targets = images[:50], (labels[:50] + 1) % 10
+    ends = {norm: ascend(trained, images, targets, Ascent(norm=norm)) for norm in ("l2", "linf")}
+    deltas = {norm: (end.inputs - images).flatten(1) for norm, end in ends.items()}
+    assert all(reasons(end).count("confidence") > 45 for end in ends.values())
+    assert (deltas["linf"].abs().amax(1) < deltas["l2"].abs().amax(1)).all()
+    assert (deltas["linf"].norm(dim=1) > deltas["l2"].norm(dim=1)).all()
+
+
+@pytest.mark.parametrize("step_size", [None, 0.3], ids=["newton", "fixed"])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_at_the_edge_of_the_ball_it_has_stalled(norm: Norm, step_size: float | None) -> None:
+    """On linear logits the best point of the ball is reached at once, and known by hand."""
+    model = Quadratic(2)
+    with torch.no_grad():
+        model.b.zero_()
+    x = torch.randn(6, 1, 4, 5, generator=torch.Generator().manual_seed(2))
+    x[:, :, 0] = 0
+    targets = 1 - model(x).argmax(1)
+    epsilon = 0.01
+    ascent = Ascent(0.999999, step_size=step_size, norm=norm, epsilon=epsilon, max_steps=10)
+    end = ascend(model, x, targets, ascent, score="log_probability")
+    assert set(reasons(end)) == {"stalled"}
+    assert end.steps.max() <= 2
+    normal = (model.a[targets] - model.a[1 - targets]).detach()
+    best = (
+        normal.sign()
+        if norm == "linf"
+        else normal / normal.flatten(1).norm(dim=1)[:, None, None, None]
+    )
+    torch.testing.assert_close(end.inputs, x + epsilon * best, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("step_size", [None, 0.1], ids=["newton", "fixed"])
+def test_rows_do_not_mix_and_a_bad_one_stops_alone(
+    trained: nn.Module, norm: Norm, step_size: float | None
+) -> None:
+    images, labels = digits("test")
+    images, targets = images[:6].clone(), (labels[:6] + 3) % 10
+    images[2, 0, 3, 3] = math.nan
+    ascent = Ascent(step_size=step_size, norm=norm, epsilon=2.0)
+    together = ascend(trained, images, targets, ascent)
+    assert [row for row, reason in enumerate(reasons(together)) if reason == "nonfinite"] == [2]
+    for row in (0, 1, 3, 4, 5):
+        alone = ascend(trained, images[row : row + 1], targets[row : row + 1], ascent)
+        assert reasons(alone) == [reasons(together)[row]]
+        assert alone.steps.item() == together.steps[row].item()
+        torch.testing.assert_close(alone.inputs[0], together.inputs[row], rtol=1e-3, atol=1e-3)
+
+
+def test_a_class_that_cannot_be_has_no_step() -> None:
+    """A logit of -inf, as of a masked class: its margin is no number to work with."""
+
+    def forward(x: Tensor) -> Tensor:
+        total = x.flatten(1).sum(1)
+        return torch.stack((total, -total, total.detach() * 0 - math.inf), 1)
+
+    x = torch.ones(2, 1, 2, 2)
+    end = ascend(forward, x, torch.tensor([2, 1]), Ascent(), bounds=(-9 * x[0], 9 * x[0]))
+    assert reasons(end) == ["nonfinite", "confidence"]
+    assert torch.equal(end.inputs[0], x[0])
+
+
+def test_numpys_numbers_serve(trained: nn.Module) -> None:
+    images, labels = digits("test")
+    plain = Ascent(0.9, 3, 0.5, "l2", 2.0)
+    numpys = Ascent(np.float64(0.9), 3, np.float32(0.5), "l2", np.float64(2.0))
+    ends = [ascend(trained, images[:3], labels[:3], ascent).inputs for ascent in (plain, numpys)]
+    assert torch.equal(*ends)
+
+
 def test_who_is_convinced_already_is_left_alone(trained: nn.Module) -> None:
     images, _ = digits("test")
     with torch.no_grad():
@@ -147,8 +256,9 @@ def test_one_bad_sample_does_not_reach_its_neighbours(trained: nn.Module, bad: f
     assert torch.equal(end.inputs[1].nan_to_num(7), images[1].nan_to_num(7))
 
 
-@pytest.mark.parametrize("scale", [1e-9, 1e9])
-def test_huge_and_tiny_gradients_are_followed(scale: float) -> None:
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("scale", [1e-9, 1e9, 1e-18, 1e18])
+def test_huge_and_tiny_gradients_are_followed(scale: float, norm: Norm) -> None:
     """A network whose input is scaled: its square of the gradient fits no float32."""
     model = Quadratic(2)
 
@@ -158,7 +268,7 @@ def test_huge_and_tiny_gradients_are_followed(scale: float) -> None:
 
     x = torch.randn(1, 1, 4, 5, generator=torch.Generator().manual_seed(2)) / scale
     target = torch.tensor([1 - int(forward(x).argmax())])
-    end = ascend(forward, x, target, Ascent())
+    end = ascend(forward, x, target, Ascent(norm=norm, epsilon=10 / scale))
     assert reasons(end) == ["confidence"]
 
 
@@ -191,6 +301,14 @@ def test_the_response_is_the_networks_verdict_at_each_point(trained: nn.Module) 
         ({"max_steps": 2.5}, "max_steps"),
         ({"step_size": -1}, "step_size"),
         ({"step_size": math.nan}, "step_size"),
+        ({"step_size": True}, "step_size"),
+        ({"epsilon": 0}, "epsilon"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"epsilon": math.inf}, "epsilon"),
+        ({"epsilon": "8/255"}, "epsilon"),
+        ({"norm": "l1"}, "norm"),
+        ({"norm": 2}, "norm"),
+        ({"norm": "linf", "step_size": 0.1}, "norm"),
     ],
 )
 def test_a_bad_argument_is_named(arguments: dict[str, object], name: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tb_gradascent.ascent import Ascent
 from tb_gradascent.capture import STRENGTHS, Recipe, as_stored, capture
-from tb_gradascent.gradients import Score
+from tb_gradascent.gradients import ScoreName
 from tb_gradascent.quantization import dequantize, quantize
 from tests.networks import MEAN, STD, convolutional, digits, train
 
@@ -47,9 +47,9 @@ def gradient_alone(model: nn.Module, image: np.ndarray, target: int, score: str)
     return x.grad[0].numpy()
 
 
-@pytest.mark.parametrize("score", get_args(Score))
+@pytest.mark.parametrize("score", get_args(ScoreName))
 def test_for_32_digits_and_every_target_the_stored_gradient_is_torchs_of_it_alone(
-    trained: nn.Module, score: Score
+    trained: nn.Module, score: ScoreName
 ) -> None:
     images, labels = confused(trained, 32)
     recipe = Recipe(targets="all", score=score, ascent=None)
@@ -170,13 +170,40 @@ def test_the_gradient_alone() -> None:
 def test_the_fixed_step_follows_the_score(trained: nn.Module) -> None:
     images, _ = confused(trained, 2)
     ascent = Ascent(confidence=None, max_steps=1, step_size=2.0)
-    for score in get_args(Score):
+    for score in get_args(ScoreName):
         recipe = Recipe(score=score, ascent=ascent)
         for sample in capture(trained, images, recipe, step=0, tag="t"):
             for target in sample.targets:
                 assert target.delta is not None
                 quantum = np.abs(target.delta).max() / 1024
                 assert np.abs(target.delta - 2 * target.gradient).max() <= quantum
+
+
+def test_callable_targets_and_scores(trained: nn.Module) -> None:
+    images, labels = confused(trained, 3)
+
+    def truth(logits: Tensor, labels: Tensor | None) -> Tensor:
+        assert labels is not None
+        return labels[:, None]
+
+    def doubled(logits: Tensor, targets: Tensor) -> Tensor:
+        return 2 * logits.gather(1, targets[:, None])[:, 0]
+
+    recipe = Recipe(targets=truth, score=doubled)
+    samples = capture(trained, images, recipe, step=0, tag="t", labels=labels.tolist())
+    assert [[t.index for t in sample.targets] for sample in samples] == labels[:, None].tolist()
+    for sample in samples:
+        expected = gradient_alone(trained, sample.image, sample.targets[0].index, "logit")
+        np.testing.assert_allclose(sample.targets[0].gradient, 2 * expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_budget_bounds_what_is_stored(trained: nn.Module) -> None:
+    images, _ = confused(trained, 8)
+    recipe = Recipe(ascent=Ascent(norm="linf", epsilon=0.05), bounds=BOUNDS)
+    for sample in capture(trained, images, recipe, step=0, tag="t"):
+        for target in sample.targets:
+            assert target.delta is not None
+            assert np.abs(target.delta).max() <= 0.05 * (1 + 1e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
