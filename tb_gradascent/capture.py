@@ -165,7 +165,8 @@ def _morph(forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe) ->
         )
     bounds = None
     if recipe.bounds is not None:
-        low, high = (images.new_tensor(values).reshape(-1, 1, 1) for values in recipe.bounds)
+        shape = (-1,) + (1,) * (images.dim() - 2)
+        low, high = (images.new_tensor(values).reshape(shape) for values in recipe.bounds)
         bounds = (low, high)
     end = ascend(
         forward, images, targets, recipe.ascent, bounds=bounds, score=recipe.score, logits=logits
