@@ -51,9 +51,9 @@ class Ascent:
     ========== ========= =================================================================
 
     A Newton step follows the margin of the target's logit, whose sigmoid is the target's
-    probability; a fixed one follows the hook's ``score``. The attacks of that name
-    follow the cross entropy, which is ``score="log_probability"``. Every step ends within the
-    bounds and within ``epsilon``.
+    probability; a fixed one follows the hook's ``score`` (the attacks in the literature follow the
+    cross entropy: ``score="log_probability"``). Every step ends within ``epsilon`` (first) and the
+    bounds.
 
     Args:
         confidence: The target's probability at which to stop, between 0 and 1. ``None`` takes all
@@ -174,7 +174,7 @@ def ascend(
         step = _newton_step(aim, ascent.norm, region)
     else:
         step = _fixed_step(ascent.step_size, ascent.norm if ascent.epsilon else None)
-    x = inputs if logits is not None else start
+    x = inputs if logits is not None else start.clone()
     steps = torch.zeros_like(targets)
     stopped = torch.full_like(targets, _MAX_STEPS)
     active = torch.ones_like(targets, dtype=torch.bool)
@@ -244,15 +244,16 @@ class _Region:
     def __init__(self, start: Tensor, bounds: tuple[Tensor, Tensor] | None, ascent: Ascent) -> None:
         self._start = start
         self._radius: float | None = None
-        low, high = start.new_tensor((-math.inf, math.inf))
+        low, high = start.new_full((), -math.inf), start.new_full((), math.inf)
         if bounds is not None:
             low, high = torch.minimum(start, bounds[0]), torch.maximum(start, bounds[1])
-        if ascent.epsilon is not None and ascent.norm == "linf":
-            # This ball is a box as the bounds are.
-            low = torch.maximum(low, start - ascent.epsilon)
-            high = torch.minimum(high, start + ascent.epsilon)
-        elif ascent.epsilon is not None:
-            self._radius = float(ascent.epsilon)
+        if ascent.epsilon is not None:
+            epsilon = float(ascent.epsilon)
+            if ascent.norm == "l2":
+                self._radius = epsilon
+            else:  # a box, as the bounds are
+                low = torch.maximum(low, start - epsilon)
+                high = torch.minimum(high, start + epsilon)
         self._low, self._high = low, high
 
     def project(self, x: Tensor) -> Tensor:
@@ -268,10 +269,11 @@ class _Region:
         return gradient.masked_fill(leaving, 0)
 
     def is_still(self, x: Tensor, moved: Tensor) -> Tensor:
-        """Which rows did not move, or only by what rounding does at the edge, shape (N,)."""
-        precision = 8 * torch.finfo(x.dtype).eps
-        noise = precision * torch.maximum(self._start.abs(), x.abs())
-        return ((moved - x).abs() <= noise).flatten(1).all(1)
+        """Which rows did not move, shape (N,): on a sphere, by no more than its rounding."""
+        if self._radius is None:
+            return (moved == x).flatten(1).all(1)
+        rounding = 4 * torch.finfo(x.dtype).eps * torch.maximum(self._start.abs(), x.abs())
+        return ((moved - x).abs() <= rounding).flatten(1).all(1)
 
 
 #: Maps x (N, …), the gradient there and the margin (N,) to the change of x.

@@ -195,6 +195,15 @@ def test_numpys_numbers_serve(trained: nn.Module) -> None:
     assert torch.equal(*ends)
 
 
+def test_a_step_is_taken_however_small_beside_the_values() -> None:
+    model = Quadratic(2)
+    x = torch.full((1, 1, 4, 5), 255.0)
+    step_size = 1e-4 / model.gradient(x[0], 0).abs().max().item()
+    end = ascend(model, x, torch.tensor([0]), Ascent(None, max_steps=4, step_size=step_size))
+    assert (end.steps.item(), reasons(end)) == (4, ["max_steps"])
+    assert (end.inputs - x).abs().max().item() == pytest.approx(4e-4, rel=0.3)
+
+
 def test_who_is_convinced_already_is_left_alone(trained: nn.Module) -> None:
     images, _ = digits("test")
     with torch.no_grad():
