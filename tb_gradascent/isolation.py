@@ -47,8 +47,10 @@ def isolated(model: nn.Module) -> Iterator[None]:
       later), so that nothing is compiled anew for the extra passes.
     - cudnn does not tune itself to their shapes.
 
-    Not undone is what forward hooks that a user registered do on the side, nor what a forward pass
-    does to its parameters' data or to the insides of other attributes, such as a list.
+    Not undone is what forward hooks that a user registered do on the side, which is why
+    ``GradAscentHook.capturing`` tells them whose pass it is; nor what a forward pass does to the
+    data of its parameters, to the insides of other attributes, such as a list, or in TorchScript to
+    attributes that are no buffers.
     """
     modules = list(model.modules())
     devices = _devices(modules)

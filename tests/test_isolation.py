@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent.isolation import isolated, unwrap
+from tests import zoo
 from tests.networks import convolutional
 
 
@@ -62,6 +65,85 @@ def test_a_shared_buffer_stays_shared() -> None:
     assert first.running_mean is second.running_mean
 
 
+def test_what_a_pass_adds_is_taken_away() -> None:
+    class Growing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            self.register_buffer("cache", x * 2)
+            self.scale = 3
+            return x
+
+    model = Growing()
+    attributes = set(vars(model))
+    with isolated(model):
+        model(torch.ones(1))
+        assert list(model.state_dict()) == ["cache"]
+    assert list(model.state_dict()) == []
+    assert set(vars(model)) == attributes
+
+
+def test_attributes_are_as_before() -> None:
+    model = zoo.Attributes()
+    model(torch.ones(2, *zoo.SHAPE))
+    hidden, total, before = model.hidden, model.total, model.total.clone()
+    with isolated(model):
+        for _ in range(2):
+            model(torch.ones(5, *zoo.SHAPE))
+        assert vars(model)["passes"] == 3
+        assert len(model.hidden) == 5
+    assert vars(model)["passes"] == 1
+    assert model.hidden is hidden
+    assert model.total is total
+    assert torch.equal(total, before)
+
+
+def test_buffers_that_are_inference_tensors() -> None:
+    with torch.inference_mode():
+        model = zoo.Counting().requires_grad_(False)
+    model.inner = zoo.plain()
+    buffers = dict(model.named_buffers())
+    assert all(buffer.is_inference() for buffer in buffers.values())
+    with isolated(model):
+        x = torch.ones(1, *zoo.SHAPE).requires_grad_()
+        (gradient,) = torch.autograd.grad(model(x).sum(), x)
+    assert gradient.any()
+    assert all(buffer is buffers[name] for name, buffer in model.named_buffers())
+    assert model.count == 0
+
+
+@pytest.mark.filterwarnings(r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning")
+def test_script_modules() -> None:
+    script: Any = torch.jit.script(zoo.Scriptable())
+    model = nn.Sequential(script)
+    x = torch.randn(4, 2)
+    with isolated(model):
+        assert not script.training
+        assert not script.norm.training
+        assert torch.equal(model(x), x)
+        assert script.count == 1
+    assert script.training
+    assert script.norm.training
+    assert script.count == 0
+    assert not torch.equal(model(x), x)
+    assert script.count == 1
+
+
+def test_a_module_that_holds_nothing() -> None:
+    model = nn.Flatten()
+    with isolated(model):
+        assert not model.training
+        assert model(torch.ones(2, 3, 4)).shape == (2, 12)
+    assert model.training
+
+
+def test_a_generator_that_a_module_holds() -> None:
+    model = zoo.Noisy()
+    before = model.generator.get_state()
+    with isolated(model):
+        model(torch.ones(1, *zoo.SHAPE))
+        assert not torch.equal(model.generator.get_state(), before)
+    assert torch.equal(model.generator.get_state(), before)
+
+
 def test_each_module_keeps_its_own_mode_and_no_train_method_runs() -> None:
     class Frozen(nn.BatchNorm2d):
         def train(self, mode: bool = True) -> Frozen:
@@ -98,6 +180,51 @@ def test_autocast_is_off_inside_and_on_again_after() -> None:
         with isolated(model):
             assert model(torch.rand(1, 1, 28, 28)).dtype == torch.float32
         assert model(torch.rand(1, 1, 28, 28)).dtype == torch.bfloat16
+
+
+def test_a_model_that_casts_by_itself_costs_the_loop_no_gradient() -> None:
+    model = zoo.SelfAutocast()
+    x = torch.rand(1, *zoo.SHAPE)
+    with torch.autocast("cpu", torch.bfloat16):
+        with isolated(model), torch.no_grad():
+            model(x)
+        assert torch.is_autocast_cache_enabled()
+        model(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [zoo.compiled, zoo.compiled_region, zoo.compiled_in_place, zoo.compiled_region_in_place],
+    ids=lambda make: make.__name__,
+)
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_nothing_is_compiled_for_the_extra_passes(make: Callable[[], nn.Module]) -> None:
+    torch.compiler.reset()
+    model = make()
+    counters = torch._dynamo.utils.counters
+    counters.clear()
+    with isolated(model):
+        model(torch.rand(1, *zoo.SHAPE))
+    assert not counters
+    model(torch.rand(2, *zoo.SHAPE))
+    assert counters["stats"]["unique_graphs"] > 0, "it is counted"
+
+
+@pytest.mark.parametrize("benchmark", [False, True])
+@pytest.mark.parametrize("model", [nn.Linear(2, 2), nn.Sequential(nn.LSTM(2, 2))])
+def test_cudnn_is_not_tuned_and_no_backward_pass_of_a_cudnn_rnn_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, model: nn.Module, benchmark: bool
+) -> None:
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "benchmark", benchmark)
+    others = cudnn.deterministic, cudnn.allow_tf32
+    with isolated(model):
+        assert not cudnn.benchmark
+        assert cudnn.enabled == isinstance(model, nn.Linear)
+        assert (cudnn.deterministic, cudnn.allow_tf32) == others
+    assert cudnn.benchmark == benchmark
+    assert cudnn.enabled
 
 
 def test_all_of_it_is_restored_after_an_error() -> None:

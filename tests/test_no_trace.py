@@ -94,6 +94,7 @@ CASES = {
     "compiled": Case(zoo.compiled),
     "compiled in part": Case(zoo.compiled_region),
     "compiled in place": Case(zoo.compiled_in_place),
+    "compiled in part, in place": Case(zoo.compiled_region_in_place),
     "scripted": Case(zoo.scripted),
     "traced": Case(zoo.traced),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -83,6 +83,22 @@ class Counting(nn.Module):
         self.last = x.detach()[0]
         out: Tensor = self.inner(x - self.mean.reshape(SHAPE)) / self.count.sqrt()
         return out
+
+
+class Scriptable(nn.Module):
+    """Writes a buffer at every forward; in eval mode it is the identity."""
+
+    if TYPE_CHECKING:  # TorchScript reads annotations, and not as text
+        count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+        self.norm = nn.BatchNorm1d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count += 1
+        return self.norm(x) if self.training else x
 
 
 class Attributes(nn.Module):
@@ -195,6 +211,19 @@ class Checkpointed(nn.Module):
         return out
 
 
+class Staged(nn.Module):
+    """A stem and the rest."""
+
+    def __init__(self, rest: nn.Module) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 1, 3, padding=1)
+        self.rest = rest
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.rest(self.stem(x).relu())
+        return out
+
+
 def scripted() -> Any:
     return torch.jit.script(batch_norm())
 
@@ -209,13 +238,14 @@ def compiled() -> Any:
 
 
 def compiled_region() -> nn.Module:
-    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.ReLU(), batch_norm())
-    model[2] = torch.compile(model[2], backend="aot_eager")  # type: ignore[assignment]
-    return model
+    return Staged(torch.compile(batch_norm(), backend="aot_eager"))  # type: ignore[arg-type]
 
 
 def compiled_in_place() -> nn.Module:
-    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.ReLU(), batch_norm())
+    model = Staged(batch_norm())
     model.compile(backend="aot_eager")
-    model[2].compile(backend="aot_eager")
     return model
+
+
+def compiled_region_in_place() -> nn.Module:
+    return Staged(compiled_in_place())
