@@ -142,11 +142,12 @@ export function showInUse(state) {
  * @returns {Counts}
  */
 export function countsOf(state) {
-  const counts = { samples: 0, unreadable: 0, superseded: 0 };
+  const counts = { samples: 0, unreadable: 0, superseded: 0, dropped: 0 };
   for (const { counts: more } of indexesInUse(state)) {
     counts.samples += more.samples;
     counts.unreadable += more.unreadable;
     counts.superseded += more.superseded;
+    counts.dropped += more.dropped;
   }
   return counts;
 }

@@ -61,6 +61,7 @@ export interface Counts {
   samples: number;
   unreadable: number;
   superseded: number;
+  dropped: number;
 }
 
 export interface Index {

@@ -46,12 +46,14 @@ class Capture(NamedTuple):
         wall_time: Seconds since the epoch.
         entries: The records that could be read.
         unreadable: How many could not.
+        dropped: Samples that its session had lost by then.
     """
 
     number: int
     wall_time: float
     entries: tuple[Entry, ...]
     unreadable: int
+    dropped: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +82,14 @@ class Index:
         entries: ``(place in sessions, entry)``, ordered by step, wall time, place in the capture.
         unreadable: Records that were damaged or are of a newer version.
         superseded: Entries left out because a later session recorded those steps again.
+        dropped: Samples that were captured and could not be written, as far as was told.
     """
 
     sessions: tuple[Session, ...]
     entries: list[tuple[int, Entry]]
     unreadable: int
     superseded: int
+    dropped: int = 0
 
 
 def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Capture:
@@ -98,14 +102,16 @@ def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Ca
     """
     wall_time = wall_time if math.isfinite(wall_time) else 0.0
     entries = []
+    dropped = 0
     for place, value in enumerate(values):
         try:
             record = parse_record(value if isinstance(value, bytes) else b"")
         except RecordError:
             continue
         data = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+        dropped = max(dropped, record.get("dropped", 0))
         entries.append(Entry(record["step"], wall_time, place, number, data, record["payload"]))
-    return Capture(number, wall_time, tuple(entries), len(values) - len(entries))
+    return Capture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
 
 
 def join(sessions: Iterable[Session]) -> Index:
@@ -135,6 +141,10 @@ def join(sessions: Iterable[Session]) -> Index:
             for session in ordered
         ),
         superseded=superseded,
+        dropped=sum(
+            max((capture.dropped for capture in session.captures.values()), default=0)
+            for session in ordered
+        ),
     )
 
 

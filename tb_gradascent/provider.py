@@ -391,6 +391,7 @@ def _serialize(run: str, tag: str, index: Index) -> bytes:
             "samples": len(index.entries),
             "unreadable": index.unreadable,
             "superseded": index.superseded,
+            "dropped": index.dropped,
         },
         "sessions": [
             {"session": session.name, **session.info.to_json()} for session in index.sessions

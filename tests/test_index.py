@@ -197,3 +197,17 @@ def test_many_sessions_cost_no_comparison_of_each_with_each() -> None:
     ]
     index = join(sessions)
     assert (len(index.entries), index.superseded) == (1, 4999)
+
+
+def test_what_was_dropped_is_told_by_each_sessions_last_word() -> None:
+    def told(step: int, dropped: int) -> bytes:
+        return json.dumps({**RECORD, "step": step, "dropped": dropped}).encode()
+
+    first = [parse_capture(n, 10.0 + n, [told(n, dropped)]) for n, dropped in enumerate((0, 4, 8))]
+    second = [parse_capture(0, 11.0, [told(0, 3), record(0)])]
+    sessions = [
+        Session(name, SessionInfo(started=1.0), {capture.number: capture for capture in captures})
+        for name, captures in (("a", first), ("b", second))
+    ]
+    assert join(sessions).dropped == 8 + 3
+    assert join([]).dropped == 0

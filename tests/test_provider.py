@@ -102,7 +102,7 @@ def test_the_index_is_what_was_written(tmp_path: Path) -> None:
     session = write_session(tmp_path, captures, start=1000.0)
     index = read_index(SampleProvider(Watched(tmp_path)))
     assert (index["run"], index["tag"]) == (".", "confused")
-    assert index["counts"] == {"samples": 6, "unreadable": 0, "superseded": 0}
+    assert index["counts"] == {"samples": 6, "unreadable": 0, "superseded": 0, "dropped": 0}
     (described,) = index["sessions"]
     assert described["session"] == session
     assert described["started"] == 1000.0
@@ -286,7 +286,7 @@ def test_superseded_samples_keep_their_payloads(tmp_path: Path) -> None:
     write_session(tmp_path, make_captures(2, 1), session="b", start=2000.0)
     samples = SampleProvider(Watched(tmp_path))
     index = read_index(samples)
-    assert index["counts"] == {"samples": 2, "unreadable": 0, "superseded": 2}
+    assert index["counts"] == {"samples": 2, "unreadable": 0, "superseded": 2, "dropped": 0}
     assert addresses_of(index) == [Address("b", 0, 0), Address("b", 1, 0)]
     assert read_payloads(samples, Address("a", 1, 0))[0][0] == OK
 

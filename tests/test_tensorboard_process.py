@@ -207,7 +207,7 @@ def test_a_restart_in_the_same_run_joins(served: Served) -> None:
         answer: dict[str, int] = served.ask("index", run="restart", tag="confused")["counts"]
         return answer
 
-    served.until(lambda: counts() == {"samples": 3, "unreadable": 0, "superseded": 2})
+    served.until(lambda: counts() == {"samples": 3, "unreadable": 0, "superseded": 2, "dropped": 0})
 
 
 def test_several_runs_and_the_directory_itself_are_listed(served: Served) -> None:

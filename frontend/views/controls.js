@@ -114,10 +114,11 @@ export class Controls {
     this.#rows.show.hidden = !hasProbes(state);
     this.#sort.value = state.sort;
     this.#zoom.value = state.chosenZoom === null ? FIT : String(state.chosenZoom);
-    const { samples, unreadable, superseded } = countsOf(state);
+    const { samples, unreadable, superseded, dropped } = countsOf(state);
     const words = [`${countOf(shown)} of ${countOf(samples)} samples`];
     if (unreadable) words.push(`${countOf(unreadable)} unreadable`);
     if (superseded) words.push(`${countOf(superseded)} superseded by a restart`);
+    if (dropped) words.push(`${countOf(dropped)} lost in writing`);
     const text = words.join(", ");
     if (this.#count.textContent !== text) this.#count.textContent = text;
   }

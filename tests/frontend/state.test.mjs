@@ -7,7 +7,7 @@ function indexOf(run, samples, counts = {}) {
   return {
     run,
     tag: "confused",
-    counts: { samples: samples.length, unreadable: 0, superseded: 0, ...counts },
+    counts: { samples: samples.length, unreadable: 0, superseded: 0, dropped: 0, ...counts },
     samples,
   };
 }
@@ -47,12 +47,12 @@ test("probes are told from confused samples, and the choice is gone where there 
 });
 
 test("an unticked run is neither shown nor counted", () => {
-  const one = indexOf("a", [sampleAt(0)], { unreadable: 2, superseded: 1 });
+  const one = indexOf("a", [sampleAt(0)], { unreadable: 2, superseded: 1, dropped: 0 });
   const both = stateWith(one, indexOf("b", [sampleAt(50)]));
-  assert.deepEqual(state.countsOf(both), { samples: 2, unreadable: 2, superseded: 1 });
+  assert.deepEqual(state.countsOf(both), { samples: 2, unreadable: 2, superseded: 1, dropped: 0 });
   const ticked = state.tick(both, "a", false);
   assert.deepEqual(keys(ticked), ["50.0"]);
-  assert.deepEqual(state.countsOf(ticked), { samples: 1, unreadable: 0, superseded: 0 });
+  assert.deepEqual(state.countsOf(ticked), { samples: 1, unreadable: 0, superseded: 0, dropped: 0 });
 });
 
 test("of many runs only the first are shown until someone ticks more", () => {
