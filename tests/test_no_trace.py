@@ -38,7 +38,7 @@ class Case:
         average: Whether an average of the weights is kept.
         when: Where the hook is called.
         around: A context in which the hook is called.
-        failing: Whether passes of the hook raise, one in twenty.
+        watch: Registers hooks with the model, which can ask whether it runs for a capture.
     """
 
     model: Callable[[], nn.Module]
@@ -51,7 +51,35 @@ class Case:
     average: bool = False
     when: tuple[Literal["before backward", "after step"], ...] = ("after step",)
     around: Mode = contextlib.nullcontext
-    failing: bool = False
+    watch: Callable[[nn.Module, Callable[[], bool]], None] = lambda model, capturing: None
+
+
+def count_own_passes(model: nn.Module, capturing: Callable[[], bool]) -> None:
+    """What is to be left alone by captures looks whether one is going on."""
+    seen: list[str] = []
+    model.seen = seen  # type: ignore[assignment]
+
+    def forward(*_: object) -> None:
+        if not capturing():
+            seen.append("forward")
+
+    def backward(*_: object) -> None:
+        if not capturing():
+            seen.append("backward")
+
+    model.register_forward_hook(forward)
+    list(model.children())[-1].register_full_backward_hook(backward)
+
+
+def fail_now_and_then(model: nn.Module, capturing: Callable[[], bool]) -> None:
+    """One in twenty passes of a capture raises."""
+    chance = random.Random(2)  # noqa: S311
+
+    def fail(*_: object) -> None:
+        if capturing() and chance.random() < 0.05:
+            raise RuntimeError("on purpose")
+
+    model.register_forward_hook(fail)
 
 
 CASES = {
@@ -90,7 +118,8 @@ CASES = {
     "called twice a step": Case(zoo.dropout, when=("before backward", "after step")),
     "called in no_grad": Case(zoo.batch_norm, around=torch.no_grad),
     "called in inference_mode": Case(zoo.batch_norm, around=torch.inference_mode),
-    "captures that fail": Case(zoo.Counting, failing=True),
+    "captures that fail": Case(zoo.Counting, watch=fail_now_and_then),
+    "hooks of the user's own": Case(zoo.batch_norm, watch=count_own_passes),
     "compiled": Case(zoo.compiled),
     "compiled in part": Case(zoo.compiled_region),
     "compiled in place": Case(zoo.compiled_in_place),
@@ -114,7 +143,7 @@ def test_training_is_bit_for_bit_the_same(tmp_path: Path, case: Case) -> None:
     first, last = (hooked[place]["model"] for place in (0, -1))
     assert differences(first, last), "the training trains"
     assert len(captured) == len(case.when) * len(hooked)
-    if case.failing:
+    if case.watch is fail_now_and_then:
         assert 0 < captured.count(0) < len(captured)
     else:
         assert min(captured) >= 2, "samples and a probe"
@@ -153,18 +182,11 @@ def train(case: Case, directory: Path | None) -> tuple[list[State], list[int]]:
                     every=1,
                     top_k=1,
                     ascent=Ascent(max_steps=2),
-                    strict=not case.failing,
+                    strict=case.watch is not fail_now_and_then,
                 )
             )
             hook.probe(probe)
-        chance = random.Random(2)  # noqa: S311
-
-        def fail(*_: object) -> None:
-            if hook and hook.capturing and chance.random() < 0.05:
-                raise RuntimeError("on purpose")
-
-        if case.failing:
-            model.register_forward_hook(fail)
+        case.watch(model, lambda: hook is not None and hook.capturing)
 
         def call(when: str, *batch: Tensor) -> None:
             if hook and when in case.when:
