@@ -187,11 +187,11 @@ class GradAscentHook:
         """Looks at the loop's batch, and captures its most confused samples when a capture is due.
 
         Args:
-            inputs: What the model was given, floating point, shape (N, channels, height, width)
-                with 1 to 4 channels.
-            logits: What it answered, shape (N, C) with at least 2 classes; log-probabilities serve
-                as well. They only choose the samples: what is recorded is asked anew.
-            labels: True classes, shape (N,), if known.
+            inputs: What the model was given, floating point: images, shape (N, channels, height,
+                width) with 1 to 4 channels, or signals, shape (N, channels, length).
+            logits: What it answered, shape (N, C); log-probabilities serve as well, and one column
+                is a binary model's. They only choose the samples: what is recorded is asked anew.
+            labels: True classes, if known, shape (N,), or one-hot; a negative one is unknown.
             step: The training step; by default calls are counted from 0.
             ids: A name or number a sample, to recognise it later.
 
@@ -240,8 +240,9 @@ class GradAscentHook:
         """Adds fixed samples, recorded from the first step on, to be followed through training.
 
         Args:
-            inputs: As the model is given them, shape (N, channels, height, width).
-            labels: True classes, shape (N,), if known.
+            inputs: As the model is given them, shape (N, channels, height, width), or
+                (N, channels, length).
+            labels: True classes, if known, as in a call.
             ids: A name or number a sample; by default "probe 0", "probe 1", …
             every: Steps between their captures; by default they are part of every capture.
 

@@ -20,8 +20,8 @@ def find_logits(output: object) -> Tensor | None:
     """The logits in what a model returned, as at least two columns; ``None`` if there are none.
 
     Looked for are a tensor, a ``logits`` attribute or key, and the first element of a tuple. One
-    column, or none at all, is a binary model's: its logit is that of class 1, and 0 stands for
-    class 0, since sigmoid(z) = softmax((0, z))₁.
+    column, or none at all, is a binary model's: its logit z becomes (−z/2, z/2), since
+    sigmoid(z) = softmax((−z/2, z/2))₁, and both classes then have a gradient.
     """
     if not isinstance(output, Tensor):
         if isinstance(output, Mapping):
@@ -35,7 +35,7 @@ def find_logits(output: object) -> Tensor | None:
     if output.dim() == 1:
         output = output[:, None]
     if output.dim() == 2 and output.shape[1] == 1:
-        return torch.cat((torch.zeros_like(output), output), 1)
+        return torch.cat((-output, output), 1) / 2
     return output
 
 
