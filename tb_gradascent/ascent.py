@@ -311,12 +311,12 @@ def _column(values: Tensor, x: Tensor) -> Tensor:
 
 
 def _goals(confidence: float | None) -> tuple[float, float]:
-    """The margin to reach and the one to aim at; without a confidence NaN, which no margin reaches.
+    """The margin to reach and the one to aim at; infinite without a confidence.
 
-    Infinity would not do: it is the margin of a probability of 1.
+    No finite logits reach it, even where their probability has been rounded to 1.
     """
     if confidence is None:
-        return math.nan, math.nan
+        return math.inf, math.inf
     return _logit(confidence), _logit(confidence + _OVERSHOOT * (1 - confidence))
 
 

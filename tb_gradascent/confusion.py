@@ -52,7 +52,7 @@ class Both(Combinable):
     second: AnyCriterion
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """The first one's scores, shape (N,), where neither is ``-inf`` or NaN.
+        """The first one's scores, shape (N,), and ``-inf`` where the second's is that or NaN.
 
         Raises:
             ValueError: One of the two did not return a score a sample.
@@ -67,7 +67,7 @@ class Both(Combinable):
                 )
             scores.append(_as_scores(values))
         first, second = scores
-        return torch.where((first > -torch.inf) & (second > -torch.inf), first, -torch.inf)
+        return torch.where(second > -torch.inf, first, -torch.inf)
 
 
 @dataclasses.dataclass(frozen=True)

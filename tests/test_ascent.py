@@ -122,6 +122,24 @@ def test_a_newton_step_is_the_shortest_in_its_norm(norm: Norm) -> None:
     assert (length * dual).item() == pytest.approx(gained, rel=1e-5)
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_a_newton_step_counts_on_no_element_that_cannot_move(norm: Norm) -> None:
+    """On two linear logits, of which half of the elements stand at the bound they would leave."""
+    model = Quadratic(2)
+    with torch.no_grad():
+        model.b.zero_()
+    x = torch.randn(1, 1, 4, 5, generator=torch.Generator().manual_seed(2))
+    target = torch.tensor([1 - int(model(x).argmax())])
+    normal = (model.a[int(target)] - model.a[1 - int(target)]).detach()
+    stuck = torch.arange(20).reshape(1, 4, 5) % 2 == 0
+    low = torch.where(stuck & (normal < 0), x, x - 100)
+    high = torch.where(stuck & (normal > 0), x, x + 100)
+    end = ascend(model, x, target, Ascent(norm=norm), bounds=(low, high))
+    assert (end.steps.item(), reasons(end)) == (1, ["confidence"])
+    assert probability(model, end.inputs, target).item() == pytest.approx(0.96, abs=1e-5)
+    assert torch.equal((end.inputs == x)[0], stuck)
+
+
 def test_a_newton_step_in_linf_is_smaller_there_and_longer_in_l2(trained: nn.Module) -> None:
     images, labels = digits("test")
     images, targets = images[:50], (labels[:50] + 1) % 10
@@ -211,6 +229,10 @@ def test_who_is_convinced_already_is_left_alone(trained: nn.Module) -> None:
     sure = chances > 0.96
     end = ascend(trained, images[sure], targets[sure], Ascent())
     assert torch.equal(end.inputs, images[sure])
+    assert (
+        end.inputs.data_ptr()
+        != ascend(trained, end.inputs, targets[sure], Ascent()).inputs.data_ptr()
+    )
     assert end.steps.eq(0).all()
     assert set(reasons(end)) == {"confidence"}
 
