@@ -46,6 +46,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - What is compiled, be it the whole model or a part, runs as it was written (torch 2.6 and
       later), so that nothing is compiled anew for the extra passes.
     - cudnn does not tune itself to their shapes.
+    - Weights that ``fully_shard`` gathers for a pass are sharded again.
 
     Not undone is what forward hooks that a user registered do on the side, which is why
     ``GradAscentHook.capturing`` tells them whose pass it is; nor what a forward pass does to the
@@ -61,6 +62,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
         _full_precision(devices),
         _not_compiled(),
         _cudnn_untuned(modules),
+        _resharded(modules),
         _random_states(modules, devices),
         _attributes(modules),
     ):
@@ -167,8 +169,8 @@ def _full_precision(devices: set[torch.device]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for kind in sorted({device.type for device in devices} | {"cpu"}):
             if torch.amp.is_autocast_available(kind):
-                # Without the cache for a model too that turns autocast on by itself: a cast made
-                # where gradients are off would cost the loop the weight's gradient.
+                # Without the cache for a model too that turns autocast on by itself: what the loop
+                # left there may be the weights of before its last step.
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         yield
 
@@ -195,3 +197,16 @@ def _cudnn_untuned(modules: Sequence[nn.Module]) -> Iterator[None]:
         yield
     finally:
         cudnn.enabled, cudnn.benchmark = enabled, benchmark
+
+
+@contextlib.contextmanager
+def _resharded(modules: Sequence[nn.Module]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        # A root stays gathered after a forward pass, since a backward pass is expected.
+        fsdp = sys.modules.get("torch.distributed.fsdp")
+        if sharded := getattr(fsdp, "FSDPModule", None):
+            for module in modules:
+                if isinstance(module, sharded):
+                    module.reshard()

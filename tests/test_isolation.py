@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,15 +183,18 @@ def test_autocast_is_off_inside_and_on_again_after() -> None:
         assert model(torch.rand(1, 1, 28, 28)).dtype == torch.bfloat16
 
 
-def test_a_model_that_casts_by_itself_costs_the_loop_no_gradient() -> None:
-    model = zoo.SelfAutocast()
+def test_casts_that_autocast_keeps_are_neither_used_nor_added_to() -> None:
+    model = zoo.SelfAutocast().eval()
     x = torch.rand(1, *zoo.SHAPE)
     with torch.autocast("cpu", torch.bfloat16):
-        with isolated(model), torch.no_grad():
-            model(x)
+        before = model(x)
+        with torch.no_grad():
+            model.inner[-1].bias.add_(1)  # type: ignore[operator]
+        assert torch.equal(model(x), before), "the loop's, by autocast's rules"
+        with isolated(model):
+            assert not torch.equal(model(x), before), "the weights of this moment"
+        assert torch.equal(model(x), before)
         assert torch.is_autocast_cache_enabled()
-        model(x).sum().backward()
-    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize(
@@ -245,3 +249,36 @@ def test_wrappers_are_taken_off() -> None:
     assert unwrap(nn.DataParallel(model)) is model
     assert unwrap(torch.compile(model, backend="eager")) is model  # type: ignore[arg-type]
     assert unwrap(torch.compile(nn.DataParallel(model), backend="eager")) is model  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def process_group(tmp_path: Path) -> Iterator[None]:
+    """Of this process alone."""
+    store = (tmp_path / "store").as_uri()
+    torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def test_distributed_data_parallel_is_taken_off(process_group: None) -> None:
+    model = convolutional()
+    assert unwrap(nn.parallel.DistributedDataParallel(model)) is model
+
+
+def test_sharded_weights_are_sharded_again(process_group: None) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    model = zoo.plain()
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    x = torch.rand(2, *zoo.SHAPE)
+    model(x).sum().backward()
+    kinds = [type(parameter) for parameter in model.parameters()]
+    gradients = [parameter.grad for parameter in model.parameters()]
+    with isolated(model):
+        leaf = x.clone().requires_grad_()
+        torch.autograd.grad(model(leaf).sum(), leaf)
+        with torch.no_grad():
+            model(x)
+    assert [type(parameter) for parameter in model.parameters()] == kinds
+    assert all(p.grad is g for p, g in zip(model.parameters(), gradients, strict=True))
