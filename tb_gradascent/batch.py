@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent import arguments
+from tb_gradascent.describe import describe
 from tb_gradascent.metadata import (
     MAX_ELEMENTS,
     MAX_IMAGE_CHANNELS,
@@ -120,13 +121,6 @@ def id_text(value: object) -> str:
         ValueError: It is too long.
     """
     return arguments.text("ids", str(value.item() if isinstance(value, Tensor) else value))
-
-
-def describe(value: object) -> str:
-    """A value in an error: its type, and a tensor's dtype and shape."""
-    if isinstance(value, Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
 
 
 def _class_indices(labels: Labels, samples: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from tb_gradascent.gradients import Forward, Score, at_least_float32, gradient_o
 from tb_gradascent.quantization import LEVELS
 from tb_gradascent.samples import Array, Sample, Target
 from tb_gradascent.targets import Targets, choose_targets
+from tb_gradascent.transfer import fetch
 
 #: Where the network is asked along a morph: eighths, and a point beyond the end of the ascent.
 STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
@@ -57,7 +58,7 @@ def capture(
     labels: Sequence[int | None] | None = None,
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
-) -> list[Sample]:
+) -> Callable[[], list[Sample]]:
     """Records every image given. Pure: what must be restored is the caller's to restore.
 
     Deltas are rounded to what is stored of them before the network is asked about them, so that a
@@ -71,13 +72,16 @@ def capture(
         labels, ids: One a sample, ``None`` where unknown.
         probe: Copied into the samples.
 
+    Returns:
+        What gives the samples, once they are there: to be called on another thread, so that the
+        loop need not wait for the device.
+
     Raises:
         ValueError: The recipe does not fit the logits or labels.
     """
-    samples = len(inputs)
     images = inputs.detach().float()
     with torch.no_grad():
-        logits = torch.cat([forward(rows) for rows in images.split(recipe.max_rows or samples)])
+        logits = torch.cat([forward(rows) for rows in images.split(recipe.max_rows or len(images))])
     known = None
     if labels is not None and None not in labels:
         known = torch.tensor(labels, device=logits.device)
@@ -93,31 +97,35 @@ def capture(
     ]
     chances = at_least_float32(logits).softmax(1).float()
     probabilities, classes = chances.topk(min(_LISTED_CLASSES, logits.shape[1]))
-    morphs = _Morphs(*(torch.cat(parts).cpu().numpy() for parts in zip(*pieces, strict=True)))
-    shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
-    each = targets.shape[1]
-    return [
-        Sample(
-            run="",
-            tag=tag,
-            step=step,
-            wall_time=0.0,
-            index=place,
-            id=None if ids is None else ids[place],
-            label=None if labels is None else labels[place],
-            image=image,
-            mean=None,
-            std=None,
-            classes=ranked,
-            probabilities=probability,
-            margin=float(probability[0] - probability[1]),
-            targets=tuple(shown[place * each : (place + 1) * each]),
-            probe=probe,
-        )
-        for place, (image, ranked, probability) in enumerate(
-            zip(*(array.cpu().numpy() for array in (images, classes, probabilities)), strict=True)
-        )
-    ]
+    morphs = _Morphs(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
+    arrays = fetch((images, classes, probabilities, targets, *morphs))
+
+    def samples() -> list[Sample]:
+        images, classes, probabilities, targets, *morphs = arrays()
+        shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
+        each = targets.shape[1]
+        return [
+            Sample(
+                run="",
+                tag=tag,
+                step=step,
+                wall_time=0.0,
+                index=place,
+                id=None if ids is None else ids[place],
+                label=None if labels is None else labels[place],
+                image=image,
+                mean=None,
+                std=None,
+                classes=classes[place],
+                probabilities=probabilities[place],
+                margin=float(probabilities[place][0] - probabilities[place][1]),
+                targets=tuple(shown[place * each : (place + 1) * each]),
+                probe=probe,
+            )
+            for place, image in enumerate(images)
+        ]
+
+    return samples
 
 
 def as_stored(arrays: Tensor) -> Tensor:
@@ -173,8 +181,18 @@ def _morph(forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe) ->
     )
     images = images.detach()
     deltas = as_stored(end.inputs - images)
-    verdict = response(forward, images, deltas, targets, STRENGTHS, max_rows=recipe.max_rows)
-    return _Morphs(gradients, deltas, *verdict, end.steps, end.stopped)
+    # Strength 0 is the image itself, and the network was asked about it already.
+    asked = logits.detach()
+    chances = target_score(asked, targets, "probability").float()
+    rest = response(forward, images, deltas, targets, STRENGTHS[1:], max_rows=recipe.max_rows)
+    return _Morphs(
+        gradients,
+        deltas,
+        torch.cat((chances[:, None], rest.probabilities), 1),
+        torch.cat((asked.argmax(1)[:, None], rest.predictions), 1),
+        end.steps,
+        end.stopped,
+    )
 
 
 def _target(

@@ -15,6 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from tb_gradascent.describe import describe
+
 
 class Criterion(Protocol):
     """Any callable of this shape serves as ``GradAscentHook(criterion=…)``."""
@@ -65,7 +67,7 @@ class Both(Combinable):
                     f"each side of & must return a tensor with one score a sample, shape "
                     f"({len(logits)},), and {criterion!r} returned {describe(values)}"
                 )
-            scores.append(_as_scores(values))
+            scores.append(as_scores(values))
         first, second = scores
         return torch.where(second > -torch.inf, first, -torch.inf)
 
@@ -225,7 +227,7 @@ def most_confused(scores: Tensor, top_k: int) -> list[int]:
 
     Fewer where fewer are above ``-inf``; NaN and ``False`` count as ``-inf``.
     """
-    scores = _as_scores(scores.detach()).float()
+    scores = as_scores(scores.detach()).float()
     scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     best = scores.topk(min(top_k, len(scores)))
     # One transfer for both: on a GPU each one waits for the queue.
@@ -252,13 +254,6 @@ def valid_labels(logits: Tensor, labels: Tensor) -> Tensor:
     return (labels >= 0) & (labels < logits.shape[1])
 
 
-def describe(value: object) -> str:
-    """A value in an error: its type, and a tensor's dtype and shape."""
-    if isinstance(value, Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
-
-
 def _needed(criterion: object, logits: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     """Class indices that are safe to gather by, and where they are the true ones."""
     if labels is None:
@@ -272,7 +267,8 @@ def _needed(criterion: object, logits: Tensor, labels: Tensor | None) -> tuple[T
     return labels.where(known, 0), known
 
 
-def _as_scores(values: Tensor) -> Tensor:
+def as_scores(values: Tensor) -> Tensor:
+    """What a criterion returned as numbers: of booleans, ``False`` is never taken."""
     return torch.where(values, 0.0, -torch.inf) if values.dtype == torch.bool else values
 
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 import torch
 from torch import Tensor
 
-from tb_gradascent.confusion import describe
+from tb_gradascent.describe import describe
 
 Forward = Callable[[Tensor], Tensor]
 Norm = Literal["l2", "linf"]

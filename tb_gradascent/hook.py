@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from tb_gradascent import arguments
 from tb_gradascent.ascent import Ascent
 from tb_gradascent.attach import AttachedHandle
-from tb_gradascent.batch import Batch, Ids, Labels, describe, id_text
+from tb_gradascent.batch import Batch, Ids, Labels, id_text
 from tb_gradascent.capture import Recipe, capture
-from tb_gradascent.confusion import Criterion, ProbabilityMargin, most_confused
+from tb_gradascent.confusion import Criterion, ProbabilityMargin, as_scores, most_confused
+from tb_gradascent.describe import describe
 from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import isolated, unwrap
 from tb_gradascent.metadata import SessionInfo
@@ -67,6 +68,13 @@ class _Probes(NamedTuple):
     schedule: Schedule | None
 
 
+class _Part(NamedTuple):
+    """Samples that were captured together, to be had when they are there."""
+
+    size: int
+    samples: Callable[[], list[Sample]]
+
+
 class GradAscentHook:
     """Records which samples confuse a classifier, and what would change its mind, while it trains.
 
@@ -90,11 +98,13 @@ class GradAscentHook:
             has passed another multiple of ``every``.
         top_k: Samples in a capture at the most.
         criterion: Maps ``(logits, labels)`` to a score a sample, higher is more confused, ``-inf``
-            is never taken. See :class:`ProbabilityMargin` and :class:`LogitMargin`.
+            is never taken. See :class:`ProbabilityMargin`, :class:`LogitMargin`, :class:`Entropy`,
+            :class:`Loss` and :class:`Misclassified`, which ``&`` joins.
         targets: Towards which classes: ``"top2"`` (the two most probable), ``"label"`` (the true
-            one), ``"all"``, or a list of class indices.
-        score: What the gradient differentiates: ``"logit"``, ``"probability"`` or
-            ``"log_probability"``.
+            one), ``"all"``, a list of class indices, or a callable ``(logits, labels) -> targets``
+            of shape (N, T).
+        score: What the gradient differentiates: ``"logit"``, ``"probability"``,
+            ``"log_probability"``, or a callable ``(logits, targets) -> scores`` of shape (N,).
         ascent: How morphs are made, see :class:`Ascent`; ``None`` records the gradient alone.
         class_names: The name of class 0, 1, …
         mean, std: Those of the loop's ``Normalize``, a number or a number a channel:
@@ -373,14 +383,14 @@ class GradAscentHook:
         found = self._checked(logits, len(batch.inputs), "logits must be")
         scalars: dict[str, float] = {}
         with self._passes() as module:
-            samples: list[Sample] = []
+            recorded: list[_Part] = []
             if due:
                 rows, scalars = self._choose(found.detach(), batch.labels)
-                samples += self._record(module, batch, rows, batch, step)
+                recorded += self._record(module, batch, rows, batch, step)
             for fixed in probes:
                 rows = range(len(fixed.inputs))
-                samples += self._record(module, fixed, rows, batch, step, probe=True)
-        return self._put(self._tag, step, samples, scalars)
+                recorded += self._record(module, fixed, rows, batch, step, probe=True)
+        return self._put(self._tag, step, recorded, scalars)
 
     def _scan(
         self,
@@ -395,7 +405,7 @@ class GradAscentHook:
         interrupt: KeyboardInterrupt | None = None
         best = Best(top_k)
         names = itertools.count() if ids is None else iter(ids)
-        samples: list[Sample] = []
+        recorded: list[_Part] = []
         with self._passes() as module:
             device = device_of(module)
             try:
@@ -408,8 +418,8 @@ class GradAscentHook:
             except KeyboardInterrupt as error:
                 interrupt = error
             for found in best.batches():
-                samples += self._record(module, found, range(len(found.inputs)), found, step)
-        captured = self._put(tag, step, samples, {})
+                recorded += self._record(module, found, range(len(found.inputs)), found, step)
+        captured = self._put(tag, step, recorded, {})
         if interrupt is not None:
             self._captured += captured
             raise interrupt
@@ -426,20 +436,23 @@ class GradAscentHook:
         finally:
             self.capturing = False
 
-    def _put(self, tag: str, step: int, samples: list[Sample], scalars: Mapping[str, float]) -> int:
-        if samples or scalars:
+    def _put(
+        self, tag: str, step: int, recorded: Sequence[_Part], scalars: Mapping[str, float]
+    ) -> int:
+        size = sum(part.size for part in recorded)
+        if size or scalars:
             group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
             self._writer.put(
                 Capture(
                     tag,
                     step,
-                    len(samples),
-                    lambda: samples,
+                    size,
+                    lambda: [sample for part in recorded for sample in part.samples()],
                     {f"{group}/{name}": value for name, value in scalars.items()},
                     f"{group}/flip_distance",
                 )
             )
-        return len(samples)
+        return size
 
     def _choose(
         self, logits: Tensor, labels: Labels | None
@@ -461,6 +474,7 @@ class GradAscentHook:
                 f"criterion must return a tensor with one score a sample, shape "
                 f"({len(logits)},), and returned {describe(scores)}"
             )
+        scores = as_scores(scores)
         if self._recipe.targets == "label" and labels is not None:
             exists = (labels >= 0) & (labels < logits.shape[1])
             scores = scores.where(exists, -torch.inf)
@@ -475,10 +489,10 @@ class GradAscentHook:
         step: int,
         *,
         probe: bool = False,
-    ) -> list[Sample]:
+    ) -> list[_Part]:
         if not rows:
             return []
-        return capture(
+        samples = capture(
             self._forward_of(module, batch.inputs.dtype),
             chosen.inputs[list(rows)].to(device_of(module) or batch.inputs.device),
             self._recipe.limited(len(batch.inputs)),
@@ -488,6 +502,7 @@ class GradAscentHook:
             ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
             probe=probe,
         )
+        return [_Part(len(rows), samples)]
 
     def _forward_of(self, module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         def forward(inputs: Tensor) -> Tensor:

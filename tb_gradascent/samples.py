@@ -27,7 +27,8 @@ class Target:
         predictions: Shape (A,), the predicted class there.
         steps: Steps that the ascent took.
         stopped: Why it stopped: ``"confidence"`` (reached), ``"max_steps"``, ``"stalled"`` (no
-            gradient left to follow), ``"nonfinite"`` or ``"none"`` (no ascent).
+            gradient left to follow, or no room within the bounds or the budget), ``"nonfinite"`` or
+            ``"none"`` (no ascent).
     """
 
     index: int

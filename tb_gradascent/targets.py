@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tb_gradascent.confusion import check_labels, describe, valid_labels
+from tb_gradascent.confusion import check_labels, valid_labels
+from tb_gradascent.describe import describe
 from tb_gradascent.metadata import MAX_CLASSES, MAX_TARGETS
 
 #: A callable maps ``(logits, labels)`` to int64 class indices, shape (N, T).

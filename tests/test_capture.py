@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
+from tb_gradascent import Sample
 from tb_gradascent.ascent import Ascent
-from tb_gradascent.capture import STRENGTHS, Recipe, as_stored, capture
+from tb_gradascent.capture import STRENGTHS, Recipe, as_stored
+from tb_gradascent.capture import capture as start_capture
 from tb_gradascent.gradients import ScoreName
 from tb_gradascent.quantization import dequantize, quantize
 from tests.networks import MEAN, STD, convolutional, digits, train
@@ -24,6 +26,10 @@ BOUNDS = (((0 - MEAN) / STD,), ((1 - MEAN) / STD,))
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
     return train(convolutional()).eval()
+
+
+def capture(*args: Any, **kwargs: Any) -> list[Sample]:
+    return start_capture(*args, **kwargs)()
 
 
 def confused(model: nn.Module, count: int) -> tuple[Tensor, Tensor]:

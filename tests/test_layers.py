@@ -24,11 +24,13 @@ SHARED = (
 )
 """The record format. Each list is in the order of the layers: a file imports only earlier ones."""
 TRAIN = (
+    "describe",
     "confusion",
     "targets",
     "isolation",
     "gradients",
     "ascent",
+    "transfer",
     "capture",
     "arguments",
     "batch",
