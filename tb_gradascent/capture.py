@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
 from tb_gradascent.gradients import Forward, Score, at_least_float32, gradient_of, target_score
-from tb_gradascent.quantization import LEVELS
+from tb_gradascent.quantization import DELTA_LEVELS
 from tb_gradascent.samples import Array, Sample, Target
 from tb_gradascent.targets import Targets, choose_targets
 from tb_gradascent.transfer import fetch
@@ -129,12 +129,12 @@ def capture(
 
 
 def as_stored(arrays: Tensor) -> Tensor:
-    """Each row (N, …), float32, rounded to what ``quantization`` stores of it."""
+    """Each row (N, …), float32, rounded to what ``quantization`` stores of a delta."""
     shape = (-1,) + (1,) * (arrays.dim() - 1)
     finite = arrays.isfinite()
     magnitude = arrays.abs().where(finite, 0).flatten(1)
     least = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
-    quantum = (magnitude.amax(1) / LEVELS).clamp_min(least).reshape(shape)
+    quantum = (magnitude.amax(1) / DELTA_LEVELS).clamp_min(least).reshape(shape)
     return torch.where(finite, (arrays / quantum).round() * quantum, arrays)
 
 

@@ -20,9 +20,10 @@ from typing import Any, NoReturn, TypedDict, get_args
 
 import google_crc32c
 import numpy as np
+import numpy.typing as npt
 
 from tb_gradascent import metadata, palette
-from tb_gradascent.quantization import dequantize, quantize
+from tb_gradascent.quantization import DELTA_LEVELS, GRADIENT_LEVELS, dequantize, quantize
 from tb_gradascent.samples import Array, Sample, Stopped, Target
 
 
@@ -82,14 +83,14 @@ def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
         ValueError: The sample breaks a limit of the format or contradicts itself.
     """
     arrays = [
-        array
+        (array, levels)
         for target in sample.targets
-        for array in (target.gradient, target.delta)
+        for array, levels in ((target.gradient, GRADIENT_LEVELS), (target.delta, DELTA_LEVELS))
         if array is not None
     ]
-    if any(array.shape != sample.image.shape for array in arrays):
+    if any(array.shape != sample.image.shape for array, _ in arrays):
         raise ValueError("gradients and deltas must have the image's shape")
-    payload = _pack(sample.image, arrays)
+    payload = _pack(sample.image, [quantize(array, levels) for array, levels in arrays])
     strengths = sample.targets[0].strengths if sample.targets else np.zeros(0, np.float32)
     if not all(np.array_equal(target.strengths, strengths) for target in sample.targets):
         raise ValueError("the targets of one sample must share their strengths")
@@ -317,10 +318,9 @@ def _levels_size(record: Record) -> int:
     return arrays * (4 + 2 * math.prod(record["shape"]))
 
 
-def _pack(image: Array, arrays: Sequence[Array]) -> bytes:
+def _pack(image: Array, quantized: Sequence[tuple[np.float32, npt.NDArray[np.int16]]]) -> bytes:
     steps, planes = [], []
-    for array in arrays:
-        step, level = quantize(array)
+    for step, level in quantized:
         steps.append(step)
         pairs = np.ascontiguousarray(level, "<i2").reshape(-1, 1).view(np.uint8)
         planes.append(pairs.T.tobytes())

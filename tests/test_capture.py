@@ -17,7 +17,12 @@ from tb_gradascent.ascent import Ascent
 from tb_gradascent.capture import STRENGTHS, Recipe, as_stored
 from tb_gradascent.capture import capture as start_capture
 from tb_gradascent.gradients import ScoreName
-from tb_gradascent.quantization import dequantize, quantize
+from tb_gradascent.quantization import (
+    DELTA_LEVELS,
+    GRADIENT_LEVELS,
+    dequantize,
+    quantize,
+)
 from tests.networks import MEAN, STD, convolutional, digits, train
 
 BOUNDS = (((0 - MEAN) / STD,), ((1 - MEAN) / STD,))
@@ -64,7 +69,7 @@ def test_for_32_digits_and_every_target_the_stored_gradient_is_torchs_of_it_alon
     for image, sample in zip(images, samples, strict=True):
         assert np.array_equal(sample.image, image.numpy()), "the image is exact"
         for target in sample.targets:
-            stored = dequantize(*quantize(target.gradient))
+            stored = dequantize(*quantize(target.gradient, GRADIENT_LEVELS))
             expected = gradient_alone(trained, sample.image, target.index, score)
             error = np.abs(stored - expected).max()
             assert error <= 1e-3 * np.abs(expected).max()
@@ -77,7 +82,7 @@ def test_tiny_and_huge_gradients_are_stored_as_exactly(trained: nn.Module, scale
     recipe = Recipe(targets="all", ascent=None)
     for sample in capture(scaled, images, recipe, step=0, tag="t"):
         for target in sample.targets:
-            stored = dequantize(*quantize(target.gradient))
+            stored = dequantize(*quantize(target.gradient, GRADIENT_LEVELS))
             expected = gradient_alone(scaled, sample.image, target.index, "logit")
             assert np.abs(stored - expected).max() <= 1e-3 * np.abs(expected).max()
             assert 1e-2 < np.abs(expected).max() / scale < 1e2
@@ -99,7 +104,7 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
         assert sample.margin == pytest.approx(float(chances.sort().values[-2:].diff()), abs=1e-4)
         for target in sample.targets:
             assert target.delta is not None
-            delta = dequantize(*quantize(target.delta))
+            delta = dequantize(*quantize(target.delta, DELTA_LEVELS))
             assert np.array_equal(delta, target.delta), "what is stored is what was asked about"
             for place, strength in enumerate(target.strengths):
                 with torch.no_grad():
@@ -128,7 +133,7 @@ def test_of_the_confused_digits_95_of_100_morphs_convince_and_the_rest_say_why_n
     for sample in samples:
         for target in sample.targets:
             assert target.delta is not None
-            quantum = np.abs(target.delta).max() / 1024
+            quantum = np.abs(target.delta).max() / DELTA_LEVELS
             assert (sample.image + target.delta).min() >= low - quantum
             assert (sample.image + target.delta).max() <= high + quantum
 
@@ -181,7 +186,7 @@ def test_the_fixed_step_follows_the_score(trained: nn.Module) -> None:
         for sample in capture(trained, images, recipe, step=0, tag="t"):
             for target in sample.targets:
                 assert target.delta is not None
-                quantum = np.abs(target.delta).max() / 1024
+                quantum = np.abs(target.delta).max() / DELTA_LEVELS
                 assert np.abs(target.delta - 2 * target.gradient).max() <= quantum
 
 
@@ -234,7 +239,7 @@ def test_other_precisions(dtype: torch.dtype) -> None:
 )
 def test_as_stored_is_what_is_stored(array: np.ndarray) -> None:
     on_device = as_stored(torch.tensor(array)[None])[0].numpy()
-    on_disk = dequantize(*quantize(array))
+    on_disk = dequantize(*quantize(array, DELTA_LEVELS))
     np.testing.assert_array_equal(on_device, on_disk)
 
 
