@@ -107,14 +107,16 @@ function readPlanes(data, start, count) {
 }
 
 /**
- * @param {Uint8Array} planes int16: all low bytes and then all high bytes
+ * @param {Uint8Array} planes uint16, all low bytes and then all high bytes: the levels 0, -1, 1, -2,
+ *   … as 0, 1, 2, 3, …
  * @param {number} quantum
  */
 function readLevels(planes, quantum) {
   const elements = planes.length / 2;
   const values = new Float32Array(elements);
   for (let i = 0; i < elements; i++) {
-    const level = ((planes[elements + i] << 24) | (planes[i] << 16)) >> 16;
+    const folded = (planes[elements + i] << 8) | planes[i];
+    const level = (folded >> 1) ^ -(folded & 1);
     if (level === NAN) values[i] = NaN;
     else if (level === INFINITY) values[i] = Infinity;
     else if (level === NEGATIVE_INFINITY) values[i] = -Infinity;

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from tb_gradascent.samples import Array
 
 GRADIENT_LEVELS: Final = 1024
-DELTA_LEVELS: Final = 256
+DELTA_LEVELS: Final = 128
 
 _NAN, _NEGATIVE_INFINITY, _INFINITY = -32768, -32767, 32767
 

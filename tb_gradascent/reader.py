@@ -41,9 +41,9 @@ def read_samples(
         step: Only this training step.
 
     Yields:
-        Samples whose images are exact, and whose gradients and deltas are within 1/2048 of their
-        largest magnitude of what the hook saw. What was damaged is passed over, with one warning
-        in the log that says how much.
+        Samples whose images are exact, and whose gradients and deltas are within 1/2048 and 1/256
+        of their largest magnitude of what the hook saw. What was damaged is passed over, with one
+        warning in the log that says how much.
 
     Raises:
         FileNotFoundError: ``logdir`` is no directory.

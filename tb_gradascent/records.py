@@ -6,8 +6,9 @@ small enough that a viewer can hold all of them. Its *payload* holds the arrays,
 1. the image (or signal), exact, see ``palette``;
 2. for each further array, in the order gradient and delta of each target: its quantum, a
    little-endian float32;
-3. for each of them, in the same order: its levels (see ``quantization``), little-endian int16, all
-   low bytes and then all high bytes, which deflates 10 % better than the bytes in turn.
+3. for each of them, in the same order: its levels (see ``quantization``), folded to uint16 so that
+   small magnitudes are small numbers (0, -1, 1, -2, … become 0, 1, 2, 3, …), little-endian, all low
+   bytes and then all high bytes. Both together deflate to 90 % for a gradient and 70 % for a delta.
 """
 
 from __future__ import annotations
@@ -218,7 +219,7 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
     count = (len(data) - start) // (4 + 2 * elements)
     steps = np.frombuffer(data, "<f4", count, start)
     planes = np.frombuffer(data, np.uint8, offset=start + 4 * count).reshape(count, 2, elements)
-    levels = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i2")
+    levels = _unfold(np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<u2"))
     return [
         image,
         *(
@@ -318,11 +319,22 @@ def _levels_size(record: Record) -> int:
     return arrays * (4 + 2 * math.prod(record["shape"]))
 
 
+def _fold(level: npt.NDArray[np.int16]) -> npt.NDArray[np.uint16]:
+    """Levels 0, -1, 1, -2, … as 0, 1, 2, 3 and so on."""
+    return ((level << 1) ^ (level >> 15)).astype("<u2")
+
+
+def _unfold(folded: npt.NDArray[np.uint16]) -> npt.NDArray[np.int16]:
+    """The inverse of :func:`_fold`."""
+    sign: npt.NDArray[np.int16] = -(folded & 1).astype("<i2")
+    return (folded >> 1).astype("<i2") ^ sign
+
+
 def _pack(image: Array, quantized: Sequence[tuple[np.float32, npt.NDArray[np.int16]]]) -> bytes:
     steps, planes = [], []
     for step, level in quantized:
         steps.append(step)
-        pairs = np.ascontiguousarray(level, "<i2").reshape(-1, 1).view(np.uint8)
+        pairs = _fold(level).reshape(-1, 1).view(np.uint8)
         planes.append(pairs.T.tobytes())
     quanta = np.array(steps, "<f4").tobytes()
     return zlib.compress(b"".join((palette.encode_image(image), quanta, *planes)))

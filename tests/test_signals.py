@@ -126,7 +126,7 @@ def test_a_signals_morph_keeps_within_each_channels_own_bounds(
         for target in sample.targets:
             assert target.delta is not None
             delta = torch.tensor(target.delta)
-            slack = delta.abs().max() / 500  # half a quantum of what is stored
+            slack = delta.abs().max() / 250  # half a quantum of what is stored
             assert (image + delta >= torch.minimum(low, image) - slack).all()
             assert (image + delta <= torch.maximum(high, image) + slack).all()
             touched |= ((image < low) | (image > high)).any(1)

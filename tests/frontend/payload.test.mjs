@@ -14,9 +14,10 @@ function float32(value) {
   return [...new Uint8Array(Float32Array.of(value).buffer)];
 }
 
-/** int16 as low bytes and then high bytes. */
+/** Levels as folded numbers, low bytes and then high bytes. */
 function levels(values) {
-  return [...values.map((value) => value & 255), ...values.map((value) => (value >> 8) & 255)];
+  const folded = values.map((value) => (value < 0 ? -2 * value - 1 : 2 * value));
+  return [...folded.map((value) => value % 256), ...folded.map((value) => Math.floor(value / 256))];
 }
 
 function deflated(bytes) {
