@@ -43,7 +43,8 @@ lint: $(VENV)/installed-dev
 	fi
 
 bench: $(VENV)/installed-demo
-	$(run) -m bench.cost $(ARGS)
+	$(run) -m bench.cost
+	$(run) -m bench.capture
 
 screenshot: $(VENV)/installed-test
 	$(run) -m tests.chromium

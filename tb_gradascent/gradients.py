@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final, Literal, get_args
 
@@ -99,10 +100,11 @@ def input_gradient(
 
 def lengths(rows: Tensor) -> Tensor:
     """‖row‖₂ of each row (N, …), shape (N, 1, …); also where its square does not fit a float32."""
-    largest = rows.abs().amax(tuple(range(1, rows.dim())), keepdim=True)
-    scaled = rows / largest.clamp_min(_TINY)
-    length: Tensor = largest * scaled.flatten(1).square().sum(1).sqrt().reshape(largest.shape)
-    return length
+    flat = rows.flatten(1)
+    largest = torch.linalg.vector_norm(flat, math.inf, 1, keepdim=True)
+    scaled = flat / largest.clamp_min(_TINY)
+    length: Tensor = largest * torch.linalg.vector_norm(scaled, 2, 1, keepdim=True)
+    return length.reshape((-1,) + (1,) * (rows.dim() - 1))
 
 
 def steepest(gradients: Tensor, norm: Norm) -> Tensor:
