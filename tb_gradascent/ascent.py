@@ -250,28 +250,33 @@ class _Region:
     def __init__(self, start: Tensor, bounds: tuple[Tensor, Tensor] | None, ascent: Ascent) -> None:
         self._start = start
         self._radius: float | None = None
-        low, high = start.new_full((), -math.inf), start.new_full((), math.inf)
+        self._box: tuple[Tensor, Tensor] | None = None
         if bounds is not None:
-            low, high = torch.minimum(start, bounds[0]), torch.maximum(start, bounds[1])
+            self._box = torch.minimum(start, bounds[0]), torch.maximum(start, bounds[1])
         if ascent.epsilon is not None:
             epsilon = float(ascent.epsilon)
             if ascent.norm == "l2":
                 self._radius = epsilon
             else:  # a box, as the bounds are
-                low = torch.maximum(low, start - epsilon)
-                high = torch.minimum(high, start + epsilon)
-        self._low, self._high = low, high
+                low, high = self._box or (start - epsilon, start + epsilon)
+                self._box = (
+                    torch.maximum(low, start - epsilon),
+                    torch.minimum(high, start + epsilon),
+                )
 
     def project(self, x: Tensor) -> Tensor:
         """The point of the ball next to x, clipped to the bounds, which does not leave the ball."""
         if self._radius is not None:
             delta = x - self._start
             x = self._start + delta * (self._radius / lengths(delta).clamp_min(_TINY)).clamp_max(1)
-        return x.clamp(self._low, self._high)
+        return x if self._box is None else x.clamp(*self._box)
 
     def inward(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The gradient without the elements that stand at a bound and would leave it."""
-        leaving = ((x <= self._low) & (gradient < 0)) | ((x >= self._high) & (gradient > 0))
+        if self._box is None:
+            return gradient
+        low, high = self._box
+        leaving = ((x <= low) & (gradient < 0)) | ((x >= high) & (gradient > 0))
         return gradient.masked_fill(leaving, 0)
 
     def is_still(self, x: Tensor, moved: Tensor) -> Tensor:
