@@ -258,11 +258,9 @@ class _Region:
             if ascent.norm == "l2":
                 self._radius = epsilon
             else:  # a box, as the bounds are
-                low, high = self._box or (start - epsilon, start + epsilon)
-                self._box = (
-                    torch.maximum(low, start - epsilon),
-                    torch.minimum(high, start + epsilon),
-                )
+                ball = start - epsilon, start + epsilon
+                low, high = self._box or ball
+                self._box = torch.maximum(low, ball[0]), torch.minimum(high, ball[1])
 
     def project(self, x: Tensor) -> Tensor:
         """The point of the ball next to x, clipped to the bounds, which does not leave the ball."""
