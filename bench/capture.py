@@ -107,6 +107,7 @@ def measure(case: Case) -> None:
             hook._writer.flush()
             newest = list(read_samples(folder, step=hook._calls - 1))
             steps = max(target.steps for sample in newest for target in sample.targets)
+            step()  # before either, so that both meet the same caches
             model.eval()
             bare = seconds(lambda: bare_passes(model, inputs, steps))  # noqa: B023
             model.train()
