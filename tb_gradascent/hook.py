@@ -208,11 +208,14 @@ class GradAscentHook:
         Returns:
             Samples captured at this call, probes included: 0 when none is due.
         """
-        now = self._calls if step is None else operator.index(step)
+        try:
+            now = self._calls if step is None else operator.index(step)
+        except TypeError:
+            return self._fault(ValueError(f"step must be a whole number, and is {step!r}"))
         self._calls += 1
         if not self._is_due(now):
             return 0
-        return self._guarded(lambda: self._look(Batch.of(inputs, labels, ids), logits, now))
+        return self._guarded(lambda: self._look(inputs, logits, labels, ids, now))
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
         """Needs no line in the loop: captures follow the optimizer's steps.
@@ -264,8 +267,13 @@ class GradAscentHook:
         if ids is None:
             first = sum(len(probes.batch.inputs) for probes in self._probes)
             ids = [f"probe {first + place}" for place in range(len(inputs))]
-        rows = range(len(inputs))
-        batch = Batch(inputs.detach().clone(), batch.label_list(rows), [id_text(i) for i in ids])
+        known = batch.label_list(range(len(inputs)))
+        if self._recipe.targets == "label" and (known is None or None in known):
+            raise ValueError(
+                'labels must be known of every probe where targets="label", and are '
+                f"{known!r}: give them"
+            )
+        batch = Batch(inputs.detach().clone(), known, [id_text(i) for i in ids])
         schedule = None if every is None else Schedule(arguments.whole_number("every", every, 1))
         self._probes.append(_Probes(batch, schedule))
 
@@ -348,16 +356,14 @@ class GradAscentHook:
             if self._strict and self._writer.failure:
                 raise self._writer.failure
         except Exception as error:
-            self._failed += 1
-            if self._strict:
-                raise
-            self._give_way(error)
-            return 0
+            return self._fault(error)
         self._failed_in_a_row = 0
         self._captured += captured
         return captured
 
-    def _look(self, batch: Batch, logits: object, step: int) -> int:
+    def _look(
+        self, inputs: Tensor, logits: object, labels: Labels | None, ids: Ids | None, step: int
+    ) -> int:
         stretched = self._stretch()
         if stretched > 1:
             self._warn(
@@ -377,6 +383,7 @@ class GradAscentHook:
         for schedule in (self._schedule, *(probes.schedule for probes in self._probes)):
             if schedule is not None and schedule.is_due(step, stretched):
                 schedule.mark(step)
+        batch = Batch.of(inputs, labels, ids)
         if not len(batch.inputs):
             return 0
         batch.check_channels(self._info)
@@ -413,7 +420,9 @@ class GradAscentHook:
                     inputs, labels = item[:2] if isinstance(item, (tuple, list)) else (item, None)
                     batch = Batch.of(inputs, labels, list(itertools.islice(names, len(inputs))))
                     batch.check_channels(self._info)
-                    logits = self._forward_of(module, batch.inputs.dtype)(inputs.to(device))
+                    forward = self._forward_of(module, batch.inputs.dtype)
+                    with torch.no_grad():
+                        logits = forward(inputs.to(device or inputs.device))
                     best.offer(batch, self._scores(logits.detach(), batch.labels))
             except KeyboardInterrupt as error:
                 interrupt = error
@@ -533,8 +542,12 @@ class GradAscentHook:
             )
         return logits
 
-    def _give_way(self, error: Exception) -> None:
+    def _fault(self, error: Exception) -> int:
+        """Logs a fault and gives 0, the samples captured; raises it if ``strict``."""
+        self._failed += 1
         self._failed_in_a_row += 1
+        if self._strict:
+            raise error
         self._warn(
             "capture",
             "A capture failed and was left out; training is not affected, and this is not "
@@ -544,6 +557,7 @@ class GradAscentHook:
         )
         if self._failed_in_a_row == _PATIENCE:
             logger.warning("%d captures in a row failed: the hook is off from here on", _PATIENCE)
+        return 0
 
     def _warn(self, subject: str, message: str, *values: object) -> None:
         """Logs once what is said of a subject."""

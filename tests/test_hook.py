@@ -304,6 +304,35 @@ def test_a_bad_call_is_logged_once_and_raised_when_strict(
         assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4, "the hook goes on"
 
 
+def test_a_capture_that_failed_is_not_tried_again_before_the_next_is_due(tmp_path: Path) -> None:
+    with GradAscentHook(convolutional(), tmp_path, every=10) as hook:
+        for _ in range(25):
+            hook(torch.zeros(4, 1, 8, 8).long(), torch.zeros(4, 10))
+        assert hook.stats.failed == 3
+        for _ in range(10):
+            hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))
+        assert hook.stats.captured == 4
+
+
+def test_a_step_that_is_no_number(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    batch = torch.rand(4, 1, 8, 8), torch.zeros(4, 10)
+    with GradAscentHook(convolutional(), tmp_path / "lenient") as hook:
+        with caplog.at_level(logging.WARNING):
+            assert hook(*batch, step=0.5) == 0  # type: ignore[arg-type]
+        assert ["step must be a whole number" in r.getMessage() for r in caplog.records] == [True]
+    with GradAscentHook(convolutional(), tmp_path / "strict", strict=True) as hook:
+        with pytest.raises(ValueError, match="step must be a whole number, and is 'one'"):
+            hook(*batch, step="one")  # type: ignore[arg-type]
+
+
+def test_probes_towards_the_label_need_one(tmp_path: Path) -> None:
+    with GradAscentHook(convolutional(), tmp_path, targets="label", strict=True) as hook:
+        for labels in (None, [3, -100]):
+            with pytest.raises(ValueError, match="labels must be known of every probe"):
+                hook.probe(torch.rand(2, 1, 8, 8), labels)
+        hook.probe(torch.rand(2, 1, 8, 8), [3, 4])
+
+
 def test_a_forward_that_raises_leaves_everything_as_it_was(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

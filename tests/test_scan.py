@@ -85,6 +85,19 @@ def test_no_more_than_the_best_is_held(tmp_path: Path, trained: nn.Module) -> No
         assert hook.scan(stream(), top_k=5) == 5
 
 
+def test_no_graph_is_built_while_searching(tmp_path: Path, trained: nn.Module) -> None:
+    graphs: list[bool] = []
+    handle = trained.register_forward_hook(
+        lambda _module, _inputs, logits: graphs.append(logits.requires_grad)
+    )
+    with GradAscentHook(
+        trained, tmp_path, criterion=lambda logits, labels: logits[:, 0] - torch.inf, strict=True
+    ) as hook:
+        hook.scan([torch.rand(4, 1, 28, 28)] * 3)
+    handle.remove()
+    assert graphs == [False] * 3
+
+
 def test_an_interrupt_keeps_what_was_found(tmp_path: Path, trained: nn.Module) -> None:
     images, _ = digits("test")
 
