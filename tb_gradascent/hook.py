@@ -9,7 +9,7 @@ import logging
 import operator
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
 import torch
@@ -30,6 +30,7 @@ from tb_gradascent.samples import Sample
 from tb_gradascent.scan import Best
 from tb_gradascent.schedule import Schedule, stretch
 from tb_gradascent.targets import Targets, check_targets
+from tb_gradascent.transfer import fetch
 from tb_gradascent.writer import Capture, SampleWriter
 
 logger = logging.getLogger("tb_gradascent")
@@ -66,6 +67,10 @@ class _Probes(NamedTuple):
 
     batch: Batch
     schedule: Schedule | None
+
+
+#: Gives numbers for the Scalars tab, once they are there.
+_Scalars = Callable[[], dict[str, float]]
 
 
 class _Part(NamedTuple):
@@ -388,7 +393,7 @@ class GradAscentHook:
             return 0
         batch.check_channels(self._info)
         found = self._checked(logits, len(batch.inputs), "logits must be")
-        scalars: dict[str, float] = {}
+        scalars: _Scalars = dict
         with self._passes() as module:
             recorded: list[_Part] = []
             if due:
@@ -428,7 +433,7 @@ class GradAscentHook:
                 interrupt = error
             for found in best.batches():
                 recorded += self._record(module, found, range(len(found.inputs)), found, step)
-        captured = self._put(tag, step, recorded, {})
+        captured = self._put(tag, step, recorded, dict)
         if interrupt is not None:
             self._captured += captured
             raise interrupt
@@ -445,34 +450,36 @@ class GradAscentHook:
         finally:
             self.capturing = False
 
-    def _put(
-        self, tag: str, step: int, recorded: Sequence[_Part], scalars: Mapping[str, float]
-    ) -> int:
+    def _put(self, tag: str, step: int, recorded: Sequence[_Part], scalars: _Scalars) -> int:
         size = sum(part.size for part in recorded)
-        if size or scalars:
-            group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
-            self._writer.put(
-                Capture(
-                    tag,
-                    step,
-                    size,
-                    lambda: [sample for part in recorded for sample in part.samples()],
-                    {f"{group}/{name}": value for name, value in scalars.items()},
-                    f"{group}/flip_distance",
-                )
+        group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
+        self._writer.put(
+            Capture(
+                tag,
+                step,
+                size,
+                lambda: [sample for part in recorded for sample in part.samples()],
+                lambda: {f"{group}/{name}": value for name, value in scalars().items()},
+                f"{group}/flip_distance",
             )
+        )
         return size
 
-    def _choose(
-        self, logits: Tensor, labels: Labels | None
-    ) -> tuple[Sequence[int], dict[str, float]]:
-        """The rows to capture, and how confused the batch is as a whole."""
+    def _choose(self, logits: Tensor, labels: Labels | None) -> tuple[Sequence[int], _Scalars]:
+        """The rows to capture, and what says how confused the batch is as a whole."""
         scores = self._scores(logits, labels)
-        top = logits.softmax(1).float().topk(2, 1).values
-        confused = (scores > -torch.inf).float().mean()
-        margin = (top[:, 0] - top[:, 1]).mean()
-        fraction, mean = torch.stack((confused, margin.to(confused.device))).tolist()
-        return most_confused(scores, self._top_k), {"confused_fraction": fraction, "margin": mean}
+        # Copies, since the loop may go on to write where these are.
+        fetched = fetch((scores.float().clone(), logits.float().clone()))
+
+        def scalars() -> dict[str, float]:
+            scores, logits = map(torch.from_numpy, fetched())
+            first, second = logits.softmax(1).topk(2, 1).values.unbind(1)
+            return {
+                "confused_fraction": (scores > -torch.inf).float().mean().item(),
+                "margin": (first - second).mean().item(),
+            }
+
+        return most_confused(scores, self._top_k), scalars
 
     def _scores(self, logits: Tensor, labels: Labels | None) -> Tensor:
         if labels is not None:

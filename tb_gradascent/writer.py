@@ -40,7 +40,7 @@ class Capture:
         step: The training step.
         size: How many samples there are.
         samples: Gives them; called on the writing thread.
-        scalars: Numbers for the Scalars tab, by tag.
+        scalars: Gives numbers for the Scalars tab, by tag; called on the writing thread.
         distance: The tag of the mean flip distance, to be computed from the samples.
         wall_time: Seconds since the epoch.
     """
@@ -49,7 +49,7 @@ class Capture:
     step: int
     size: int
     samples: Callable[[], Sequence[Sample]]
-    scalars: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    scalars: Callable[[], Mapping[str, float]] = dict
     distance: str | None = None
     wall_time: float = dataclasses.field(default_factory=time.time)
 
@@ -221,7 +221,7 @@ class _Worker:
         return True
 
     def _scalars(self, capture: Capture, samples: Sequence[Sample]) -> dict[str, float]:
-        scalars = dict(capture.scalars)
+        scalars = dict(capture.scalars())
         distances = [
             target.flip_distance
             for sample in samples
