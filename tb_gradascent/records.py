@@ -8,7 +8,8 @@ small enough that a viewer can hold all of them. Its *payload* holds the arrays,
    little-endian float32;
 3. for each of them, in the same order: its levels (see ``quantization``), folded to uint16 so that
    small magnitudes are small numbers (0, -1, 1, -2, … become 0, 1, 2, 3, …), little-endian, all low
-   bytes and then all high bytes. Both together save an eighth of a gradient's bytes and a fifth of a delta's.
+   bytes and then all high bytes. Both together save an eighth of a gradient's bytes and a fifth of
+   a delta's.
 """
 
 from __future__ import annotations
