@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.gradients import (
+    TINY,
     Forward,
     Norm,
     Score,
@@ -26,9 +27,6 @@ from tb_gradascent.samples import Stopped
 #: What the numbers in ``Ascended.stopped`` stand for.
 REASONS: tuple[Stopped, ...] = ("max_steps", "confidence", "stalled", "nonfinite", "none")
 _MAX_STEPS, _CONFIDENCE, _STALLED, _NONFINITE, NO_ASCENT = range(len(REASONS))
-
-#: Keeps a division by a row's own zero finite.
-_TINY = torch.finfo(torch.float32).tiny
 
 #: A Newton step that aims at the very goal creeps up to it from below. Aiming at this part of the
 #: way from the confidence to 1 halves the steps, for a change 6 % longer (demo's network).
@@ -266,7 +264,7 @@ class _Region:
         """The point of the ball next to x, clipped to the bounds, which does not leave the ball."""
         if self._radius is not None:
             delta = x - self._start
-            x = self._start + delta * (self._radius / lengths(delta).clamp_min(_TINY)).clamp_max(1)
+            x = self._start + delta * (self._radius / lengths(delta).clamp_min(TINY)).clamp_max(1)
         return x if self._box is None else x.clamp(*self._box)
 
     def inward(self, x: Tensor, gradient: Tensor) -> Tensor:
@@ -299,7 +297,7 @@ def _newton_step(aim: float, norm: Norm, region: _Region) -> _Step:
     def step(x: Tensor, gradient: Tensor, margin: Tensor) -> Tensor:
         gradient = region.inward(x, gradient)
         direction = steepest(gradient, norm)
-        slope = (gradient * direction).flatten(1).sum(1).clamp_min(_TINY)
+        slope = (gradient * direction).flatten(1).sum(1).clamp_min(TINY)
         # Finite, so that 0 times it is 0.
         length = ((aim - margin) / slope).clamp_max(torch.finfo(slope.dtype).max)
         return direction * _column(length, x)

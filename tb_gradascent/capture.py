@@ -33,19 +33,12 @@ class Recipe:
         score: What the recorded gradient differentiates.
         ascent: How morphs are made; ``None`` for the gradient alone.
         bounds: Lowest and highest legal value, a value a channel each.
-        max_rows: Images in one pass at the most, so that a capture needs no more memory than the
-            loop's own step.
     """
 
     targets: Targets = "top2"
     score: Score = "logit"
     ascent: Ascent | None = dataclasses.field(default_factory=Ascent)
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    max_rows: int | None = None
-
-    def limited(self, max_rows: int) -> Recipe:
-        """The same with another limit."""
-        return dataclasses.replace(self, max_rows=max_rows)
 
 
 def capture(
@@ -53,6 +46,7 @@ def capture(
     inputs: Tensor,
     recipe: Recipe,
     *,
+    max_rows: int | None = None,
     step: int,
     tag: str,
     labels: Sequence[int | None] | None = None,
@@ -68,6 +62,8 @@ def capture(
         forward: Maps inputs (N, …) to logits (N, C), each row by itself, in eval mode.
         inputs: Shape (N, channels, height, width), floating point.
         recipe: What to record.
+        max_rows: Images in one pass at the most, so that a capture needs no more memory than the
+            loop's own step; ``None`` for no limit.
         step, tag: Copied into the samples.
         labels, ids: One a sample, ``None`` where unknown.
         probe: Copied into the samples.
@@ -81,17 +77,17 @@ def capture(
     """
     images = inputs.detach().float()
     with torch.no_grad():
-        logits = torch.cat([forward(rows) for rows in images.split(recipe.max_rows or len(images))])
+        logits = torch.cat([forward(rows) for rows in images.split(max_rows or len(images))])
     known = None
     if labels is not None and None not in labels:
         known = torch.tensor(labels, device=logits.device)
     targets = choose_targets(recipe.targets, logits, known)
-    max_rows = recipe.max_rows or targets.numel()
+    at_once = max_rows or targets.numel()
     pieces = [
-        _morph(forward, rows, target, recipe)
+        _morph(forward, rows, target, recipe, max_rows)
         for rows, target in zip(
-            images.repeat_interleave(targets.shape[1], 0).split(max_rows),
-            targets.flatten().split(max_rows),
+            images.repeat_interleave(targets.shape[1], 0).split(at_once),
+            targets.flatten().split(at_once),
             strict=True,
         )
     ]
@@ -152,7 +148,9 @@ class _Morphs(NamedTuple):
     stopped: Any
 
 
-def _morph(forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe) -> _Morphs:
+def _morph(
+    forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe, max_rows: int | None
+) -> _Morphs:
     with torch.enable_grad():
         images = images.detach().requires_grad_()
         logits = forward(images)
@@ -184,7 +182,7 @@ def _morph(forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe) ->
     # Strength 0 is the image itself, and the network was asked about it already.
     asked = logits.detach()
     chances = target_score(asked, targets, "probability").float()
-    rest = response(forward, images, deltas, targets, STRENGTHS[1:], max_rows=recipe.max_rows)
+    rest = response(forward, images, deltas, targets, STRENGTHS[1:], max_rows=max_rows)
     return _Morphs(
         gradients,
         deltas,

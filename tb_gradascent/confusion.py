@@ -59,16 +59,8 @@ class Both(Combinable):
         Raises:
             ValueError: One of the two did not return a score a sample.
         """
-        scores = []
-        for criterion in (self.first, self.second):
-            values = criterion(logits, labels)
-            if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
-                raise ValueError(
-                    f"each side of & must return a tensor with one score a sample, shape "
-                    f"({len(logits)},), and {criterion!r} returned {describe(values)}"
-                )
-            scores.append(as_scores(values))
-        first, second = scores
+        first = scores_of(self.first, logits, labels, "each side of &")
+        second = scores_of(self.second, logits, labels, "each side of &")
         return torch.where(second > -torch.inf, first, -torch.inf)
 
 
@@ -93,8 +85,7 @@ class ProbabilityMargin(Combinable):
             ValueError: Labels are given and not of shape (N,).
         """
         check_labels(logits, labels)
-        first, second = logits.float().softmax(1).topk(2, 1).values.unbind(1)
-        margin = first - second
+        margin = probability_margin(logits)
         return torch.where(margin <= self.max_margin, -margin, -torch.inf)
 
 
@@ -222,12 +213,35 @@ class Loss(Combinable):
         return torch.where(known & (loss >= self.min_loss), loss, -torch.inf)
 
 
+def probability_margin(logits: Tensor) -> Tensor:
+    """The largest probability minus the second largest, float32, shape (N,), of logits (N, C)."""
+    first, second = logits.float().softmax(1).topk(2, 1).values.unbind(1)
+    return first - second
+
+
+def scores_of(
+    criterion: AnyCriterion, logits: Tensor, labels: Tensor | None, name: str = "criterion"
+) -> Tensor:
+    """What a criterion returns, as numbers, shape (N,): of booleans, ``False`` is never taken.
+
+    Raises:
+        ValueError: It is not a score a sample.
+    """
+    values = criterion(logits, labels)
+    if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
+        raise ValueError(
+            f"{name} must return a tensor with one score a sample, shape ({len(logits)},), and "
+            f"{criterion!r} returned {describe(values)}"
+        )
+    return _as_scores(values)
+
+
 def most_confused(scores: Tensor, top_k: int) -> list[int]:
     """The rows of the ``top_k`` highest scores (N,), the highest first.
 
     Fewer where fewer are above ``-inf``; NaN and ``False`` count as ``-inf``.
     """
-    scores = as_scores(scores.detach()).float()
+    scores = _as_scores(scores.detach()).float()
     scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     best = scores.topk(min(top_k, len(scores)))
     # One transfer for both: on a GPU each one waits for the queue.
@@ -267,8 +281,7 @@ def _needed(criterion: object, logits: Tensor, labels: Tensor | None) -> tuple[T
     return labels.where(known, 0), known
 
 
-def as_scores(values: Tensor) -> Tensor:
-    """What a criterion returned as numbers: of booleans, ``False`` is never taken."""
+def _as_scores(values: Tensor) -> Tensor:
     return torch.where(values, 0.0, -torch.inf) if values.dtype == torch.bool else values
 
 

@@ -19,7 +19,7 @@ ScoreName = Literal["logit", "probability", "log_probability"]
 Score = ScoreName | Callable[[Tensor, Tensor], Tensor]
 
 #: Keeps a division by a row's own zero finite.
-_TINY: Final = torch.finfo(torch.float32).tiny
+TINY: Final = torch.finfo(torch.float32).tiny
 
 
 def check_score(score: object) -> None:
@@ -102,7 +102,7 @@ def lengths(rows: Tensor) -> Tensor:
     """‖row‖₂ of each row (N, …), shape (N, 1, …); also where its square does not fit a float32."""
     flat = rows.flatten(1)
     largest = torch.linalg.vector_norm(flat, math.inf, 1, keepdim=True)
-    scaled = flat / largest.clamp_min(_TINY)
+    scaled = flat / largest.clamp_min(TINY)
     length: Tensor = largest * torch.linalg.vector_norm(scaled, 2, 1, keepdim=True)
     return length.reshape((-1,) + (1,) * (rows.dim() - 1))
 
@@ -115,7 +115,7 @@ def steepest(gradients: Tensor, norm: Norm) -> Tensor:
     """
     if norm == "linf":
         return gradients.sign()
-    return gradients / lengths(gradients).clamp_min(_TINY)
+    return gradients / lengths(gradients).clamp_min(TINY)
 
 
 def _checked(values: object, score: object, logits: Tensor) -> Tensor:

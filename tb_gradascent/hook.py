@@ -20,13 +20,20 @@ from tb_gradascent.ascent import Ascent
 from tb_gradascent.attach import AttachedHandle
 from tb_gradascent.batch import Batch, Ids, Labels, id_text
 from tb_gradascent.capture import Recipe, capture
-from tb_gradascent.confusion import Criterion, ProbabilityMargin, as_scores, most_confused
+from tb_gradascent.confusion import (
+    Criterion,
+    ProbabilityMargin,
+    most_confused,
+    probability_margin,
+    scores_of,
+    valid_labels,
+)
 from tb_gradascent.describe import describe
 from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import isolated, unwrap
 from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.model_io import device_of, find_logits
-from tb_gradascent.samples import Sample
+from tb_gradascent.samples import Sample, mean_flip_distance
 from tb_gradascent.scan import Best
 from tb_gradascent.schedule import Schedule, stretch
 from tb_gradascent.targets import Targets, check_targets
@@ -63,14 +70,14 @@ class Stats:
 
 
 class _Probes(NamedTuple):
-    """Fixed samples, and when they are captured; ``None``: whenever anything is."""
+    """Fixed samples, and when they are captured."""
 
     batch: Batch
-    schedule: Schedule | None
+    schedule: Schedule
 
 
 #: Gives numbers for the Scalars tab, once they are there.
-_Scalars = Callable[[], dict[str, float]]
+_Numbers = Callable[[], dict[str, float]]
 
 
 class _Part(NamedTuple):
@@ -167,6 +174,8 @@ class GradAscentHook:
         self._model = model
         self._forward = forward
         self._schedule = Schedule(arguments.whole_number("every", every, 1))
+        # With those that probes have of their own.
+        self._schedules = [self._schedule]
         self._top_k = arguments.whole_number("top_k", top_k, 1)
         self._criterion = criterion
         self._recipe = Recipe(targets, score, ascent, arguments.legal_bounds(bounds, means, stds))
@@ -279,7 +288,10 @@ class GradAscentHook:
                 f"{known!r}: give them"
             )
         batch = Batch(inputs.detach().clone(), known, [id_text(i) for i in ids])
-        schedule = None if every is None else Schedule(arguments.whole_number("every", every, 1))
+        schedule = self._schedule
+        if every is not None:
+            schedule = Schedule(arguments.whole_number("every", every, 1))
+            self._schedules.append(schedule)
         self._probes.append(_Probes(batch, schedule))
 
     def scan(
@@ -344,10 +356,7 @@ class GradAscentHook:
         if self.capturing or self._failed_in_a_row >= _PATIENCE:
             return False
         stretched = self._stretch()
-        return self._schedule.is_due(step, stretched) or any(
-            probes.schedule is not None and probes.schedule.is_due(step, stretched)
-            for probes in self._probes
-        )
+        return any(schedule.is_due(step, stretched) for schedule in self._schedules)
 
     def _stretch(self) -> int:
         return stretch(self._writer.size, self._budget)
@@ -378,31 +387,26 @@ class GradAscentHook:
                 self._budget / 1e6,
                 self._schedule.every * stretched,
             )
-        due = self._schedule.is_due(step, stretched)
-        probes = [
-            probes.batch
-            for probes in self._probes
-            if (probes.schedule or self._schedule).is_due(step, stretched)
-        ]
+        due = [schedule for schedule in self._schedules if schedule.is_due(step, stretched)]
         # Marked before anything can fail: a capture that fails is not tried again at once.
-        for schedule in (self._schedule, *(probes.schedule for probes in self._probes)):
-            if schedule is not None and schedule.is_due(step, stretched):
-                schedule.mark(step)
+        for schedule in due:
+            schedule.mark(step)
         batch = Batch.of(inputs, labels, ids)
         if not len(batch.inputs):
             return 0
         batch.check_channels(self._info)
         found = self._checked(logits, len(batch.inputs), "logits must be")
-        scalars: _Scalars = dict
+        numbers: _Numbers = dict
         with self._passes() as module:
             recorded: list[_Part] = []
-            if due:
-                rows, scalars = self._choose(found.detach(), batch.labels)
+            if self._schedule in due:
+                rows, numbers = self._choose(found.detach(), batch.labels)
                 recorded += self._record(module, batch, rows, batch, step)
-            for fixed in probes:
-                rows = range(len(fixed.inputs))
-                recorded += self._record(module, fixed, rows, batch, step, probe=True)
-        return self._put(self._tag, step, recorded, scalars)
+            for fixed, schedule in self._probes:
+                if schedule in due:
+                    rows = range(len(fixed.inputs))
+                    recorded += self._record(module, fixed, rows, batch, step, probe=True)
+        return self._put(self._tag, step, recorded, numbers)
 
     def _scan(
         self,
@@ -450,50 +454,46 @@ class GradAscentHook:
         finally:
             self.capturing = False
 
-    def _put(self, tag: str, step: int, recorded: Sequence[_Part], scalars: _Scalars) -> int:
+    def _put(self, tag: str, step: int, recorded: Sequence[_Part], numbers: _Numbers) -> int:
         size = sum(part.size for part in recorded)
         group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
+
+        def scalars(samples: Sequence[Sample]) -> dict[str, float]:
+            found = numbers() | mean_flip_distance(samples)
+            return {f"{group}/{name}": value for name, value in found.items()}
+
         self._writer.put(
             Capture(
                 tag,
                 step,
                 size,
                 lambda: [sample for part in recorded for sample in part.samples()],
-                lambda: {f"{group}/{name}": value for name, value in scalars().items()},
-                f"{group}/flip_distance",
+                scalars,
             )
         )
         return size
 
-    def _choose(self, logits: Tensor, labels: Labels | None) -> tuple[Sequence[int], _Scalars]:
+    def _choose(self, logits: Tensor, labels: Labels | None) -> tuple[Sequence[int], _Numbers]:
         """The rows to capture, and what says how confused the batch is as a whole."""
         scores = self._scores(logits, labels)
         # Copies, since the loop may go on to write where these are.
         fetched = fetch((scores.float().clone(), logits.float().clone()))
 
-        def scalars() -> dict[str, float]:
+        def numbers() -> dict[str, float]:
             scores, logits = map(torch.from_numpy, fetched())
-            first, second = logits.softmax(1).topk(2, 1).values.unbind(1)
             return {
                 "confused_fraction": (scores > -torch.inf).float().mean().item(),
-                "margin": (first - second).mean().item(),
+                "margin": probability_margin(logits).mean().item(),
             }
 
-        return most_confused(scores, self._top_k), scalars
+        return most_confused(scores, self._top_k), numbers
 
     def _scores(self, logits: Tensor, labels: Labels | None) -> Tensor:
         if labels is not None:
             labels = torch.as_tensor(labels, device=logits.device)
-        scores = self._criterion(logits, labels)
-        if not isinstance(scores, Tensor) or scores.shape != logits.shape[:1]:
-            raise ValueError(
-                f"criterion must return a tensor with one score a sample, shape "
-                f"({len(logits)},), and returned {describe(scores)}"
-            )
-        scores = as_scores(scores)
+        scores = scores_of(self._criterion, logits, labels)
         if self._recipe.targets == "label" and labels is not None:
-            exists = (labels >= 0) & (labels < logits.shape[1])
-            scores = scores.where(exists, -torch.inf)
+            scores = scores.where(valid_labels(logits, labels), -torch.inf)
         return scores
 
     def _record(
@@ -511,7 +511,8 @@ class GradAscentHook:
         samples = capture(
             self._forward_of(module, batch.inputs.dtype),
             chosen.inputs[list(rows)].to(device_of(module) or batch.inputs.device),
-            self._recipe.limited(len(batch.inputs)),
+            self._recipe,
+            max_rows=len(batch.inputs),
             step=step,
             tag=self._tag,
             labels=chosen.label_list(rows),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -109,6 +111,21 @@ class Sample:
     targets: tuple[Target, ...]
     probe: bool = False
     class_names: tuple[str, ...] | None = None
+
+
+def mean_flip_distance(samples: Iterable[Sample]) -> dict[str, float]:
+    """The mean ``flip_distance`` of what flips on the way, as ``{"flip_distance": …}``.
+
+    Probes do not count, nor targets that the network predicted all along. Empty if nothing is left.
+    """
+    distances = [
+        target.flip_distance
+        for sample in samples
+        if not sample.probe
+        for target in sample.targets
+        if target.flip_distance
+    ]
+    return {"flip_distance": statistics.fmean(distances)} if distances else {}
 
 
 def _norm(array: Array) -> float:

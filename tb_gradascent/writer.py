@@ -8,7 +8,6 @@ import logging
 import math
 import os
 import queue
-import statistics
 import threading
 import time
 import weakref
@@ -40,8 +39,7 @@ class Capture:
         step: The training step.
         size: How many samples there are.
         samples: Gives them; called on the writing thread.
-        scalars: Gives numbers for the Scalars tab, by tag; called on the writing thread.
-        distance: The tag of the mean flip distance, to be computed from the samples.
+        scalars: Makes of them numbers for the Scalars tab, by tag; called there, too.
         wall_time: Seconds since the epoch.
     """
 
@@ -49,8 +47,7 @@ class Capture:
     step: int
     size: int
     samples: Callable[[], Sequence[Sample]]
-    scalars: Callable[[], Mapping[str, float]] = dict
-    distance: str | None = None
+    scalars: Callable[[Sequence[Sample]], Mapping[str, float]] = lambda _samples: {}
     wall_time: float = dataclasses.field(default_factory=time.time)
 
 
@@ -200,7 +197,7 @@ class _Worker:
         number = self._captures[capture.tag]
         scalars = [
             Summary.Value(tag=tag, simple_value=value)
-            for tag, value in self._scalars(capture, samples).items()
+            for tag, value in capture.scalars(samples).items()
             if math.isfinite(value)
         ]
         events = [
@@ -219,19 +216,6 @@ class _Worker:
         self._file.append(*events)
         self._captures[capture.tag] += bool(samples)
         return True
-
-    def _scalars(self, capture: Capture, samples: Sequence[Sample]) -> dict[str, float]:
-        scalars = dict(capture.scalars())
-        distances = [
-            target.flip_distance
-            for sample in samples
-            if not sample.probe
-            for target in sample.targets
-            if target.flip_distance
-        ]
-        if capture.distance is not None and distances:
-            scalars[capture.distance] = statistics.fmean(distances)
-        return scalars
 
     def _value(self, tag: str, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
         # Of a series' metadata only the first event's is read.

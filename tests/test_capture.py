@@ -93,8 +93,10 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
     trained: nn.Module, max_rows: int | None
 ) -> None:
     images, labels = confused(trained, 32)
-    recipe = Recipe(bounds=BOUNDS, max_rows=max_rows)
-    samples = capture(trained, images, recipe, step=0, tag="t", labels=labels.tolist())
+    recipe = Recipe(bounds=BOUNDS)
+    samples = capture(
+        trained, images, recipe, max_rows=max_rows, step=0, tag="t", labels=labels.tolist()
+    )
     for sample in samples:
         with torch.no_grad():
             chances = trained(torch.tensor(sample.image)[None])[0].softmax(0)
