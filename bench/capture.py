@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from bench.networks import resnet18
+from bench.workloads import digit_batches, resnet18
 from demo import models
-from demo.data import load_digits
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 
 WARM_UP = 2
@@ -36,17 +35,12 @@ class Case:
     name: str
     model: nn.Module
     batches: list[tuple[Tensor, Tensor]]
-    rounds: int
 
 
 def digits_case(rounds: int) -> Case:
     """The demo's network on the demo's digits, batch 64."""
-    digits = load_digits()
-    examples = [digits.train[row] for row in range(64 * (rounds + WARM_UP))]
-    images = torch.stack([image for image, _, _ in examples]).split(64)
-    labels = torch.stack([label for _, label, _ in examples]).split(64)
     model = models.cnn((1, 28, 28), 10)
-    return Case("demo's CNN, 64 × 1×28×28", model, list(zip(images, labels, strict=True)), rounds)
+    return Case("demo's CNN, 64 × 1×28×28", model, digit_batches(rounds + WARM_UP))
 
 
 def resnet_case(rounds: int) -> Case:
@@ -54,7 +48,7 @@ def resnet_case(rounds: int) -> Case:
     batches = [
         (torch.randn(128, 3, 32, 32), torch.randint(10, (128,))) for _ in range(rounds + WARM_UP)
     ]
-    return Case("ResNet-18, 128 × 3×32×32", resnet18(), batches, rounds)
+    return Case("ResNet-18, 128 × 3×32×32", resnet18(), batches)
 
 
 def bare_passes(model: nn.Module, images: Tensor, steps: int) -> None:

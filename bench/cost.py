@@ -13,30 +13,16 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import trange
 
+from bench.workloads import BATCH_SIZE, digit_batches
 from demo import models
-from demo.data import load_digits
 from tb_gradascent import GradAscentHook
 
 DEFAULT_EVERY = 100
-BATCH_SIZE = 64
-
-
-def batches() -> Iterator[tuple[Tensor, Tensor]]:
-    """The demo's digits, over and over."""
-    digits = load_digits()
-    examples = [digits.train[row] for row in range(10_000)]
-    images = torch.stack([image for image, _, _ in examples])
-    labels = torch.stack([label for _, label, _ in examples])
-    return itertools.cycle(
-        list(zip(images.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True))
-    )
 
 
 def measure(every: int, pairs: int) -> tuple[list[float], list[float]]:
@@ -44,7 +30,7 @@ def measure(every: int, pairs: int) -> tuple[list[float], list[float]]:
     torch.manual_seed(0)
     model = models.cnn((1, 28, 28), 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    data = batches()
+    data = itertools.cycle(digit_batches())
     seconds: tuple[list[float], list[float]] = ([], [])
     with (
         tempfile.TemporaryDirectory() as folder,

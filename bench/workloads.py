@@ -1,8 +1,23 @@
-"""Networks of which the cost is measured, beside the demo's."""
+"""What is trained while the cost is measured: the demo's digits in batches, and a ResNet."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+from demo.data import load_digits
+
+BATCH_SIZE = 64
+
+
+def digit_batches(count: int | None = None) -> list[tuple[Tensor, Tensor]]:
+    """Images (64, 1, 28, 28) and labels of the demo's training digits; all, or some batches."""
+    train = load_digits().train
+    images, labels, _ = zip(
+        *(train[row] for row in range(10_000 if count is None else count * BATCH_SIZE)), strict=True
+    )
+    batched = (torch.stack(images).split(BATCH_SIZE), torch.stack(labels).split(BATCH_SIZE))
+    return list(zip(*batched, strict=True))
 
 
 class Block(nn.Module):
