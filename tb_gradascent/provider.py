@@ -7,6 +7,7 @@ fast loader, whatever its size, so payloads are read side by side.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -14,7 +15,7 @@ import re
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -275,16 +276,15 @@ class _Source:
         """Each session's state, by run, tag and session's name; of one run only, if given."""
         only = RunTagFilter(runs=None if run is None else [run])
         try:
-            listed = self._provider.list_tensors(
-                scope.context,
-                experiment_id=scope.experiment,
-                plugin_name=PLUGIN_NAME,
-                run_tag_filter=only,
-            )
+            with _answering():
+                listed = self._provider.list_tensors(
+                    scope.context,
+                    experiment_id=scope.experiment,
+                    plugin_name=PLUGIN_NAME,
+                    run_tag_filter=only,
+                )
         except errors.NotFoundError:
             return {}
-        except grpc.RpcError as error:
-            raise _unavailable(error) from error
         found: dict[str, dict[str, dict[str, _State]]] = {}
         for name, series in (listed or {}).items():
             for text, of in series.items():
@@ -299,13 +299,14 @@ class _Source:
     ) -> dict[str, list[TensorDatum] | None]:
         """What each session's index series holds; ``None`` where TensorBoard cannot read it."""
         try:
-            return self._read_records(scope, run, tag, sessions)
+            with _answering():
+                return self._read_records(scope, run, tag, sessions)
         except Exception as error:
             if len(sessions) > 1:
                 alone = (self.read_records(scope, run, tag, [session]) for session in sessions)
                 return {name: data for one in alone for name, data in one.items()}
-            if isinstance(error, grpc.RpcError):
-                raise _unavailable(error) from error
+            if isinstance(error, UnavailableError):
+                raise
             return dict.fromkeys(sessions)
 
     def _read_records(
@@ -326,7 +327,7 @@ class _Source:
     ) -> dict[int, tuple[str, ...]]:
         """The keys of each capture's payloads, by the capture's number."""
         text = series_tag(tag, "payload", session)
-        try:
+        with _answering():
             read = self._provider.read_blob_sequences(
                 scope.context,
                 experiment_id=scope.experiment,
@@ -334,8 +335,6 @@ class _Source:
                 downsample=_ALL,
                 run_tag_filter=RunTagFilter(runs=[run], tags=[text]),
             )
-        except grpc.RpcError as error:
-            raise _unavailable(error) from error
         return {
             datum.step: tuple(reference.blob_key for reference in datum.values)
             for datum in (read or {}).get(run, {}).get(text, [])
@@ -344,9 +343,8 @@ class _Source:
     def read_payload(self, scope: Scope, located: _Located) -> tuple[int, bytes]:
         """``(status, payload)``, the payload empty unless the status is 0."""
         try:
-            payload = self._provider.read_blob(scope.context, blob_key=located.key)
-        except grpc.RpcError as error:
-            raise _unavailable(error) from error
+            with _answering():
+                payload = self._provider.read_blob(scope.context, blob_key=located.key)
         except errors.NotFoundError:
             return MISSING, b""
         except (LookupError, TypeError, ValueError):
@@ -358,11 +356,17 @@ class _Source:
         return OK, payload
 
 
-def _unavailable(error: grpc.RpcError) -> UnavailableError:
-    reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
-    return UnavailableError(
-        f"TensorBoard's data server does not answer ({reason}); if it stays so, restart TensorBoard"
-    )
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Says in a sentence that TensorBoard's data server does not answer, where it does not."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
+        raise UnavailableError(
+            f"TensorBoard's data server does not answer ({reason}); if it stays so, restart "
+            "TensorBoard"
+        ) from error
 
 
 def _parse_session(
