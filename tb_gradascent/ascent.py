@@ -16,12 +16,12 @@ from tb_gradascent.gradients import (
     Forward,
     Norm,
     Score,
-    at_least_float32,
     gradient_of,
     lengths,
     steepest,
     target_score,
 )
+from tb_gradascent.margins import target_margin
 from tb_gradascent.samples import Stopped
 
 #: What the numbers in ``Ascended.stopped`` stand for.
@@ -129,20 +129,6 @@ class Response(NamedTuple):
 
     probabilities: Tensor
     predictions: Tensor
-
-
-def target_margin(logits: Tensor, targets: Tensor) -> Tensor:
-    """logit_c − logsumexp(the other logits), shape (N,): its sigmoid is c's probability.
-
-    Unlike the probability it has a useful slope however sure the network is.
-    """
-    logits = at_least_float32(logits)
-    column = targets[:, None]
-    others = logits.scatter(1, column, -torch.inf)
-    # By hand: torch's logsumexp takes four times as long over a handful of rows.
-    largest = others.detach().amax(1, keepdim=True).clamp_min(torch.finfo(logits.dtype).min)
-    total = (others - largest).exp().sum(1, keepdim=True).log() + largest
-    return (logits.gather(1, column) - total).squeeze(1)
 
 
 def ascend(

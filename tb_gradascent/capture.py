@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
-from tb_gradascent.gradients import Forward, Score, at_least_float32, gradient_of, target_score
+from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
+from tb_gradascent.margins import at_least_float32
 from tb_gradascent.quantization import DELTA_LEVELS
 from tb_gradascent.samples import Array, Sample, Target
 from tb_gradascent.targets import Targets, choose_targets

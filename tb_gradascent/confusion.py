@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.describe import describe
+from tb_gradascent.margins import probability_margin, target_margin
 
 
 class Criterion(Protocol):
@@ -180,8 +181,8 @@ class Misclassified(Combinable):
         """
         truth, known = _needed(self, logits, labels)
         logits = logits.float()
-        best, prediction = logits.max(1)
-        odds = best - logits.scatter(1, prediction[:, None], -torch.inf).logsumexp(1)
+        prediction = logits.argmax(1)
+        odds = target_margin(logits, prediction)
         wrong = known & (prediction != truth) & odds.isfinite()
         return torch.where(wrong, odds, -torch.inf)
 
@@ -211,12 +212,6 @@ class Loss(Combinable):
         truth, known = _needed(self, logits, labels)
         loss = -logits.float().log_softmax(1).gather(1, truth[:, None]).squeeze(1)
         return torch.where(known & (loss >= self.min_loss), loss, -torch.inf)
-
-
-def probability_margin(logits: Tensor) -> Tensor:
-    """The largest probability minus the second largest, float32, shape (N,), of logits (N, C)."""
-    first, second = logits.float().softmax(1).topk(2, 1).values.unbind(1)
-    return first - second
 
 
 def scores_of(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.describe import describe
+from tb_gradascent.margins import at_least_float32
 
 Forward = Callable[[Tensor], Tensor]
 Norm = Literal["l2", "linf"]
@@ -54,11 +55,6 @@ def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Ten
     elif score == "log_probability":
         logits = logits.log_softmax(1)
     return logits.gather(1, targets[:, None]).squeeze(1)
-
-
-def at_least_float32(logits: Tensor) -> Tensor:
-    """Half precision keeps three digits of a probability; a viewer shows more."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def gradient_of(values: Tensor, inputs: Tensor, *, keep_graph: bool = False) -> Tensor:

@@ -24,13 +24,13 @@ from tb_gradascent.confusion import (
     Criterion,
     ProbabilityMargin,
     most_confused,
-    probability_margin,
     scores_of,
     valid_labels,
 )
 from tb_gradascent.describe import describe
 from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import isolated, unwrap
+from tb_gradascent.margins import probability_margin
 from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.model_io import device_of, find_logits
 from tb_gradascent.samples import Sample, mean_flip_distance

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent.ascent import REASONS, Ascended, Ascent, ascend, response, target_margin
+from tb_gradascent.ascent import REASONS, Ascended, Ascent, ascend, response
 from tb_gradascent.gradients import Norm
+from tb_gradascent.margins import target_margin
 from tests.networks import Quadratic, convolutional, digits, train
 
 
