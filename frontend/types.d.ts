@@ -22,6 +22,8 @@ export interface Target {
   index: number;
   /** The target's probability at each of the sample's strengths. */
   probabilities: number[];
+  /** There, the probability of the class that is predicted of the original. */
+  original_probabilities: number[];
   /** The predicted class at each of the sample's strengths. */
   predictions: number[];
   steps: number;
@@ -52,6 +54,10 @@ export interface Sample {
   classes: number[];
   probabilities: number[];
   margin: number;
+  /** That of all classes, in bits. */
+  entropy: number;
+  /** The cross entropy in nats; `null` without a label that is a class. */
+  loss: number | null;
   strengths: number[];
   targets: Target[];
   payload: { bytes: number; crc32c: number };

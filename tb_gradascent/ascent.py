@@ -21,7 +21,7 @@ from tb_gradascent.gradients import (
     steepest,
     target_score,
 )
-from tb_gradascent.margins import target_margin
+from tb_gradascent.margins import at_least_float32, target_margin
 from tb_gradascent.samples import Stopped
 
 #: What the numbers in ``Ascended.stopped`` stand for.
@@ -120,11 +120,11 @@ class Ascended(NamedTuple):
 
 
 class Response(NamedTuple):
-    """The network's verdict along a line.
+    """The network's verdict, along a line where A is its number of points.
 
     Attributes:
-        probabilities: The target's probability, float32, shape (N, A).
-        predictions: The predicted class, int64, shape (N, A).
+        probabilities: Of the K classes asked about, float32, shape (N, A, K), or (N, K).
+        predictions: The predicted class, int64, shape (N, A), or (N,).
     """
 
     probabilities: Tensor
@@ -197,7 +197,7 @@ def response(
     forward: Forward,
     inputs: Tensor,
     deltas: Tensor,
-    targets: Tensor,
+    classes: Tensor,
     strengths: Sequence[float],
     *,
     max_rows: int | None = None,
@@ -207,25 +207,31 @@ def response(
     Args:
         forward: Maps inputs (N, …) to logits (N, C), each row by itself.
         inputs, deltas: Shape (N, …), floating point.
-        targets: Class indices, int64, shape (N,).
+        classes: Whose probabilities are wanted, int64, shape (N, K).
         strengths: The A strengths.
         max_rows: Rows that may run in one pass; ``None`` for no limit.
     """
     rows = len(inputs)
     strength = torch.tensor(list(strengths), dtype=inputs.dtype, device=inputs.device)
     at_once = len(strengths) if max_rows is None else max(max_rows // rows, 1)
-    probabilities, predictions = [], []
+    verdicts = []
     with torch.no_grad():
         for some in strength.split(at_once):
             scales = some.reshape((-1,) + (1,) * inputs.dim())
             points = (inputs + scales * deltas).flatten(0, 1)
             logits = torch.cat([forward(piece) for piece in points.split(max_rows or len(points))])
-            asked = targets.repeat(len(some))
-            probabilities.append(target_score(logits, asked, "probability").float())
-            predictions.append(logits.argmax(1))
+            verdicts.append(verdict(logits, classes.repeat(len(some), 1)))
+    probabilities, predictions = (torch.cat(parts) for parts in zip(*verdicts, strict=True))
     return Response(
-        torch.cat(probabilities).reshape(-1, rows).T, torch.cat(predictions).reshape(-1, rows).T
+        probabilities.unflatten(0, (-1, rows)).transpose(0, 1),
+        predictions.unflatten(0, (-1, rows)).T,
     )
+
+
+def verdict(logits: Tensor, classes: Tensor) -> Response:
+    """What logits (N, C) say: the probabilities of classes (N, K), and the predictions."""
+    chances = at_least_float32(logits).softmax(1).float()
+    return Response(chances.gather(1, classes), logits.argmax(1))
 
 
 class _Region:

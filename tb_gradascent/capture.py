@@ -11,13 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
+from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response, verdict
 from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
 from tb_gradascent.margins import at_least_float32
 from tb_gradascent.quantization import DELTA_LEVELS
 from tb_gradascent.samples import Array, Sample, Target
 from tb_gradascent.targets import Targets, choose_targets
 from tb_gradascent.transfer import fetch
+from tb_gradascent.uncertainty import cross_entropy_of, entropy_of, probabilities_of
 
 #: Where the network is asked along a morph: eighths, and a point beyond the end of the ascent.
 STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
@@ -83,24 +84,25 @@ def capture(
     if labels is not None and None not in labels:
         known = torch.tensor(labels, device=logits.device)
     targets = choose_targets(recipe.targets, logits, known)
+    classes = logits.topk(min(_LISTED_CLASSES, logits.shape[1])).indices
+    each = targets.shape[1]
     at_once = max_rows or targets.numel()
     pieces = [
-        _morph(forward, rows, target, recipe, max_rows)
-        for rows, target in zip(
-            images.repeat_interleave(targets.shape[1], 0).split(at_once),
+        _morph(forward, rows, target, original, recipe, max_rows)
+        for rows, target, original in zip(
+            images.repeat_interleave(each, 0).split(at_once),
             targets.flatten().split(at_once),
+            classes[:, 0].repeat_interleave(each).split(at_once),
             strict=True,
         )
     ]
-    chances = at_least_float32(logits).softmax(1).float()
-    probabilities, classes = chances.topk(min(_LISTED_CLASSES, logits.shape[1]))
     morphs = _Morphs(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
-    arrays = fetch((images, classes, probabilities, targets, *morphs))
+    arrays = fetch((images, at_least_float32(logits), classes, targets, *morphs))
 
     def samples() -> list[Sample]:
-        images, classes, probabilities, targets, *morphs = arrays()
+        images, logits, classes, targets, *morphs = arrays()
+        chances = probabilities_of(logits)
         shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
-        each = targets.shape[1]
         return [
             Sample(
                 run="",
@@ -114,8 +116,10 @@ def capture(
                 mean=None,
                 std=None,
                 classes=classes[place],
-                probabilities=probabilities[place],
-                margin=float(probabilities[place][0] - probabilities[place][1]),
+                probabilities=chances[place][classes[place]].astype(np.float32),
+                margin=float(np.subtract(*chances[place][classes[place][:2]])),
+                entropy=entropy_of(chances[place]),
+                loss=None if labels is None else cross_entropy_of(logits[place], labels[place]),
                 targets=tuple(shown[place * each : (place + 1) * each]),
                 probe=probe,
             )
@@ -144,13 +148,19 @@ class _Morphs(NamedTuple):
     gradients: Any
     deltas: Any
     probabilities: Any
+    original_probabilities: Any
     predictions: Any
     steps: Any
     stopped: Any
 
 
 def _morph(
-    forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe, max_rows: int | None
+    forward: Forward,
+    images: Tensor,
+    targets: Tensor,
+    originals: Tensor,
+    recipe: Recipe,
+    max_rows: int | None,
 ) -> _Morphs:
     with torch.enable_grad():
         images = images.detach().requires_grad_()
@@ -164,6 +174,7 @@ def _morph(
         nothing = targets.new_zeros((len(targets), 0))
         return _Morphs(
             gradients,
+            nothing.float(),
             nothing.float(),
             nothing.float(),
             nothing,
@@ -181,14 +192,16 @@ def _morph(
     images = images.detach()
     deltas = as_stored(end.inputs - images)
     # Strength 0 is the image itself, and the network was asked about it already.
-    asked = logits.detach()
-    chances = target_score(asked, targets, "probability").float()
-    rest = response(forward, images, deltas, targets, STRENGTHS[1:], max_rows=max_rows)
+    classes = torch.stack((targets, originals), 1)
+    known = verdict(logits.detach(), classes)
+    rest = response(forward, images, deltas, classes, STRENGTHS[1:], max_rows=max_rows)
+    probabilities = torch.cat((known.probabilities[:, None], rest.probabilities), 1)
     return _Morphs(
         gradients,
         deltas,
-        torch.cat((chances[:, None], rest.probabilities), 1),
-        torch.cat((asked.argmax(1)[:, None], rest.predictions), 1),
+        probabilities[..., 0],
+        probabilities[..., 1],
+        torch.cat((known.predictions[:, None], rest.predictions), 1),
         end.steps,
         end.stopped,
     )
@@ -199,6 +212,7 @@ def _target(
     gradient: Array,
     delta: Array,
     probabilities: Array,
+    original_probabilities: Array,
     predictions: npt.NDArray[np.int64],
     steps: int,
     stopped: int,
@@ -210,6 +224,7 @@ def _target(
         delta=delta if ascended else None,
         strengths=np.array(STRENGTHS if ascended else (), np.float32),
         probabilities=probabilities,
+        original_probabilities=original_probabilities,
         predictions=predictions,
         steps=int(steps),
         stopped=REASONS[stopped],

@@ -33,8 +33,16 @@ class RecordError(ValueError):
     """A record or payload that this version cannot read; the message says why in a sentence."""
 
 
-class TargetRecord(TypedDict):
-    """A target's part of a record. Numbers that JSON lacks are the strings of ``_number``."""
+class _OptionalOfTarget(TypedDict, total=False):
+    original_probabilities: list[float | str]
+
+
+class TargetRecord(_OptionalOfTarget):
+    """A target's part of a record. Numbers that JSON lacks are the strings of ``_number``.
+
+    ``original_probabilities`` is missing where it would repeat ``probabilities``: where the target
+    is the predicted class.
+    """
 
     index: int
     probabilities: list[float | str]
@@ -68,6 +76,8 @@ class Record(_Optional):
     classes: list[int]
     probabilities: list[float | str]
     margin: float | str
+    entropy: float | str
+    loss: float | str | None
     strengths: list[float | str]
     targets: list[TargetRecord]
     payload: PayloadInfo
@@ -106,19 +116,10 @@ def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
         "classes": sample.classes.tolist(),
         "probabilities": _numbers(sample.probabilities),
         "margin": _number(sample.margin),
+        "entropy": _number(sample.entropy),
+        "loss": None if sample.loss is None else _number(sample.loss),
         "strengths": _numbers(strengths),
-        "targets": [
-            {
-                "index": target.index,
-                "probabilities": _numbers(target.probabilities),
-                "predictions": target.predictions.tolist(),
-                "steps": target.steps,
-                "stopped": target.stopped,
-                "gradient_norm": _number(target.gradient_norm),
-                "delta_norm": None if target.delta_norm is None else _number(target.delta_norm),
-            }
-            for target in sample.targets
-        ],
+        "targets": [_target_record(target) for target in sample.targets],
         "payload": {"bytes": len(payload), "crc32c": google_crc32c.value(payload)},
     }
     if dropped:
@@ -129,6 +130,22 @@ def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
     except RecordError as error:
         raise ValueError(f"the sample cannot be stored: {error}") from None
     return data, payload
+
+
+def _target_record(target: Target) -> TargetRecord:
+    record: TargetRecord = {
+        "index": target.index,
+        "probabilities": _numbers(target.probabilities),
+        "predictions": target.predictions.tolist(),
+        "steps": target.steps,
+        "stopped": target.stopped,
+        "gradient_norm": _number(target.gradient_norm),
+        "delta_norm": None if target.delta_norm is None else _number(target.delta_norm),
+    }
+    originals = _numbers(target.original_probabilities)
+    if originals != record["probabilities"]:
+        record["original_probabilities"] = originals
+    return record
 
 
 def decode(
@@ -156,6 +173,9 @@ def decode(
             delta=next(arrays) if target["delta_norm"] is not None else None,
             strengths=strengths,
             probabilities=_floats(target["probabilities"]),
+            original_probabilities=_floats(
+                target.get("original_probabilities", target["probabilities"])
+            ),
             predictions=np.array(target["predictions"], np.int64),
             steps=target["steps"],
             stopped=target["stopped"],  # type: ignore[arg-type]  # parse_record checked it
@@ -176,6 +196,8 @@ def decode(
         classes=np.array(record["classes"], np.int64),
         probabilities=_floats(record["probabilities"]),
         margin=float(record["margin"]),
+        entropy=float(record["entropy"]),
+        loss=None if record["loss"] is None else float(record["loss"]),
         targets=targets,
         probe=record["probe"],
         class_names=session.class_names,
@@ -283,6 +305,8 @@ def parse_record(data: bytes) -> Record:
         "classes": classes,
         "probabilities": _reals(fields, "probabilities", exactly=len(classes)),
         "margin": _real(fields, "margin"),
+        "entropy": _real(fields, "entropy"),
+        "loss": None if fields.get("loss") is None else _real(fields, "loss"),
         "strengths": strengths,
         "targets": targets,
         "payload": {
@@ -302,7 +326,7 @@ def _parse_target(fields: object, strengths: int) -> TargetRecord:
         _fail("targets", "must hold objects", fields)
     if fields.get("stopped") not in get_args(Stopped):
         _fail("stopped", f"must be one of {get_args(Stopped)}", fields.get("stopped"))
-    return {
+    record: TargetRecord = {
         "index": _integer(fields, "index", high=metadata.MAX_CLASSES - 1),
         "probabilities": _reals(fields, "probabilities", exactly=strengths),
         "predictions": _integers(
@@ -313,6 +337,11 @@ def _parse_target(fields: object, strengths: int) -> TargetRecord:
         "gradient_norm": _real(fields, "gradient_norm"),
         "delta_norm": None if fields.get("delta_norm") is None else _real(fields, "delta_norm"),
     }
+    if "original_probabilities" in fields:
+        record["original_probabilities"] = _reals(
+            fields, "original_probabilities", exactly=strengths
+        )
+    return record
 
 
 def _levels_size(record: Record) -> int:

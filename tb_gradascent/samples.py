@@ -26,6 +26,8 @@ class Target:
         strengths: Shape (A,), the points of the line ``image + strength * delta`` at which the
             network was asked; empty without a delta.
         probabilities: Shape (A,), the target's probability there.
+        original_probabilities: Shape (A,), the probability there of the class that the network
+            predicted of the image itself.
         predictions: Shape (A,), the predicted class there.
         steps: Steps that the ascent took.
         stopped: Why it stopped: ``"confidence"`` (reached), ``"max_steps"``, ``"stalled"`` (no
@@ -38,6 +40,7 @@ class Target:
     delta: Array | None
     strengths: Array
     probabilities: Array
+    original_probabilities: Array
     predictions: npt.NDArray[np.int64]
     steps: int = 0
     stopped: Stopped = "none"
@@ -89,6 +92,8 @@ class Sample:
         classes: The most probable classes, descending.
         probabilities: Shape like ``classes``, float32.
         margin: The largest probability minus the second largest.
+        entropy: That of all classes' probabilities, in bits.
+        loss: The cross entropy, in nats; ``None`` without a label that is a class.
         targets: The classes that it was moved towards.
         probe: Whether it was chosen by the user (:meth:`GradAscentHook.probe`) and not by the
             criterion.
@@ -108,6 +113,8 @@ class Sample:
     classes: npt.NDArray[np.int64]
     probabilities: Array
     margin: float
+    entropy: float
+    loss: float | None
     targets: tuple[Target, ...]
     probe: bool = False
     class_names: tuple[str, ...] | None = None

@@ -49,6 +49,9 @@ def make_sample(
     ]
     chances = rng.dirichlet(np.full(10, 0.3)).astype(np.float32)
     classes = np.argsort(-chances)
+    label = int(rng.integers(10))
+    original = float(chances[classes[0]])
+    convinced = (1 / (1 + np.exp(2 - 6 * STRENGTHS))).astype(np.float32)
     return Sample(
         run="",
         tag="",
@@ -56,20 +59,25 @@ def make_sample(
         wall_time=0.0,
         index=0,
         id=id,
-        label=int(rng.integers(10)),
+        label=label,
         image=image,
         mean=None,
         std=None,
         classes=classes,
         probabilities=chances[classes],
         margin=float(chances[classes[0]] - chances[classes[1]]),
+        entropy=float(-(chances * np.log2(chances)).sum()),
+        loss=float(-np.log(chances[label])),
         targets=tuple(
             Target(
                 index=target,
                 gradient=slope,
                 delta=slope * np.float32(0.5),
                 strengths=STRENGTHS,
-                probabilities=(1 / (1 + np.exp(2 - 6 * STRENGTHS))).astype(np.float32),
+                probabilities=convinced,
+                original_probabilities=convinced
+                if target == classes[0]
+                else original * (1 - convinced),
                 predictions=np.where(STRENGTHS > 0.4, target, int(classes[0])),
                 steps=3,
                 stopped="confidence",

@@ -309,16 +309,18 @@ def test_the_response_is_the_networks_verdict_at_each_point(trained: nn.Module) 
     images, deltas = images[:5], torch.randn(5, 1, 28, 28) / 5
     targets = torch.tensor([1, 2, 3, 4, 5])
     strengths = [0.0, 0.3, 1.0, 1.25]
-    whole = response(trained, images, deltas, targets, strengths)
-    pieces = response(trained, images, deltas, targets, strengths, max_rows=3)
-    assert whole.probabilities.shape == whole.predictions.shape == (5, 4)
+    classes = torch.stack((targets, targets + 4), 1)
+    whole = response(trained, images, deltas, classes, strengths)
+    pieces = response(trained, images, deltas, classes, strengths, max_rows=3)
+    assert whole.probabilities.shape == (5, 4, 2)
+    assert whole.predictions.shape == (5, 4)
     torch.testing.assert_close(pieces.probabilities, whole.probabilities)
     for row in range(5):
         for place, strength in enumerate(strengths):
             with torch.no_grad():
                 logits = trained((images[row] + strength * deltas[row])[None])[0]
-            chance = logits.softmax(0)[targets[row]].item()
-            assert whole.probabilities[row, place].item() == pytest.approx(chance, abs=1e-5)
+            chances = logits.softmax(0)[classes[row]]
+            torch.testing.assert_close(whole.probabilities[row, place], chances)
             assert whole.predictions[row, place].item() == logits.argmax().item()
 
 

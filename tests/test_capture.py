@@ -104,6 +104,9 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
         np.testing.assert_allclose(sample.probabilities, chances[sample.classes], atol=1e-4)
         assert [t.index for t in sample.targets] == sample.classes[:2].tolist()
         assert sample.margin == pytest.approx(float(chances.sort().values[-2:].diff()), abs=1e-4)
+        assert sample.entropy == pytest.approx(-float(chances @ chances.log2()), abs=1e-3)
+        assert sample.label is not None
+        assert sample.loss == pytest.approx(-float(chances[sample.label].log()), rel=1e-3)
         for target in sample.targets:
             assert target.delta is not None
             delta = dequantize(*quantize(target.delta, DELTA_LEVELS))
@@ -112,8 +115,10 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
                 with torch.no_grad():
                     point = torch.tensor(sample.image + strength * delta)
                     logits = trained(point[None])[0]
-                chance = logits.softmax(0)[target.index].item()
-                assert target.probabilities[place] == pytest.approx(chance, abs=1e-4)
+                at_point = logits.softmax(0)
+                asked = at_point[[target.index, int(sample.classes[0])]].tolist()
+                recorded = (target.probabilities[place], target.original_probabilities[place])
+                assert recorded == pytest.approx(asked, abs=1e-4)
                 assert target.predictions[place] == logits.argmax().item()
 
 

@@ -32,6 +32,7 @@ TRAIN = (
     "gradients",
     "ascent",
     "transfer",
+    "uncertainty",
     "capture",
     "arguments",
     "batch",

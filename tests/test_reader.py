@@ -174,6 +174,7 @@ def test_a_session_without_an_ascent_has_no_delta(tmp_path: Path) -> None:
             delta=None,
             strengths=nothing,
             probabilities=nothing,
+            original_probabilities=nothing,
             predictions=np.zeros(0, np.int64),
             stopped="none",
         )

@@ -62,6 +62,7 @@ def samples(draw: st.DrawFn) -> Sample:
                 delta=draw(floats(shape)) if len(strengths) else None,
                 strengths=strengths,
                 probabilities=draw(floats(asked)),
+                original_probabilities=draw(floats(asked)),
                 predictions=draw(hnp.arrays(np.int64, asked, elements=CLASS)),
                 steps=draw(st.integers(0, 2**31 - 1)),
                 stopped=draw(st.sampled_from(["confidence", "max_steps", "nonfinite", "none"])),
@@ -81,6 +82,8 @@ def samples(draw: st.DrawFn) -> Sample:
         classes=draw(hnp.arrays(np.int64, listed, elements=CLASS)),
         probabilities=draw(floats((listed,))),
         margin=float(draw(floats((1,)))[0]),
+        entropy=float(draw(floats((1,)))[0]),
+        loss=draw(st.none() | st.floats(width=32)),
         targets=tuple(targets),
         probe=draw(st.booleans()),
     )

@@ -26,5 +26,6 @@ test("an index brings its sessions to its samples, and every number is one", () 
   assert.equal(sample.session.session, "s1");
   assert.deepEqual([sample.margin, ...sample.probabilities], [NaN, -Infinity]);
   assert.deepEqual(sample.targets[0].probabilities, [NaN, 0.5]);
+  assert.deepEqual(sample.targets[0].original_probabilities, [NaN, 0.5], "where the record leaves them out");
   assert.deepEqual([sample.targets[0].gradient_norm, sample.targets[0].delta_norm], [Infinity, null]);
 });

@@ -31,6 +31,8 @@ export function makeSample(fields = {}) {
     classes: [5, 8, 3],
     probabilities: [0.46, 0.45, 0.05],
     margin: 0.01,
+    entropy: 1.27,
+    loss: 0.78,
     strengths: [0, 0.5, 1],
     targets: [makeTarget()],
     payload: { bytes: 10, crc32c: 0 },
@@ -42,6 +44,7 @@ export function makeTarget(fields = {}) {
   return {
     index: 8,
     probabilities: [0.45, 0.81, 0.95],
+    original_probabilities: [0.46, 0.12, 0.03],
     predictions: [5, 8, 8],
     steps: 3,
     stopped: "confidence",
