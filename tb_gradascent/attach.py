@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from tb_gradascent.isolation import uncompiled
 from tb_gradascent.model_io import find_inputs, find_logits
 
 
@@ -52,15 +53,22 @@ class AttachedHandle:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        if not (module.training and torch.is_grad_enabled() and self._is_due()):
+        if not (module.training and torch.is_grad_enabled()):
+            return
+        # What is compiled must not depend on a counter: it would be compiled anew at every step.
+        if not torch.compiler.is_compiling() and not self._is_due():
             return
         inputs, logits = find_inputs(args, kwargs), find_logits(output)
         if inputs is not None and logits is not None:
-            self._seen = inputs.detach(), logits.detach()
+            self._seen = inputs, logits
 
     def _after_step(self, *_: object) -> None:
+        if torch.compiler.is_compiling():
+            uncompiled(self._after_step)
+            return
         seen, self._seen = self._seen, None
         if seen is None:
             self._skip()
         else:
-            self._look(*seen)
+            inputs, logits = seen
+            self._look(inputs.detach(), logits.detach())

@@ -29,7 +29,7 @@ from tb_gradascent.confusion import (
 )
 from tb_gradascent.describe import describe
 from tb_gradascent.gradients import Score, check_score
-from tb_gradascent.isolation import isolated, unwrap
+from tb_gradascent.isolation import isolated, uncompiled, unwrap
 from tb_gradascent.margins import probability_margin
 from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.model_io import device_of, find_logits
@@ -210,6 +210,9 @@ class GradAscentHook:
     ) -> int:
         """Looks at the loop's batch, and captures its most confused samples when a capture is due.
 
+        In a step that ``torch.compile`` compiles it runs as it was written, between two graphs;
+        with ``fullgraph=True`` call it after the step.
+
         Args:
             inputs: What the model was given, floating point: images, shape (N, channels, height,
                 width) with 1 to 4 channels, or signals, shape (N, channels, length).
@@ -222,6 +225,8 @@ class GradAscentHook:
         Returns:
             Samples captured at this call, probes included: 0 when none is due.
         """
+        if torch.compiler.is_compiling():
+            return uncompiled(self, inputs, logits, labels, step=step, ids=ids)
         try:
             now = self._calls if step is None else operator.index(step)
         except TypeError:

@@ -8,11 +8,13 @@ import operator
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+_T = TypeVar("_T")
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -27,6 +29,15 @@ def unwrap(model: nn.Module) -> nn.Module:
             model = inner
         else:
             return model
+
+
+def uncompiled(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+    """Calls a function as it was written from within what ``torch.compile`` compiles.
+
+    The compiler then neither traces the function nor makes what it compiles depend on its state.
+    """
+    as_written: Callable[..., _T] = torch.compiler.disable(function)
+    return as_written(*args, **kwargs)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, read_samples
+from tests import zoo
 from tests.networks import convolutional, digits
 
 
@@ -105,3 +107,48 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
     with GradAscentHook(convolutional(), tmp_path) as hook:
         with pytest.raises(ValueError, match=r"optimizer must be a torch\.optim"):
             hook.attach("adam")  # type: ignore[arg-type]
+
+
+# Torch's own, with the hook and without.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("make", "compiled_step"),
+    [
+        pytest.param(zoo.batch_norm, True, id="compiled step"),
+        pytest.param(zoo.compiled, False, id="compiled model"),
+        pytest.param(zoo.compiled_in_place, False, id="model compiled in place"),
+        pytest.param(zoo.compiled_in_place, True, id="both"),
+    ],
+)
+def test_nothing_more_is_compiled_with_it(
+    tmp_path: Path, make: Callable[[], nn.Module], compiled_step: bool
+) -> None:
+    images, labels = torch.rand(12, 8, *zoo.SHAPE), torch.zeros(8, dtype=torch.int64)
+
+    def graphs(attached: bool) -> int:
+        torch.compiler.reset()
+        counters = torch._dynamo.utils.counters
+        counters.clear()
+        model = make()
+        optimizer = torch.optim.SGD(model.parameters(), 0.01)
+
+        def step(inputs: Tensor) -> None:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+
+        if compiled_step:
+            step = torch.compile(step, backend="aot_eager")
+        with GradAscentHook(model, tmp_path, every=5, strict=True) as hook:
+            if attached:
+                hook.attach(optimizer)
+            for batch in images:
+                step(batch)
+        return counters["stats"]["unique_graphs"]
+
+    assert graphs(attached=True) == graphs(attached=False)
+    samples = list(read_samples(tmp_path))
+    assert sorted({sample.step for sample in samples}) == [0, 5, 10]
+    for sample in samples:
+        assert any(np.array_equal(sample.image, image) for image in images[sample.step].numpy())

@@ -39,6 +39,7 @@ class Case:
         when: Where the hook is called.
         around: A context in which the hook is called.
         watch: Registers hooks with the model, which can ask whether it runs for a capture.
+        compiled: Whether the step as a whole, the hook's call in it, is compiled.
     """
 
     model: Callable[[], nn.Module]
@@ -52,6 +53,7 @@ class Case:
     when: tuple[Literal["before backward", "after step"], ...] = ("after step",)
     around: Mode = contextlib.nullcontext
     watch: Callable[[nn.Module, Callable[[], bool]], None] = lambda model, capturing: None
+    compiled: bool = False
 
 
 def count_own_passes(model: nn.Module, capturing: Callable[[], bool]) -> None:
@@ -124,6 +126,10 @@ CASES = {
     "compiled in part": Case(zoo.compiled_region),
     "compiled in place": Case(zoo.compiled_in_place),
     "compiled in part, in place": Case(zoo.compiled_region_in_place),
+    "compiled step": Case(zoo.batch_norm, compiled=True),
+    "compiled step, called before backward": Case(
+        zoo.batch_norm, compiled=True, when=("before backward",)
+    ),
     "scripted": Case(zoo.scripted),
     "traced": Case(zoo.traced),
 }
@@ -189,30 +195,42 @@ def train(case: Case, directory: Path | None) -> tuple[list[State], list[int]]:
         case.watch(model, lambda: hook is not None and hook.capturing)
 
         def call(when: str, *batch: Tensor) -> None:
-            if hook and when in case.when:
-                with case.around():
-                    before = bystanders(model)
-                    captured.append(hook(*batch, step=len(captured)))
-                    assert differences(before, bystanders(model)) == []
+            if not (hook and when in case.when):
+                return
+            if case.compiled:  # nothing else in it, which would be compiled, too
+                captured.append(hook(*batch))
+                return
+            with case.around():
+                before = bystanders(model)
+                captured.append(hook(*batch, step=len(captured)))
+                assert differences(before, bystanders(model)) == []
 
-        for number in range(STEPS * case.accumulate):
-            # What is drawn here shows whether a random state was left as it was.
-            inputs = torch.randn(BATCH, *zoo.SHAPE) + random.gauss(0, 1) + np.random.rand()  # noqa: NPY002
-            inputs = inputs.to(case.dtype, memory_format=case.memory_format)
-            inputs.requires_grad_(case.learned_inputs)
-            labels = inputs.detach().flatten(1)[:, : zoo.CLASSES].argmax(1)
+        def step(inputs: Tensor, labels: Tensor, update: bool) -> Tensor:
             with autocast if case.autocast == "step" else contextlib.nullcontext():
                 with autocast if case.autocast == "forward" else contextlib.nullcontext():
                     logits = model(inputs)
                     loss = nn.functional.cross_entropy(logits, labels)
                 call("before backward", inputs, logits, labels)
                 scaler.scale(loss).backward()
-                if number % case.accumulate == case.accumulate - 1:
+                if update:
                     scaler.step(optimizer)
                     scaler.update()
                     if average:
                         average.update_parameters(model)
                 call("after step", inputs, logits, labels)
+            return loss
+
+        if case.compiled:
+            # Not by inductor, which takes its time, and a C++ compiler.
+            step = torch.compile(step, backend="aot_eager")
+        for number in range(STEPS * case.accumulate):
+            # What is drawn here shows whether a random state was left as it was.
+            inputs = torch.randn(BATCH, *zoo.SHAPE) + random.gauss(0, 1) + np.random.rand()  # noqa: NPY002
+            inputs = inputs.to(case.dtype, memory_format=case.memory_format)
+            inputs.requires_grad_(case.learned_inputs)
+            labels = inputs.detach().flatten(1)[:, : zoo.CLASSES].argmax(1)
+            update = number % case.accumulate == case.accumulate - 1
+            loss = step(inputs, labels, update)
             states.append(
                 {
                     "model": contents(model),
@@ -226,7 +244,7 @@ def train(case: Case, directory: Path | None) -> tuple[list[State], list[int]]:
                     "compilations": flat(dynamo_counters["stats"]),
                 }
             )
-            if number % case.accumulate == case.accumulate - 1:
+            if update:
                 optimizer.zero_grad()
     return states, captured
 
