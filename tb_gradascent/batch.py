@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tb_gradascent import arguments
 from tb_gradascent.describe import describe
+from tb_gradascent.forward_args import AdditionalForwardArgs, ForwardArgs
 from tb_gradascent.metadata import (
     MAX_ELEMENTS,
     MAX_IMAGE_CHANNELS,
@@ -48,6 +49,7 @@ class Batch:
         inputs: Images (N, channels, height, width) or signals (N, channels, length).
         labels: Class indices, negative or ``None`` where unknown; ``None`` if all are.
         ids: One a sample, or ``None``.
+        forward_args: What the model is given beside the inputs.
     """
 
     def __init__(
@@ -55,13 +57,21 @@ class Batch:
         inputs: Tensor,
         labels: Tensor | Sequence[int | None] | None,
         ids: Ids | None,
+        forward_args: ForwardArgs | None = None,
     ) -> None:
         self.inputs = inputs
         self.labels = labels
         self.ids = ids
+        self.forward_args = forward_args or ForwardArgs(len(inputs))
 
     @classmethod
-    def of(cls, inputs: Tensor, labels: Labels | None, ids: Ids | None) -> Batch:
+    def of(
+        cls,
+        inputs: Tensor,
+        labels: Labels | None,
+        ids: Ids | None,
+        additional_forward_args: AdditionalForwardArgs | None = None,
+    ) -> Batch:
         """A batch whose parts fit each other; it may be empty.
 
         Raises:
@@ -83,7 +93,7 @@ class Batch:
             # A data frame's column is not indexed by place; a tensor's few ids are fetched later.
             ids = ids if isinstance(ids, Tensor) else _plain(ids)
             _check_count("ids", _shape_of(ids), len(inputs))
-        return cls(inputs, classes, ids)
+        return cls(inputs, classes, ids, ForwardArgs.of(additional_forward_args, len(inputs)))
 
     def check_channels(self, info: SessionInfo) -> None:
         """Whether a session's mean, std and bounds fit the inputs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import logging
 import operator
@@ -28,6 +29,7 @@ from tb_gradascent.confusion import (
     valid_labels,
 )
 from tb_gradascent.describe import describe
+from tb_gradascent.forward_args import AdditionalForwardArgs, ForwardArgs
 from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import isolated, uncompiled, unwrap
 from tb_gradascent.margins import probability_margin
@@ -124,7 +126,8 @@ class GradAscentHook:
         bounds: Legal input values ``(low, high)`` in model space, numbers or numbers a channel.
             Morphs stay within them, and they are shown as black and white. By default what becomes
             [0, 1] by ``mean`` and ``std``, if these are given, and else none.
-        forward: ``(model, inputs) -> logits``, where the model is not called with one tensor.
+        forward: ``(model, inputs, *additional_forward_args) -> logits``, where the model is called
+            otherwise.
         tag: Under which the samples appear.
         budget_mb: Megabytes that the hook writes at the most. As they are used up, captures come
             at intervals that double, so that they cover a training of any length.
@@ -150,7 +153,7 @@ class GradAscentHook:
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         bounds: Sequence[float] | Sequence[Sequence[float]] | None = None,
-        forward: Callable[[Any, Tensor], Tensor] | None = None,
+        forward: Callable[..., Tensor] | None = None,
         tag: str = "confused",
         budget_mb: float = 256,
         strict: bool = False,
@@ -202,11 +205,12 @@ class GradAscentHook:
     def __call__(
         self,
         inputs: Tensor,
-        logits: Tensor,
+        logits: Tensor | None,
         labels: Labels | None = None,
         *,
         step: SupportsIndex | None = None,
         ids: Ids | None = None,
+        additional_forward_args: AdditionalForwardArgs | None = None,
     ) -> int:
         """Looks at the loop's batch, and captures its most confused samples when a capture is due.
 
@@ -218,23 +222,43 @@ class GradAscentHook:
                 width) with 1 to 4 channels, or signals, shape (N, channels, length).
             logits: What it answered, shape (N, C); log-probabilities serve as well, and one column
                 is a binary model's. They only choose the samples: what is recorded is asked anew.
+                ``None`` asks the model, which is one more forward pass when a capture is due.
             labels: True classes, if known, shape (N,), or one-hot; a negative one is unknown.
             step: The training step; by default calls are counted from 0.
             ids: A name or number a sample, to recognise it later.
+            additional_forward_args: What the model is given after the inputs, if there is more: a
+                tuple, or a dictionary of what it is given by keyword. A tensor of N rows has one a
+                sample; the samples of a capture then run one after another.
 
         Returns:
             Samples captured at this call, probes included: 0 when none is due.
         """
         if torch.compiler.is_compiling():
-            return uncompiled(self, inputs, logits, labels, step=step, ids=ids)
+            named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
+            return uncompiled(self, inputs, logits, labels, **named)
         try:
             now = self._calls if step is None else operator.index(step)
         except TypeError:
             return self._fault(ValueError(f"step must be a whole number, and is {step!r}"))
         self._calls += 1
-        if not self._is_due(now):
+        if not self.is_due(now):
             return 0
-        return self._guarded(lambda: self._look(inputs, logits, labels, ids, now))
+
+        def batch() -> Batch:
+            return Batch.of(inputs, labels, ids, additional_forward_args)
+
+        return self._guarded(lambda: self._look(batch, logits, now))
+
+    def is_due(self, step: int | None = None) -> bool:
+        """Whether a call with this step, by default the next one's, would capture.
+
+        For a loop in which what the call is to be given has to be made first.
+        """
+        step = self._calls if step is None else step
+        if self.capturing or self._failed_in_a_row >= _PATIENCE:
+            return False
+        stretched = self._stretch()
+        return any(schedule.is_due(step, stretched) for schedule in self._schedules)
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
         """Needs no line in the loop: captures follow the optimizer's steps.
@@ -256,7 +280,7 @@ class GradAscentHook:
         return AttachedHandle(
             self._model,
             optimizer,
-            is_due=lambda: self._is_due(self._calls),
+            is_due=self.is_due,
             look=self,
             skip=self._skip,
         )
@@ -268,6 +292,7 @@ class GradAscentHook:
         ids: Ids | None = None,
         *,
         every: int | None = None,
+        additional_forward_args: AdditionalForwardArgs | None = None,
     ) -> None:
         """Adds fixed samples, recorded from the first step on, to be followed through training.
 
@@ -277,11 +302,12 @@ class GradAscentHook:
             labels: True classes, if known, as in a call.
             ids: A name or number a sample; by default "probe 0", "probe 1", …
             every: Steps between their captures; by default they are part of every capture.
+            additional_forward_args: As in a call.
 
         Raises:
             ValueError: An argument breaks its rule.
         """
-        batch = Batch.of(inputs, labels, ids)
+        batch = Batch.of(inputs, labels, ids, additional_forward_args)
         batch.check_channels(self._info)
         if ids is None:
             first = sum(len(probes.batch.inputs) for probes in self._probes)
@@ -292,7 +318,8 @@ class GradAscentHook:
                 'labels must be known of every probe where targets="label", and are '
                 f"{known!r}: give them"
             )
-        batch = Batch(inputs.detach().clone(), known, [id_text(i) for i in ids])
+        texts = [id_text(name) for name in ids]
+        batch = Batch(inputs.detach().clone(), known, texts, batch.forward_args.copied())
         schedule = self._schedule
         if every is not None:
             schedule = Schedule(arguments.whole_number("every", every, 1))
@@ -357,12 +384,6 @@ class GradAscentHook:
         """Counts a step of which there is nothing to look at."""
         self._calls += 1
 
-    def _is_due(self, step: int) -> bool:
-        if self.capturing or self._failed_in_a_row >= _PATIENCE:
-            return False
-        stretched = self._stretch()
-        return any(schedule.is_due(step, stretched) for schedule in self._schedules)
-
     def _stretch(self) -> int:
         return stretch(self._writer.size, self._budget)
 
@@ -380,9 +401,7 @@ class GradAscentHook:
         self._captured += captured
         return captured
 
-    def _look(
-        self, inputs: Tensor, logits: object, labels: Labels | None, ids: Ids | None, step: int
-    ) -> int:
+    def _look(self, given: Callable[[], Batch], logits: Tensor | None, step: int) -> int:
         stretched = self._stretch()
         if stretched > 1:
             self._warn(
@@ -396,16 +415,19 @@ class GradAscentHook:
         # Marked before anything can fail: a capture that fails is not tried again at once.
         for schedule in due:
             schedule.mark(step)
-        batch = Batch.of(inputs, labels, ids)
+        batch = given()
         if not len(batch.inputs):
             return 0
         batch.check_channels(self._info)
-        found = self._checked(logits, len(batch.inputs), "logits must be")
+        if logits is not None:
+            logits = self._checked(logits, len(batch.inputs), "logits must be")
         numbers: _Numbers = dict
         with self._passes() as module:
             recorded: list[_Part] = []
             if self._schedule in due:
-                rows, numbers = self._choose(found.detach(), batch.labels)
+                if logits is None:
+                    logits = self._ask(module, batch)
+                rows, numbers = self._choose(logits.detach(), batch.labels)
                 recorded += self._record(module, batch, rows, batch, step)
             for fixed, schedule in self._probes:
                 if schedule in due:
@@ -434,7 +456,7 @@ class GradAscentHook:
                     inputs, labels = item[:2] if isinstance(item, (tuple, list)) else (item, None)
                     batch = Batch.of(inputs, labels, list(itertools.islice(names, len(inputs))))
                     batch.check_channels(self._info)
-                    forward = self._forward_of(module, batch.inputs.dtype)
+                    forward = self._forward_of(module, batch.inputs.dtype, batch.forward_args)
                     with torch.no_grad():
                         logits = forward(inputs.to(device or inputs.device))
                     best.offer(batch, self._scores(logits.detach(), batch.labels))
@@ -511,10 +533,13 @@ class GradAscentHook:
         *,
         probe: bool = False,
     ) -> list[_Part]:
+        if chosen.forward_args.differ and len(rows) > 1:
+            parts = (self._record(module, chosen, [r], batch, step, probe=probe) for r in rows)
+            return [part for each in parts for part in each]
         if not rows:
             return []
         samples = capture(
-            self._forward_of(module, batch.inputs.dtype),
+            self._forward_of(module, batch.inputs.dtype, chosen.forward_args, rows[0]),
             chosen.inputs[list(rows)].to(device_of(module) or batch.inputs.device),
             self._recipe,
             max_rows=len(batch.inputs),
@@ -526,10 +551,27 @@ class GradAscentHook:
         )
         return [_Part(len(rows), samples)]
 
-    def _forward_of(self, module: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    def _ask(self, module: nn.Module, batch: Batch) -> Tensor:
+        """The model's logits of a batch, whole."""
+        with torch.no_grad():
+            forward = self._forward_of(module, batch.inputs.dtype, batch.forward_args)
+            return forward(batch.inputs)
+
+    def _forward_of(
+        self,
+        module: nn.Module,
+        dtype: torch.dtype,
+        beside: ForwardArgs,
+        row: int | None = None,
+    ) -> Callable[[Tensor], Tensor]:
+        """Inputs to logits, with what the model is given beside all inputs, or beside one."""
+
         def forward(inputs: Tensor) -> Tensor:
             inputs = inputs.to(dtype)
-            output = self._forward(module, inputs) if self._forward else module(inputs)
+            given = beside if row is None else beside.of_row(row, len(inputs))
+            given = given.to(inputs.device)
+            call = functools.partial(self._forward, module) if self._forward else module
+            output = call(inputs, *given.args, **given.kwargs)
             return self._checked(output, len(inputs), "the model (or forward=…) must return")
 
         return forward

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from tb_gradascent import (
     Ascent,
+    Entropy,
     GradAscentHook,
     LogitMargin,
     ProbabilityMargin,
     Sample,
     read_samples,
 )
-from tests.networks import MEAN, STD, convolutional, digits
+from tests.networks import MEAN, STD, Quadratic, convolutional, digits
 
 
 def loop(
@@ -143,15 +144,31 @@ def test_when_a_capture_is_due(tmp_path: Path, steps: list[int], due: list[int])
     with GradAscentHook(model, tmp_path, every=10, top_k=1, ascent=None, strict=True) as hook:
         for step in steps:
             batch = torch.rand(2, 1, 8, 8), torch.zeros(2, 10)
-            seen += [step] * hook(*batch, step=torch.tensor(step))
+            was_due = hook.is_due(step)
+            captured = hook(*batch, step=torch.tensor(step))
+            assert was_due == bool(captured)
+            seen += [step] * captured
     assert seen == due
 
 
 def test_steps_are_counted_where_none_is_given(tmp_path: Path) -> None:
     model = convolutional()
     with GradAscentHook(model, tmp_path, every=5, top_k=1, strict=True) as hook:
+        assert hook.is_due()
         assert [bool(n) for n in loop(model, hook)] == [n % 5 == 0 for n in range(12)]
+        assert not hook.is_due()
     assert steps_of(read_samples(tmp_path)) == [0, 5, 10]
+
+
+def test_without_logits_the_model_is_asked(tmp_path: Path) -> None:
+    model = Quadratic()
+    images = torch.rand(16, 1, 4, 5)
+    given = []
+    for name, logits in ("asked", None), ("given", model(images)):
+        with GradAscentHook(model, tmp_path / name, criterion=Entropy(0), strict=True) as hook:
+            assert hook(images, logits, ids=range(16)) == 4
+        given.append([sample.id for sample in read_samples(tmp_path / name)])
+    assert given[0] == given[1]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ TRAIN = (
     "uncertainty",
     "capture",
     "arguments",
+    "forward_args",
     "batch",
     "model_io",
     "scan",

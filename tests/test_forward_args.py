@@ -1,0 +1,124 @@
+"""What a model is given beside the image: each sample keeps its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tb_gradascent import GradAscentHook, read_samples
+
+
+class Scaled(nn.Module):
+    """logit_c = age · (a_c · x) + b_c, so ∂logit_c/∂x = age · a_c."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.a = nn.Parameter(torch.randn(3, 1, 4, 5, generator=generator))
+        self.b = nn.Parameter(torch.randn(3, generator=generator))
+        self.rows: list[int] = []
+
+    def forward(self, x: Tensor, age: Tensor, *, sign: int = 1) -> Tensor:
+        assert age.shape[:1] == x.shape[:1]
+        self.rows.append(len(x))
+        return sign * age * torch.einsum("nchw,kchw->nk", x, self.a) + self.b
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    """Images, and an age each, shape (6, 1)."""
+    generator = torch.Generator().manual_seed(2)
+    return torch.rand(6, 1, 4, 5, generator=generator), torch.arange(1.0, 7)[:, None]
+
+
+def swapped(model: nn.Module, x: Tensor, age: Tensor, sign: int = 1) -> Tensor:
+    """A forward of the user's own."""
+    logits: Tensor = model(x, age=age, sign=sign)
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("given", "sign"),
+    [
+        (lambda age: age, 1),
+        (lambda age: (age,), 1),
+        (lambda age: {"age": age}, 1),
+        (lambda age: {"age": age, "sign": -1}, -1),
+    ],
+    ids=["tensor", "tuple", "keyword", "with a flag"],
+)
+@pytest.mark.parametrize("forward", [None, swapped], ids=["", "forward="])
+@pytest.mark.parametrize("asked", [False, True], ids=["", "without logits"])
+def test_gradients_are_those_at_the_samples_own_arguments(
+    tmp_path: Path, given: Any, sign: int, forward: Any, asked: bool
+) -> None:
+    model = Scaled()
+    images, ages = batch()
+    with GradAscentHook(
+        model,
+        tmp_path,
+        criterion=lambda logits, labels: logits[:, 0],
+        targets="all",
+        ascent=None,
+        forward=forward,
+        strict=True,
+    ) as hook:
+        logits = None if asked else model(images, ages, sign=sign)
+        assert hook(images, logits, ids=range(6), additional_forward_args=given(ages)) == 4
+    samples = list(read_samples(tmp_path))
+    assert sorted(sample.index for sample in samples) == [0, 1, 2, 3]
+    best = model(images, ages, sign=sign)[:, 0].topk(4).indices.tolist()
+    assert {int(sample.id or "") for sample in samples} == set(best)
+    for sample in samples:
+        age = int(sample.id or "") + 1
+        for target in sample.targets:
+            expected = (sign * age * model.a[target.index]).detach().numpy()
+            largest = np.abs(expected).max()
+            np.testing.assert_allclose(target.gradient, expected, atol=largest / 2000)
+
+
+def test_the_verdicts_are_those_at_the_samples_own_arguments(tmp_path: Path) -> None:
+    model = Scaled()
+    images, ages = batch()
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        hook.probe(images[:2], additional_forward_args=(ages[:2],))
+        hook(images, model(images, ages), ids=range(6), additional_forward_args=(ages,))
+    for sample in read_samples(tmp_path):
+        age = ages[int((sample.id or "").split()[-1])]
+        for target in sample.targets:
+            assert target.delta is not None
+            for strength, probability in zip(target.strengths, target.probabilities, strict=True):
+                x = torch.from_numpy(sample.image + strength * target.delta)
+                chance = model(x[None], age[None]).softmax(1)[0, target.index].item()
+                assert probability == pytest.approx(chance, abs=1e-5)
+
+
+def test_what_is_the_same_for_all_leaves_the_samples_together(tmp_path: Path) -> None:
+    class Flagged(nn.Module):
+        def forward(self, x: Tensor, scale: Tensor, *, double: bool) -> Tensor:
+            rows.append(len(x))
+            return x.flatten(1)[:, :3] * scale * (2 if double else 1)
+
+    rows: list[int] = []
+    images, _ = batch()
+    with GradAscentHook(Flagged(), tmp_path, ascent=None, strict=True) as hook:
+        scale = torch.tensor(2.0)
+        hook(
+            images,
+            images.flatten(1)[:, :3],
+            additional_forward_args={"scale": scale, "double": True},
+        )
+    assert rows == [4, 6, 2]
+
+
+def test_something_else_is_refused(tmp_path: Path) -> None:
+    images, _ = batch()
+    with GradAscentHook(Scaled(), tmp_path, strict=True) as hook:
+        with pytest.raises(ValueError, match="additional_forward_args must be a tuple"):
+            hook.probe(images, additional_forward_args=3)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="and is a str"):
+            hook.probe(images, additional_forward_args="age")
