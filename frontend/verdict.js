@@ -60,3 +60,14 @@ export function flipOf(target, strengths) {
   const place = target.predictions.indexOf(target.index);
   return place < 0 ? null : strengths[place];
 }
+
+/**
+ * How far the image was changed until the network said the target: ‖delta‖₂ · the strength of its
+ * flip, in model units; `null` where it never flips.
+ * @param {Target} target
+ * @param {number[]} strengths
+ */
+export function flipDistanceOf(target, strengths) {
+  const flip = flipOf(target, strengths);
+  return flip === null || target.delta_norm === null ? null : flip * target.delta_norm;
+}

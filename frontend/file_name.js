@@ -1,0 +1,15 @@
+/** Names of files that a download makes: safe on every system, whatever a run is called. Pure. */
+
+const MOST_SIGNS = 60;
+
+/**
+ * `gradascent-baseline-confused.csv`
+ * @param {string[]} words a run, a tag, …
+ * @param {string} extension
+ */
+export function fileName(words, extension) {
+  const safe = words
+    .map((word) => word.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replaceAll(/^-+|-+$/g, ""))
+    .filter(Boolean);
+  return `${["gradascent", ...safe].join("-").slice(0, MOST_SIGNS).replace(/-+$/, "")}.${extension}`;
+}
