@@ -62,7 +62,7 @@ setup(
     package_dir={"tb_gradascent": "tb_gradascent", "tb_gradascent.frontend": "frontend"},
     package_data={
         "tb_gradascent": ["py.typed", "http_api.md"],
-        "tb_gradascent.frontend": ["*.js", "*.css", "views/*.js"],
+        "tb_gradascent.frontend": ["*.js", "views/*.js", "style/*.css"],
     },
     include_package_data=False,
     install_requires=CORE,

@@ -1,10 +1,10 @@
 /** Brings together what the back end tells, what the user chooses, and what is seen. */
 
 import { fetchIndex, fetchRuns } from "./api.js";
-import { connect, followTheme } from "./host.js";
+import { connect, followLink, followTheme, writeLink } from "./host.js";
 import { Loader } from "./loader.js";
+import { toLink, withLink } from "./permalink.js";
 import {
-  chooseTag,
   initialState,
   largestStrength,
   recordedStrengths,
@@ -12,7 +12,6 @@ import {
   runsOfTag,
   shownSamples,
   tagInUse,
-  tick,
   tickedRuns,
   withIndex,
   withRunOrder,
@@ -21,13 +20,19 @@ import {
 import { Controls } from "./views/controls.js";
 import { element } from "./views/dom.js";
 import { Grid } from "./views/grid.js";
+import { Legend } from "./views/legend.js";
 import { Problems, emptyState, note } from "./views/messages.js";
 import { StrengthBar } from "./views/strength.js";
+import { Tabs } from "./views/tabs.js";
 
 /** @import {IndexAnswer} from "./api.js" */
-/** @import {State} from "./state.js" */
+/** @import {OnChange, State} from "./state.js" */
 /** @import {Sample, Theme} from "./types.js" */
 /** @import {Scene} from "./views/card.js" */
+/** @import {Stay} from "./views/grid.js" */
+
+/** What may change with every frame: no more than the cards on show is painted for it. */
+const QUICK = ["strength"];
 
 /** @param {HTMLElement} root */
 export function start(root) {
@@ -73,24 +78,18 @@ class App {
       else if (problem) card.showProblem(problem);
     },
   });
-  #controls = new Controls({
-    onRun: (run, ticked) => this.#choose(tick(this.#state, run, ticked)),
-    onTag: (tag) => this.#choose(chooseTag(this.#state, tag)),
-    onShow: (chosenShow) => this.#choose({ ...this.#state, chosenShow }),
-    onSort: (sort) => this.#choose({ ...this.#state, sort }),
-    onZoom: (chosenZoom) => this.#update({ ...this.#state, chosenZoom }),
-    onReload: () => this.#reload(),
-  });
-  #strengthBar = new StrengthBar((strength) => {
-    this.#state = { ...this.#state, strength };
-    this.#schedule();
-  });
+  /** @type {OnChange} */
+  #onChange = (transition) => this.#change(transition(this.#state));
+  #legend = new Legend();
+  #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
+  #strengthBar = new StrengthBar(this.#onChange);
+  #tabs = new Tabs({ samples: this.#grid.element }, this.#onChange);
   #problemList = new Problems(() => this.#reload());
   #message = element("div", { className: "message" });
   #main = element(
     "main",
     {},
-    this.#strengthBar.element,
+    element("header", { className: "bar" }, this.#tabs.element, this.#strengthBar.element),
     this.#problemList.element,
     this.#message,
     this.#grid.element,
@@ -107,6 +106,7 @@ class App {
     window.addEventListener("resize", () => {
       if (this.#stale && !this.#busy) this.#synchronise();
     });
+    followLink((link) => this.#change(withLink(this.#state, link)));
     this.#update(this.#state);
     this.#reload();
   }
@@ -114,7 +114,7 @@ class App {
   /** @param {Theme} theme */
   #setTheme(theme) {
     document.documentElement.dataset.theme = theme;
-    this.#controls.showTheme(theme);
+    this.#legend.showTheme(theme);
     this.#setScene({ ...this.#scene, theme });
   }
 
@@ -176,26 +176,36 @@ class App {
   }
 
   /**
-   * What the user chose to see: from its beginning.
+   * What the user chose.
    * @param {State} state
    */
-  #choose(state) {
-    this.#update(state, { toTop: true });
+  #change(state) {
+    const before = this.#state;
+    if (state === before) return;
+    writeLink(toLink(state));
+    const changed = fieldsOf(state).filter((field) => state[field] !== before[field]);
+    if (changed.every((field) => QUICK.includes(field))) {
+      this.#state = state;
+      this.#schedule();
+      return;
+    }
+    this.#update(state, changed.includes("sort") ? "never" : "visible");
     this.#synchronise();
   }
 
   /**
    * @param {State} state
-   * @param {{toTop?: boolean}} [options]
+   * @param {Stay} [stay]
    */
-  #update(state, options) {
+  #update(state, stay) {
     this.#state = state;
     const samples = shownSamples(state);
     const changed = state.chosenZoom !== this.#zoom || !sameSamples(samples, this.#samples);
     this.#samples = samples;
     this.#zoom = state.chosenZoom;
     this.#setScene(this.#nextScene());
-    if (changed || options) this.#grid.show(samples, state.chosenZoom, options);
+    this.#tabs.show(state.view);
+    if (changed || stay === "never") this.#grid.show(samples, state.chosenZoom, stay);
     this.#controls.show(state, samples.length);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#showMessage();
@@ -267,7 +277,13 @@ class App {
  * @param {Sample[]} others
  */
 function sameSamples(some, others) {
+  if (some === others) return true;
   return some.length === others.length && some.every((sample, place) => sample.key === others[place].key);
+}
+
+/** @param {State} state */
+function fieldsOf(state) {
+  return /** @type {(keyof State)[]} */ (Object.keys(state));
 }
 
 /** @param {unknown} error */

@@ -1,9 +1,14 @@
-/** TensorBoard around the page: its messages, its runs' order, its theme. */
+/** TensorBoard around the page: its messages, its runs' order, its theme, its address. */
+
+import { readHash, writeHash } from "./permalink.js";
 
 /** @import {Theme} from "./types.js" */
 
 /** TensorBoard tells of one change up to five times within this many milliseconds. */
 const BURST = 200;
+
+/** The address is written once the user pauses for this many milliseconds: browsers refuse more. */
+const PAUSE = 300;
 
 /**
  * Tells when TensorBoard has reloaded its data, and in which order its runs are coloured.
@@ -69,9 +74,49 @@ export function followTheme(onTheme) {
 }
 
 function hostBody() {
-  if (window.parent === window) return null;
+  return window.parent === window ? null : (host()?.document.body ?? null);
+}
+
+/** What of the address is the page's, as it was last read or written. */
+let known = "{}";
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let writing;
+
+/**
+ * Calls back with what the address says, if it says anything, now and when someone changes it.
+ * @param {(link: Record<string, string>) => void} onLink
+ */
+export function followLink(onLink) {
+  const read = () => {
+    const link = readHash(host()?.location.hash ?? "");
+    if (JSON.stringify(link) === known) return;
+    known = JSON.stringify(link);
+    clearTimeout(writing);
+    onLink(link);
+  };
+  host()?.addEventListener("hashchange", read);
+  read();
+}
+
+/**
+ * Replaces what of the address is the page's, without an entry in the browser's history.
+ * @param {Record<string, string>} link
+ */
+export function writeLink(link) {
+  clearTimeout(writing);
+  writing = setTimeout(() => {
+    const window = host();
+    if (!window || JSON.stringify(link) === known) return;
+    known = JSON.stringify(link);
+    const { history, location } = window;
+    history.replaceState(history.state, "", writeHash(location.hash, link));
+  }, PAUSE);
+}
+
+/** TensorBoard's window, or the page's own without TensorBoard; `null` where it is out of reach. */
+function host() {
   try {
-    return window.parent.document.body;
+    return window.parent.document && window.parent;
   } catch {
     return null;
   }

@@ -1,8 +1,11 @@
 /** TensorBoard's entry point: it calls `render` in an empty page, and says nothing of what fails. */
 
+/** In this order: later ones build on earlier ones. */
+const STYLES = ["base", "pane", "legend", "bar", "strength", "grid", "card", "messages"];
+
 export async function render() {
   try {
-    await addStyle();
+    await Promise.all(STYLES.map(addStyle));
     const { start } = await import("./app.js");
     start(document.body);
   } catch (error) {
@@ -10,10 +13,11 @@ export async function render() {
   }
 }
 
-function addStyle() {
+/** @param {string} name */
+function addStyle(name) {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = new URL("style.css", import.meta.url).href;
+  link.href = new URL(`style/${name}.css`, import.meta.url).href;
   return new Promise((resolve) => {
     // A page without style is still a page.
     link.onload = link.onerror = resolve;

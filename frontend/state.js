@@ -1,6 +1,19 @@
 /** What the page knows and what its user chose, and all that follows from them. Pure. */
 
-/** @import {Counts, Index, RunTags, Sample, Show, Sort} from "./types.js" */
+import { NO_FILTERS, matcher } from "./filters.js";
+import { ORDERS } from "./orders.js";
+import { remembered } from "./remembered.js";
+
+/** @import {Filters} from "./filters.js" */
+/** @import {Sort} from "./orders.js" */
+/** @import {Counts, Index, RunTags, Sample} from "./types.js" */
+
+/** @typedef {"samples" | "follow" | "compare"} View */
+
+/**
+ * How every view says what its user did: as what becomes of the state.
+ * @typedef {(transition: (state: State) => State) => void} OnChange
+ */
 
 /**
  * @typedef {object} State
@@ -8,12 +21,16 @@
  * @property {string[]} runOrder TensorBoard's own, which its run colours follow
  * @property {ReadonlyMap<string, boolean>} ticked runs that the user ticked or unticked
  * @property {string | null} chosenTag
- * @property {Show} chosenShow
+ * @property {Filters} filters
  * @property {Sort} sort
+ * @property {View} view
  * @property {number | null} chosenZoom
  * @property {number} strength
  * @property {ReadonlyMap<string, Index>} indexes by run, of the tag in use
  */
+
+/** @type {readonly View[]} */
+export const VIEWS = ["samples", "follow", "compare"];
 
 /** As many runs as are shown before anybody chose; more would be slow to fetch and to read. */
 const RUNS_AT_FIRST = 10;
@@ -27,8 +44,9 @@ export function initialState() {
     runOrder: [],
     ticked: new Map(),
     chosenTag: null,
-    chosenShow: "all",
+    filters: NO_FILTERS,
     sort: "newest",
+    view: "samples",
     chosenZoom: null,
     strength: 1,
     indexes: new Map(),
@@ -85,6 +103,15 @@ export function withIndex(state, index) {
   return { ...state, indexes: new Map(state.indexes).set(index.run, index) };
 }
 
+/**
+ * @param {State} state
+ * @param {Partial<Filters>} filters those that change
+ * @returns {State}
+ */
+export function withFilters(state, filters) {
+  return { ...state, filters: { ...state.filters, ...filters } };
+}
+
 /** @param {State} state */
 export function tagsOf({ runs }) {
   return [...new Set((runs ?? []).flatMap(({ tags }) => tags))].sort();
@@ -118,23 +145,34 @@ export function runColour({ runOrder }, run) {
   return RUN_COLOURS[place % RUN_COLOURS.length];
 }
 
-/** @param {State} state */
-function indexesInUse(state) {
-  return tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []);
-}
-
-/** @param {State} state */
-export function hasProbes(state) {
-  return indexesInUse(state).some(({ samples }) => samples.some(({ probe }) => probe));
-}
+/** @type {(state: State) => Index[]} */
+const indexesInUse = remembered(
+  ({ runs, ticked, chosenTag, indexes }) => [runs, ticked, chosenTag, indexes],
+  (state) => tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []),
+);
 
 /**
- * Which samples are shown; all of them as long as no choice is offered.
- * @param {State} state
- * @returns {Show}
+ * All samples of the ticked runs, run by run.
+ * @type {(state: State) => Sample[]}
  */
-export function showInUse(state) {
-  return hasProbes(state) ? state.chosenShow : "all";
+export const samplesInUse = remembered(
+  (state) => [indexesInUse(state)],
+  (state) => indexesInUse(state).flatMap(({ samples }) => samples),
+);
+
+/** @type {(state: State) => boolean} */
+export const hasProbes = remembered(
+  (state) => [samplesInUse(state)],
+  (state) => samplesInUse(state).some(({ probe }) => probe),
+);
+
+/**
+ * The filters; those that cannot be told from their absence, because no choice is offered, left out.
+ * @param {State} state
+ * @returns {Filters}
+ */
+export function filtersInUse(state) {
+  return hasProbes(state) ? state.filters : { ...state.filters, show: "all" };
 }
 
 /**
@@ -152,49 +190,31 @@ export function countsOf(state) {
   return counts;
 }
 
+/**
+ * All strengths at which any network was asked, in order.
+ * @type {(state: State) => number[]}
+ */
+export const recordedStrengths = remembered(
+  (state) => [samplesInUse(state)],
+  (state) => {
+    /** @type {Set<number>} */
+    const recorded = new Set();
+    for (const { strengths } of samplesInUse(state)) for (const strength of strengths) recorded.add(strength);
+    return [...recorded].sort((one, other) => one - other);
+  },
+);
+
 /** @param {State} state */
 export function largestStrength(state) {
-  let largest = 0;
-  for (const { samples } of indexesInUse(state)) {
-    for (const { strengths } of samples) {
-      if (strengths.length) largest = Math.max(largest, strengths[strengths.length - 1]);
-    }
-  }
-  return largest;
+  return recordedStrengths(state).at(-1) ?? 0;
 }
-
-/** @param {State} state */
-export function recordedStrengths(state) {
-  /** @type {Set<number>} */
-  const recorded = new Set();
-  for (const { samples } of indexesInUse(state)) {
-    for (const { strengths } of samples) for (const strength of strengths) recorded.add(strength);
-  }
-  return [...recorded].sort((one, other) => one - other);
-}
-
-/** @type {Record<Sort, (one: Sample, other: Sample) => number>} */
-const ORDERS = {
-  newest: (one, other) => other.step - one.step || other.wall_time - one.wall_time,
-  oldest: (one, other) => one.step - other.step || one.wall_time - other.wall_time,
-  margin: (one, other) => comparableMargin(one) - comparableMargin(other) || other.step - one.step,
-};
 
 /**
  * The samples in the order in which they are shown; those that tie keep the order of runs and of
  * their places in the capture.
- * @param {State} state
- * @returns {Sample[]}
+ * @type {(state: State) => Sample[]}
  */
-export function shownSamples(state) {
-  const show = showInUse(state);
-  return indexesInUse(state)
-    .flatMap(({ samples }) => samples)
-    .filter(({ probe }) => show === "all" || probe === (show === "probes"))
-    .sort(ORDERS[state.sort]);
-}
-
-/** @param {Sample} sample */
-function comparableMargin({ margin }) {
-  return Number.isNaN(margin) ? Number.MAX_VALUE : margin;
-}
+export const shownSamples = remembered(
+  (state) => [samplesInUse(state), state.filters, state.sort],
+  (state) => samplesInUse(state).filter(matcher(filtersInUse(state))).sort(ORDERS[state.sort]),
+);

@@ -113,5 +113,3 @@ export interface TargetPicture {
 }
 
 export type Theme = "light" | "dark";
-export type Sort = "newest" | "oldest" | "margin";
-export type Show = "all" | "confused" | "probes";

@@ -10,7 +10,7 @@ from tb_gradascent.version import VERSION
 
 ENTRY = "index.js"
 
-_PATTERNS = ("*.js", "*.css", "views/*.js")
+_PATTERNS = ("*.js", "views/*.js", "style/*.css")
 _MIME_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 

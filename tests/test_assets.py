@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,14 +14,22 @@ from tb_gradascent.assets import ENTRY, Assets
 from tb_gradascent.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
+FRONTEND = ROOT / "frontend"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "frontend"
     (folder / "views").mkdir(parents=True)
+    (folder / "style").mkdir()
     (folder / "node_modules").mkdir()
-    for name in ("index.js", "style.css", "views/grid.js", "node_modules/x.js", "tsconfig.json"):
+    for name in (
+        "index.js",
+        "style/base.css",
+        "views/grid.js",
+        "node_modules/x.js",
+        "tsconfig.json",
+    ):
         (folder / name).write_text(f"/* {name} ☃ */")
     (folder / "__init__.py").touch()
     (tmp_path / "secret.js").write_text("secret")
@@ -31,7 +40,7 @@ def test_files_of_the_page_are_found_with_their_type(folder: Path) -> None:
     assets = Assets(folder)
     for name, mime_type in [
         ("index.js", "text/javascript"),
-        ("style.css", "text/css"),
+        ("style/base.css", "text/css"),
         ("views/grid.js", "text/javascript"),
     ]:
         asset = assets.find(f"{assets.version}/{name}")
@@ -75,7 +84,7 @@ def test_another_version_is_not_there(folder: Path) -> None:
 
 def test_the_version_changes_with_content_name_and_number_of_files(folder: Path) -> None:
     versions = {Assets(folder).version}
-    (folder / "style.css").write_text("/* another */")
+    (folder / "style/base.css").write_text("/* another */")
     versions.add(Assets(folder).version)
     (folder / "views" / "grid.js").rename(folder / "views" / "table.js")
     versions.add(Assets(folder).version)
@@ -119,3 +128,11 @@ def test_the_page_is_found_however_the_package_is_installed(tmp_path: Path, layo
 def test_the_entry_module_of_this_checkout_is_served() -> None:
     assets = Assets()
     assert assets.find(f"{assets.version}/{ENTRY}") is not None
+
+
+def test_every_stylesheet_is_linked() -> None:
+    listed = re.search(r"STYLES = \[(.*?)\]", (FRONTEND / ENTRY).read_text(), re.DOTALL)
+    assert listed
+    assert sorted(re.findall(r'"(\w+)"', listed[1])) == sorted(
+        path.stem for path in (FRONTEND / "style").iterdir()
+    )

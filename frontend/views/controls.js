@@ -1,24 +1,25 @@
 /** The left pane: which samples are shown, in which order, and how large. */
 
 import { countOf } from "../captions.js";
-import { PALETTES } from "../colormap.js";
 import { ZOOMS } from "../layout.js";
-import { NOT_FINITE } from "../pixels.js";
-import { countsOf, hasProbes, runColour, runsOfTag, showInUse, tagInUse, tagsOf, tickedRuns } from "../state.js";
+import {
+  chooseTag,
+  countsOf,
+  filtersInUse,
+  hasProbes,
+  runColour,
+  runsOfTag,
+  tagInUse,
+  tagsOf,
+  tick,
+  tickedRuns,
+  withFilters,
+} from "../state.js";
 import { element } from "./dom.js";
 
-/** @import {State} from "../state.js" */
-/** @import {Show, Sort, Theme} from "../types.js" */
-
-/**
- * @typedef {object} Listener
- * @property {(run: string, ticked: boolean) => void} onRun
- * @property {(tag: string) => void} onTag
- * @property {(show: Show) => void} onShow
- * @property {(sort: Sort) => void} onSort
- * @property {(zoom: number | null) => void} onZoom
- * @property {() => void} onReload
- */
+/** @import {Show} from "../filters.js" */
+/** @import {Sort} from "../orders.js" */
+/** @import {OnChange, State} from "../state.js" */
 
 /** @type {[Sort, string][]} */
 const SORTS = [
@@ -47,18 +48,23 @@ export class Controls {
   ]);
   #count = element("p", { className: "count", role: "status" });
   #reload = element("button", { type: "button", className: "reload" }, "Reload");
-  #ramp = element("canvas", { className: "ramp", width: NOT_FINITE, height: 1, ariaHidden: "true" });
   #rows;
 
-  /** @param {Listener} listener */
-  constructor(listener) {
-    this.#tag.addEventListener("change", () => listener.onTag(this.#tag.value));
-    this.#show.addEventListener("change", () => listener.onShow(/** @type {Show} */ (this.#show.value)));
-    this.#sort.addEventListener("change", () => listener.onSort(/** @type {Sort} */ (this.#sort.value)));
-    this.#zoom.addEventListener("change", () => listener.onZoom(Number(this.#zoom.value) || null));
-    this.#reload.addEventListener("click", () => listener.onReload());
+  /**
+   * @param {OnChange} onChange
+   * @param {() => void} onReload
+   * @param {HTMLElement[]} more what else stands in the pane, at its end
+   */
+  constructor(onChange, onReload, more) {
+    onChoice(this.#tag, (tag) => onChange((state) => chooseTag(state, tag)));
+    onChoice(this.#show, (show) => onChange((state) => withFilters(state, { show: /** @type {Show} */ (show) })));
+    onChoice(this.#sort, (sort) => onChange((state) => ({ ...state, sort: /** @type {Sort} */ (sort) })));
+    onChoice(this.#zoom, (zoom) => onChange((state) => ({ ...state, chosenZoom: Number(zoom) || null })));
+    this.#reload.addEventListener("click", () => onReload());
     this.#runs.addEventListener("change", ({ target }) => {
-      if (target instanceof HTMLInputElement) listener.onRun(target.value, target.checked);
+      if (!(target instanceof HTMLInputElement)) return;
+      const { value, checked } = target;
+      onChange((state) => tick(state, value, checked));
     });
     this.#rows = { tag: labelled("Tag", this.#tag), show: labelled("Show", this.#show) };
     this.element = element(
@@ -70,32 +76,7 @@ export class Controls {
       this.#rows.show,
       labelled("Order", this.#sort),
       labelled("Zoom", this.#zoom),
-      element(
-        "div",
-        { className: "field legend" },
-        element("span", { className: "name" }, "Gradient"),
-        this.#ramp,
-        element(
-          "div",
-          { className: "ends" },
-          element("span", {}, "lowers"),
-          element("span", {}, "0"),
-          element("span", {}, "raises"),
-        ),
-        element(
-          "p",
-          {},
-          "what brightening a pixel does to the target's score; each panel reaches to its own largest value; magenta is not finite",
-        ),
-      ),
-      element(
-        "div",
-        { className: "field legend verdicts" },
-        element("span", { className: "name" }, "Verdict"),
-        verdictExample("chip flipped", "8 at 0.95", "the network says the target"),
-        verdictExample("chip", "5 (8 at 0.45)", "it says something else"),
-        verdictExample("chip open", "5 or 8", "it changed its mind nearby"),
-      ),
+      ...more,
     );
   }
 
@@ -110,7 +91,7 @@ export class Controls {
     fill(this.#tag, tags.map((tag) => [tag, tag]));
     this.#tag.value = tagInUse(state) ?? "";
     this.#rows.tag.hidden = tags.length < 2;
-    this.#show.value = showInUse(state);
+    this.#show.value = filtersInUse(state).show;
     this.#rows.show.hidden = !hasProbes(state);
     this.#sort.value = state.sort;
     this.#zoom.value = state.chosenZoom === null ? FIT : String(state.chosenZoom);
@@ -126,13 +107,6 @@ export class Controls {
   /** @param {boolean} busy */
   showBusy(busy) {
     this.#reload.ariaBusy = String(busy);
-  }
-
-  /** @param {Theme} theme */
-  showTheme(theme) {
-    const colours = PALETTES[theme].slice(0, NOT_FINITE);
-    const image = new ImageData(new Uint8ClampedArray(colours.buffer), NOT_FINITE, 1);
-    this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
   }
 
   /** @param {State} state */
@@ -177,12 +151,11 @@ function fill(node, choices) {
 }
 
 /**
- * @param {string} chip its class
- * @param {string} verdict
- * @param {string} meaning
+ * @param {HTMLSelectElement} node
+ * @param {(value: string) => void} listener
  */
-function verdictExample(chip, verdict, meaning) {
-  return element("p", {}, element("span", { className: chip }, verdict), meaning);
+function onChoice(node, listener) {
+  node.addEventListener("change", () => listener(node.value));
 }
 
 /**

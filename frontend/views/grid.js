@@ -14,6 +14,12 @@ import { element, place } from "./dom.js";
  * @typedef {{followers: Sample[], offset: number, column: number}} Anchor
  */
 
+/**
+ * Whether what the user looks at stays where it is: "always", as far as anything of it or after it is
+ * left; only if something of it is still "visible", and otherwise from the top; or "never".
+ * @typedef {"always" | "visible" | "never"} Stay
+ */
+
 /** What exists above and below the visible part, in screens. */
 const MARGIN = 0.5;
 
@@ -48,20 +54,20 @@ export class Grid {
   /**
    * @param {Sample[]} samples
    * @param {number | null} zoom
-   * @param {{toTop?: boolean}} options otherwise what the user looks at stays where it is
+   * @param {Stay} [stay]
    */
-  show(samples, zoom, { toTop = false } = {}) {
+  show(samples, zoom, stay = "always") {
     if (this.hidden) {
-      this.#postponed = () => this.show(samples, zoom, { toTop });
+      this.#postponed = () => this.show(samples, zoom, stay);
       return;
     }
     this.#postponed = null;
-    const anchor = toTop ? null : this.#anchor();
+    const anchor = this.#anchor(stay);
     const sameColumns = zoom === this.#zoom;
     this.#samples = samples;
     this.#zoom = zoom;
-    this.#arrange(anchor, sameColumns);
-    if (toTop) this.element.scrollTop = 0;
+    const stayed = this.#arrange(anchor, sameColumns);
+    if (!stayed && stay !== "always") this.element.scrollTop = 0;
     this.#render();
   }
 
@@ -82,28 +88,31 @@ export class Grid {
   #resize() {
     if (this.hidden) return;
     this.#postponed?.();
-    if (this.element.clientWidth !== this.#width) this.#arrange(this.#anchor(), false);
+    if (this.element.clientWidth !== this.#width) this.#arrange(this.#anchor("always"), false);
     this.#render();
   }
 
   /**
    * `null` at the very top, where new samples may come in.
+   * @param {Stay} stay
    * @returns {Anchor | null}
    */
-  #anchor() {
-    const { scrollTop } = this.element;
-    if (scrollTop === 0) return null;
-    const { first } = samplesBetween(this.#layout, scrollTop, scrollTop + 1);
+  #anchor(stay) {
+    const { scrollTop, clientHeight } = this.element;
+    if (scrollTop === 0 || stay === "never") return null;
+    const { first, end } = samplesBetween(this.#layout, scrollTop, scrollTop + clientHeight);
     const place = Math.min(first, this.#samples.length - 1);
     if (place < 0) return null;
     const { top } = boxOf(this.#layout, place);
     const { columns, lead } = this.#layout;
-    return { followers: this.#samples.slice(place), offset: scrollTop - top, column: (place + lead) % columns };
+    const followers = this.#samples.slice(place, stay === "visible" ? end : undefined);
+    return { followers, offset: scrollTop - top, column: (place + lead) % columns };
   }
 
   /**
    * @param {Anchor | null} anchor
    * @param {boolean} keepColumn
+   * @returns {boolean} whether anything of the anchor stayed
    */
   #arrange(anchor, keepColumn) {
     const { columns } = this.#layout;
@@ -120,9 +129,11 @@ export class Grid {
         }
         this.#setSize();
         this.element.scrollTop = boxOf(this.#layout, place).top + anchor.offset;
+        return true;
       }
     }
     this.#setSize();
+    return false;
   }
 
   #setSize() {

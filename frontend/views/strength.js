@@ -3,6 +3,8 @@
 import { decimals } from "../captions.js";
 import { element } from "./dom.js";
 
+/** @import {OnChange} from "../state.js" */
+
 const STEP = 0.005;
 
 export class StrengthBar {
@@ -11,10 +13,13 @@ export class StrengthBar {
   #ticks = element("datalist", { id: "strengths" });
   #end = element("span", { className: "end" }, "1.00: where the ascent ended");
 
-  /** @param {(strength: number) => void} onStrength */
-  constructor(onStrength) {
+  /** @param {OnChange} onChange */
+  constructor(onChange) {
     this.#slider.setAttribute("list", "strengths");
-    this.#slider.addEventListener("input", () => onStrength(this.#slider.valueAsNumber));
+    this.#slider.addEventListener("input", () => {
+      const strength = this.#slider.valueAsNumber;
+      onChange((state) => ({ ...state, strength }));
+    });
     this.element = element(
       "div",
       { className: "strength" },

@@ -39,10 +39,10 @@ test("the smallest margin comes first, and NaN last", () => {
 
 test("probes are told from confused samples, and the choice is gone where there are none", () => {
   const mixed = stateWith(indexOf("a", [sampleAt(1, { probe: true }), sampleAt(2)]));
-  assert.deepEqual(keys({ ...mixed, chosenShow: "probes" }), ["1.0"]);
-  assert.deepEqual(keys({ ...mixed, chosenShow: "confused" }), ["2.0"]);
-  const plain = { ...stateWith(indexOf("a", [sampleAt(2)])), chosenShow: "probes" };
-  assert.equal(state.showInUse(plain), "all");
+  assert.deepEqual(keys(state.withFilters(mixed, { show: "probes" })), ["1.0"]);
+  assert.deepEqual(keys(state.withFilters(mixed, { show: "confused" })), ["2.0"]);
+  const plain = state.withFilters(stateWith(indexOf("a", [sampleAt(2)])), { show: "probes" });
+  assert.equal(state.filtersInUse(plain).show, "all");
   assert.deepEqual(keys(plain), ["2.0"]);
 });
 
