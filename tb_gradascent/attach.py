@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tb_gradascent.isolation import uncompiled
-from tb_gradascent.model_io import find_inputs, find_logits
+from tb_gradascent.watch import ForwardWatch, Pass
 
 
 class AttachedHandle:
@@ -18,7 +18,7 @@ class AttachedHandle:
         model: Its last forward pass in training mode before an optimizer's step is looked at.
         optimizer: A step of it is a step of the hook.
         is_due: Whether the next step is to be looked at.
-        look: Called with inputs and logits after a step that is.
+        look: Called with the pass after a step that is, or ``None`` where no pass was seen.
         skip: Called after any other step.
     """
 
@@ -28,47 +28,32 @@ class AttachedHandle:
         optimizer: torch.optim.Optimizer,
         *,
         is_due: Callable[[], bool],
-        look: Callable[[Tensor, Tensor], object],
+        look: Callable[[Pass | None], object],
         skip: Callable[[], None],
     ) -> None:
         self._is_due = is_due
         self._look = look
         self._skip = skip
-        self._seen: tuple[Tensor, Tensor] | None = None
-        self._handles = [
-            model.register_forward_hook(self._after_forward, with_kwargs=True),
-            optimizer.register_step_post_hook(self._after_step),
-        ]
+        self._watch = ForwardWatch([model], self._is_wanted)
+        self._handle = optimizer.register_step_post_hook(self._after_step)
 
     def remove(self) -> None:
         """Watches no more; more than once is harmless."""
-        for handle in self._handles:
-            handle.remove()
-        self._seen = None
+        self._watch.remove()
+        self._handle.remove()
 
-    def _after_forward(
-        self,
-        module: nn.Module,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-        output: object,
-    ) -> None:
+    def _is_wanted(self, module: nn.Module) -> bool:
         if not (module.training and torch.is_grad_enabled()):
-            return
+            return False
         # What is compiled must not depend on a counter: it would be compiled anew at every step.
-        if not torch.compiler.is_compiling() and not self._is_due():
-            return
-        inputs, logits = find_inputs(args, kwargs), find_logits(output)
-        if inputs is not None and logits is not None:
-            self._seen = inputs, logits
+        return torch.compiler.is_compiling() or self._is_due()
 
     def _after_step(self, *_: object) -> None:
         if torch.compiler.is_compiling():
             uncompiled(self._after_step)
             return
-        seen, self._seen = self._seen, None
-        if seen is None:
-            self._skip()
+        seen = self._watch.take()
+        if self._is_due():
+            self._look(seen)
         else:
-            inputs, logits = seen
-            self._look(inputs.detach(), logits.detach())
+            self._skip()

@@ -67,7 +67,7 @@ class Batch:
     @classmethod
     def of(
         cls,
-        inputs: Tensor,
+        inputs: Tensor | None,
         labels: Labels | None,
         ids: Ids | None,
         additional_forward_args: AdditionalForwardArgs | None = None,
@@ -77,6 +77,12 @@ class Batch:
         Raises:
             ValueError: They do not.
         """
+        if inputs is None:
+            raise ValueError(
+                "inputs is None: no forward pass of the model in training mode was seen that took "
+                "a floating point tensor of images, shape (N, channels, height, width), and gave a "
+                "row of logits for each. Call hook(inputs, logits, labels) in the loop instead"
+            )
         if (
             not isinstance(inputs, Tensor)
             or not inputs.is_floating_point()

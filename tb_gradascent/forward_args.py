@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Union
 
 import torch
 from torch import Tensor
 
 from tb_gradascent.describe import describe
 
-AdditionalForwardArgs = Tensor | Sequence[Any] | Mapping[str, Any]
+AdditionalForwardArgs = Union[Tensor, Sequence[Any], Mapping[str, Any], "ForwardArgs"]
 """A tensor, a sequence of what follows the inputs, or a mapping of what is given by keyword.
 
 A tensor whose first dimension is the batch's has a row a sample. Whatever else there is, such as a
@@ -40,6 +40,8 @@ class ForwardArgs:
         Raises:
             ValueError: It is of another kind.
         """
+        if isinstance(given, ForwardArgs):
+            return given
         if given is None:
             return cls(samples)
         if isinstance(given, Tensor):

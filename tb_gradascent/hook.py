@@ -40,6 +40,7 @@ from tb_gradascent.scan import Best
 from tb_gradascent.schedule import Schedule, stretch
 from tb_gradascent.targets import Targets, check_targets
 from tb_gradascent.transfer import fetch
+from tb_gradascent.watch import Pass
 from tb_gradascent.writer import Capture, SampleWriter
 
 logger = logging.getLogger("tb_gradascent")
@@ -264,8 +265,10 @@ class GradAscentHook:
         """Needs no line in the loop: captures follow the optimizer's steps.
 
         The model's inputs and outputs are those of its own last forward pass in training mode. The
-        labels are not to be seen there, so captions cannot name the truth. ``optimizer.step`` must
-        be that of the loop: a step that a ``GradScaler`` skips is none.
+        labels are seen there only where the model is given them, as ``labels=…``; else captions
+        cannot name the truth. What else the model is given after the image, or by keyword, it is
+        given in captures, too, unless ``forward`` is set, which gets the image alone.
+        ``optimizer.step`` must be that of the loop: a step that a ``GradScaler`` skips is none.
 
         Returns:
             A handle whose ``remove()`` undoes it.
@@ -281,7 +284,7 @@ class GradAscentHook:
             self._model,
             optimizer,
             is_due=self.is_due,
-            look=self,
+            look=self._look_at_pass,
             skip=self._skip,
         )
 
@@ -379,6 +382,11 @@ class GradAscentHook:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _look_at_pass(self, seen: Pass | None) -> int:
+        if seen is None:
+            return self(None, None)  # type: ignore[arg-type]  # the fault that this is
+        return self(**seen.for_hook(beside=self._forward is None))
 
     def _skip(self) -> None:
         """Counts a step of which there is nothing to look at."""

@@ -1,17 +1,52 @@
-"""Where the image and the logits are among what a model takes and returns."""
+"""Where images, labels and logits are among what a loop loads, and a model takes and returns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
+
+#: What labels are called in a batch, and among a model's arguments.
+LABEL_NAMES = ("labels", "label", "targets", "target", "y")
 
 
 def find_inputs(args: Iterable[object], kwargs: Mapping[str, object]) -> Tensor | None:
     """The first floating point batch of images or signals among a model's arguments."""
     for value in (*args, *kwargs.values()):
-        if isinstance(value, Tensor) and value.is_floating_point() and value.dim() in (3, 4):
+        if _is_inputs(value):
+            return value
+    return None
+
+
+def find_in_batch(batch: object) -> tuple[Tensor | None, Tensor | None]:
+    """Images or signals, and their labels, in what a data loader gave.
+
+    The images are its first floating point tensor of a fitting shape, however nested. The labels
+    are whole numbers, one a sample: what is called so (``LABEL_NAMES``), or else, where nothing has
+    names, the first of them after the images.
+    """
+    inputs = find_inputs((value for _, value in _leaves(batch)), {})
+    if inputs is None:
+        return None, None
+    labels = None
+    after = False
+    for name, value in _leaves(batch):
+        after |= value is inputs
+        if _are_labels(value, len(inputs)):
+            if name in LABEL_NAMES:
+                return inputs, value
+            if after and name is None and labels is None:
+                labels = value
+    return inputs, labels
+
+
+def find_labels(kwargs: Mapping[str, object], samples: int) -> Tensor | None:
+    """Whole numbers, one a sample, that a model was given as its ``labels``."""
+    for name in LABEL_NAMES:
+        value = kwargs.get(name)
+        if _are_labels(value, samples):
             return value
     return None
 
@@ -44,3 +79,28 @@ def device_of(module: nn.Module) -> torch.device | None:
     for tensor in (*module.parameters(), *module.buffers()):
         return tensor.device
     return None
+
+
+def _leaves(value: object, name: str | None = None) -> Iterator[tuple[str | None, object]]:
+    """What is nested in mappings, tuples and lists, each with its name if it has one."""
+    if isinstance(value, Mapping):
+        for key, element in value.items():
+            yield from _leaves(element, str(key))
+    elif isinstance(value, (tuple, list)):
+        names = getattr(value, "_fields", None) or [None] * len(value)
+        for key, element in zip(names, value, strict=True):
+            yield from _leaves(element, key)
+    else:
+        yield name, value
+
+
+def _is_inputs(value: object) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.dim() in (3, 4)
+
+
+def _are_labels(value: object, samples: int) -> TypeGuard[Tensor]:
+    return (
+        isinstance(value, Tensor)
+        and value.shape == (samples,)
+        and not (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,10 +70,13 @@ def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     with GradAscentHook(model, tmp_path, every=5) as hook:
-        handle = hook.attach(optimizer)
+        hook.attach(optimizer)
         plain_loop(model, optimizer, steps=1)
-        model(torch.rand(4, 1, 28, 28))
-        assert handle._seen is None
+        batch = torch.rand(4, 1, 28, 28)
+        model(batch)
+        held = weakref.ref(batch)
+        del batch
+        assert held() is None
 
 
 def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> None:
@@ -81,16 +85,62 @@ def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> Non
             super().__init__()
             self.inner = convolutional()
 
-        def forward(self, pixel_values: Tensor) -> dict[str, Tensor]:
-            return {"loss": torch.zeros(()), "logits": self.inner(pixel_values)}
+        def forward(
+            self, pixel_values: Tensor, labels: Tensor | None = None, *, scale: float
+        ) -> dict[str, Tensor]:
+            return {"loss": torch.zeros(()), "logits": scale * self.inner(pixel_values)}
 
     model = Output()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    labels = torch.tensor([3, 1, 4, 1])
     with GradAscentHook(model, tmp_path, strict=True) as hook:
         hook.attach(optimizer)
-        model(pixel_values=torch.rand(4, 1, 28, 28))["logits"].sum().backward()
+        images = torch.rand(4, 1, 28, 28)
+        model(pixel_values=images, labels=labels, scale=2.0)["logits"].sum().backward()
         optimizer.step()
         assert hook.stats.captured == 4
+    samples = list(read_samples(tmp_path))
+    assert sorted(sample.label or 0 for sample in samples) == [1, 1, 3, 4]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["", "forward="])
+def test_a_model_with_more_inputs_than_the_image(tmp_path: Path, own: bool) -> None:
+    class Rotated(nn.Module):
+        """The answer is the class that the second input names, times a brightness."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+        def forward(self, image: Tensor, kind: Tensor | None = None) -> Tensor:
+            kind = torch.zeros(len(image), dtype=torch.int64) if kind is None else kind
+            brightness = self.weight * image.flatten(1).mean(1, keepdim=True)
+            return brightness * nn.functional.one_hot(kind, 3)
+
+    model = Rotated()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    forward = (lambda model, image: model(image)) if own else None
+    with GradAscentHook(model, tmp_path, forward=forward, strict=True) as hook:
+        hook.attach(optimizer)
+        model(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2])).sum().backward()
+        optimizer.step()
+    predicted = sorted(int(sample.classes[0]) for sample in read_samples(tmp_path))
+    assert predicted == ([0, 0, 0] if own else [0, 1, 2])
+
+
+def test_a_step_without_a_pass_to_look_at_is_a_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = nn.Sequential(nn.Linear(64, 3))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=2) as hook:
+        hook.attach(optimizer)
+        for _ in range(4):
+            model(torch.rand(3, 64)).sum().backward()
+            optimizer.step()
+        assert hook.stats.failed == 2
+    (record,) = caplog.records
+    assert "no forward pass of the model in training mode was seen" in record.getMessage()
 
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])

@@ -39,6 +39,7 @@ TRAIN = (
     "batch",
     "model_io",
     "scan",
+    "watch",
     "attach",
     "schedule",
     "writer",
