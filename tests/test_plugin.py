@@ -13,35 +13,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tensorboard import program
-from tensorboard.backend import application, security_validator
-from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
-from tensorboard.plugins.core import core_plugin
+from tensorboard.backend import security_validator
 from werkzeug.datastructures import Headers
-from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.test import Client, TestResponse
 
 import tb_gradascent
 from tb_gradascent import provider
 from tb_gradascent.loader import GradAscentLoader
 from tests.synthetic import make_captures, write_session
+from tests.wsgi import PREFIX, serve
 
 API = (Path(tb_gradascent.__file__).parent / "http_api.md").read_text(encoding="utf-8")
 DOCUMENTED = "20261122T105626-1a2b3c4d"
-PREFIX = "/data/plugin/gradascent/"
 METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"]
-
-
-def serve(logdir: Path, *options: str) -> Client:
-    """TensorBoard's application on a log directory that is read once."""
-    tensorboard = program.TensorBoard([core_plugin.CorePluginLoader(), GradAscentLoader()])
-    once = ["--reload_interval", "0", "--reload_task", "blocking"]
-    tensorboard.configure(["tensorboard", "--logdir", str(logdir), *once, *options])
-    ingester = LocalDataIngester(tensorboard.flags)
-    ingester.start()
-    plugins = tensorboard.plugin_loaders
-    app = application.TensorBoardWSGIApp(tensorboard.flags, plugins, ingester.data_provider)
-    return Client(LintMiddleware(app))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,92 @@
+"""Requests to every route, over a log directory of a stranger's, as TensorBoard would serve them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+import urllib.parse
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tensorboard.backend import security_validator
+from werkzeug.middleware.lint import LintMiddleware
+from werkzeug.test import create_environ, run_wsgi_app
+
+from tb_gradascent.provider import MAX_ANSWER_BYTES
+from tests.hostile import FOLDERS, NAMES, write_logdir
+from tests.wsgi import PREFIX, make_app
+
+METHODS = ("GET", "HEAD", "GET", "POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
+MISTAKES = (400, 404, 405)
+
+
+def request(data: bytes) -> int:
+    """One request; returns its status.
+
+    The first byte chooses the method. What follows up to a line's end is the address below the
+    plugin's own, and what follows that is the ``Accept-Encoding``.
+    """
+    method = METHODS[(data[0] if data else 0) % len(METHODS)]
+    target, _, encoding = data[1:].partition(b"\n")
+    path, _, query = target.partition(b"?")
+    environ = create_environ(PREFIX, method=method)
+    environ["PATH_INFO"] = PREFIX + urllib.parse.unquote_to_bytes(path).decode("latin-1")
+    environ["QUERY_STRING"] = query.decode("latin-1")
+    environ["HTTP_ACCEPT_ENCODING"] = encoding.decode("latin-1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Werkzeug's own lint does not know every method.
+        warnings.filterwarnings("ignore", message=".*Content-Length|.*HEAD")
+        chunks, status, headers = run_wsgi_app(_app(), environ, buffered=True)
+        body = b"".join(chunks)
+    code = int(status.split()[0])
+    assert len(body) <= MAX_ANSWER_BYTES
+    if code != 200:
+        assert code in MISTAKES, (code, data)
+        if headers.get("Content-Type") == "application/json" and method != "HEAD":
+            error = json.loads(body if headers.get("Content-Encoding") != "gzip" else _inflate(body))
+            assert error.keys() == {"error"}
+            assert "Traceback" not in error["error"]
+    return code
+
+
+def seeds() -> Iterator[bytes]:
+    """A request of every kind."""
+    logdir = _logdir()
+    runs = sorted(path.name for path in Path(logdir.name).iterdir())
+    yield b"\0runs\ngzip"
+    yield b"\3runs\n"
+    for run in runs:
+        query = urllib.parse.urlencode({"run": run, "tag": "confused"})
+        yield f"\0index?{query}\ngzip".encode()
+        yield f"\0payloads?{query}&sample=sound.0.0&sample=sound.1.1&sample=numbers.-1.0\n".encode()
+    for name in (*NAMES, *FOLDERS):
+        query = urllib.parse.urlencode({"run": FOLDERS[0], "tag": name}, errors="replace")
+        yield f"\0index?{query}\n".encode()
+    yield from (b"\0static/index.js\n", b"\1static/%2e%2e/%2e%2e/setup.py\nidentity")
+
+
+@functools.cache
+def _logdir() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    write_logdir(Path(folder.name))
+    return folder
+
+
+@functools.cache
+def _app() -> Any:
+    security_validator._maybe_raise_value_error = _complain
+    return LintMiddleware(make_app(Path(_logdir().name)))
+
+
+def _complain(message: str) -> None:
+    raise AssertionError(f"TensorBoard's security validator: {message}")
+
+
+def _inflate(body: bytes) -> bytes:
+    import gzip
+
+    return gzip.decompress(body)

@@ -1,0 +1,68 @@
+"""Inputs of each target that mean something, for the fuzzer to start from."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tb_gradascent import palette, records
+from tb_gradascent.event_file import frame
+from tb_gradascent.metadata import series_tag
+from tests.fuzz.requests import seeds as requests
+from tests.fuzz.targets import PIECE, SHAPES
+from tests.synthetic import DIGITS, make_event, make_sample
+
+
+def _sample(shape: tuple[int, ...] = (1, 2, 2)) -> tuple[bytes, bytes]:
+    return records.encode(make_sample(np.random.default_rng(0), shape=shape))
+
+
+def _payloads() -> Iterator[bytes]:
+    for choice, shape in enumerate(SHAPES):
+        _, stream = _sample(shape)
+        yield bytes([2 * choice]) + stream
+        yield bytes([2 * choice + 1]) + zlib.decompress(stream)
+
+
+def _images() -> Iterator[bytes]:
+    for choice, shape in enumerate(SHAPES):
+        image = make_sample(np.random.default_rng(0), shape=shape).image
+        yield bytes([choice]) + palette.encode_image(image)
+
+
+def _names() -> Iterator[bytes]:
+    yield series_tag("a/b", "index", "s-1").encode()
+    yield b"20261122T105626-1a2b3c4d.-12.3"
+
+
+def _joined() -> Iterator[bytes]:
+    yield b"".join(PIECE.pack(0, number, 10.0 + number, number, 3) for number in range(3))
+    odd = [(0, 0, 10.0, 0, 1), (1, 0, 20.0, 0, 4), (1, -1, math.nan, 2**62, 0)]
+    yield b"".join(PIECE.pack(*fields) for fields in odd)
+
+
+def _event() -> bytes:
+    return make_event("tag", "fuzzed", 0, [_sample()], DIGITS, 1.0).SerializeToString()
+
+
+def _tensors() -> Iterator[bytes]:
+    event = make_event("tag", "fuzzed", 0, [_sample()], DIGITS, 1.0)
+    payload, index = (value.tensor.SerializeToString() for value in event.summary.value)
+    yield len(payload).to_bytes(2, "little") + payload + index
+
+
+SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "record": lambda: iter([_sample()[0]]),
+    "payload": _payloads,
+    "image": _images,
+    "session_info": lambda: iter([DIGITS.encode()]),
+    "names": _names,
+    "joined": _joined,
+    "event": lambda: iter([_event()]),
+    "event_file": lambda: iter([frame(_event())]),
+    "tensors": _tensors,
+    "request": requests,
+}

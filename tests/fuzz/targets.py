@@ -1,0 +1,247 @@
+"""What is fuzzed. Each target takes any bytes, and raises only where the code breaks its word.
+
+The word: any input gives a sample, a counted unreadable record, or an error that is a plain
+sentence; never another exception, and no more memory than the limits in ``metadata.py`` allow.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import math
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+from google.protobuf.message import DecodeError
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.context import RequestContext
+
+from tb_gradascent import metadata, palette, read_samples, records
+from tb_gradascent.event_file import EventFile, file_name, frame, locate_events
+from tb_gradascent.index import Capture, Session, join, parse_capture
+from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
+from tb_gradascent.provider import Address, RequestError, SampleProvider, Scope
+from tb_gradascent.records import Record, RecordError
+from tests.fuzz.requests import request
+from tests.synthetic import DIGITS, make_captures, make_event, make_sample
+
+Target = Callable[[bytes], object]
+
+SHAPES = ((1, 2, 2), (3, 4, 1), (4, 1, 1), (2, 5), (64, 1), (1, 17, 17))
+PIECE = struct.Struct("<BbdqB")
+"""One capture of :func:`joined`: session, number, wall time, step, what it holds."""
+LONGEST_MESSAGE = 300
+
+# That damaged records were passed over is what is meant to be said.
+logging.getLogger("tb_gradascent").setLevel(logging.ERROR)
+logging.getLogger("tensorboard").setLevel(logging.CRITICAL)
+
+
+def record(data: bytes) -> None:
+    """A record's JSON."""
+    try:
+        parsed = records.parse_record(data)
+    except RecordError as error:
+        _is_a_sentence(error)
+        return
+    again = json.dumps(parsed, separators=(",", ":"), allow_nan=False).encode()
+    assert records.parse_record(again) == parsed
+    assert records.largest_payload(parsed) <= metadata.MAX_PAYLOAD_BYTES
+
+
+def payload(data: bytes) -> None:
+    """A payload that its record vouches for.
+
+    The first byte chooses the record, and whether the rest is the stream or what it inflates to.
+    """
+    choice, rest = data[0] if data else 0, data[1:]
+    record = _records()[choice // 2 % len(SHAPES)]
+    stream = zlib.compress(rest, 1) if choice % 2 else rest
+    info: records.PayloadInfo = {"bytes": len(stream), "crc32c": google_crc32c.value(stream)}
+    try:
+        sample = records.decode(
+            {**record, "payload": info}, stream, run="", tag="", wall_time=0, index=0, session=DIGITS
+        )
+    except RecordError as error:
+        _is_a_sentence(error)
+        return
+    for target in sample.targets:
+        assert target.delta is not None
+        for array in (sample.image, target.gradient, target.delta):
+            assert array.shape == tuple(record["shape"])
+            assert array.dtype == np.float32
+
+
+def image(data: bytes) -> None:
+    """An encoded image, of a shape that the first byte chooses."""
+    shape = SHAPES[(data[0] if data else 0) % len(SHAPES)]
+    try:
+        decoded, size = palette.decode_image(data[1:], shape)
+    except ValueError as error:
+        _is_a_sentence(error)
+        return
+    assert decoded.shape == shape
+    assert size <= min(len(data) - 1, palette.largest_size(shape))
+    again, _ = palette.decode_image(palette.encode_image(decoded), shape)
+    assert again.tobytes() == decoded.tobytes()
+
+
+def session_info(data: bytes) -> None:
+    """A session's constants."""
+    info = SessionInfo.decode(data)
+    text = json.dumps(info.to_json(), allow_nan=False)
+    assert SessionInfo.decode(text.encode()) == info or len(text) > metadata.MAX_SESSION_INFO_BYTES
+    assert math.isfinite(info.started)
+    assert all(len(name) <= metadata.MAX_NAME_LENGTH for name in info.class_names or ())
+
+
+def names(data: bytes) -> None:
+    """A series' tag, and an address in a request."""
+    text = data.decode(errors="surrogateescape")
+    parts = split_series_tag(text)
+    assert parts is None or series_tag(*parts) == text
+    try:
+        address = Address.parse(text)
+    except RequestError as error:
+        _is_a_sentence(error)
+    else:
+        assert Address.parse(f"{address.session}.{address.capture}.{address.index}") == address
+
+
+def joined(data: bytes) -> None:
+    """Sessions of captures whose times, numbers and steps may be anything."""
+    sessions: dict[str, dict[int, Capture]] = {}
+    given = 0
+    whole = len(data) // PIECE.size * PIECE.size
+    for name, number, wall_time, step, kind in PIECE.iter_unpack(data[:whole]):
+        values: list[object] = [_template(step), b"no record", 0.5, _template(step + 1)][: kind % 5]
+        capture = parse_capture(number, wall_time, values)
+        given += len(values)
+        assert len(capture.entries) + capture.unreadable == len(values)
+        of = sessions.setdefault(str(name % 8), {})
+        given -= _size(of.get(number))
+        of[number] = capture
+    index = join(Session(name, SessionInfo(), captures) for name, captures in sessions.items())
+    assert len(index.entries) + index.unreadable + index.superseded == given
+    steps = [entry.step for _, entry in index.entries]
+    assert steps == sorted(steps)
+
+
+def event(data: bytes) -> None:
+    """An event of a stranger's between two of ours, each with its right checksum."""
+    before, after = _neighbours()
+    folder = _folder()
+    path = folder / file_name("ours")
+    path.write_bytes(before + frame(data) + after)
+    found = {sample.id for sample in read_samples(folder)}
+    if b'"version"' not in data and b"ours" not in data:  # it holds no record, nor pretends ours
+        assert found == {"train/0-0", "train/1-0"}
+
+
+def event_file(data: bytes) -> None:
+    """A whole event file."""
+    folder = _folder()
+    (folder / file_name("fuzzed")).write_bytes(data)
+    for sample in read_samples(folder):
+        assert sample.image.size <= metadata.MAX_ELEMENTS
+
+
+def tensors(data: bytes) -> None:
+    """The two tensors of a capture, as TensorBoard's own loader hands them to the plugin.
+
+    Two bytes say how long the first is.
+    """
+    first = int.from_bytes(data[:2], "little")
+    stored = []
+    for part in (data[2 : 2 + first], data[2 + first :]):
+        tensor = TensorProto()
+        try:
+            tensor.ParseFromString(part)
+        except DecodeError:
+            return
+        if math.prod(dim.size for dim in tensor.tensor_shape.dim) > 1 << 16:
+            return  # TensorBoard makes an array of any size that a tensor asks for: SECURITY.md
+        stored.append(tensor)
+    folder = _folder()
+    file = EventFile(folder / file_name("fuzzed"))
+    captured = make_event("tag", "fuzzed", 0, [], DIGITS, 1.0)
+    for value, tensor in zip(captured.summary.value, stored, strict=True):
+        value.tensor.CopyFrom(tensor)
+    file.append(captured)
+    file.close()
+    multiplexer = EventMultiplexer(tensor_size_guidance={metadata.PLUGIN_NAME: 0})
+    multiplexer.AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    samples = SampleProvider(MultiplexerDataProvider(multiplexer, str(folder)))
+    scope = Scope(RequestContext(), "")
+    samples.index(scope, ".", "tag")
+    addresses = [Address("fuzzed", 0, place) for place in range(3)]
+    samples.payloads(scope, ".", "tag", addresses)
+
+
+TARGETS: dict[str, Target] = {
+    "record": record,
+    "payload": payload,
+    "image": image,
+    "session_info": session_info,
+    "names": names,
+    "joined": joined,
+    "event": event,
+    "event_file": event_file,
+    "tensors": tensors,
+    "request": request,
+}
+
+
+def _is_a_sentence(error: Exception) -> None:
+    text = str(error)
+    assert text
+    assert "\n" not in text
+    assert len(text) <= LONGEST_MESSAGE, text
+
+
+def _size(capture: Capture | None) -> int:
+    return len(capture.entries) + capture.unreadable if capture else 0
+
+
+@functools.cache
+def _records() -> list[Record]:
+    samples = (make_sample(np.random.default_rng(0), shape=shape) for shape in SHAPES)
+    return [records.parse_record(records.encode(sample)[0]) for sample in samples]
+
+
+def _template(step: int) -> bytes:
+    return json.dumps({**_records()[0], "step": max(-(2**63), min(step, 2**63 - 1))}).encode()
+
+
+@functools.cache
+def _neighbours() -> list[bytes]:
+    return [
+        frame(
+            make_event(
+                "tag", "ours", number, [records.encode(sample)], DIGITS, 1.0 + number
+            ).SerializeToString()
+        )
+        for number, (sample,) in enumerate(make_captures(2, 1, shape=(1, 2, 2)))
+    ]
+
+
+@functools.cache
+def _kept_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+def _folder() -> Path:
+    """An empty folder, the same one each time."""
+    folder = Path(_kept_folder().name)
+    for path in folder.iterdir():
+        path.unlink()
+    return folder

@@ -1,0 +1,92 @@
+"""What a stranger may put into a log directory: names, and files that are not what they say."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from tb_gradascent import records
+from tb_gradascent.event_file import EventFile, file_name
+from tests.synthetic import DIGITS, make_captures, make_event, write_session
+
+CANARY = "canary()"
+"""A script that a page must never run."""
+
+NAMES = [
+    f"<script>{CANARY}</script>",
+    f'"><img src=x onerror={CANARY}>',
+    f"'-{CANARY}-'",
+    f"javascript:{CANARY}",
+    f"</style><svg onload={CANARY}>",
+    "${" + CANARY + "} {{" + CANARY + "}}",
+    f"=HYPERLINK(\"{CANARY}\")",
+    "+1-2@3",
+    "a,b;c\td\r\ne\"f'g",
+    "../../etc/passwd",
+    "..\\..\\nul",
+    "nul\0inside",
+    "right\u202eot\u202c \u2066left\u2069",
+    "\u200b\ufeff",
+    "\ud800 alone \udfff",
+    "👩\u200d💻 日本語 é̂̃",
+    "%2e%2e%2f%00",
+    "a|b?c#d&e=f",
+    "Z" + "\u0300" * 200,
+    "W" * 256,
+    "long words " * 23,
+    "",
+    " ",
+]
+"""Texts that have broken pages, tables, terminals, paths and addresses. At most 256 characters."""
+
+FOLDERS = [
+    f"<img src=x onerror={CANARY}>",
+    "quote's \"and\" & amp",
+    "=1+1",
+    "right\u202eot",
+    "percent%2e%2e and # and ?",
+    "tab\tand\nline",
+    "日本語",
+    "x" * 250,
+]
+"""Names that a directory may have, and so a run."""
+
+
+def write_logdir(logdir: Path) -> None:
+    """A log directory with something of every kind, from sound to damaged beyond repair."""
+    sound = make_captures(3, 2, shape=(1, 6, 6))
+    write_session(logdir / "sound", sound, session="sound", start=1000.0)
+    for place, folder in enumerate(FOLDERS):
+        write_session(logdir / folder, sound[:1], tag=NAMES[place] or "confused", start=1000.0)
+    write_session(logdir / "names", hostile_captures(), info=HOSTILE_INFO, start=1000.0)
+    _write_numbers(logdir / "numbers")
+    _write_damaged(logdir)
+
+
+HOSTILE_INFO = dataclasses.replace(DIGITS, class_names=tuple(NAMES[:10]))
+
+
+def hostile_captures() -> list[list[records.Sample]]:
+    """A capture whose samples have the hostile names for ids."""
+    samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
+    return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
+
+
+def _write_numbers(folder: Path) -> None:
+    """Captures whose numbers and times are as large as can be."""
+    file = EventFile(folder / file_name("numbers"))
+    encoded = [records.encode(sample) for sample in make_captures(1, 2, shape=(1, 6, 6))[0]]
+    for number, wall_time in [(0, math.nan), (-1, math.inf), (-(2**63), -1e308), (2**63 - 1, 5e-324)]:
+        file.append(make_event("confused", "numbers", number, encoded, DIGITS, wall_time))
+    file.close()
+
+
+def _write_damaged(logdir: Path) -> None:
+    (logdir / "empty").mkdir()
+    (logdir / "empty" / file_name("empty")).touch()
+    (logdir / "garbage").mkdir()
+    (logdir / "garbage" / file_name("garbage")).write_bytes(b"\xff\0garbage" * 100)
+    session = write_session(logdir / "torn", make_captures(4, 2, shape=(1, 6, 6)), start=1000.0)
+    path = logdir / "torn" / file_name(session)
+    path.write_bytes(path.read_bytes()[:-7])
