@@ -12,13 +12,14 @@ run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshot clean
+.PHONY: help demo test lint bench fuzz screenshot clean
 
 help:
 	@echo 'make demo        train a small CNN on digits, then open TensorBoard on it (about a minute)'
 	@echo 'make test        all tests, in a real TensorBoard and a real browser too'
 	@echo 'make lint        ruff, mypy, and tsc where Node.js is installed'
 	@echo 'make bench       what the hook costs the training loop'
+	@echo 'make fuzz        hostile inputs and a killed training, again and again (minutes)'
 	@echo 'make screenshot  docs/screenshot-{light,dark}.png'
 	@echo 'make clean       remove the environment and what was built'
 	@echo 'Arguments go through ARGS="…": make test ARGS="-k gradients"'
@@ -45,6 +46,9 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-demo
 	$(run) -m bench.cost
 	$(run) -m bench.capture
+
+fuzz: $(VENV)/installed-fuzz
+	$(run) -m tests.fuzz $(ARGS)
 
 screenshot: $(VENV)/installed-test
 	$(run) -m tests.chromium

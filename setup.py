@@ -31,6 +31,7 @@ TEST = [
     "pytest>=8",
     "setuptools>=77",
 ]
+FUZZ = [*TEST, "atheris>=3"]  # Python 3.11 to 3.13, Linux
 DEV = [*TEST, "mypy>=2", "ruff>=0.17", "types-protobuf>=4.21", "types-tqdm"]
 
 setup(
@@ -66,7 +67,7 @@ setup(
     },
     include_package_data=False,
     install_requires=CORE,
-    extras_require={"torch": TORCH, "demo": TORCH, "test": TEST, "dev": DEV},
+    extras_require={"torch": TORCH, "demo": TORCH, "test": TEST, "fuzz": FUZZ, "dev": DEV},
     entry_points={
         "tensorboard_plugins": ["gradascent = tb_gradascent.loader:GradAscentLoader"],
     },

@@ -79,7 +79,7 @@ class GradAscentPlugin(base_plugin.TBPlugin):
 
     def _serve_payloads(self, request: Request) -> Response:
         run, tag = _one(request, "run"), _one(request, "tag")
-        texts = request.args.getlist("sample")
+        texts = _all(request, "sample")
         if not 1 <= len(texts) <= MAX_PAYLOADS:
             raise RequestError(
                 f"sample must be given 1 to {MAX_PAYLOADS} times, and is {len(texts)}"
@@ -136,10 +136,17 @@ def _cache_forever(response: Response) -> Response:
 
 
 def _one(request: Request, name: str) -> str:
-    values = request.args.getlist(name)
+    values = _all(request, name)
     if len(values) != 1:
         raise RequestError(f"{name} must be given exactly once, and is given {len(values)} times")
     return values[0]
+
+
+def _all(request: Request, name: str) -> list[str]:
+    try:
+        return request.args.getlist(name)
+    except UnicodeDecodeError:
+        raise RequestError("the query must be ASCII; encode other characters by percent") from None
 
 
 def _scope(request: Request) -> Scope:

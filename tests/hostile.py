@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tb_gradascent import records
 from tb_gradascent.event_file import EventFile, file_name
+from tb_gradascent.samples import Sample
 from tests.synthetic import DIGITS, make_captures, make_event, write_session
 
 CANARY = "canary()"
@@ -20,7 +21,7 @@ NAMES = [
     f"javascript:{CANARY}",
     f"</style><svg onload={CANARY}>",
     "${" + CANARY + "} {{" + CANARY + "}}",
-    f"=HYPERLINK(\"{CANARY}\")",
+    f'=HYPERLINK("{CANARY}")',
     "+1-2@3",
     "a,b;c\td\r\ne\"f'g",
     "../../etc/passwd",
@@ -42,7 +43,7 @@ NAMES = [
 
 FOLDERS = [
     f"<img src=x onerror={CANARY}>",
-    "quote's \"and\" & amp",
+    'quote\'s "and" & amp',
     "=1+1",
     "right\u202eot",
     "percent%2e%2e and # and ?",
@@ -67,7 +68,7 @@ def write_logdir(logdir: Path) -> None:
 HOSTILE_INFO = dataclasses.replace(DIGITS, class_names=tuple(NAMES[:10]))
 
 
-def hostile_captures() -> list[list[records.Sample]]:
+def hostile_captures() -> list[list[Sample]]:
     """A capture whose samples have the hostile names for ids."""
     samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
     return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
@@ -77,7 +78,12 @@ def _write_numbers(folder: Path) -> None:
     """Captures whose numbers and times are as large as can be."""
     file = EventFile(folder / file_name("numbers"))
     encoded = [records.encode(sample) for sample in make_captures(1, 2, shape=(1, 6, 6))[0]]
-    for number, wall_time in [(0, math.nan), (-1, math.inf), (-(2**63), -1e308), (2**63 - 1, 5e-324)]:
+    for number, wall_time in [
+        (0, math.nan),
+        (-1, math.inf),
+        (-(2**63), -1e308),
+        (2**63 - 1, 5e-324),
+    ]:
         file.append(make_event("confused", "numbers", number, encoded, DIGITS, wall_time))
     file.close()
 

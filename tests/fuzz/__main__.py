@@ -32,6 +32,12 @@ LONGEST_S = 10
 """Seconds that one input may take."""
 LARGEST = 1 << 14
 """Bytes of an input."""
+WORDS = (
+    *("run=", "tag=", "sample=", "&", "sound", "confused", "numbers", "sound.0.0", "%00", "%ff"),
+    *("index?", "payloads?", "runs", "static/", "index.js", "%2e%2e/", "payload", "version"),
+    *("null", "NaN", "Infinity", "-1", "1e999", "[]", "{}", "[[", "true", "9223372036854775807"),
+)
+"""What the fuzzer may put in as it is."""
 
 
 def main() -> None:
@@ -48,7 +54,9 @@ def main() -> None:
         start = time.monotonic()
         code = _in_a_process(target, runs, options.seed, options.build / target)
         took = time.monotonic() - start
-        print(f"{target:14} {runs:9,} inputs {took:7.1f} s  {'FAILED' if code else 'ok'}", flush=True)
+        print(
+            f"{target:14} {runs:9,} inputs {took:7.1f} s  {'FAILED' if code else 'ok'}", flush=True
+        )
         if code:
             failed.append(target)
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
@@ -87,8 +95,12 @@ def fuzz() -> None:
         directory.mkdir(exist_ok=True)
     for number, data in enumerate(SEEDS[target]()):
         (given / str(number)).write_bytes(data)
+    words = folder / "words"
+    words.write_text("".join(f'"{word}"\n' for word in WORDS))
     inputs = [grown, given, *([CORPUS / target] if (CORPUS / target).is_dir() else [])]
-    atheris.Setup([sys.argv[0], *map(str, inputs), *sys.argv[3:]], TARGETS[target])
+    atheris.Setup(
+        [sys.argv[0], *map(str, inputs), f"-dict={words}", *sys.argv[3:]], TARGETS[target]
+    )
     atheris.Fuzz()
 
 

@@ -45,7 +45,8 @@ def _joined() -> Iterator[bytes]:
 
 
 def _event() -> bytes:
-    return make_event("tag", "fuzzed", 0, [_sample()], DIGITS, 1.0).SerializeToString()
+    event = make_event("tag", "fuzzed", 0, [_sample()], DIGITS, 1.0)
+    return bytes(event.SerializeToString())
 
 
 def _tensors() -> Iterator[bytes]:

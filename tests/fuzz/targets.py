@@ -25,7 +25,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.context import RequestContext
 
 from tb_gradascent import metadata, palette, read_samples, records
-from tb_gradascent.event_file import EventFile, file_name, frame, locate_events
+from tb_gradascent.event_file import EventFile, file_name, frame
 from tb_gradascent.index import Capture, Session, join, parse_capture
 from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
 from tb_gradascent.provider import Address, RequestError, SampleProvider, Scope
@@ -38,7 +38,8 @@ Target = Callable[[bytes], object]
 SHAPES = ((1, 2, 2), (3, 4, 1), (4, 1, 1), (2, 5), (64, 1), (1, 17, 17))
 PIECE = struct.Struct("<BbdqB")
 """One capture of :func:`joined`: session, number, wall time, step, what it holds."""
-LONGEST_MESSAGE = 300
+LONGEST_MESSAGE = 1000
+"""Characters: 80 are quoted, and each may take ten."""
 
 # That damaged records were passed over is what is meant to be said.
 logging.getLogger("tb_gradascent").setLevel(logging.ERROR)
@@ -68,7 +69,13 @@ def payload(data: bytes) -> None:
     info: records.PayloadInfo = {"bytes": len(stream), "crc32c": google_crc32c.value(stream)}
     try:
         sample = records.decode(
-            {**record, "payload": info}, stream, run="", tag="", wall_time=0, index=0, session=DIGITS
+            {**record, "payload": info},
+            stream,
+            run="",
+            tag="",
+            wall_time=0,
+            index=0,
+            session=DIGITS,
         )
     except RecordError as error:
         _is_a_sentence(error)
