@@ -71,3 +71,22 @@ export function flipDistanceOf(target, strengths) {
   const flip = flipOf(target, strengths);
   return flip === null || target.delta_norm === null ? null : flip * target.delta_norm;
 }
+
+/**
+ * A probability along the morph: as recorded, or between two recorded ones; `null` where it is
+ * neither.
+ * @param {number[]} strengths ascending
+ * @param {number[]} probabilities
+ * @param {number} strength
+ * @returns {{probability: number, exact: boolean} | null}
+ */
+export function probabilityAt(strengths, probabilities, strength) {
+  const above = strengths.findIndex((recorded) => recorded > strength - SAME);
+  if (above < 0) return null;
+  if (strengths[above] < strength + SAME) return { probability: probabilities[above], exact: true };
+  const below = above - 1;
+  if (below < 0) return null;
+  const share = (strength - strengths[below]) / (strengths[above] - strengths[below]);
+  const probability = probabilities[below] + share * (probabilities[above] - probabilities[below]);
+  return { probability, exact: false };
+}
