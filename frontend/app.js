@@ -1,7 +1,9 @@
 /** Brings together what the back end tells, what the user chooses, and what is seen. */
 
 import { fetchIndex, fetchRuns } from "./api.js";
-import { connect, followLink, followTheme, writeLink } from "./host.js";
+import { ArrayCache } from "./arrays.js";
+import { addressOf, connect, followLink, followTheme, writeLink } from "./host.js";
+import { nextStrength } from "./keyboard.js";
 import { Loader } from "./loader.js";
 import { toLink, withLink } from "./permalink.js";
 import {
@@ -10,6 +12,7 @@ import {
   recordedStrengths,
   runColour,
   runsOfTag,
+  selectedSample,
   shownSamples,
   tagInUse,
   tickedRuns,
@@ -18,14 +21,17 @@ import {
   withRuns,
 } from "./state.js";
 import { Controls } from "./views/controls.js";
+import { Detail } from "./views/detail.js";
 import { element } from "./views/dom.js";
 import { Grid } from "./views/grid.js";
+import { Keys } from "./views/keys.js";
 import { Legend } from "./views/legend.js";
 import { Problems, emptyState, note } from "./views/messages.js";
 import { StrengthBar } from "./views/strength.js";
 import { Tabs } from "./views/tabs.js";
 
 /** @import {IndexAnswer} from "./api.js" */
+/** @import {Command} from "./keyboard.js" */
 /** @import {OnChange, State} from "./state.js" */
 /** @import {Sample, Theme} from "./types.js" */
 /** @import {Scene} from "./views/card.js" */
@@ -77,9 +83,16 @@ class App {
       if (picture) card.showPicture(picture, this.#scene);
       else if (problem) card.showProblem(problem);
     },
+    onOpen: ({ key }) => this.#onChange((state) => ({ ...state, selected: key })),
   });
   /** @type {OnChange} */
   #onChange = (transition) => this.#change(transition(this.#state));
+  #detail = new Detail(this.#scene, {
+    arrays: new ArrayCache(),
+    onChange: this.#onChange,
+    link: () => addressOf(toLink(this.#state)),
+    onClose: (sample) => this.#grid.focus(sample),
+  });
   #legend = new Legend();
   #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
   #strengthBar = new StrengthBar(this.#onChange);
@@ -97,7 +110,8 @@ class App {
 
   /** @param {HTMLElement} root */
   constructor(root) {
-    root.replaceChildren(this.#controls.element, this.#main);
+    root.replaceChildren(this.#controls.element, this.#main, this.#detail.element);
+    new Keys((command) => this.#obey(command));
     followTheme((theme) => this.#setTheme(theme));
     connect({
       onReload: () => this.#reload(),
@@ -206,6 +220,7 @@ class App {
     this.#setScene(this.#nextScene());
     this.#tabs.show(state.view);
     if (changed || stay === "never") this.#grid.show(samples, state.chosenZoom, stay);
+    this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#showMessage();
@@ -232,6 +247,22 @@ class App {
   #setScene(scene) {
     this.#scene = scene;
     this.#grid.setScene(scene);
+    this.#detail.setScene(scene);
+  }
+
+  /** @param {Command} command */
+  #obey(command) {
+    if (command === "stronger" || command === "weaker") {
+      const largest = this.#scene.largestStrength;
+      if (!largest) return;
+      this.#onChange((state) => ({ ...state, strength: nextStrength(state.strength, command, largest) }));
+    } else if (command === "search") {
+      document.getElementById("search")?.focus();
+    } else if (command === "open") {
+      this.#grid.open();
+    } else {
+      this.#grid.move(command);
+    }
   }
 
   /** However often the slider moves, each frame is painted once. */

@@ -113,6 +113,15 @@ export function writeLink(link) {
   }, PAUSE);
 }
 
+/**
+ * The address of TensorBoard with the page as a link says it.
+ * @param {Record<string, string>} link
+ */
+export function addressOf(link) {
+  const { location } = host() ?? window;
+  return new URL(writeHash(location.hash, link), location.href).href;
+}
+
 /** TensorBoard's window, or the page's own without TensorBoard; `null` where it is out of reach. */
 function host() {
   try {

@@ -64,6 +64,17 @@ const FIELDS = {
       return strength >= 0 && strength <= LARGEST_STRENGTH ? { ...state, strength } : state;
     },
   },
+  selected: {
+    encode: ({ selected }) => selected ?? "",
+    decode: (state, selected) => ({ ...state, selected: selected || null }),
+  },
+  compared: {
+    encode: ({ compared }) => encodeList(compared ?? []),
+    decode: (state, text) => {
+      const [first, second, ...more] = decodeList(text);
+      return first && second && !more.length ? { ...state, compared: [first, second] } : state;
+    },
+  },
 };
 
 /**

@@ -26,6 +26,8 @@ import { remembered } from "./remembered.js";
  * @property {View} view
  * @property {number | null} chosenZoom
  * @property {number} strength
+ * @property {string | null} selected the key of the sample that is shown large
+ * @property {[string, string] | null} compared the two runs that were chosen to be compared
  * @property {ReadonlyMap<string, Index>} indexes by run, of the tag in use
  */
 
@@ -49,6 +51,8 @@ export function initialState() {
     view: "samples",
     chosenZoom: null,
     strength: 1,
+    selected: null,
+    compared: null,
     indexes: new Map(),
   };
 }
@@ -208,6 +212,18 @@ export const recordedStrengths = remembered(
 export function largestStrength(state) {
   return recordedStrengths(state).at(-1) ?? 0;
 }
+
+/**
+ * The sample that is shown large; it need not be among those that the filters leave.
+ * @type {(state: State) => Sample | null}
+ */
+export const selectedSample = remembered(
+  (state) => [samplesInUse(state), state.selected],
+  (state) => {
+    if (state.selected === null) return null;
+    return samplesInUse(state).find(({ key }) => key === state.selected) ?? null;
+  },
+);
 
 /**
  * The samples in the order in which they are shown; those that tie keep the order of runs and of

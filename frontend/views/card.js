@@ -53,7 +53,7 @@ export class Card {
     this.#canvas.dataset.panels = JSON.stringify(panels);
     place(this.#canvas, { top: HEADING, width: canvas.width * zoom, height: canvas.height * zoom });
     this.#body = element("div", { className: "body" }, this.#canvas);
-    this.element = element("article", { className: "sample" }, this.#title(), this.#body);
+    this.element = element("article", { className: "sample", tabIndex: -1 }, this.#title(), this.#body);
     this.element.dataset.sample = sample.key;
     const channels = channelsCaption(sample.shape);
     const [left, top, width, height] = panels.image;

@@ -1,6 +1,6 @@
 /** One sample, large, in a dialog: its pictures, its probabilities, its curves, its numbers. */
 
-import { className, countOf, decimals, isWrong, saying, truth, verdictCaption } from "../captions.js";
+import { countOf, decimals, isWrong, saying, truth, verdictCaption } from "../captions.js";
 import { makePicture } from "../pixels.js";
 import { isFlipped, verdictAt } from "../verdict.js";
 import { copyText } from "./copy.js";
@@ -95,10 +95,18 @@ export class Detail {
     this.#dialog.content.replaceChildren(
       problem,
       ...(asked ? [this.#strengthRow()] : []),
-      pictures.element,
-      pictures.readout,
+      element(
+        "div",
+        { className: "overview" },
+        pictures.original,
+        element(
+          "div",
+          { className: "targets" },
+          ...sample.targets.map((target, place) => this.#target(sample, target, pictures.ofTargets[place])),
+        ),
+      ),
+      section("Values", pictures.readout),
       section("Probabilities", this.#follow(new ProbabilityTable(sample))),
-      ...sample.targets.map((target) => this.#target(sample, target)),
       section("Sample", sampleFacts(sample)),
     );
     this.#dialog.content.scrollTop = 0;
@@ -114,11 +122,11 @@ export class Detail {
   /**
    * @param {Sample} sample
    * @param {Target} target
+   * @param {HTMLElement[]} pictures
    */
-  #target(sample, target) {
-    const name = className(sample.session.class_names, target.index);
+  #target(sample, target, pictures) {
     const facts = targetFacts(sample, target);
-    if (target.delta_norm === null) return section(`Towards ${name}`, facts);
+    if (target.delta_norm === null) return element("div", { className: "towards" }, ...pictures, facts);
     const verdict = element("p", { className: "verdict chip" });
     verdict.dataset.target = String(target.index);
     this.#followers.push({
@@ -130,7 +138,7 @@ export class Detail {
       },
     });
     const chart = this.#follow(new ResponseChart(sample, target));
-    return section(`Towards ${name}`, element("div", { className: "towards" }, chart, element("div", {}, verdict, facts)));
+    return element("div", { className: "towards" }, ...pictures, chart, element("div", {}, verdict, facts));
   }
 
   /** @param {{element: HTMLElement, showStrength: (strength: number) => void}} part */

@@ -22,6 +22,8 @@ export class Dialog {
       this.content,
     );
     this.element.setAttribute("aria-labelledby", this.heading.id);
+    // Of all that is in it nothing is more likely to be wanted than something else.
+    this.element.autofocus = true;
     close.addEventListener("click", () => this.element.close());
     this.element.addEventListener("close", onClose);
     this.element.addEventListener("mousedown", ({ target }) => {

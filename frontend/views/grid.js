@@ -1,9 +1,11 @@
 /** The grid of cards, of which only those near the visible part exist. */
 
+import { neighbour } from "../keyboard.js";
 import { boxOf, gridLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
 import { Card } from "./card.js";
 import { element, place } from "./dom.js";
 
+/** @import {Command} from "../keyboard.js" */
 /** @import {GridLayout} from "../layout.js" */
 /** @import {Picture, Sample} from "../types.js" */
 /** @import {Scene} from "./card.js" */
@@ -20,6 +22,12 @@ import { element, place } from "./dom.js";
  * @typedef {"always" | "visible" | "never"} Stay
  */
 
+/** Between a focused card and the edge of the visible part, in CSS pixels. */
+const FOCUS_MARGIN = 16;
+
+/** What of a card has a meaning of its own when it is clicked. */
+const NOT_TO_OPEN = "button, input, select, a, label, .curve";
+
 /** What exists above and below the visible part, in screens. */
 const MARGIN = 0.5;
 
@@ -34,13 +42,17 @@ export class Grid {
   /** @type {Map<string, Card>} */
   #cards = new Map();
   #width = 0;
+  /** @type {string | null} the sample that has the keyboard's focus, or had it last */
+  #focused = null;
   /** @type {(() => void) | null} what could not be shown while the page was hidden */
   #postponed = null;
 
   /**
    * @param {Scene} scene
-   * @param {{onWanted: (samples: Sample[]) => void, onCard: (card: Card) => void}} listener
-   *   which samples are needed, the visible first; and which card was just made, still empty
+   * @param {object} listener
+   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
+   * @param {(card: Card) => void} listener.onCard which was just made, still empty
+   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -48,6 +60,14 @@ export class Grid {
     const properties = { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" };
     this.element = element("div", properties, this.#content);
     this.element.addEventListener("scroll", () => this.#scrolled());
+    this.element.addEventListener("focusin", ({ target }) => {
+      this.#focused = keyAt(target) ?? this.#focused;
+    });
+    this.element.addEventListener("click", ({ target }) => {
+      if (!(target instanceof Element) || target.closest(NOT_TO_OPEN)) return;
+      const sample = this.#cards.get(keyAt(target) ?? "")?.sample;
+      if (sample) this.listener.onOpen(sample);
+    });
     new ResizeObserver(() => this.#resize()).observe(this.element);
   }
 
@@ -214,6 +234,48 @@ export class Grid {
     this.#cards.get(key)?.showProblem(problem);
   }
 
+  /**
+   * Moves the focus from sample to sample; at first to the first that is visible.
+   * @param {Command} command
+   */
+  move(command) {
+    const { scrollTop, clientHeight } = this.element;
+    const { first, end } = samplesBetween(this.#layout, scrollTop, scrollTop + clientHeight);
+    const place = this.#samples.findIndex(({ key }) => key === this.#focused);
+    const isFocused = keyAt(document.activeElement) !== null;
+    const stands = isFocused || (place >= first && place < end);
+    if (!this.#samples.length) return;
+    const { columns } = this.#layout;
+    const to = place >= 0 && stands ? neighbour(place, command, columns, this.#samples.length) : first;
+    this.focus(this.#samples[to]);
+  }
+
+  /** Opens the sample that has the focus. */
+  open() {
+    const sample = this.#cards.get(keyAt(document.activeElement) ?? "")?.sample;
+    if (sample) this.listener.onOpen(sample);
+  }
+
+  /**
+   * Scrolls to a sample, as far as need be, and focuses its card; the grid itself if it is not shown.
+   * @param {Sample} sample
+   */
+  focus({ key }) {
+    const place = this.#samples.findIndex((sample) => sample.key === key);
+    if (place < 0 || this.hidden) {
+      this.element.focus();
+      return;
+    }
+    const { scrollTop, clientHeight } = this.element;
+    const { top, height } = boxOf(this.#layout, place);
+    if (top < scrollTop || height + 2 * FOCUS_MARGIN > clientHeight) this.element.scrollTop = top - FOCUS_MARGIN;
+    else if (top + height > scrollTop + clientHeight) {
+      this.element.scrollTop = top + height + FOCUS_MARGIN - clientHeight;
+    }
+    this.#render();
+    this.#cards.get(key)?.element.focus({ preventScroll: true });
+  }
+
   /** @param {Scene} scene */
   setScene(scene) {
     const { strength, theme, runColour, largestStrength } = this.scene;
@@ -228,6 +290,15 @@ export class Grid {
       if (scene.theme !== theme) card.showTheme(scene);
     }
   }
+}
+
+/**
+ * The sample on whose card something is.
+ * @param {EventTarget | null} target
+ */
+function keyAt(target) {
+  const card = target instanceof Element ? target.closest(".sample") : null;
+  return card instanceof HTMLElement ? (card.dataset.sample ?? null) : null;
 }
 
 /**

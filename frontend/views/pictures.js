@@ -32,8 +32,10 @@ export class Pictures {
   #cursor = null;
   /** @type {{arrays: Arrays, picture: Picture} | null} */
   #loaded = null;
-  element = element("div", { className: "pictures" });
-  /** Beside the pictures, since it belongs to all of them. */
+  original;
+  /** @type {HTMLElement[][]} of each target: its gradient, and its morph where there is one */
+  ofTargets;
+  /** The values of all pictures at one pixel. */
   readout = element(
     "div",
     { className: "readout", ariaLive: "polite" },
@@ -57,11 +59,11 @@ export class Pictures {
     this.width = sides[sides.length - 1];
     this.height = sides.length > 1 ? sides[0] : 1;
     const names = sample.session.class_names;
-    this.element.append(this.#figure({ kind: "original" }, "original"));
-    sample.targets.forEach(({ index, delta_norm }, place) => {
+    this.original = this.#figure({ kind: "original" }, "original");
+    this.ofTargets = sample.targets.map(({ index, delta_norm }, place) => {
       const name = className(names, index);
-      this.element.append(this.#figure({ kind: "gradient", place }, `gradient → ${name}`));
-      if (delta_norm !== null) this.element.append(this.#figure({ kind: "morph", place }, `morph → ${name}`));
+      const gradient = this.#figure({ kind: "gradient", place }, `gradient → ${name}`);
+      return delta_norm === null ? [gradient] : [gradient, this.#figure({ kind: "morph", place }, `morph → ${name}`)];
     });
     this.#showReadout();
   }

@@ -49,7 +49,7 @@ export class ResponseChart {
     if (classes.length && classes[0] !== target.index) {
       legend.append(element("span", { className: "key original" }), `says ${original}, as of the original`);
     }
-    this.element = element("figure", { className: "response" }, element("h4", {}, `morph → ${goal}`), chart, legend);
+    this.element = element("figure", { className: "response" }, chart, legend);
   }
 
   #axes() {
@@ -71,7 +71,7 @@ export class ResponseChart {
   /** @param {Target} target */
   #flip(target) {
     const flip = flipOf(target, this.sample.strengths);
-    if (flip === null) return [];
+    if (!flip) return [];
     const x = this.#x(flip);
     const near = x > WIDTH / 2;
     return [

@@ -5,8 +5,9 @@ import { initialState, tick, withFilters, withRuns } from "../../frontend/state.
 
 /** A state in which everything that a link can say differs from what it is by default. */
 function chosen() {
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"] };
   const state = withFilters(tick(tick(initialState(), "a,b%2C", false), "c", true), { show: "probes" });
-  return { ...state, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, strength: 0.385 };
+  return { ...state, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, strength: 0.385, ...opened };
 }
 
 test("what is chosen comes back from the address", () => {
@@ -34,6 +35,9 @@ for (const [name, text] of [
   ["strength", ""],
   ["strength", "NaN"],
   ["runs", "neither,ticked"],
+  ["selected", ""],
+  ["compared", "one"],
+  ["compared", "one,two,three"],
   ["toString", "x"],
 ]) {
   test(`${name}=${text} makes no sense and is ignored`, () => {

@@ -1,0 +1,255 @@
+"""Looking closely in the tab: one sample large, by pointer and by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Frame, Locator, Page, expect
+
+from tb_gradascent import Sample, read_samples
+from tests.browser import open_tab, read_pixels, set_strength
+from tests.synthetic import make_captures, make_sample, write_session
+from tests.tensorboard_process import tensorboard
+
+pytestmark = pytest.mark.browser
+
+LOW, HIGH = -0.4242, 2.8215
+"""What is painted black and white: the bounds of ``synthetic.DIGITS``."""
+PROBES = ("seven", "three")
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs with the same two probes at five steps each, and other samples beside them."""
+    directory = tmp_path_factory.mktemp("inspected")
+    rng = np.random.default_rng(3)
+    for run, shift in (("first", 0), ("second", 10)):
+        captures = make_captures(5, 3, seed=shift)
+        for place, capture in enumerate(captures):
+            step = 100 * place + shift
+            capture[:] = [make_sample(rng, step=step, id=f"{run}/{step}/{i}") for i in range(3)]
+            capture += [make_sample(rng, step=step, id=id, probe=True) for id in PROBES]
+        write_session(directory / run, captures, session=f"session-{run}", start=1.7e9)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def served(logdir: Path) -> Iterator[str]:
+    """One TensorBoard for all tests of this file."""
+    with tensorboard(logdir) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def recorded(logdir: Path) -> dict[str, Sample]:
+    """What was recorded, by the page's name for it; a capture is made every 100 steps."""
+    return {
+        f"{sample.run}|session-{sample.run}.{sample.step // 100}.{sample.index}": sample
+        for sample in read_samples(logdir)
+    }
+
+
+@pytest.fixture
+def tab(page: Page, served: str) -> Frame:
+    """The plugin's tab with its first samples painted."""
+    tab = open_tab(page, served)
+    tab.locator(".sample[data-painted]").first.wait_for()
+    return tab
+
+
+def open_first(tab: Frame) -> Locator:
+    """Opens the first sample, and waits until its pictures are painted."""
+    tab.locator(".sample").first.locator("h2").click()
+    detail = tab.get_by_role("dialog")
+    detail.locator('[data-part="original"][data-painted]').wait_for()
+    return detail
+
+
+def shown_in(detail: Locator) -> str:
+    """The key of the sample that the detail view shows, by the link that it gives away."""
+    detail.page.evaluate("navigator.clipboard.writeText('nothing')")
+    detail.get_by_role("button", name="Copy link").click()
+    expect(detail.get_by_text("copied", exact=True)).to_be_visible()
+    link = detail.page.evaluate("navigator.clipboard.readText()")
+    found = re.search(r"p\.gradascent\.selected=([^&]+)", link)
+    assert found, link
+    return found[1].replace("%7C", "|")
+
+
+@pytest.fixture(autouse=True)
+def clipboard(page: Page) -> None:
+    """What the browser would ask its user."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+
+def display(sample: Sample, values: np.ndarray) -> np.ndarray:
+    """Model units to display units, shape (height, width) of one channel."""
+    assert sample.mean is not None
+    assert sample.std is not None
+    return np.asarray(values[0], np.float64) * sample.std[0] + sample.mean[0]
+
+
+def test_the_pictures_are_large_and_exact_also_at_another_strength(
+    tab: Frame, recorded: dict[str, Sample]
+) -> None:
+    detail = open_first(tab)
+    sample = recorded[shown_in(detail)]
+    detail.locator("#detail-strength").fill("0.5")
+    low, high = LOW, HIGH
+    for place, target in enumerate(sample.targets):
+        frame = detail.locator(f'[data-part="morph-{place}"][data-painted="0.50"]')
+        frame.wait_for()
+        box = frame.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 200
+        assert target.delta is not None
+        levels = (sample.image[0] + 0.5 * target.delta[0] - low) / (high - low) * 255
+        painted = read_pixels(frame.locator("canvas"), 0, 0, 28, 28)[..., 0]
+        assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 1
+    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+
+
+def test_the_values_under_the_pointer_are_the_recorded_ones_in_both_units(
+    tab: Frame, recorded: dict[str, Sample]
+) -> None:
+    set_strength(tab, 0.5)
+    detail = open_first(tab)
+    sample = recorded[shown_in(detail)]
+    frame = detail.locator('[data-part="gradient-0"]')
+    box = frame.bounding_box()
+    assert box is not None
+    assert sample.std is not None
+    gradient, delta, std = sample.targets[0].gradient, sample.targets[0].delta, sample.std[0]
+    assert delta is not None
+    morph = sample.image + np.float32(0.5) * delta
+
+    def check(x: int, y: int) -> None:
+        expect(detail.locator(".readout caption")).to_have_text(f"at column {x}, row {y}")
+        expected = {
+            "original": (sample.image[0, y, x], display(sample, sample.image)[y, x]),
+            "gradient → 8": (gradient[0, y, x], gradient[0, y, x] / std),
+            "delta → 8": (delta[0, y, x], delta[0, y, x] * std),
+            "morph → 8": (morph[0, y, x], display(sample, morph)[y, x]),
+        }
+        for name, values in expected.items():
+            row = detail.locator(".readout tr", has=tab.get_by_text(name, exact=True))
+            shown = [float(text) for text in row.locator("td").all_inner_texts()]
+            np.testing.assert_allclose(shown, values, rtol=1e-3, atol=1e-6)
+
+    frame.hover(position={"x": 10.5 / 28 * box["width"], "y": 20.5 / 28 * box["height"]})
+    check(10, 20)
+    frame.focus()
+    frame.press("ArrowRight")
+    frame.press("ArrowUp")
+    frame.press("ArrowUp")
+    check(11, 18)
+    frame.press("Shift+ArrowLeft")
+    check(1, 18)
+
+
+def test_all_probabilities_and_numbers_are_told(tab: Frame, recorded: dict[str, Sample]) -> None:
+    set_strength(tab, 0.75)
+    detail = open_first(tab)
+    sample = recorded[shown_in(detail)]
+    rows = detail.locator(".probabilities tbody tr")
+    expect(rows).to_have_count(len(set(sample.classes) | {8, 5}))
+    for place, (index, probability) in enumerate(
+        zip(sample.classes, sample.probabilities, strict=True)
+    ):
+        row = rows.nth(place)
+        expect(row.get_by_role("rowheader")).to_have_text(re.compile(rf"^{index}( \(true\))?$"))
+        assert row.locator("td").first.inner_text() == f"{probability:.2f}"
+    (at,) = np.flatnonzero(sample.targets[0].strengths == 0.75)
+    eight = detail.locator(".probabilities tr", has=tab.locator("th", has_text=re.compile(r"^8\b")))
+    expect(eight.locator("td").nth(1)).to_have_text(f"{sample.targets[0].probabilities[at]:.2f}")
+    words = "\n".join(detail.locator("dl.facts").all_inner_texts()).split("\n")
+    time = datetime.fromtimestamp(sample.wall_time, timezone.utc)
+    for expected in (
+        sample.run,
+        sample.tag,
+        sample.id,
+        f"{sample.step:,}",
+        time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "3 steps; reached its confidence",
+    ):
+        assert expected in words, expected
+    target = sample.targets[0]
+    for name, number in (
+        ("gradient norm", target.gradient_norm),
+        ("delta norm", target.delta_norm),
+        ("flip distance", target.flip_distance),
+    ):
+        # The index has the norms of what was written, read_samples those of what was stored.
+        assert float(words[words.index(name) + 1]) == pytest.approx(number, rel=5e-3)
+
+
+def test_the_keyboard_moves_through_the_grid_and_through_the_large_view(
+    page: Page, tab: Frame
+) -> None:
+    def focused() -> str | None:
+        key: str | None = tab.evaluate("document.activeElement.dataset.sample ?? null")
+        return key
+
+    tab.locator(".grid").focus()
+    page.keyboard.press("ArrowRight")
+    first = focused()
+    assert first
+    page.keyboard.press("ArrowRight")
+    second = focused()
+    assert second
+    assert second != first
+    page.keyboard.press("Enter")
+    detail = tab.get_by_role("dialog")
+    detail.locator('[data-part="original"][data-painted]').wait_for()
+    assert shown_in(detail) == second
+    page.keyboard.press("ArrowLeft")
+    expect(detail.locator(".position")).to_have_text("1 of 50")
+    assert shown_in(detail) == first
+    page.keyboard.press("-")
+    expect(detail.locator("output")).to_have_text("0.95")
+    page.keyboard.press("Escape")
+    expect(detail).to_be_hidden()
+    tab.wait_for_function("key => document.activeElement.dataset.sample === key", arg=first)
+    page.keyboard.press("End")
+    last = focused()
+    assert last not in (None, first)
+    assert tab.locator(".grid").evaluate("grid => grid.scrollTop") > 0
+    box = tab.locator(f'.sample[data-sample="{last}"]').bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900
+    page.keyboard.press("Home")
+    assert focused() == first
+
+
+def test_keys_in_a_field_are_the_fields(page: Page, tab: Frame) -> None:
+    tab.locator("#strength").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(tab.locator('output[for="strength"]')).not_to_have_text("1.00")
+    tab.locator("#sort").focus()
+    page.keyboard.press("End")
+    assert tab.evaluate("document.activeElement.id") == "sort"
+
+
+def test_a_link_opens_the_sample_again(
+    page: Page, tab: Frame, served: str, recorded: dict[str, Sample]
+) -> None:
+    detail = open_first(tab)
+    detail.get_by_role("button", name="Next sample").click()
+    expect(detail.locator(".position")).to_have_text("2 of 50")
+    key = shown_in(detail)
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(served)
+    page.goto("about:blank")
+    page.goto(link)
+    frame = page.wait_for_selector('iframe[src*="gradascent"]')
+    assert frame is not None
+    again = frame.content_frame()
+    assert again is not None
+    detail = again.get_by_role("dialog")
+    expect(detail.locator(".position")).to_have_text("2 of 50")
+    assert shown_in(detail) == key
