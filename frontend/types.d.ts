@@ -14,6 +14,9 @@ export interface Session {
   std: number[] | null;
   /** `[low, high]`, a value a channel each: what is painted black and white. */
   bounds: [number[], number[]] | null;
+  /** Which process of how many; `null` where there was one alone. */
+  rank: number | null;
+  world_size: number | null;
 }
 
 export type Stopped = "confidence" | "max_steps" | "stalled" | "nonfinite" | "none";

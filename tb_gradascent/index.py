@@ -119,14 +119,13 @@ def join(sessions: Iterable[Session]) -> Index:
 
     A session that began after another one's last capture is a restart: what the earlier one
     recorded at the later one's first step and beyond is superseded. Sessions that overlap in time,
-    such as the ranks of one job or two hooks, stand side by side.
+    such as two hooks, stand side by side; and so do the ranks of one job, however late one began.
     """
     ordered = sorted(sessions, key=lambda session: (_began(session), session.name))
     begins, cuts = _restarts(ordered)
     entries: list[tuple[int, Entry]] = []
     superseded = 0
-    for place, session in enumerate(ordered):
-        ended = max((capture.wall_time for capture in session.captures.values()), default=math.inf)
+    for place, (session, ended) in enumerate(zip(ordered, _ends(ordered), strict=True)):
         cut = cuts[bisect.bisect_right(begins, ended)]
         for capture in session.captures.values():
             kept = [(place, entry) for entry in capture.entries if entry.step < cut]
@@ -157,6 +156,31 @@ def _began(session: Session) -> float:
     """When a session began; its first capture bounds it where its own word is missing or wrong."""
     first = min((capture.wall_time for capture in session.captures.values()), default=math.inf)
     return session.info.started if 0 < session.info.started < first else first
+
+
+def _ends(ordered: Sequence[Session]) -> list[float]:
+    """When the last capture was made of the job that each session belongs to.
+
+    A job's ranks differ and its size does not; the first rank to come again begins the next job.
+    """
+    ends: list[float] = []
+    job_of: list[int] = []
+    ranks_of: dict[int, set[int]] = {}
+    latest: dict[int, int] = {}
+    for session in ordered:
+        rank, size = session.info.rank, session.info.world_size
+        job = len(ends) if rank is None or size is None else latest.get(size, len(ends))
+        if rank in ranks_of.get(job, ()):
+            job = len(ends)
+        if job == len(ends):
+            ends.append(-math.inf)
+        if rank is not None and size is not None:
+            latest[size] = job
+            ranks_of.setdefault(job, set()).add(rank)
+        times = [capture.wall_time for capture in session.captures.values()]
+        ends[job] = max([ends[job], *times])
+        job_of.append(job)
+    return [ends[job] for job in job_of]
 
 
 def _restarts(ordered: Sequence[Session]) -> tuple[list[float], list[float]]:

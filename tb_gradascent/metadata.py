@@ -45,6 +45,7 @@ MAX_STRENGTHS = 64
 MAX_LISTED_CLASSES = 100
 """Most probable classes that one record lists."""
 MAX_CLASSES = 1 << 20
+MAX_RANKS = 1 << 20
 MAX_NAME_LENGTH = 256
 """Characters of a tag, a sample's id or a class name."""
 MAX_RECORD_BYTES = 1 << 18
@@ -105,6 +106,8 @@ class SessionInfo:
         mean, std: A value a channel: ``image * std + mean`` is what a person would be shown.
         bounds: Legal input values ``(low, high)`` in model space, a value a channel each: what a
             viewer paints black and white.
+        rank, world_size: Which process of how many the session is, of a job that has several; both
+            ``None`` of one that has not.
         version: The record version that the session writes.
     """
 
@@ -113,6 +116,8 @@ class SessionInfo:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    rank: int | None = None
+    world_size: int | None = None
     version: int = RECORD_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -148,6 +153,8 @@ class SessionInfo:
         started, version = fields.get("started"), fields.get("version")
         names = fields.get("class_names")
         bounds = fields.get("bounds")
+        rank, world_size = fields.get("rank"), fields.get("world_size")
+        ranked = type(rank) is type(world_size) is int and 0 <= rank < world_size <= MAX_RANKS
         low, high = (
             (_channel_values(bounds[0]), _channel_values(bounds[1]))
             if isinstance(bounds, list) and len(bounds) == 2
@@ -163,6 +170,8 @@ class SessionInfo:
             mean=_channel_values(fields.get("mean")),
             std=_channel_values(fields.get("std")),
             bounds=(low, high) if low is not None and high is not None else None,
+            rank=rank if ranked else None,
+            world_size=world_size if ranked else None,
             version=version if type(version) is int else RECORD_VERSION,
         )
 

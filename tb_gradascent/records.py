@@ -201,6 +201,7 @@ def decode(
         targets=targets,
         probe=record["probe"],
         class_names=session.class_names,
+        rank=session.rank,
     )
 
 

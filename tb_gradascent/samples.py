@@ -98,6 +98,7 @@ class Sample:
         probe: Whether it was chosen by the user (:meth:`GradAscentHook.probe`) and not by the
             criterion.
         class_names: The name of class 0, 1, …, or ``None``.
+        rank: Which process of a job of several recorded it; ``None`` where there was one alone.
     """
 
     run: str
@@ -118,6 +119,7 @@ class Sample:
     targets: tuple[Target, ...]
     probe: bool = False
     class_names: tuple[str, ...] | None = None
+    rank: int | None = None
 
 
 def mean_flip_distance(samples: Iterable[Sample]) -> dict[str, float]:

@@ -27,14 +27,19 @@ def record(step: int) -> bytes:
 
 
 def session(
-    name: str, started: float, captures: Sequence[tuple[float, int]], samples: int = 1
+    name: str,
+    started: float,
+    captures: Sequence[tuple[float, int]],
+    samples: int = 1,
+    rank: int | None = None,
+    world_size: int | None = None,
 ) -> Session:
     """A session whose captures are given as (wall time, training step)."""
     parsed = [
         parse_capture(number, wall_time, [record(step)] * samples)
         for number, (wall_time, step) in enumerate(captures)
     ]
-    info = SessionInfo(started=started)
+    info = SessionInfo(started=started, rank=rank, world_size=world_size)
     return Session(name, info, {capture.number: capture for capture in parsed})
 
 
@@ -122,6 +127,27 @@ def test_restarted_ranks_supersede_every_earlier_rank() -> None:
     index = join(before + after)
     assert all(steps_of(index, each.name) == [0] for each in before)
     assert all(steps_of(index, each.name) == [100] for each in after)
+
+
+def ranks(name: str, size: int, started: float, step: int) -> list[Session]:
+    """A job of short sessions, each of which began only after the last one's only capture."""
+    return [
+        session(f"{name}{rank}", started + rank, [(started + rank + 0.5, step)], 1, rank, size)
+        for rank in range(size)
+    ]
+
+
+def test_a_rank_that_began_late_supersedes_no_other() -> None:
+    index = join(ranks("a", 4, 1, 0))
+    assert (len(index.entries), index.superseded) == (4, 0)
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 2), (2, 4), (1, 4)])
+def test_a_job_that_is_started_again_supersedes_every_rank(sizes: tuple[int, int]) -> None:
+    before, after = sizes
+    index = join(ranks("a", before, 1, 100) + ranks("b", after, 50, 100))
+    assert {index.sessions[place].name[0] for place, _ in index.entries} == {"b"}
+    assert (len(index.entries), index.superseded) == (after, before)
 
 
 @pytest.mark.parametrize("started", [0.0, 1e12])

@@ -62,6 +62,7 @@ def test_new_sessions_differ_and_fit_a_series_name() -> None:
     mean=st.none() | CHANNELS,
     std=st.none() | CHANNELS,
     bounds=st.none() | st.tuples(CHANNELS, CHANNELS),
+    place=st.just((None, None)) | st.tuples(st.integers(0, 7), st.integers(8, metadata.MAX_RANKS)),
 )
 def test_session_info_comes_back_as_it_was(
     started: float,
@@ -69,8 +70,9 @@ def test_session_info_comes_back_as_it_was(
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None,
+    place: tuple[int | None, int | None],
 ) -> None:
-    info = SessionInfo(started, names, mean, std, bounds)
+    info = SessionInfo(started, names, mean, std, bounds, *place)
     assert SessionInfo.decode(info.encode()) == info
 
 
@@ -104,11 +106,19 @@ def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -
         b'{"mean":[NaN]}',
         b'{"bounds":[[1],"x"]}',
         b'{"mean":[]}',
+        b'{"rank":2,"world_size":2}',
+        b'{"rank":-1,"world_size":2}',
+        b'{"rank":true,"world_size":2}',
+        b'{"rank":0}',
+        b'{"rank":0,"world_size":' + b"9" * 30 + b"}",
         b'{"mean":[' + b"1," * 64 + b"1]}",
         b'{"std":[0.5]' + b" " * metadata.MAX_SESSION_INFO_BYTES + b"}",
         b"\xff\xfe",
     ],
-    ids=["deep", "huge", "overflow", "digits", "nan", "half", "none", "65", "long", "utf-16"],
+    ids=[
+        *("deep", "huge", "overflow", "digits", "nan", "half", "none"),
+        *("beyond", "negative", "true", "alone", "crowd", "65", "long", "utf-16"),
+    ],
 )
 def test_hostile_session_info_is_left_at_its_defaults(data: bytes) -> None:
     assert SessionInfo.decode(data) == SessionInfo()
