@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 import os
@@ -61,6 +62,19 @@ def tag_name(value: object) -> str:
             f'and is {tag!r}: "confused" is the default'
         )
     return tag
+
+
+def choice(name: str, value: object, choices: Sequence[str], meaning: str) -> str:
+    """``value``, if it is one of the choices.
+
+    Raises:
+        ValueError: It is not; the message says what the choices mean.
+    """
+    if value not in choices:
+        raise ValueError(
+            f"{name} must be {' or '.join(map(json.dumps, choices))}, and is {value!r}: {meaning}"
+        )
+    return cast("str", value)
 
 
 def log_directory(log: object) -> Path:

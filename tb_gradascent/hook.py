@@ -11,7 +11,7 @@ import operator
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import torch
 from torch import Tensor, nn
@@ -29,19 +29,22 @@ from tb_gradascent.confusion import (
     valid_labels,
 )
 from tb_gradascent.describe import describe
+from tb_gradascent.distributed import find_place, is_connected
 from tb_gradascent.forward_args import AdditionalForwardArgs, ForwardArgs
 from tb_gradascent.gradients import Score, check_score
-from tb_gradascent.isolation import isolated, uncompiled, unwrap
+from tb_gradascent.isolation import uncompiled, unwrap
+from tb_gradascent.lockstep import Lockstep, check_sharding, is_sharded
 from tb_gradascent.margins import probability_margin
 from tb_gradascent.metadata import SessionInfo
-from tb_gradascent.model_io import device_of, find_logits
+from tb_gradascent.model_io import find_logits
+from tb_gradascent.passes import Passes, open_passes
 from tb_gradascent.samples import Sample, mean_flip_distance
-from tb_gradascent.scan import Best
+from tb_gradascent.scan import Best, number
 from tb_gradascent.schedule import Schedule, stretch
 from tb_gradascent.targets import Targets, check_targets
 from tb_gradascent.transfer import fetch
 from tb_gradascent.watch import Pass
-from tb_gradascent.writer import Capture, SampleWriter
+from tb_gradascent.writer import Capture, NullWriter, SampleWriter
 
 logger = logging.getLogger("tb_gradascent")
 
@@ -131,7 +134,11 @@ class GradAscentHook:
             otherwise.
         tag: Under which the samples appear.
         budget_mb: Megabytes that the hook writes at the most. As they are used up, captures come
-            at intervals that double, so that they cover a training of any length.
+            at intervals that double, so that they cover a training of any length. Ranks that record
+            share them evenly.
+        ranks: Of a job of several processes, whether ``"all"`` record samples of their own batches,
+            each in a session of its own, or rank ``"zero"`` alone. Make the hook once the process
+            group is there, or start the job by ``torchrun``.
         strict: Raise what would be logged.
 
     Raises:
@@ -157,6 +164,7 @@ class GradAscentHook:
         forward: Callable[..., Tensor] | None = None,
         tag: str = "confused",
         budget_mb: float = 256,
+        ranks: Literal["all", "zero"] = "all",
         strict: bool = False,
     ) -> None:
         if not isinstance(model, nn.Module):
@@ -174,7 +182,16 @@ class GradAscentHook:
                 f"forward must be a callable (model, inputs) -> logits, and is {forward!r}"
             )
         check_targets(targets)
+        arguments.choice(
+            "ranks",
+            ranks,
+            ("all", "zero"),
+            "whether every process of a job records its samples, or the first one alone",
+        )
+        check_sharding(model)
         means, stds = arguments.normalization(mean, std)
+        self._place = find_place()
+        self._ranks = ranks
         self._model = model
         self._forward = forward
         self._schedule = Schedule(arguments.whole_number("every", every, 1))
@@ -191,17 +208,28 @@ class GradAscentHook:
             mean=means,
             std=stds,
             bounds=self._recipe.bounds,
+            rank=self._place and self._place.rank,
+            world_size=self._place and self._place.world_size,
         )
-        self._budget = int(arguments.positive("budget_mb", budget_mb) * 1e6)
+        sharing = self._place.world_size if self._place and ranks == "all" else 1
+        self._budget = int(arguments.positive("budget_mb", budget_mb) * 1e6) // sharing
         self._probes: list[_Probes] = []
         self._calls = 0
         self._captured = 0
         self._failed = 0
         self._failed_in_a_row = 0
+        self._gave_up = False
+        self._most_used: int | None = None
+        self._sharded: bool | None = None
         self._warned: set[str] = set()
         self.capturing = False
         """Whether the model is being run by the hook: forward hooks of your own may look."""
-        self._writer = SampleWriter(arguments.log_directory(log), self._info, self._budget)
+        directory = arguments.log_directory(log)
+        self._writer: SampleWriter | NullWriter = (
+            SampleWriter(directory, self._info, self._budget)
+            if self._place is None or self._place.rank == 0 or ranks == "all"
+            else NullWriter()
+        )
 
     def __call__(
         self,
@@ -256,10 +284,12 @@ class GradAscentHook:
         For a loop in which what the call is to be given has to be made first.
         """
         step = self._calls if step is None else step
-        if self.capturing or self._failed_in_a_row >= _PATIENCE:
+        if self.capturing:
             return False
         stretched = self._stretch()
-        return any(schedule.is_due(step, stretched) for schedule in self._schedules)
+        if not any(schedule.is_due(step, stretched) for schedule in self._schedules):
+            return False
+        return self._records() or self._is_sharded()
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
         """Needs no line in the loop: captures follow the optimizer's steps.
@@ -343,16 +373,21 @@ class GradAscentHook:
         Only the best so far are held. Interrupted by Ctrl-C, it keeps what it has found and raises
         the interrupt on.
 
+        With ``ranks="all"`` every process of a job calls it, with its own part of the data set.
+        They tell each other what they found, and rank 0 records the most confused of the whole; an
+        interrupt then leaves nothing. With ``ranks="zero"`` rank 0 scans what it is given.
+
         Args:
             loader: Gives ``inputs`` or ``(inputs, labels, …)``, batch by batch.
             step: The training step; by default that of the hook's last call.
-            ids: A name or number for each sample of the data set, in the loader's order; by
-                default its place.
+            ids: A name or number for each sample of the loader, in its order; by default its place
+                there. In one of several ranks' parts that is its place in the data set, if a
+                ``DistributedSampler`` deals them out, and else ``"<rank>/<place in its part>"``.
             top_k: Samples at the most.
             tag: Under which they appear.
 
         Returns:
-            Samples captured.
+            Samples that this process captured.
         """
         now = max(self._calls - 1, 0) if step is None else operator.index(step)
         top_k = arguments.whole_number("top_k", top_k, 1)
@@ -393,19 +428,30 @@ class GradAscentHook:
         self._calls += 1
 
     def _stretch(self) -> int:
-        return stretch(self._writer.size, self._budget)
+        # The ranks of a sharded model go by the largest of their files, so that they agree.
+        used = self._writer.size if self._most_used is None else self._most_used
+        return stretch(used, self._budget)
+
+    def _records(self) -> bool:
+        """Whether there is anything for this process to record."""
+        return not (self._gave_up or isinstance(self._writer, NullWriter))
+
+    def _is_sharded(self) -> bool:
+        """Whether the other ranks need this one for their captures."""
+        if self._sharded is None:  # not before the loop, when the model is what it will be
+            self._sharded = is_sharded(self._model)
+        return self._sharded
 
     def _guarded(self, capture: Callable[[], int]) -> int:
         """Runs a capture so that no fault of it reaches the training, unless ``strict``."""
         try:
-            if self._writer.closed:
-                raise RuntimeError("the hook was used after close(): make a new one")
             captured = capture()
             if self._strict and self._writer.failure:
                 raise self._writer.failure
         except Exception as error:
             return self._fault(error)
-        self._failed_in_a_row = 0
+        if not self._gave_up:
+            self._failed_in_a_row = 0
         self._captured += captured
         return captured
 
@@ -423,24 +469,27 @@ class GradAscentHook:
         # Marked before anything can fail: a capture that fails is not tried again at once.
         for schedule in due:
             schedule.mark(step)
-        batch = given()
-        if not len(batch.inputs):
-            return 0
-        batch.check_channels(self._info)
-        if logits is not None:
-            logits = self._checked(logits, len(batch.inputs), "logits must be")
-        numbers: _Numbers = dict
-        with self._passes() as module:
+        with self._passes() as passes:
+            if passes is None:
+                return 0
+            batch = given()
+            if not len(batch.inputs):
+                return 0
+            passes.pad_like(batch)
+            batch.check_channels(self._info)
+            if logits is not None:
+                logits = self._checked(logits, len(batch.inputs), "logits must be")
+            numbers: _Numbers = dict
             recorded: list[_Part] = []
             if self._schedule in due:
                 if logits is None:
-                    logits = self._ask(module, batch)
+                    logits = passes.ask(batch)
                 rows, numbers = self._choose(logits.detach(), batch.labels)
-                recorded += self._record(module, batch, rows, batch, step)
+                recorded += self._record(passes, batch, rows, batch, step)
             for fixed, schedule in self._probes:
                 if schedule in due:
                     rows = range(len(fixed.inputs))
-                    recorded += self._record(module, fixed, rows, batch, step, probe=True)
+                    recorded += self._record(passes, fixed, rows, batch, step, probe=True)
         return self._put(self._tag, step, recorded, numbers)
 
     def _scan(
@@ -451,43 +500,84 @@ class GradAscentHook:
         top_k: int,
         tag: str,
     ) -> int:
-        from tqdm.auto import tqdm
-
-        interrupt: KeyboardInterrupt | None = None
+        place = self._place if self._ranks == "all" else None
+        if place is not None and not is_connected():
+            raise RuntimeError(
+                "a scan by several processes needs torch.distributed.init_process_group(), since "
+                'they tell each other what they found: call it first, or give ranks="zero"'
+            )
         best = Best(top_k)
-        names = itertools.count() if ids is None else iter(ids)
+        stopped: BaseException | None = None
+        try:
+            self._search(loader, ids, tag, best)
+        except Exception as error:
+            stopped = error
+            if place is None:
+                raise
+        except KeyboardInterrupt as error:
+            stopped = error
+            if place is not None:  # the other ranks may be anywhere
+                raise
+        if place is not None:
+            best = best.of_all_ranks(place, stopped if isinstance(stopped, Exception) else None)
         recorded: list[_Part] = []
-        with self._passes() as module:
-            device = device_of(module)
-            try:
-                for item in tqdm(loader, desc=tag, unit="batch", disable=None):
-                    inputs, labels = item[:2] if isinstance(item, (tuple, list)) else (item, None)
-                    batch = Batch.of(inputs, labels, list(itertools.islice(names, len(inputs))))
-                    batch.check_channels(self._info)
-                    forward = self._forward_of(module, batch.inputs.dtype, batch.forward_args)
-                    with torch.no_grad():
-                        logits = forward(inputs.to(device or inputs.device))
-                    best.offer(batch, self._scores(logits.detach(), batch.labels))
-            except KeyboardInterrupt as error:
-                interrupt = error
+        with self._passes() as passes:
+            if passes is None:
+                return 0
             for found in best.batches():
-                recorded += self._record(module, found, range(len(found.inputs)), found, step)
+                recorded += self._record(passes, found, range(len(found.inputs)), found, step)
         captured = self._put(tag, step, recorded, dict)
-        if interrupt is not None:
+        if stopped is not None:
             self._captured += captured
-            raise interrupt
+            raise stopped
         return captured
 
+    def _search(
+        self, loader: Iterable[Any], ids: Iterable[object] | None, tag: str, best: Best
+    ) -> None:
+        """Offers every sample of a loader; an interrupt leaves what was offered by then."""
+        from tqdm.auto import tqdm
+
+        numbering = number(loader, self._place if self._ranks == "all" else None)
+        names = numbering.ids if ids is None else iter(ids)
+        hidden = True if self._info.rank else None
+        with self._passes() as passes:
+            if passes is None:
+                return
+            for item in tqdm(loader, desc=tag, unit="batch", disable=hidden):
+                inputs, labels = item[:2] if isinstance(item, (tuple, list)) else (item, None)
+                batch = Batch.of(inputs, labels, list(itertools.islice(names, len(inputs))))
+                batch.check_channels(self._info)
+                scores = self._scores(passes.ask(batch), batch.labels)
+                best.offer(batch, scores, itertools.islice(numbering.places, len(inputs)))
+
     @contextlib.contextmanager
-    def _passes(self) -> Iterator[nn.Module]:
-        """The user's own module, to be run without a trace."""
+    def _passes(self) -> Iterator[Passes | None]:
+        """Runs the user's own module without a trace; ``None`` where nothing is to be recorded.
+
+        A rank of a sharded model has to enter all the same, since the others need it.
+        """
+        if not (self._records() or self._is_sharded()):
+            yield None
+            return
         module = unwrap(self._model)
+        check_sharding(module)
+        lockstep = Lockstep(module, self._writer.size) if self._is_sharded() else None
         self.capturing = True
         try:
-            with isolated(module):
-                yield module
+            with open_passes(module, self._run, lockstep) as opened:
+                if self._writer.closed:
+                    raise RuntimeError("the hook was used after close(): make a new one")
+                yield opened if self._records() else None
         finally:
             self.capturing = False
+            if lockstep:
+                self._most_used = lockstep.most_used
+
+    def _run(self, module: nn.Module, inputs: Tensor, beside: ForwardArgs) -> Tensor:
+        call = functools.partial(self._forward, module) if self._forward else module
+        output = call(inputs, *beside.args, **beside.kwargs)
+        return self._checked(output, len(inputs), "the model (or forward=…) must return")
 
     def _put(self, tag: str, step: int, recorded: Sequence[_Part], numbers: _Numbers) -> int:
         size = sum(part.size for part in recorded)
@@ -533,7 +623,7 @@ class GradAscentHook:
 
     def _record(
         self,
-        module: nn.Module,
+        passes: Passes,
         chosen: Batch,
         rows: Sequence[int],
         batch: Batch,
@@ -542,13 +632,13 @@ class GradAscentHook:
         probe: bool = False,
     ) -> list[_Part]:
         if chosen.forward_args.differ and len(rows) > 1:
-            parts = (self._record(module, chosen, [r], batch, step, probe=probe) for r in rows)
+            parts = (self._record(passes, chosen, [r], batch, step, probe=probe) for r in rows)
             return [part for each in parts for part in each]
         if not rows:
             return []
         samples = capture(
-            self._forward_of(module, batch.inputs.dtype, chosen.forward_args, rows[0]),
-            chosen.inputs[list(rows)].to(device_of(module) or batch.inputs.device),
+            passes.forward(batch.inputs.dtype, chosen.forward_args, rows[0]),
+            chosen.inputs[list(rows)].to(passes.device or batch.inputs.device),
             self._recipe,
             max_rows=len(batch.inputs),
             step=step,
@@ -558,31 +648,6 @@ class GradAscentHook:
             probe=probe,
         )
         return [_Part(len(rows), samples)]
-
-    def _ask(self, module: nn.Module, batch: Batch) -> Tensor:
-        """The model's logits of a batch, whole."""
-        with torch.no_grad():
-            forward = self._forward_of(module, batch.inputs.dtype, batch.forward_args)
-            return forward(batch.inputs)
-
-    def _forward_of(
-        self,
-        module: nn.Module,
-        dtype: torch.dtype,
-        beside: ForwardArgs,
-        row: int | None = None,
-    ) -> Callable[[Tensor], Tensor]:
-        """Inputs to logits, with what the model is given beside all inputs, or beside one."""
-
-        def forward(inputs: Tensor) -> Tensor:
-            inputs = inputs.to(dtype)
-            given = beside if row is None else beside.of_row(row, len(inputs))
-            given = given.to(inputs.device)
-            call = functools.partial(self._forward, module) if self._forward else module
-            output = call(inputs, *given.args, **given.kwargs)
-            return self._checked(output, len(inputs), "the model (or forward=…) must return")
-
-        return forward
 
     def _checked(self, output: object, samples: int, who: str) -> Tensor:
         """The logits in a model's output, at least two columns."""
@@ -619,6 +684,7 @@ class GradAscentHook:
             error,
         )
         if self._failed_in_a_row == _PATIENCE:
+            self._gave_up = True
             logger.warning("%d captures in a row failed: the hook is off from here on", _PATIENCE)
         return 0
 

@@ -116,6 +116,21 @@ class SampleWriter:
         self._finish()
 
 
+class NullWriter:
+    """A writer of a process that records nothing."""
+
+    closed = False
+    failure = None
+    size = written = dropped = 0
+    waited = 0.0
+
+    def put(self, capture: Capture) -> None:
+        """Drops it: there is nothing in it."""
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
 class _Worker:
     """What the thread holds; apart from the writer, so that a forgotten writer is collected."""
 

@@ -1,0 +1,83 @@
+"""The user's model, run for a capture: without a trace, and by all ranks that share its weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from tb_gradascent.batch import Batch
+from tb_gradascent.forward_args import ForwardArgs
+from tb_gradascent.gradients import Forward
+from tb_gradascent.isolation import isolated
+from tb_gradascent.lockstep import Lockstep
+from tb_gradascent.model_io import device_of
+
+#: Calls a model with inputs (N, …) and with what it is given beside them; gives logits (N, C).
+Run = Callable[[nn.Module, Tensor, ForwardArgs], Tensor]
+
+
+class Passes:
+    """Forward passes of one capture, which can be differentiated; see :func:`open_passes`.
+
+    Attributes:
+        device: Where the model's inputs belong; ``None`` if that is anywhere.
+    """
+
+    def __init__(self, module: nn.Module, run: Run, lockstep: Lockstep | None) -> None:
+        self.device = device_of(module)
+        self._module = module
+        self._run = run
+        self._lockstep = lockstep
+        if lockstep:
+            lockstep.padding = self._answer(ForwardArgs(0), None)
+
+    def forward(self, dtype: torch.dtype, beside: ForwardArgs, row: int | None = None) -> Forward:
+        """Inputs to logits, with what the model is given beside all inputs, or beside one.
+
+        Args:
+            dtype: That of the loop's inputs.
+            beside: Of a whole batch.
+            row: The one among these whose arguments every input is given.
+        """
+        answer = self._answer(beside, row)
+
+        def forward(inputs: Tensor) -> Tensor:
+            inputs = inputs.to(dtype)
+            return self._lockstep.run(answer, inputs) if self._lockstep else answer(inputs)
+
+        return forward
+
+    def ask(self, batch: Batch) -> Tensor:
+        """The model's logits of a batch, whole."""
+        with torch.no_grad():
+            forward = self.forward(batch.inputs.dtype, batch.forward_args)
+            return forward(batch.inputs.to(self.device or batch.inputs.device))
+
+    def pad_like(self, batch: Batch) -> None:
+        """Pads with what the model is given beside a batch's first input, if it has to."""
+        if self._lockstep:
+            self._lockstep.padding = self._answer(batch.forward_args, 0)
+
+    def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
+        def answer(inputs: Tensor) -> Tensor:
+            given = beside if row is None else beside.of_row(row, len(inputs))
+            return self._run(self._module, inputs, given.to(inputs.device))
+
+        return answer
+
+
+@contextlib.contextmanager
+def open_passes(module: nn.Module, run: Run, lockstep: Lockstep | None = None) -> Iterator[Passes]:
+    """Passes that leave no trace in a model.
+
+    Args:
+        module: The user's own, without wrappers.
+        run: How it is called.
+        lockstep: Of a model whose weights several ranks share. Each of them has to enter, and on
+            leaving it joins what the others still have to do.
+    """
+    with isolated(module), lockstep or contextlib.nullcontext():
+        yield Passes(module, run, lockstep)

@@ -1,0 +1,74 @@
+"""Checks that run in several processes, started by the real ``torchrun``."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+PASSED = "passed"
+_TIMEOUT = 150
+
+Check = Callable[[Path], None]
+
+
+def launch(module: str, directory: Path, processes: int = 2) -> dict[str, list[str]]:
+    """What became of each check of a module in each process: ``"passed"`` or a traceback.
+
+    Args:
+        module: Calls :func:`run` when it is run.
+        directory: Given to the checks.
+        processes: How many there are.
+
+    Raises:
+        RuntimeError: They did not end by themselves; the message is what they printed.
+    """
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), "-m", module, str(directory)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # torchrun ends its own
+            printed, _ = process.communicate()
+            raise RuntimeError(f"the processes wait for each other:\n{printed}") from None
+    reports = [directory / f"rank{rank}.json" for rank in range(processes)]
+    if not all(report.exists() for report in reports):
+        raise RuntimeError(f"torchrun failed:\n{printed}")
+    parts = [json.loads(report.read_text()) for report in reports]
+    names = [name for part in parts for name in part]
+    return {name: [part.get(name, f"not reached\n{printed}") for part in parts] for name in names}
+
+
+def run(checks: Iterable[Check]) -> None:
+    """Runs checks one after the other in a process that ``torchrun`` started, up to a failure.
+
+    After one that fails on this rank the other one may wait for it: until the time is over.
+    """
+    torch.set_num_threads(1)
+    directory = Path(sys.argv[1])
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=30))
+    report: dict[str, str] = {}
+    for check in checks:
+        place = directory / check.__name__
+        try:
+            check(place)
+            dist.barrier()
+            report[check.__name__] = PASSED
+        except Exception:
+            report[check.__name__] = traceback.format_exc()
+            break
+    (directory / f"rank{dist.get_rank()}.json").write_text(json.dumps(report))
+    if PASSED not in set(report.values()) or len(set(report.values())) > 1:
+        os._exit(0)  # the other rank may be gone, and leaving the group would wait for it
+    dist.destroy_process_group()
