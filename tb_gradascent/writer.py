@@ -127,6 +127,9 @@ class NullWriter:
     def put(self, capture: Capture) -> None:
         """Drops it: there is nothing in it."""
 
+    def flush(self) -> None:
+        """Does nothing."""
+
     def close(self) -> None:
         """Does nothing."""
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 
 PASSED = "passed"
-_TIMEOUT = 150
+_TIMEOUT = 300
 
 Check = Callable[[Path], None]
 
@@ -57,7 +57,7 @@ def run(checks: Iterable[Check]) -> None:
     """
     torch.set_num_threads(1)
     directory = Path(sys.argv[1])
-    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=30))
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=120))
     report: dict[str, str] = {}
     for check in checks:
         place = directory / check.__name__
