@@ -20,6 +20,7 @@ import {
   withRunOrder,
   withRuns,
 } from "./state.js";
+import { ActiveFilters } from "./views/active_filters.js";
 import { Controls } from "./views/controls.js";
 import { Detail } from "./views/detail.js";
 import { element } from "./views/dom.js";
@@ -97,6 +98,7 @@ class App {
   #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
   #strengthBar = new StrengthBar(this.#onChange);
   #tabs = new Tabs({ samples: this.#grid.element }, this.#onChange);
+  #activeFilters = new ActiveFilters(this.#onChange);
   #problemList = new Problems(() => this.#reload());
   #message = element("div", { className: "message" });
   #main = element(
@@ -104,6 +106,7 @@ class App {
     {},
     element("header", { className: "bar" }, this.#tabs.element, this.#strengthBar.element),
     this.#problemList.element,
+    this.#activeFilters.element,
     this.#message,
     this.#grid.element,
   );
@@ -222,6 +225,7 @@ class App {
     if (changed || stay === "never") this.#grid.show(samples, state.chosenZoom, stay);
     this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
+    this.#activeFilters.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#showMessage();
     this.#showProblems();
@@ -297,7 +301,7 @@ class App {
           ? null
           : waiting
             ? note("Loading…")
-            : note(tickedRuns(this.#state).length ? "No sample is like that." : "No run is ticked.");
+            : note(tickedRuns(this.#state).length ? "No sample passes all filters." : "No run is ticked.");
     this.#message.replaceChildren(...(content ? [content] : []));
     this.#main.classList.toggle("vacant", !this.#samples.length);
   }

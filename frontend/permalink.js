@@ -5,11 +5,12 @@
  * with `p.gradascent.`; all others are left as they are.
  */
 
-import { NO_FILTERS } from "./filters.js";
+import { NO_FILTERS, OUTCOMES, SHOWS } from "./filters.js";
 import { ZOOMS } from "./layout.js";
 import { ORDERS } from "./orders.js";
-import { VIEWS, initialState } from "./state.js";
+import { VIEWS, initialState, withFilters } from "./state.js";
 
+/** @import {Range} from "./filters.js" */
 /** @import {State} from "./state.js" */
 
 const PREFIX = "p.gradascent.";
@@ -32,22 +33,57 @@ const FIELDS = {
     decode: (state, chosenTag) => ({ ...state, chosenTag }),
   },
   runs: {
-    encode: ({ ticked }) => encodeList([...ticked].map(([run, isTicked]) => (isTicked ? "+" : "-") + run)),
-    decode: (state, text) => ({
-      ...state,
-      ticked: new Map(
-        decodeList(text)
-          .filter((word) => /^[+-]/.test(word))
-          .map((word) => [word.slice(1), word[0] === "+"]),
-      ),
-    }),
+    encode: ({ ticked, others }) =>
+      encodeList([...(others ? [others] : []), ...[...ticked].map(([run, isTicked]) => (isTicked ? "+" : "-") + run)]),
+    decode: (state, text) => {
+      const words = decodeList(text);
+      const signed = words.filter((word) => /^[+-]/.test(word));
+      return {
+        ...state,
+        others: /** @type {const} */ (["all", "none"]).find((others) => others === words[0]) ?? null,
+        ticked: new Map(signed.map((word) => [word.slice(1), word[0] === "+"])),
+      };
+    },
+  },
+  runFilter: {
+    encode: ({ runFilter }) => runFilter,
+    decode: (state, runFilter) => ({ ...state, runFilter }),
   },
   show: {
     encode: ({ filters }) => unless(filters.show, NO_FILTERS.show),
     decode: (state, text) =>
-      withChoice(state, /** @type {const} */ (["all", "confused", "probes"]), text, (show) => ({
-        filters: { ...state.filters, show },
-      })),
+      withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
+  },
+  steps: {
+    encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
+    decode: (state, text) => {
+      const at = wholeNumber(text);
+      return withFilters(state, { steps: at === null ? decodeRange(text) : { at } });
+    },
+  },
+  pair: {
+    encode: ({ filters: { pair } }) => pair?.join("-") ?? "",
+    decode: (state, text) => {
+      const [one, other, ...more] = text.split("-").map(wholeNumber);
+      const isPair = one !== null && other !== null && other !== undefined && !more.length;
+      return withFilters(state, { pair: isPair ? [one, other] : null });
+    },
+  },
+  prediction: numberField("prediction"),
+  label: numberField("label"),
+  outcome: {
+    encode: ({ filters }) => filters.outcome ?? "",
+    decode: (state, text) =>
+      withChoice(state, OUTCOMES, text, (outcome) => ({ filters: { ...state.filters, outcome } })),
+  },
+  flip: {
+    encode: ({ filters }) => encodeRange(filters.flip),
+    decode: (state, text) => withFilters(state, { flip: decodeRange(text) }),
+  },
+  rank: numberField("rank"),
+  id: {
+    encode: ({ filters }) => filters.id,
+    decode: (state, id) => withFilters(state, { id }),
   },
   sort: {
     encode: ({ sort }) => unless(sort, initialState().sort),
@@ -76,6 +112,18 @@ const FIELDS = {
     },
   },
 };
+
+/**
+ * A filter that is a class or another whole number.
+ * @param {"prediction" | "label" | "rank"} name
+ * @returns {Field}
+ */
+function numberField(name) {
+  return {
+    encode: ({ filters }) => String(filters[name] ?? ""),
+    decode: (state, text) => withFilters(state, { [name]: wholeNumber(text) }),
+  };
+}
 
 /**
  * @param {State} state
@@ -150,6 +198,27 @@ function encodeList(words) {
 /** @param {string} text */
 function decodeList(text) {
   return text.split(",").map((word) => word.replaceAll("%2C", ",").replaceAll("%25", "%"));
+}
+
+/** @param {string} text */
+function wholeNumber(text) {
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** @param {Range | null} range */
+function encodeRange(range) {
+  return range ? `${range.from ?? ""}..${range.to ?? ""}` : "";
+}
+
+/**
+ * @param {string} text
+ * @returns {Range | null}
+ */
+function decodeRange(text) {
+  const ends = text.split("..").map((end) => (end.trim() === "" ? null : Number(end)));
+  if (ends.length !== 2 || ends.some((end) => end !== null && !Number.isFinite(end))) return null;
+  const [from, to] = ends;
+  return from === null && to === null ? null : { from, to };
 }
 
 /**

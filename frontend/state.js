@@ -1,10 +1,11 @@
 /** What the page knows and what its user chose, and all that follows from them. Pure. */
 
-import { NO_FILTERS, matcher } from "./filters.js";
-import { ORDERS } from "./orders.js";
+import { className } from "./captions.js";
+import { NO_FILTERS, facetsOf, missesOf, rankOf } from "./filters.js";
+import { sorted } from "./orders.js";
 import { remembered } from "./remembered.js";
 
-/** @import {Filters} from "./filters.js" */
+/** @import {Facets, Filters} from "./filters.js" */
 /** @import {Sort} from "./orders.js" */
 /** @import {Counts, Index, RunTags, Sample} from "./types.js" */
 
@@ -19,7 +20,9 @@ import { remembered } from "./remembered.js";
  * @typedef {object} State
  * @property {RunTags[] | null} runs `null` until the back end has answered once
  * @property {string[]} runOrder TensorBoard's own, which its run colours follow
+ * @property {string} runFilter a regular expression; runs that do not match are not offered
  * @property {ReadonlyMap<string, boolean>} ticked runs that the user ticked or unticked
+ * @property {"all" | "none" | null} others all others; `null`: the first few are ticked
  * @property {string | null} chosenTag
  * @property {Filters} filters
  * @property {Sort} sort
@@ -44,7 +47,9 @@ export function initialState() {
   return {
     runs: null,
     runOrder: [],
+    runFilter: "",
     ticked: new Map(),
+    others: null,
     chosenTag: null,
     filters: NO_FILTERS,
     sort: "newest",
@@ -65,6 +70,16 @@ export function initialState() {
  */
 export function tick(state, run, ticked) {
   return { ...state, ticked: new Map(state.ticked).set(run, ticked) };
+}
+
+/**
+ * Ticks all runs or none, those that come later too.
+ * @param {State} state
+ * @param {"all" | "none"} others
+ * @returns {State}
+ */
+export function tickOthers(state, others) {
+  return { ...state, others, ticked: new Map() };
 }
 
 /**
@@ -135,10 +150,37 @@ export function runsOfTag(state) {
   return (state.runs ?? []).filter(({ tags }) => tag !== null && tags.includes(tag)).map(({ run }) => run);
 }
 
-/** @param {State} state */
-export function tickedRuns(state) {
-  return runsOfTag(state).filter((run, place) => state.ticked.get(run) ?? place < RUNS_AT_FIRST);
+/**
+ * The runs that can be ticked.
+ * @type {(state: State) => string[]}
+ */
+export const offeredRuns = remembered(
+  ({ runs, chosenTag, runFilter }) => [runs, chosenTag, runFilter],
+  (state) => runsOfTag(state).filter(textMatcher(state.runFilter)),
+);
+
+/**
+ * @param {string} pattern a regular expression, or where it is none, what a text has to contain
+ * @returns {(text: string) => boolean}
+ */
+function textMatcher(pattern) {
+  try {
+    const expression = new RegExp(pattern, "i");
+    return (text) => expression.test(text);
+  } catch {
+    const sought = pattern.toLowerCase();
+    return (text) => text.toLowerCase().includes(sought);
+  }
 }
+
+/** @type {(state: State) => string[]} */
+export const tickedRuns = remembered(
+  (state) => [offeredRuns(state), state.ticked, state.others],
+  (state) => {
+    const { ticked, others } = state;
+    return offeredRuns(state).filter((run, place) => ticked.get(run) ?? (others ? others === "all" : place < RUNS_AT_FIRST));
+  },
+);
 
 /**
  * @param {State} state
@@ -151,7 +193,7 @@ export function runColour({ runOrder }, run) {
 
 /** @type {(state: State) => Index[]} */
 const indexesInUse = remembered(
-  ({ runs, ticked, chosenTag, indexes }) => [runs, ticked, chosenTag, indexes],
+  (state) => [tickedRuns(state), state.indexes],
   (state) => tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []),
 );
 
@@ -170,14 +212,49 @@ export const hasProbes = remembered(
   (state) => samplesInUse(state).some(({ probe }) => probe),
 );
 
+/** @type {(state: State) => boolean} */
+export const hasRanks = remembered(
+  (state) => [samplesInUse(state)],
+  (state) => new Set(samplesInUse(state).map(rankOf)).size > 1,
+);
+
+/**
+ * The most class names that any session gave, `null` where none did.
+ * @type {(state: State) => string[] | null}
+ */
+export const classNames = remembered(
+  (state) => [samplesInUse(state)],
+  (state) => {
+    const sessions = new Set(samplesInUse(state).map(({ session }) => session));
+    return [...sessions].reduce(
+      (/** @type {string[] | null} */ most, { class_names: names }) =>
+        names && names.length > (most?.length ?? 0) ? names : most,
+      null,
+    );
+  },
+);
+
+/**
+ * @param {State} state
+ * @returns {(index: number) => string}
+ */
+export function namesOf(state) {
+  const names = classNames(state);
+  return (index) => className(names, index);
+}
+
 /**
  * The filters; those that cannot be told from their absence, because no choice is offered, left out.
- * @param {State} state
- * @returns {Filters}
+ * @type {(state: State) => Filters}
  */
-export function filtersInUse(state) {
-  return hasProbes(state) ? state.filters : { ...state.filters, show: "all" };
-}
+export const filtersInUse = remembered(
+  (state) => [state.filters, hasProbes(state), hasRanks(state)],
+  (state) => ({
+    ...state.filters,
+    show: hasProbes(state) ? state.filters.show : "all",
+    rank: hasRanks(state) ? state.filters.rank : null,
+  }),
+);
 
 /**
  * @param {State} state
@@ -213,6 +290,12 @@ export function largestStrength(state) {
   return recordedStrengths(state).at(-1) ?? 0;
 }
 
+/** @type {(state: State) => Sample[]} */
+const sortedSamples = remembered(
+  (state) => [samplesInUse(state), state.sort],
+  (state) => sorted(samplesInUse(state), state.sort),
+);
+
 /**
  * The sample that is shown large; it need not be among those that the filters leave.
  * @type {(state: State) => Sample | null}
@@ -226,11 +309,28 @@ export const selectedSample = remembered(
 );
 
 /**
- * The samples in the order in which they are shown; those that tie keep the order of runs and of
- * their places in the capture.
+ * What each of the sorted samples misses, see `missesOf`.
+ * @type {(state: State) => Uint16Array}
+ */
+const misses = remembered(
+  (state) => [sortedSamples(state), filtersInUse(state)],
+  (state) => missesOf(sortedSamples(state), filtersInUse(state)),
+);
+
+/**
+ * The samples in the order in which they are shown.
  * @type {(state: State) => Sample[]}
  */
 export const shownSamples = remembered(
-  (state) => [samplesInUse(state), state.filters, state.sort],
-  (state) => samplesInUse(state).filter(matcher(filtersInUse(state))).sort(ORDERS[state.sort]),
+  (state) => [sortedSamples(state), misses(state)],
+  (state) => {
+    const missed = misses(state);
+    return sortedSamples(state).filter((_, place) => missed[place] === 0);
+  },
+);
+
+/** @type {(state: State) => Facets} */
+export const facetsInUse = remembered(
+  (state) => [sortedSamples(state), misses(state)],
+  (state) => facetsOf(sortedSamples(state), misses(state)),
 );

@@ -1,12 +1,17 @@
-"""Finding samples in the tab: what was chosen is what a real Chromium shows of a real TensorBoard."""
+"""Finding samples in the tab, in a real Chromium: what was chosen is what is seen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
+from tb_gradascent import Sample
 from tests.browser import open_tab, set_strength
 from tests.synthetic import make_captures, write_session
 from tests.tensorboard_process import tensorboard
@@ -14,14 +19,31 @@ from tests.tensorboard_process import tensorboard
 pytestmark = pytest.mark.browser
 
 
+RUNS = ("baseline", "dropout")
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A TensorBoard on two runs of 24 samples each."""
+def recorded() -> dict[str, list[list[Sample]]]:
+    """The captures of two runs, 24 samples each; run by run."""
+    return {run: make_captures(6, seed=seed) for seed, run in enumerate(RUNS)}
+
+
+@pytest.fixture(scope="module")
+def address(
+    tmp_path_factory: pytest.TempPathFactory, recorded: dict[str, list[list[Sample]]]
+) -> Iterator[str]:
+    """A TensorBoard on these runs."""
     logdir = tmp_path_factory.mktemp("runs")
-    for seed, run in enumerate(("baseline", "dropout")):
-        write_session(logdir / run, make_captures(6, seed=seed))
+    for run, captures in recorded.items():
+        write_session(logdir / run, captures)
     with tensorboard(logdir) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def samples(recorded: dict[str, list[list[Sample]]]) -> list[Sample]:
+    """All that was recorded."""
+    return [sample for captures in recorded.values() for samples in captures for sample in samples]
 
 
 @pytest.fixture
@@ -71,3 +93,159 @@ def test_the_choice_outlives_another_tab_and_a_link_pasted_into_the_address(
     page.evaluate("location.hash = 'gradascent&p.gradascent.sort=oldest'")
     expect(tab.locator("#sort")).to_have_value("oldest")
     expect(tab.locator('output[for="strength"]')).to_have_text("1.00")
+
+
+def option(tab: Frame, select: str, words: str) -> str:
+    """The text of the option that begins with these words."""
+    options: list[str] = tab.locator(f"{select} option").all_inner_texts()
+    (found,) = [text for text in options if text.startswith(f"{words} (")]
+    return found
+
+
+def prediction(sample: Sample) -> int:
+    return int(sample.classes[0])
+
+
+def pair(sample: Sample) -> tuple[int, ...]:
+    return tuple(sorted(int(index) for index in sample.classes[:2]))
+
+
+def expect_count(tab: Frame, samples: list[Sample], passes: Callable[[Sample], bool]) -> None:
+    """The count, and as many cards, or as many as the screen holds."""
+    left = sum(map(passes, samples))
+    expect(tab.locator(".count")).to_have_text(f"{left} of {len(samples)} samples")
+    if not left:
+        expect(tab.locator(".sample")).to_have_count(0)
+
+
+def test_filters_narrow_what_is_shown_and_every_option_says_how_far(
+    tab: Frame, samples: list[Sample]
+) -> None:
+    most, count = Counter(map(prediction, samples)).most_common(1)[0]
+    tab.locator("#prediction").select_option(option(tab, "#prediction", str(most)))
+    assert option(tab, "#prediction", str(most)) == f"{most} ({count})"
+    expect_count(tab, samples, lambda sample: prediction(sample) == most)
+    for title in tab.locator(".sample h2").all_inner_texts():
+        assert title.startswith(f"says {most} (")
+
+    wrong = [s for s in samples if prediction(s) == most and s.label != most]
+    tab.locator("#outcome").select_option(option(tab, "#outcome", "wrong"))
+    expect_count(tab, samples, lambda s: prediction(s) == most and s.label != most)
+    assert option(tab, "#outcome", "wrong") == f"wrong ({len(wrong)})"
+
+    likely = Counter(map(pair, wrong)).most_common(1)[0][0]
+    words = "{} and {}".format(*likely)
+    tab.locator("#pair").select_option(option(tab, "#pair", words))
+
+    def all_of_it(s: Sample) -> bool:
+        return prediction(s) == most != s.label and pair(s) == likely
+
+    expect_count(tab, samples, all_of_it)
+
+    chips = tab.locator(".active-filters li button")
+    assert [text.rstrip("×").strip() for text in chips.all_inner_texts()] == [
+        f"between {likely[0]} and {likely[1]}",
+        f"says {most}",
+        "wrong",
+    ]
+    tab.get_by_role("button", name="Remove the filter: wrong").click()
+    expect_count(tab, samples, lambda s: prediction(s) == most and pair(s) == likely)
+    tab.get_by_role("button", name="Clear all").click()
+    expect_count(tab, samples, lambda _: True)
+    expect(chips).to_have_count(0)
+
+
+def test_steps_distances_and_ids_are_searched(tab: Frame, samples: list[Sample]) -> None:
+    tab.locator("#search").press_sequentially("TRAIN/3-")
+    expect_count(tab, samples, lambda sample: sample.id is not None and "/3-" in sample.id)
+    expect(tab.locator(".sample .meta").first).to_contain_text("train/3-")
+    tab.locator("#search").fill("")
+    tab.get_by_text("More filters").click()
+    tab.locator("#steps-from").fill("200")
+    tab.locator("#steps-to").fill("300")
+    tab.locator("#steps-to").press("Tab")
+    expect_count(tab, samples, lambda sample: 200 <= sample.step <= 300)
+
+    def distance(sample: Sample) -> float:
+        return min((t.flip_distance for t in sample.targets if t.flip_distance), default=math.inf)
+
+    middle = statistics.median(map(distance, samples)) + 1e-6
+    tab.locator("#flip-to").fill(f"{middle:.9f}")
+    tab.locator("#flip-to").press("Tab")
+    expect_count(tab, samples, lambda s: 200 <= s.step <= 300 and distance(s) <= middle)
+    tab.locator("#search").fill("no such id")
+    expect_count(tab, samples, lambda _: False)
+    expect(tab.locator(".note")).to_have_text("No sample passes all filters.")
+    tab.get_by_role("button", name="Clear all").click()
+    expect_count(tab, samples, lambda _: True)
+
+
+@pytest.mark.parametrize(
+    ("order", "key"),
+    [
+        ("loss", lambda sample: -(sample.loss if sample.loss is not None else -math.inf)),
+        ("entropy", lambda sample: -sample.entropy),
+        ("gradient", lambda sample: -max(target.gradient_norm for target in sample.targets)),
+    ],
+)
+def test_the_first_in_an_order_is_the_most_extreme(
+    tab: Frame, samples: list[Sample], order: str, key: Callable[[Sample], float]
+) -> None:
+    tab.locator("#sort").select_option(order)
+    first = min(samples, key=key)
+    meta = tab.locator(".sample .meta").first
+    expect(meta).to_contain_text(str(first.id))
+    expect(meta).to_contain_text(f"step {first.step}")
+
+
+def test_a_filter_does_not_move_what_one_looks_at(tab: Frame, samples: list[Sample]) -> None:
+    tab.locator(".grid").evaluate("grid => grid.scrollTop = 1500")
+    tab.wait_for_function("document.querySelector('.grid .sample').offsetTop > 500")
+    titles = "cards => cards.map(card => [card.dataset.sample, card.querySelector('h2').innerText])"
+    # Half a screen exists beyond the visible part.
+    middle = tab.locator(".sample").evaluate_all(titles)[len(tab.locator(".sample").all()) // 2]
+    key, says = middle[0], middle[1].split()[1]
+    expect(tab.locator(f'.sample[data-sample="{key}"]')).to_be_in_viewport()
+    tab.locator("#prediction").select_option(option(tab, "#prediction", says))
+    expect_count(tab, samples, lambda sample: prediction(sample) == int(says))
+    expect(tab.locator(f'.sample[data-sample="{key}"]')).to_be_in_viewport()
+    tab.get_by_role("button", name="Clear all").click()
+    expect_count(tab, samples, lambda _: True)
+    expect(tab.locator(f'.sample[data-sample="{key}"]')).to_be_in_viewport()
+
+
+def test_a_filter_that_leaves_nothing_of_it_starts_from_the_top(
+    tab: Frame, samples: list[Sample]
+) -> None:
+    tab.locator(".grid").evaluate("grid => grid.scrollTop = 1e6")
+    tab.wait_for_function("document.querySelector('.grid').scrollTop > 1000")
+    tab.locator("#search").fill("train/5-")
+    expect_count(tab, samples, lambda sample: sample.step == 500)
+    assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
+
+
+def test_of_many_runs_some_are_shown_and_others_a_click_away(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    for number in range(12):
+        write_session(tmp_path / f"run{number:02}", make_captures(1, 1, seed=number))
+    tab = open_tab(page, serve(tmp_path))
+    expect(tab.locator(".run-count")).to_have_text("10 of 12 shown")
+    expect(tab.locator(".count")).to_have_text("10 of 10 samples")
+    tab.get_by_role("button", name="All", exact=True).click()
+    expect(tab.locator(".count")).to_have_text("12 of 12 samples")
+    expect(tab.locator(".run-count")).to_have_text("")
+    tab.locator("#run-filter").fill("run0[1-3]")
+    expect(tab.locator('input[name="run"]')).to_have_count(3)
+    expect(tab.locator(".count")).to_have_text("3 of 3 samples")
+    tab.get_by_role("button", name="Only run02").click()
+    expect(tab.locator(".run-count")).to_have_text("1 of 12 shown")
+    assert {key.split("|")[0] for key in keys(tab)} == {"run02"}
+    tab.get_by_role("button", name="None", exact=True).click()
+    expect(tab.locator(".note")).to_have_text("No run is ticked.")
+
+
+def keys(tab: Frame) -> list[str]:
+    """The samples on the screen."""
+    cards = tab.locator(".sample").all()
+    return [key for key in (card.get_attribute("data-sample") for card in cards) if key]

@@ -1,18 +1,42 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readHash, toLink, withLink, writeHash } from "../../frontend/permalink.js";
-import { initialState, tick, withFilters, withRuns } from "../../frontend/state.js";
+import { initialState, tick, tickOthers, withFilters, withRuns } from "../../frontend/state.js";
 
 /** A state in which everything that a link can say differs from what it is by default. */
 function chosen() {
-  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"] };
-  const state = withFilters(tick(tick(initialState(), "a,b%2C", false), "c", true), { show: "probes" });
-  return { ...state, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, strength: 0.385, ...opened };
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], runFilter: "a|c" };
+  const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
+    show: "probes",
+    steps: { from: null, to: 500 },
+    pair: [5, 0],
+    prediction: 0,
+    label: 8,
+    outcome: "wrong",
+    flip: { from: 0.25, to: null },
+    rank: 0,
+    id: "a=b&c 50%",
+  });
+  return { ...state, ...opened, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, strength: 0.385 };
 }
 
 test("what is chosen comes back from the address", () => {
   const link = readHash(writeHash("#gradascent", toLink(chosen())));
   assert.deepEqual(withLink(initialState(), link), chosen());
+});
+
+test("every field of the state that is the user's own is in the link, and every filter", () => {
+  const { runs, runOrder, indexes, filters, ...own } = chosen();
+  const initial = initialState();
+  for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
+  for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
+});
+
+test("a step is told from a range of steps", () => {
+  for (const steps of [{ at: 0 }, { at: 300 }, { from: 0, to: 300 }, { from: 300, to: null }]) {
+    const state = withFilters(initialState(), { steps });
+    assert.deepEqual(withLink(initialState(), toLink(state)), state);
+  }
 });
 
 test("defaults are left out, and a link without a field says its default", () => {
@@ -38,6 +62,17 @@ for (const [name, text] of [
   ["selected", ""],
   ["compared", "one"],
   ["compared", "one,two,three"],
+  ["steps", "-5"],
+  ["steps", ".."],
+  ["steps", "a..b"],
+  ["steps", "1..2..3"],
+  ["pair", "5"],
+  ["pair", "5-8-3"],
+  ["pair", "5-x"],
+  ["label", "5.5"],
+  ["rank", "-1"],
+  ["outcome", "toString"],
+  ["flip", "Infinity.."],
   ["toString", "x"],
 ]) {
   test(`${name}=${text} makes no sense and is ignored`, () => {

@@ -62,6 +62,24 @@ test("of many runs only the first are shown until someone ticks more", () => {
   assert.ok(state.tickedRuns(state.tick(many, "run29", true)).includes("run29"));
 });
 
+test("all runs are ticked or none, also those that come later, and one alone", () => {
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const many = state.withRuns(state.initialState(), runs.slice(0, 20));
+  const later = (from) => state.tickedRuns(state.withRuns(from, runs)).length;
+  assert.equal(later(state.tickOthers(many, "all")), 30);
+  assert.equal(later(state.tickOthers(many, "none")), 0);
+  assert.deepEqual(state.tickedRuns(state.tick(state.tickOthers(many, "none"), "run7", true)), ["run7"]);
+});
+
+test("runs that do not match the filter are not offered, and the first that do are ticked", () => {
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const many = state.withRuns(state.initialState(), runs);
+  const ticked = (runFilter) => state.tickedRuns({ ...many, runFilter });
+  assert.deepEqual(ticked("RUN[12]5$"), ["run15", "run25"]);
+  assert.deepEqual(ticked("(run1"), [], "no regular expression, and no run contains it");
+  assert.equal(ticked("").length, 10);
+});
+
 test("another tag starts without indexes, and an answer about the old one is dropped", () => {
   const runs = [{ run: "a", tags: ["confused", "validation"] }];
   const old = indexOf("a", [sampleAt(0)]);

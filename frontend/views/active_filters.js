@@ -1,0 +1,43 @@
+/** The filters that leave something out, each with a way to remove it. */
+
+import { filterCaption } from "../filter_captions.js";
+import { NO_FILTERS, activeFilters } from "../filters.js";
+import { filtersInUse, namesOf, withFilters } from "../state.js";
+import { element } from "./dom.js";
+
+/** @import {OnChange, State} from "../state.js" */
+
+export class ActiveFilters {
+  #list = element("ul");
+  #shown = "";
+
+  /** @param {OnChange} onChange */
+  constructor(onChange) {
+    this.onChange = onChange;
+    const clear = element("button", { type: "button", className: "clear" }, "Clear all");
+    clear.addEventListener("click", () => onChange((state) => ({ ...state, filters: NO_FILTERS })));
+    const properties = { className: "active-filters", role: "group", ariaLabel: "Active filters", hidden: true };
+    this.element = element("div", properties, this.#list, clear);
+  }
+
+  /** @param {State} state */
+  show(state) {
+    const filters = filtersInUse(state);
+    const nameOf = namesOf(state);
+    const active = activeFilters(filters).map((name) => ({ name, words: filterCaption(name, filters, nameOf) }));
+    const shown = JSON.stringify(active);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.element.hidden = !active.length;
+    this.#list.replaceChildren(
+      ...active.map(({ name, words }) => {
+        const button = element("button", { type: "button", ariaLabel: `Remove the filter: ${words}` }, words);
+        button.append(element("span", { ariaHidden: "true" }, "×"));
+        button.addEventListener("click", () =>
+          this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })),
+        );
+        return element("li", {}, button);
+      }),
+    );
+  }
+}

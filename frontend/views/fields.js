@@ -1,0 +1,82 @@
+/** Choices and numbers with their labels. */
+
+import { element } from "./dom.js";
+
+/**
+ * @param {string} id
+ * @param {(value: string) => void} onChoice
+ * @param {[string, string][]} [choices] value and words
+ */
+export function select(id, onChoice, choices = []) {
+  const node = element("select", { id });
+  node.addEventListener("change", () => onChoice(node.value));
+  fill(node, choices);
+  return node;
+}
+
+/**
+ * Offers other choices; those that stay are left where they are, so that an open list does not close.
+ * @param {HTMLSelectElement} node
+ * @param {[string, string][]} choices value and words
+ */
+export function fill(node, choices) {
+  const same = [...node.options].every(({ value }, place) => value === choices[place]?.[0]);
+  if (!same || node.options.length !== choices.length) {
+    node.replaceChildren(...choices.map(([value, text]) => element("option", { value }, text)));
+    return;
+  }
+  choices.forEach(([, text], place) => {
+    if (node.options[place].text !== text) node.options[place].text = text;
+  });
+}
+
+/**
+ * @param {string} name
+ * @param {HTMLElement} control
+ */
+export function labelled(name, control) {
+  const label = element("label", { className: "name", htmlFor: control.id }, name);
+  return element("div", { className: "field" }, label, control);
+}
+
+/** From and to, each a number or open. */
+export class RangeField {
+  #from;
+  #to;
+
+  /**
+   * @param {string} id
+   * @param {string} name
+   * @param {(range: {from: number | null, to: number | null} | null) => void} onRange `null` if both are open
+   * @param {string} title
+   */
+  constructor(id, name, onRange, title) {
+    const end = (/** @type {string} */ which) => {
+      const properties = { id: `${id}-${which}`, type: "number", min: "0", step: "any", placeholder: which };
+      const node = element("input", { ...properties, ariaLabel: `${name}: ${which}` });
+      node.addEventListener("change", () => {
+        const [from, to] = [this.#from, this.#to].map(({ value }) => (value === "" ? null : Number(value)));
+        onRange(from === null && to === null ? null : { from, to });
+      });
+      return node;
+    };
+    this.#from = end("from");
+    this.#to = end("to");
+    this.element = element(
+      "div",
+      { className: "field range", role: "group", ariaLabel: name, title },
+      element("span", { className: "name" }, name),
+      element("div", {}, this.#from, element("span", {}, "to"), this.#to),
+    );
+  }
+
+  /** @param {{from: number | null, to: number | null} | null} range */
+  show(range) {
+    for (const [node, value] of /** @type {const} */ ([
+      [this.#from, range?.from],
+      [this.#to, range?.to],
+    ])) {
+      if (node !== document.activeElement) node.value = String(value ?? "");
+    }
+  }
+}
