@@ -151,7 +151,7 @@ export function outcomeOf({ label, classes }) {
 
 /** @param {Sample} sample */
 export function rankOf({ session }) {
-  return session.rank ?? null;
+  return session.rank;
 }
 
 /**

@@ -9,8 +9,6 @@ export interface Session {
   session: string;
   started: number;
   version: number;
-  /** Of a distributed job. */
-  rank?: number | null;
   class_names: string[] | null;
   mean: number[] | null;
   std: number[] | null;

@@ -86,7 +86,7 @@ test("an id is sought in small and capital letters, anywhere in it", () => {
 });
 
 test("ranks are told apart, 0 from none", () => {
-  const samples = [0, 1, undefined].map((rank) => ({ session: { ...DIGITS, rank } }));
+  const samples = [0, 1, null].map((rank) => ({ session: { ...DIGITS, rank } }));
   check(samples, { rank: 0 }, [0]);
 });
 
