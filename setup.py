@@ -5,6 +5,7 @@ The page is the top-level folder ``frontend/``, which becomes ``tb_gradascent/fr
 
 from __future__ import annotations
 
+import itertools
 import runpy
 from pathlib import Path
 
@@ -21,8 +22,14 @@ CORE = [
     "werkzeug>=2.2",
 ]
 TORCH = ["torch>=2.1", "tqdm>=4.60"]
+FRAMEWORKS = {
+    "lightning": [*TORCH, "lightning>=2.1"],
+    "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
+    "ignite": [*TORCH, "pytorch-ignite>=0.5"],
+}
 TEST = [
     *TORCH,
+    *itertools.chain.from_iterable(FRAMEWORKS.values()),
     "captum>=0.9",
     "foolbox>=3.3.4",
     "hypothesis>=6.80",
@@ -67,7 +74,14 @@ setup(
     },
     include_package_data=False,
     install_requires=CORE,
-    extras_require={"torch": TORCH, "demo": TORCH, "test": TEST, "fuzz": FUZZ, "dev": DEV},
+    extras_require={
+        "torch": TORCH,
+        **FRAMEWORKS,
+        "demo": TORCH,
+        "test": TEST,
+        "fuzz": FUZZ,
+        "dev": DEV,
+    },
     entry_points={
         "tensorboard_plugins": ["gradascent = tb_gradascent.loader:GradAscentLoader"],
     },

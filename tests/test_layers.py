@@ -47,6 +47,8 @@ TRAIN = (
     "schedule",
     "writer",
     "hook",
+    "adapter",
+    "lightning",
 )
 VIEW = ("index", "reader", "provider", "assets", "plugin", "loader")
 

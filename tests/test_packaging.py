@@ -14,6 +14,7 @@ import pytest
 from tb_gradascent.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
+ADAPTERS = {"lightning"}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,7 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert metadata["Name"] == "tensorboard-plugin-gradascent"
     assert metadata["Version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0"
+    assert set(metadata.get_all("Provides-Extra", [])) >= {"torch", *ADAPTERS}
     assert f"{info}/licenses/LICENSE" in wheel.namelist()
     entry_points = configparser.ConfigParser()
     entry_points.read_string(wheel.read(f"{info}/entry_points.txt").decode())
