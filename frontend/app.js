@@ -6,12 +6,15 @@ import { addressOf, connect, followLink, followTheme, writeLink } from "./host.j
 import { nextStrength } from "./keyboard.js";
 import { Loader } from "./loader.js";
 import { toLink, withLink } from "./permalink.js";
+import { Player } from "./player.js";
 import {
   initialState,
   largestStrength,
   recordedStrengths,
   runColour,
   runsOfTag,
+  samplesInUse,
+  scaleEnd,
   selectedSample,
   shownSamples,
   tagInUse,
@@ -19,14 +22,17 @@ import {
   withIndex,
   withRunOrder,
   withRuns,
+  withStrength,
 } from "./state.js";
 import { ActiveFilters } from "./views/active_filters.js";
+import { Appearance } from "./views/appearance.js";
 import { Controls } from "./views/controls.js";
 import { Detail } from "./views/detail.js";
 import { element } from "./views/dom.js";
 import { Grid } from "./views/grid.js";
 import { Keys } from "./views/keys.js";
 import { Legend } from "./views/legend.js";
+import { MakeIt } from "./views/make_it.js";
 import { Problems, emptyState, note } from "./views/messages.js";
 import { StrengthBar } from "./views/strength.js";
 import { Tabs } from "./views/tabs.js";
@@ -39,7 +45,9 @@ import { Tabs } from "./views/tabs.js";
 /** @import {Stay} from "./views/grid.js" */
 
 /** What may change with every frame: no more than the cards on show is painted for it. */
-const QUICK = ["strength"];
+const QUICK = ["strength", "ownStrengths"];
+/** What the places and sizes of cards follow from, beside the samples. */
+const ARRANGING = /** @type {const} */ (["chosenZoom", "target", "cardChoices"]);
 
 /** @param {HTMLElement} root */
 export function start(root) {
@@ -51,9 +59,17 @@ class App {
   /** @type {Sample[]} */
   #samples = [];
   /** @type {Scene} */
-  #scene = { strength: 1, largestStrength: 0, theme: "light", runColour: null };
-  /** @type {number | null} */
-  #zoom = null;
+  #scene = {
+    strength: 1,
+    ownStrengths: this.#state.ownStrengths,
+    largestStrength: 0,
+    theme: "light",
+    look: this.#state.look,
+    scaleEnd: null,
+    runColour: null,
+  };
+  /** The state that the grid was arranged for. */
+  #arranged = this.#state;
   /** @type {Map<string, IndexAnswer>} */
   #answers = new Map();
   /** @type {string[]} */
@@ -69,6 +85,7 @@ class App {
   #frame = 0;
 
   #loader = new Loader({
+    rasterOf: (sample) => this.#grid.rasterOf(sample),
     onPicture: (sample, picture) => this.#grid.showPicture(sample, picture),
     onProblem: (sample, problem) => this.#grid.showProblem(sample, problem),
     onFailure: (problem) => {
@@ -76,7 +93,10 @@ class App {
       this.#showProblems();
     },
   });
+  /** @type {OnChange} */
+  #onChange = (transition) => this.#change(transition(this.#state));
   #grid = new Grid(this.#scene, {
+    onChange: this.#onChange,
     onWanted: (samples) => this.#loader.want(samples),
     onCard: (card) => {
       const picture = this.#loader.picture(card.sample);
@@ -86,8 +106,6 @@ class App {
     },
     onOpen: ({ key }) => this.#onChange((state) => ({ ...state, selected: key })),
   });
-  /** @type {OnChange} */
-  #onChange = (transition) => this.#change(transition(this.#state));
   #detail = new Detail(this.#scene, {
     arrays: new ArrayCache(),
     onChange: this.#onChange,
@@ -96,15 +114,41 @@ class App {
   });
   #legend = new Legend();
   #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
-  #strengthBar = new StrengthBar(this.#onChange);
+  #player = new Player({
+    now: () => ({
+      strength: this.#scene.strength,
+      largest: this.#scene.largestStrength,
+      recorded: recordedStrengths(this.#state),
+    }),
+    onStrength: (strength) => this.#onChange((state) => withStrength(state, strength)),
+    onPlaying: (playing) => {
+      this.#strengthBar.showPlaying(playing);
+      if (!playing) writeLink(toLink(this.#state));
+    },
+    still: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+    hidden: () => window.innerHeight === 0,
+  });
+  #strengthBar = new StrengthBar(this.#onChange, {
+    onPlay: () => this.#player.toggle(),
+    onMove: () => this.#player.pause(),
+  });
+  #makeIt = new MakeIt(this.#onChange);
+  #appearance = new Appearance(this.#onChange);
   #tabs = new Tabs({ samples: this.#grid.element }, this.#onChange);
   #activeFilters = new ActiveFilters(this.#onChange);
+  #tools = element(
+    "div",
+    { className: "tools" },
+    this.#strengthBar.element,
+    this.#makeIt.element,
+    this.#appearance.element,
+  );
   #problemList = new Problems(() => this.#reload());
   #message = element("div", { className: "message" });
   #main = element(
     "main",
     {},
-    element("header", { className: "bar" }, this.#tabs.element, this.#strengthBar.element),
+    element("header", { className: "bar" }, this.#tabs.element, this.#tools),
     this.#problemList.element,
     this.#activeFilters.element,
     this.#message,
@@ -131,7 +175,8 @@ class App {
   /** @param {Theme} theme */
   #setTheme(theme) {
     document.documentElement.dataset.theme = theme;
-    this.#legend.showTheme(theme);
+    this.#appearance.showTheme(theme);
+    this.#legend.show(this.#state.look, theme, scaleEnd(this.#state));
     this.#setScene({ ...this.#scene, theme });
   }
 
@@ -199,7 +244,7 @@ class App {
   #change(state) {
     const before = this.#state;
     if (state === before) return;
-    writeLink(toLink(state));
+    if (!this.#player.playing) writeLink(toLink(state));
     const changed = fieldsOf(state).filter((field) => state[field] !== before[field]);
     if (changed.every((field) => QUICK.includes(field))) {
       this.#state = state;
@@ -217,18 +262,28 @@ class App {
   #update(state, stay) {
     this.#state = state;
     const samples = shownSamples(state);
-    const changed = state.chosenZoom !== this.#zoom || !sameSamples(samples, this.#samples);
+    const changed =
+      ARRANGING.some((field) => state[field] !== this.#arranged[field]) || !sameSamples(samples, this.#samples);
     this.#samples = samples;
-    this.#zoom = state.chosenZoom;
+    this.#arranged = state;
     this.#setScene(this.#nextScene());
     this.#tabs.show(state.view);
-    if (changed || stay === "never") this.#grid.show(samples, state.chosenZoom, stay);
+    if (changed || stay === "never") this.#showGrid(stay);
     this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
     this.#activeFilters.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
+    this.#makeIt.show(state, samplesInUse(state)[0]?.session.class_names ?? null);
+    this.#appearance.show(state);
+    this.#legend.show(state.look, this.#scene.theme, scaleEnd(state));
     this.#showMessage();
     this.#showProblems();
+  }
+
+  /** @param {Stay} [stay] */
+  #showGrid(stay) {
+    const { chosenZoom: zoom, target, cardChoices: choices } = this.#state;
+    this.#grid.show(this.#samples, { zoom, target, choices }, stay);
   }
 
   /** @returns {Scene} */
@@ -241,6 +296,9 @@ class App {
     this.#colouredOrder = state.runOrder;
     return {
       theme,
+      look: state.look,
+      scaleEnd: scaleEnd(state),
+      ownStrengths: state.ownStrengths,
       largestStrength: largest,
       strength: largest ? Math.min(state.strength, largest) : state.strength,
       runColour: sameColours ? colour : several ? (run) => runColour(this.#state, run) : null,
@@ -259,7 +317,8 @@ class App {
     if (command === "stronger" || command === "weaker") {
       const largest = this.#scene.largestStrength;
       if (!largest) return;
-      this.#onChange((state) => ({ ...state, strength: nextStrength(state.strength, command, largest) }));
+      this.#player.pause();
+      this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
     } else if (command === "search") {
       document.getElementById("search")?.focus();
     } else if (command === "open") {
@@ -274,8 +333,8 @@ class App {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      const { strength } = this.#state;
-      this.#setScene({ ...this.#scene, strength });
+      const { strength, ownStrengths } = this.#state;
+      this.#setScene({ ...this.#scene, strength, ownStrengths });
       this.#strengthBar.show(strength, this.#scene.largestStrength);
     });
   }

@@ -37,7 +37,7 @@ export function countOf(count) {
 }
 
 /**
- * "says 5 (0.46) or 8 (0.45)"
+ * "says 5 (0.46), 8 (0.45)"
  * @param {Sample} sample
  */
 export function saying({ classes, probabilities, session }) {
@@ -45,7 +45,7 @@ export function saying({ classes, probabilities, session }) {
     .slice(0, 2)
     .filter((_, place) => place === 0 || probabilities[place] >= WORTH_NAMING)
     .map((index, place) => `${className(session.class_names, index)} (${decimals(probabilities[place])})`);
-  return named.length ? `says ${named.join(" or ")}` : "says nothing";
+  return named.length ? `says ${named.join(", ")}` : "says nothing";
 }
 
 /**
@@ -120,6 +120,6 @@ export function stoppedCaption({ stopped }) {
 }
 
 /** @param {string} name */
-function article(name) {
+export function article(name) {
   return /^([aeio]|u(?!ni)|8|1[18]\b)/i.test(name) ? "an" : "a";
 }

@@ -1,7 +1,21 @@
 /** TensorBoard's entry point: it calls `render` in an empty page, and says nothing of what fails. */
 
 /** In this order: later ones build on earlier ones. */
-const STYLES = ["base", "pane", "filters", "legend", "bar", "strength", "grid", "card", "messages", "dialog", "detail"];
+const STYLES = [
+  "base",
+  "pane",
+  "filters",
+  "legend",
+  "bar",
+  "strength",
+  "appearance",
+  "grid",
+  "card",
+  "response_curve",
+  "messages",
+  "dialog",
+  "detail",
+];
 
 export async function render() {
   try {

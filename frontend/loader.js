@@ -2,9 +2,9 @@
 
 import { DAMAGED, NOT_YET, READY, fetchPayloads } from "./api.js";
 import { decodePayload } from "./payload.js";
-import { makePicture } from "./pixels.js";
+import { makePicture, serves } from "./picture.js";
 
-/** @import {Picture, Sample} from "./types.js" */
+/** @import {Picture, Raster, Sample} from "./types.js" */
 
 const CACHE_BYTES = 128 << 20;
 const BATCH_SAMPLES = 64;
@@ -15,6 +15,7 @@ const LONGEST_WAIT = 30_000;
 
 /**
  * @typedef {object} Listener
+ * @property {(sample: Sample) => Raster | undefined} rasterOf the size at which it is shown
  * @property {(sample: Sample, picture: Picture) => void} onPicture
  * @property {(sample: Sample, problem: string) => void} onProblem what is wrong with one sample
  * @property {(problem: string | null) => void} onFailure no samples can be fetched, or can again
@@ -58,14 +59,15 @@ export class Loader {
 
   /**
    * @param {Sample} sample
-   * @returns {Picture | undefined}
+   * @returns {Picture | undefined} of the size at which it is shown now
    */
-  picture({ key }) {
+  picture(sample) {
+    const { key } = sample;
     const picture = this.#pictures.get(key);
-    if (picture) {
-      this.#pictures.delete(key);
-      this.#pictures.set(key, picture);
-    }
+    const raster = this.listener.rasterOf(sample);
+    if (!picture || !raster || !serves(picture, raster)) return undefined;
+    this.#pictures.delete(key);
+    this.#pictures.set(key, picture);
     return picture;
   }
 
@@ -101,7 +103,7 @@ export class Loader {
     let bytes = 0;
     for (const sample of this.#wanted) {
       const { key, run, tag, payload } = sample;
-      if (this.#pictures.has(key) || this.#damaged.has(key) || asked.has(key)) continue;
+      if (this.#damaged.has(key) || asked.has(key) || this.picture(sample)) continue;
       if ((this.#later.get(key)?.at ?? 0) > now) continue;
       if (batch.length && (run !== batch[0].run || tag !== batch[0].tag)) continue;
       if (batch.length && bytes + payload.bytes > BATCH_BYTES) break;
@@ -140,7 +142,8 @@ export class Loader {
   async #receive(sample, { status, bytes }) {
     if (status === READY) {
       try {
-        this.#keep(sample, makePicture(sample, await decodePayload(sample, bytes)));
+        const arrays = await decodePayload(sample, bytes);
+        this.#keep(sample, makePicture(sample, arrays, this.listener.rasterOf(sample)));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#giveUp(sample, `Its arrays are damaged: ${reason.replace(/\.$/, "")}.`);
@@ -160,8 +163,8 @@ export class Loader {
    */
   #keep(sample, picture) {
     this.#later.delete(sample.key);
+    this.#bytes += picture.bytes - (this.#pictures.get(sample.key)?.bytes ?? 0);
     this.#pictures.set(sample.key, picture);
-    this.#bytes += picture.bytes;
     for (const [key, { bytes }] of this.#pictures) {
       if (this.#bytes <= CACHE_BYTES) break;
       if (this.#wantedByKey.has(key)) continue;

@@ -7,11 +7,13 @@
 
 import { NO_FILTERS, OUTCOMES, SHOWS } from "./filters.js";
 import { ZOOMS } from "./layout.js";
+import { INITIAL_LOOK, MAPS, SCALES, STYLES } from "./look.js";
 import { ORDERS } from "./orders.js";
 import { VIEWS, initialState, withFilters } from "./state.js";
 
 /** @import {Range} from "./filters.js" */
 /** @import {State} from "./state.js" */
+/** @import {Look} from "./types.js" */
 
 const PREFIX = "p.gradascent.";
 const LARGEST_STRENGTH = 1000;
@@ -21,6 +23,20 @@ const LARGEST_STRENGTH = 1000;
  * leaves the state as it is where the text makes no sense.
  * @typedef {{encode: (state: State) => string, decode: (state: State, text: string) => State}} Field
  */
+
+/**
+ * @template {keyof Look} Part
+ * @param {Part} part
+ * @param {Record<Look[Part], unknown>} choices
+ * @returns {Field}
+ */
+function lookField(part, choices) {
+  return {
+    encode: ({ look }) => unless(look[part], INITIAL_LOOK[part]),
+    decode: (state, text) =>
+      withChoice(state, keysOf(choices), text, (choice) => ({ look: { ...state.look, [part]: choice } })),
+  };
+}
 
 /** @type {Record<string, Field>} */
 const FIELDS = {
@@ -92,6 +108,13 @@ const FIELDS = {
   zoom: {
     encode: ({ chosenZoom }) => (chosenZoom === null ? "" : String(chosenZoom)),
     decode: (state, text) => withChoice(state, ZOOMS, Number(text), (chosenZoom) => ({ chosenZoom })),
+  },
+  colours: lookField("map", MAPS),
+  scale: lookField("scale", SCALES),
+  gradient: lookField("gradient", STYLES),
+  target: {
+    encode: ({ target }) => (target === null ? "" : String(target)),
+    decode: (state, text) => (/^\d{1,9}$/.test(text) ? { ...state, target: Number(text) } : state),
   },
   strength: {
     encode: ({ strength }) => unless(String(strength), String(initialState().strength)),

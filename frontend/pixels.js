@@ -1,108 +1,80 @@
 /**
- * Arrays as pixels: the image, the gradient in diverging colours, and the morph
- * image + strength · delta. Pure functions on typed arrays.
+ * Images as pixels: the original, the gradient in colours, and the morph image + strength · delta.
+ * Pure functions on typed arrays.
  *
  * One channel is grey. Of two, the mean of both levels is painted as grey. Three are red, green and
  * blue. A fourth is not painted: the network's alpha has no background to be blended with.
- *
- * A signal is a strip: a row of grey pixels for each channel. Of a long one each pixel is the mean of
- * several values.
  */
 
-/** @import {Picture, Rectangle, Sample} from "./types.js" */
+import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
+import { shrink } from "./resample.js";
 
-/** What marks a pixel that is not a number: a colour that no image in grey or palette has. */
-export const NAN_COLOUR = 0xffff00ff;
-/** The place in a palette of a gradient that is not finite. */
-export const NOT_FINITE = 256;
+/** @import {Ink} from "./look.js" */
+/** @import {ImagePicture, Raster, Rectangle, Sample, TargetLevels, Theme} from "./types.js" */
 
 const OPAQUE = 0xff000000;
-const LONGEST_STRIP = 512;
+/** The greys that an original takes under an overlay: the darkest, and the range above it. */
+const GROUND = { light: [96, 144], dark: [16, 128] };
 
 /**
- * The rows and columns of pixels in which a sample is painted.
- * @param {Sample["shape"]} shape
+ * @param {Sample} sample an image's
+ * @param {Float32Array[]} arrays image, then gradient and delta (where there is one) of each target
+ * @param {Raster} [raster] the size at which it is shown; its own by default, and never more
+ * @returns {ImagePicture}
  */
-export function rasterOf(shape) {
-  if (shape.length === 3) return { width: shape[2], height: shape[1] };
-  return { width: Math.min(shape[1], LONGEST_STRIP), height: shape[0] };
+export function makeImagePicture(sample, arrays, raster) {
+  const [channels, height, width] = /** @type {[number, number, number]} */ (sample.shape);
+  const own = { width, height };
+  const size = raster ?? own;
+  const planes = Math.min(channels, 3);
+  const [image, ...rest] = arrays;
+  const units = levelUnits(sample, image, planes);
+  const base = shrink(inLevels(image, units, width * height), planes, own, size);
+  let place = 0;
+  const targets = sample.targets.map((target) => {
+    const gradient = rest[place++];
+    const levels = gradientLevels(
+      shrink(sumOverChannels(gradient, channels), 1, own, size),
+      shrink(largestOverChannels(gradient, channels), 1, own, size),
+    );
+    const delta = target.delta_norm === null ? null : rest[place++];
+    const slopes = units.map(({ levels }) => ({ low: 0, levels }));
+    const change = delta && shrink(inLevels(delta, slopes, width * height), planes, own, size);
+    return { ...levels, change };
+  });
+  const bytes = targets.reduce(
+    (sum, { gradient, change }) => sum + 2 * gradient.byteLength + (change?.byteLength ?? 0),
+    base.byteLength,
+  );
+  return { kind: "image", ...size, planes, base, targets, bytes };
 }
 
 /**
+ * What is painted black, and how many grey levels a unit is, for each painted channel.
  * @param {Sample} sample
- * @param {Float32Array[]} arrays image, then gradient and delta (where there is one) of each target
- * @returns {Picture}
+ * @param {Float32Array} image
+ * @param {number} planes
  */
-export function makePicture(sample, arrays) {
-  const [channels] = sample.shape;
-  const { width, height } = rasterOf(sample.shape);
-  const isSignal = sample.shape.length === 2;
-  const painted = isSignal ? channels : Math.min(channels, 3);
-  const pixels = isSignal ? width : height * width;
-  const [image, ...rest] = isSignal ? arrays.map((array) => meansOfRows(array, channels, width)) : arrays;
-  const [lows, highs] =
-    sample.session.bounds ?? (isSignal ? rangesOfRows(arrays[0], channels) : rangeOf(image));
-  const units = Array.from({ length: painted }, (_, channel) => {
+function levelUnits({ session }, image, planes) {
+  const [lows, highs] = session.bounds ?? rangeOf(image);
+  return Array.from({ length: planes }, (_, channel) => {
     const low = lows[channel] ?? lows[0];
     const high = highs[channel] ?? highs[0];
     return { low, levels: 255 / (high > low ? high - low : 1) };
   });
-  const base = new Float32Array(painted * pixels);
-  for (let i = 0; i < base.length; i++) {
-    const { low, levels } = units[Math.floor(i / pixels)];
-    base[i] = (image[i] - low) * levels;
-  }
-  let place = 0;
-  const targets = sample.targets.map((target) => {
-    const gradient = paletteIndices(rest[place++], isSignal ? 1 : channels);
-    if (target.delta_norm === null) return { gradient, change: null };
-    const delta = rest[place++];
-    const change = new Float32Array(painted * pixels);
-    for (let i = 0; i < change.length; i++) {
-      change[i] = delta[i] * units[Math.floor(i / pixels)].levels;
-    }
-    return { gradient, change };
+}
+
+/**
+ * @param {Float32Array} values
+ * @param {{low: number, levels: number}[]} units one a painted channel
+ * @param {number} pixels of one channel
+ */
+function inLevels(values, units, pixels) {
+  const scaled = new Float32Array(units.length * pixels);
+  units.forEach(({ low, levels }, plane) => {
+    for (let i = plane * pixels; i < (plane + 1) * pixels; i++) scaled[i] = (values[i] - low) * levels;
   });
-  const bytes = targets.reduce(
-    (sum, { gradient, change }) => sum + gradient.byteLength + (change?.byteLength ?? 0),
-    base.byteLength,
-  );
-  return { width, height, planes: isSignal ? 1 : painted, base, targets, bytes };
-}
-
-/**
- * Each row's own range: a signal's channels may have units of their own.
- * @param {Float32Array} array
- * @param {number} rows
- * @returns {[number[], number[]]}
- */
-function rangesOfRows(array, rows) {
-  const length = array.length / rows;
-  const ranges = Array.from({ length: rows }, (_, row) =>
-    rangeOf(array.subarray(row * length, (row + 1) * length)),
-  );
-  return [ranges.map(([low]) => low[0]), ranges.map(([, high]) => high[0])];
-}
-
-/**
- * Rows of another length that is not larger: each value is the mean of those that it stands for.
- * @param {Float32Array} array
- * @param {number} rows
- * @param {number} width of the new rows
- */
-function meansOfRows(array, rows, width) {
-  const length = array.length / rows;
-  if (length === width) return array;
-  const means = new Float32Array(rows * width);
-  for (let i = 0; i < means.length; i++) {
-    const start = Math.floor(i / width) * length;
-    const first = start + Math.floor(((i % width) * length) / width);
-    const end = start + Math.floor((((i % width) + 1) * length) / width);
-    let sum = 0;
-    for (let at = first; at < end; at++) sum += array[at];
-    means[i] = sum / (end - first);
-  }
-  return means;
+  return scaled;
 }
 
 /**
@@ -122,46 +94,129 @@ export function rangeOf(image) {
 }
 
 /**
- * The gradient's sum over channels, which is what brightening a pixel as a whole would do to the
- * score, on a scale that is symmetric about zero and ends at the largest finite magnitude.
+ * What brightening a pixel as a whole would do to the score.
  * @param {Float32Array} gradient
  * @param {number} channels
  */
-export function paletteIndices(gradient, channels) {
-  const pixels = gradient.length / channels;
-  const sums = new Float64Array(pixels);
-  for (let i = 0; i < gradient.length; i++) sums[i % pixels] += gradient[i];
+function sumOverChannels(gradient, channels) {
+  if (channels === 1) return gradient;
+  const sums = new Float32Array(gradient.length / channels);
+  for (let i = 0; i < gradient.length; i++) sums[i % sums.length] += gradient[i];
+  return sums;
+}
+
+/**
+ * The saliency of Simonyan et al. (https://arxiv.org/abs/1312.6034): a pixel's largest magnitude.
+ * @param {Float32Array} gradient
+ * @param {number} channels
+ */
+function largestOverChannels(gradient, channels) {
+  const most = new Float32Array(gradient.length / channels);
+  for (let i = 0; i < gradient.length; i++) {
+    const at = i % most.length;
+    // Math.max keeps NaN.
+    most[at] = Math.max(most[at], Math.abs(gradient[i]));
+  }
+  return most;
+}
+
+/**
+ * @param {Float32Array} gradient
+ * @param {Float32Array} magnitude
+ * @returns {TargetLevels}
+ */
+export function gradientLevels(gradient, magnitude) {
+  const largest = largestFinite(gradient);
+  const largestMagnitude = largestFinite(magnitude);
+  return {
+    gradient: levelsOf(gradient, MIDDLE, largest),
+    largest,
+    magnitude: levelsOf(magnitude, 0, largestMagnitude),
+    largestMagnitude,
+  };
+}
+
+/** @param {Float32Array} values */
+function largestFinite(values) {
   let largest = 0;
-  for (const sum of sums) {
-    const size = Math.abs(sum);
+  for (const value of values) {
+    const size = Math.abs(value);
     if (size > largest && size < Infinity) largest = size;
   }
-  return Uint16Array.from(sums, (sum) =>
-    Number.isFinite(sum) ? Math.round(127.5 + (largest && (127.5 * sum) / largest)) : NOT_FINITE,
-  );
+  return largest;
+}
+
+/**
+ * Places in a table of colours that ends at the largest magnitude.
+ * @param {Float32Array} values
+ * @param {number} zero its place
+ * @param {number} largest
+ */
+function levelsOf(values, zero, largest) {
+  const unit = largest && (COLOURS - 1 - zero) / largest;
+  const levels = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    levels[i] = Number.isFinite(values[i]) ? Math.round(zero + unit * values[i]) : NOT_FINITE;
+  }
+  return levels;
 }
 
 /**
  * @param {Uint32Array} pixels a canvas' pixels, `0xaabbggrr` as on every machine with a browser
  * @param {number} stride the canvas' width
  * @param {Rectangle} rectangle
- * @param {Uint16Array} gradient
- * @param {Uint32Array} palette
+ * @param {ImagePicture} picture
+ * @param {Ink} ink
+ * @param {Theme} theme
  */
-export function paintGradient(pixels, stride, [left, top, width, height], gradient, palette) {
-  const rows = gradient.length / width;
-  for (let row = 0; row < height; row++) {
+export function paintGradient(pixels, stride, [left, top, width, height], picture, ink, theme) {
+  const { levels, colours, cover } = ink;
+  for (let row = 0, i = 0; row < height; row++) {
     let out = (top + row) * stride + left;
-    let i = Math.floor((row * rows) / height) * width;
-    for (const end = out + width; out < end; out++, i++) pixels[out] = palette[gradient[i]];
+    for (const end = out + width; out < end; out++, i++) {
+      const colour = colours[levels[i]];
+      pixels[out] = cover ? blend(grey(picture, i, theme), colour, cover[levels[i]] / 255) : colour;
+    }
   }
+}
+
+/**
+ * A pixel of the original, as the ground of an overlay.
+ * @param {ImagePicture} picture
+ * @param {number} i
+ * @param {Theme} theme
+ */
+function grey({ base, planes, width, height }, i, theme) {
+  const plane = width * height;
+  const level =
+    planes === 1
+      ? clamp(base[i])
+      : planes === 2
+        ? (clamp(base[i]) + clamp(base[i + plane])) / 2
+        : 0.299 * clamp(base[i]) + 0.587 * clamp(base[i + plane]) + 0.114 * clamp(base[i + 2 * plane]);
+  const [least, range] = GROUND[theme];
+  return OPAQUE | (Math.round(least + (range * level) / 255) * 0x010101);
+}
+
+/**
+ * @param {number} ground an opaque pixel
+ * @param {number} colour another
+ * @param {number} cover 0 to 1: how much of the colour is seen
+ */
+export function blend(ground, colour, cover) {
+  let mixed = OPAQUE;
+  for (let shift = 0; shift < 24; shift += 8) {
+    const under = (ground >>> shift) & 255;
+    mixed |= Math.round(under + (((colour >>> shift) & 255) - under) * cover) << shift;
+  }
+  return mixed >>> 0;
 }
 
 /**
  * @param {Uint32Array} pixels
  * @param {number} stride
  * @param {Rectangle} rectangle
- * @param {Picture} picture
+ * @param {ImagePicture} picture
  */
 export function paintImage(pixels, stride, rectangle, picture) {
   paintMorph(pixels, stride, rectangle, picture, new Float32Array(picture.base.length), 0);
@@ -171,17 +226,16 @@ export function paintImage(pixels, stride, rectangle, picture) {
  * @param {Uint32Array} pixels
  * @param {number} stride
  * @param {Rectangle} rectangle
- * @param {Picture} picture
+ * @param {ImagePicture} picture
  * @param {Float32Array} change
  * @param {number} strength
  */
 export function paintMorph(pixels, stride, [left, top, width, height], picture, change, strength) {
-  const { base, planes, height: rows } = picture;
+  const { base, planes } = picture;
   const paintRow = planes === 1 ? paintGreyRow : planes === 2 ? paintPairRow : paintColourRow;
   for (let row = 0; row < height; row++) {
     const out = (top + row) * stride + left;
-    const i = Math.floor((row * rows) / height) * width;
-    paintRow(pixels, out, width, base, change, strength, i, width * rows);
+    paintRow(pixels, out, width, base, change, strength, row * width, width * height);
   }
 }
 

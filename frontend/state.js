@@ -2,12 +2,15 @@
 
 import { className } from "./captions.js";
 import { NO_FILTERS, facetsOf, missesOf, rankOf } from "./filters.js";
+import { INITIAL_LOOK, commonEnd } from "./look.js";
 import { sorted } from "./orders.js";
 import { remembered } from "./remembered.js";
+import { asksFor, targetCounts } from "./target_choice.js";
 
 /** @import {Facets, Filters} from "./filters.js" */
 /** @import {Sort} from "./orders.js" */
-/** @import {Counts, Index, RunTags, Sample} from "./types.js" */
+/** @import {CardChoice} from "./target_choice.js" */
+/** @import {Counts, Index, Look, RunTags, Sample} from "./types.js" */
 
 /** @typedef {"samples" | "follow" | "compare"} View */
 
@@ -28,7 +31,12 @@ import { remembered } from "./remembered.js";
  * @property {Sort} sort
  * @property {View} view
  * @property {number | null} chosenZoom
+ * @property {Look} look
+ * @property {number | null} target the class that all samples are asked to become, those that were not
+ *   left out; `null` for any
+ * @property {ReadonlyMap<string, CardChoice>} cardChoices by sample, for cards that go their own way
  * @property {number} strength
+ * @property {ReadonlyMap<string, number>} ownStrengths by sample, for those that go their own way
  * @property {string | null} selected the key of the sample that is shown large
  * @property {[string, string] | null} compared the two runs that were chosen to be compared
  * @property {ReadonlyMap<string, Index>} indexes by run, of the tag in use
@@ -55,7 +63,11 @@ export function initialState() {
     sort: "newest",
     view: "samples",
     chosenZoom: null,
+    look: INITIAL_LOOK,
+    target: null,
+    cardChoices: new Map(),
     strength: 1,
+    ownStrengths: new Map(),
     selected: null,
     compared: null,
     indexes: new Map(),
@@ -129,6 +141,67 @@ export function withIndex(state, index) {
  */
 export function withFilters(state, filters) {
   return { ...state, filters: { ...state.filters, ...filters } };
+}
+
+/**
+ * One strength for all samples: none goes its own way any more.
+ * @param {State} state
+ * @param {number} strength
+ * @returns {State}
+ */
+export function withStrength(state, strength) {
+  return { ...state, strength, ownStrengths: state.ownStrengths.size ? new Map() : state.ownStrengths };
+}
+
+/**
+ * @param {State} state
+ * @param {string} key
+ * @param {number | null} strength `null` for that of all
+ * @returns {State}
+ */
+export function withOwnStrength(state, key, strength) {
+  return { ...state, ownStrengths: withEntry(state.ownStrengths, key, strength) };
+}
+
+/**
+ * @param {Pick<State, "strength" | "ownStrengths">} state
+ * @param {string} key
+ */
+export function strengthOf({ strength, ownStrengths }, key) {
+  return (ownStrengths.size ? ownStrengths.get(key) : undefined) ?? strength;
+}
+
+/**
+ * @param {State} state
+ * @param {string} key
+ * @param {CardChoice | null} choice `null` for what all show
+ * @returns {State}
+ */
+export function withCardChoice(state, key, choice) {
+  return { ...state, cardChoices: withEntry(state.cardChoices, key, choice) };
+}
+
+/**
+ * @template Value
+ * @param {ReadonlyMap<string, Value>} map
+ * @param {string} key
+ * @param {Value | null} value `null` for none
+ */
+function withEntry(map, key, value) {
+  const changed = new Map(map);
+  if (value === null) changed.delete(key);
+  else changed.set(key, value);
+  return changed;
+}
+
+/**
+ * The same target for all, whatever was chosen on single cards.
+ * @param {State} state
+ * @param {number | null} target
+ * @returns {State}
+ */
+export function withTarget(state, target) {
+  return { ...state, target, cardChoices: state.cardChoices.size ? new Map() : state.cardChoices };
 }
 
 /** @param {State} state */
@@ -322,10 +395,11 @@ const misses = remembered(
  * @type {(state: State) => Sample[]}
  */
 export const shownSamples = remembered(
-  (state) => [sortedSamples(state), misses(state)],
+  (state) => [sortedSamples(state), misses(state), state.target],
   (state) => {
     const missed = misses(state);
-    return sortedSamples(state).filter((_, place) => missed[place] === 0);
+    const isAsked = asksFor(state.target);
+    return sortedSamples(state).filter((sample, place) => missed[place] === 0 && isAsked(sample));
   },
 );
 
@@ -333,4 +407,25 @@ export const shownSamples = remembered(
 export const facetsInUse = remembered(
   (state) => [sortedSamples(state), misses(state)],
   (state) => facetsOf(sortedSamples(state), misses(state)),
+);
+
+/**
+ * How many samples were asked to become each class, by class; of those that the filters leave.
+ * @type {(state: State) => [number, number][]}
+ */
+export const targetsInUse = remembered(
+  (state) => [sortedSamples(state), misses(state)],
+  (state) => {
+    const missed = misses(state);
+    return targetCounts(sortedSamples(state).filter((_, place) => missed[place] === 0));
+  },
+);
+
+/**
+ * Where all gradients' colours end; `null` where each has a scale of its own.
+ * @type {(state: State) => number | null}
+ */
+export const scaleEnd = remembered(
+  (state) => [samplesInUse(state), state.look.scale],
+  (state) => (state.look.scale === "common" ? commonEnd(samplesInUse(state)) : null),
 );

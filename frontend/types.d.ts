@@ -94,25 +94,58 @@ export interface Panels {
   targets: TargetPanels[];
 }
 
-/** A sample's arrays in the units in which they are painted, row by row. */
-export interface Picture {
+/** A size in canvas pixels. */
+export interface Raster {
   width: number;
-  /** Rows; a panel that is higher, as a signal's is, repeats each. */
   height: number;
+}
+
+/** A gradient as places in a table of colours: 255 stands for what is not finite. */
+export interface TargetLevels {
+  /** The signed gradient: 127 is zero, 0 and 254 are minus and plus `largest`. */
+  gradient: Uint8Array;
+  largest: number;
+  /** 0 is zero, 254 is `largestMagnitude`. */
+  magnitude: Uint8Array;
+  largestMagnitude: number;
+}
+
+/** A sample's arrays in the units in which they are painted, row by row. */
+export type Picture = ImagePicture | SignalPicture;
+
+export interface ImagePicture extends Raster {
+  kind: "image";
   /** 1 (grey), 2 (their mean is painted) or 3 (red, green, blue). */
   planes: number;
   /** The image in grey levels, before they are rounded and clipped; plane by plane. */
   base: Float32Array;
-  targets: TargetPicture[];
+  /** With what one unit of strength adds to `base`. */
+  targets: (TargetLevels & { change: Float32Array | null })[];
   /** Memory that it takes. */
   bytes: number;
 }
 
-export interface TargetPicture {
-  /** A place in a palette for each pixel, row by row. */
-  gradient: Uint16Array;
-  /** What one unit of strength adds to `base`. */
-  change: Float32Array | null;
+export interface SignalPicture {
+  kind: "signal";
+  channels: number;
+  length: number;
+  /** Channel by channel. */
+  signal: Float32Array;
+  /** What each channel's curves reach from and to. */
+  ranges: [number, number][];
+  targets: (TargetLevels & { change: Float32Array | null })[];
+  bytes: number;
+}
+
+export type MapName = "RdBu" | "PuOr" | "BrBG";
+/** Whether each gradient's colours end at its own largest value, or all at the same. */
+export type Scale = "own" | "common";
+export type GradientStyle = "signed" | "overlay" | "magnitude";
+
+export interface Look {
+  map: MapName;
+  scale: Scale;
+  gradient: GradientStyle;
 }
 
 export type Theme = "light" | "dark";

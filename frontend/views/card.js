@@ -1,14 +1,18 @@
 /** One sample: its words, and one canvas that holds all its panels. */
 
 import { allProbabilities, channelsCaption, className, decimals, isWrong, saying, truth } from "../captions.js";
-import { PALETTES } from "../colormap.js";
 import { HEADING, LEAST_COLUMN } from "../layout.js";
-import { paintGradient, paintImage, paintMorph } from "../pixels.js";
+import { inkOf } from "../look.js";
+import { serves, showGradient, showMorph, showOriginal } from "../picture.js";
+import { strengthOf, withOwnStrength } from "../state.js";
+import { targetChips } from "./chips.js";
 import { element, place } from "./dom.js";
 import { TargetWords } from "./target.js";
 
+/** @import {Sheet} from "../curves.js" */
 /** @import {CardLayout} from "../layout.js" */
-/** @import {Picture, Rectangle, Sample, Theme} from "../types.js" */
+/** @import {OnChange} from "../state.js" */
+/** @import {Look, Picture, Rectangle, Sample, TargetPanels, Theme} from "../types.js" */
 
 /** The width of a heading's letter, about. */
 const LETTER = 5.8;
@@ -16,12 +20,16 @@ const LETTER = 5.8;
 /**
  * @typedef {object} Scene what all cards have in common
  * @property {number} strength
+ * @property {ReadonlyMap<string, number>} ownStrengths by sample, for those that go their own way
  * @property {number} largestStrength
  * @property {Theme} theme
+ * @property {Look} look
+ * @property {number | null} scaleEnd where all gradients' colours end; `null` for each its own
  * @property {((run: string) => string) | null} runColour `null` where there is one run only
  */
 
 export class Card {
+  #onChange;
   #canvas;
   #body;
   /** @type {TargetWords[]} */
@@ -32,43 +40,56 @@ export class Card {
   #picture = null;
   /** @type {ImageData | null} */
   #image = null;
-  /** @type {Uint32Array} */
-  #pixels = new Uint32Array();
+  /** @type {Sheet | null} */
+  #sheet = null;
+  #ownStrength = element("button", { type: "button", className: "own-strength", hidden: true });
+  #strength = NaN;
 
   /**
    * @param {Sample} sample
    * @param {CardLayout} layout
    * @param {Scene} scene
+   * @param {OnChange} onChange
    */
-  constructor(sample, layout, scene) {
+  constructor(sample, layout, scene, onChange) {
     this.sample = sample;
     this.layout = layout;
-    const { canvas, panels, zoom } = layout;
+    this.#onChange = onChange;
+    const { canvas, panels, scale, raster } = layout;
     this.#canvas = element("canvas", { className: "panels" });
     if (layout.drawable) {
       this.#canvas.width = canvas.width;
       this.#canvas.height = canvas.height;
     }
-    this.#canvas.classList.toggle("crisp", zoom >= 1);
     this.#canvas.dataset.panels = JSON.stringify(panels);
-    place(this.#canvas, { top: HEADING, width: canvas.width * zoom, height: canvas.height * zoom });
+    place(this.#canvas, { top: HEADING, width: canvas.width * scale, height: canvas.height * scale });
     this.#body = element("div", { className: "body" }, this.#canvas);
-    this.element = element("article", { className: "sample", tabIndex: -1 }, this.#title(), this.#body);
+    this.element = element(
+      "article",
+      { className: "sample", tabIndex: -1 },
+      this.#title(),
+      ...this.#chips(),
+      this.#body,
+    );
     this.element.dataset.sample = sample.key;
     const channels = channelsCaption(sample.shape);
     const [left, top, width, height] = panels.image;
-    const room = Math.max(width, LEAST_COLUMN / zoom);
+    const room = Math.max(width, LEAST_COLUMN / scale);
     this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
-    this.#addMeta(scene.runColour);
+    this.#addMeta(scene.runColour, raster.height * scale, room * scale);
     panels.targets.forEach((target, row) => this.#addTarget(target, row, scene));
     this.#canvas.role = "img";
-    this.#canvas.ariaLabel = `The original${sample.targets
-      .map(({ index, delta_norm }) => {
+    this.#canvas.ariaLabel = `The original${layout.rows
+      .map((place) => {
+        const { index, delta_norm } = sample.targets[place];
         const name = className(sample.session.class_names, index);
         return `, the gradient towards ${name}${delta_norm === null ? "" : " and the morph to it"}`;
       })
       .join("")}`;
-    for (const words of this.#words) words.showStrength(scene.strength);
+    this.#ownStrength.title = "This sample has a strength of its own. Press to follow the slider again.";
+    this.#ownStrength.addEventListener("click", () => onChange((state) => withOwnStrength(state, sample.key, null)));
+    this.#body.append(this.#ownStrength);
+    this.#tellStrength(scene);
     if (!layout.drawable) {
       this.showProblem("This sample is too large for the grid.");
     }
@@ -82,11 +103,18 @@ export class Card {
     return title;
   }
 
-  /** @param {Scene["runColour"]} runColour */
-  #addMeta(runColour) {
+  #chips() {
     const { sample, layout } = this;
-    const { panels, zoom } = layout;
-    const [, , width, height] = panels.image;
+    return layout.chipLines ? [targetChips(sample, layout, this.#onChange)] : [];
+  }
+
+  /**
+   * @param {Scene["runColour"]} runColour
+   * @param {number} top
+   * @param {number} width
+   */
+  #addMeta(runColour, top, width) {
+    const { sample } = this;
     const meta = element(
       "ul",
       { className: "meta" },
@@ -107,35 +135,39 @@ export class Card {
       const title = "A sample that you chose to follow through the training.";
       meta.append(element("li", {}, element("span", { className: "probe", title }, "probe")));
     }
-    place(meta, { top: HEADING + height * zoom, width: Math.max(width * zoom, LEAST_COLUMN) });
+    place(meta, { top: HEADING + top, width });
     this.#body.append(meta);
   }
 
   /**
-   * @param {import("../types.js").TargetPanels} panels
+   * @param {TargetPanels} panels
    * @param {number} row
    * @param {Scene} scene
    */
   #addTarget({ gradient, morph }, row, scene) {
     const { sample, layout } = this;
-    const { canvas, zoom } = layout;
-    const target = sample.targets[row];
+    const { canvas, scale } = layout;
+    const target = sample.targets[layout.rows[row]];
     const name = className(sample.session.class_names, target.index);
     const heading = `gradient → ${name}`;
-    if (!morph || gradient[2] * zoom >= heading.length * LETTER) {
+    if (!morph || gradient[2] * scale >= heading.length * LETTER) {
       this.#head(heading, gradient);
       if (morph) this.#head(`morph → ${name}`, morph);
     } else {
       const [left, top, , height] = gradient;
       const width = morph[0] + morph[2] - left;
       const shared = `gradient, morph → ${name}`;
-      const fits = width * zoom >= shared.length * LETTER;
+      const fits = width * scale >= shared.length * LETTER;
       this.#head(fits ? shared : `→ ${name}`, [left, top, width, height], shared);
     }
     if (!sample.strengths.length) return;
-    const words = new TargetWords(sample, target, scene.largestStrength);
+    const words = new TargetWords(sample, target, layout, scene.largestStrength, (strength) =>
+      this.#onChange((state) => withOwnStrength(state, sample.key, strength)),
+    );
+    // One stop on the way through the page is enough for each card.
+    words.curve.tabIndex = row ? -1 : 0;
     const [, top] = gradient;
-    place(words.element, { left: canvas.width * zoom, top: HEADING + top * zoom });
+    place(words.element, { left: canvas.width * scale, top: HEADING + top * scale });
     this.#words.push(words);
     this.#body.append(words.element);
   }
@@ -146,9 +178,9 @@ export class Card {
    * @param {string} title
    */
   #head(text, [left, top, width], title = text) {
-    const { zoom } = this.layout;
+    const { scale } = this.layout;
     const heading = element("span", { className: "heading", title }, text);
-    place(heading, { left: left * zoom, top: top * zoom, width: width * zoom });
+    place(heading, { left: left * scale, top: top * scale, width: width * scale });
     this.#body.append(heading);
   }
 
@@ -157,53 +189,78 @@ export class Card {
    * @param {Scene} scene
    */
   showPicture(picture, scene) {
-    if (!this.layout.drawable) return;
+    if (!this.layout.drawable || !serves(picture, this.layout.raster)) return;
     this.#problem?.remove();
     this.#problem = null;
-    const { canvas, panels } = this.layout;
+    const { canvas } = this.layout;
     this.#picture = picture;
     this.#image = new ImageData(canvas.width, canvas.height);
-    this.#pixels = new Uint32Array(this.#image.data.buffer);
-    paintImage(this.#pixels, canvas.width, panels.image, picture);
-    this.showTheme(scene);
-  }
-
-  /** @param {Scene} scene */
-  showTheme(scene) {
-    if (!this.#picture || !this.#image) return;
-    const { canvas, panels } = this.layout;
-    panels.targets.forEach(({ gradient }, row) => {
-      const indices = /** @type {Picture} */ (this.#picture).targets[row].gradient;
-      paintGradient(this.#pixels, canvas.width, gradient, indices, PALETTES[scene.theme]);
-    });
-    this.#paintMorphs(scene.strength);
-    this.#context().putImageData(this.#image, 0, 0);
-    this.#tellPainted(scene.strength);
-  }
-
-  /** @param {number} strength */
-  showStrength(strength) {
-    for (const words of this.#words) words.showStrength(strength);
-    if (!this.#image) return;
-    const column = this.#paintMorphs(strength);
-    if (column) this.#context().putImageData(this.#image, 0, 0, column[0], column[1], column[2], column[3]);
-    this.#tellPainted(strength);
+    const pixels = new Uint32Array(this.#image.data.buffer);
+    this.#sheet = { pixels, stride: canvas.width, ratio: 1 / this.layout.scale, theme: scene.theme };
+    this.showLook(scene);
   }
 
   /**
-   * @param {number} strength
-   * @returns {Rectangle | null} the column that holds all morphs
+   * Everything anew: another theme, or other colours.
+   * @param {Scene} scene
    */
-  #paintMorphs(strength) {
-    const { canvas, panels } = this.layout;
+  showLook(scene) {
+    if (!this.#picture || !this.#image || !this.#sheet) return;
+    const picture = this.#picture;
+    const { panels, rows } = this.layout;
+    const sheet = { ...this.#sheet, theme: scene.theme };
+    this.#sheet = sheet;
+    showOriginal(sheet, panels.image, picture);
+    panels.targets.forEach(({ gradient }, row) => {
+      showGradient(sheet, gradient, picture, inkOf(picture.targets[rows[row]], scene.look, scene.theme, scene.scaleEnd));
+    });
+    this.#paintMorphs();
+    this.#context().putImageData(this.#image, 0, 0);
+    this.#tellPainted();
+  }
+
+  /**
+   * Nothing, where this card's strength is what it was.
+   * @param {Scene} scene
+   */
+  showStrength(scene) {
+    if (!this.#tellStrength(scene) || !this.#image) return;
+    const column = this.#paintMorphs();
+    if (column) this.#context().putImageData(this.#image, 0, 0, column[0], column[1], column[2], column[3]);
+    this.#tellPainted();
+  }
+
+  /**
+   * @param {Scene} scene
+   * @returns {boolean} whether it is another one
+   */
+  #tellStrength(scene) {
+    const { key } = this.sample;
+    const strength = strengthOf(scene, key);
+    const changed = this.#strength !== strength;
+    this.#strength = strength;
+    if (changed) for (const words of this.#words) words.showStrength(strength);
+    const isApart = scene.ownStrengths.has(key);
+    if (isApart) this.#ownStrength.textContent = `own strength ${decimals(strength)} ✕`;
+    if (this.#ownStrength.hidden === isApart) {
+      this.#ownStrength.hidden = !isApart;
+      this.element.classList.toggle("apart", isApart);
+    }
+    return changed;
+  }
+
+  /** @returns {Rectangle | null} the column that holds all morphs */
+  #paintMorphs() {
+    const { canvas, panels, rows } = this.layout;
     const picture = /** @type {Picture} */ (this.#picture);
+    const sheet = /** @type {Sheet} */ (this.#sheet);
     /** @type {Rectangle | null} */
     let column = null;
     for (let row = 0; row < panels.targets.length; row++) {
       const { morph } = panels.targets[row];
-      const { change } = picture.targets[row];
+      const { change } = picture.targets[rows[row]];
       if (!morph || !change) continue;
-      paintMorph(this.#pixels, canvas.width, morph, picture, change, strength);
+      showMorph(sheet, morph, picture, change, this.#strength);
       column = [morph[0], 0, morph[2], canvas.height];
     }
     return column;
@@ -216,9 +273,8 @@ export class Card {
     this.#problem.textContent = problem;
   }
 
-  /** @param {number} strength */
-  #tellPainted(strength) {
-    this.element.dataset.painted = decimals(strength);
+  #tellPainted() {
+    this.element.dataset.painted = decimals(this.#strength);
   }
 
   #context() {

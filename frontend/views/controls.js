@@ -1,7 +1,6 @@
-/** The left pane: which samples are shown, in which order, and how large. */
+/** The left pane: which samples are shown, and in which order. */
 
 import { countOf } from "../captions.js";
-import { ZOOMS } from "../layout.js";
 import { ORDERS } from "../orders.js";
 import { chooseTag, countsOf, tagInUse, tagsOf } from "../state.js";
 import { element } from "./dom.js";
@@ -12,16 +11,11 @@ import { RunPicker } from "./runs.js";
 /** @import {Sort} from "../orders.js" */
 /** @import {OnChange, State} from "../state.js" */
 
-const FIT = "fit";
-/** @type {Record<number, string>} */
-const ZOOM_NAMES = { 0.125: "× ⅛", 0.25: "× ¼", 0.5: "× ½", 1: "× 1, actual size" };
-
 export class Controls {
   #runs;
   #filters;
   #tag;
   #sort;
-  #zoom;
   #count = element("p", { className: "count", role: "status" });
   #reload = element("button", { type: "button", className: "reload" }, "Reload");
   #tagRow;
@@ -40,10 +34,6 @@ export class Controls {
       (sort) => onChange((state) => ({ ...state, sort: /** @type {Sort} */ (sort) })),
       Object.entries(ORDERS).map(([sort, { words }]) => [sort, words]),
     );
-    this.#zoom = select("zoom", (zoom) => onChange((state) => ({ ...state, chosenZoom: Number(zoom) || null })), [
-      [FIT, "automatic"],
-      ...ZOOMS.map((zoom) => /** @type {[string, string]} */ ([String(zoom), ZOOM_NAMES[zoom] ?? `× ${zoom}`])),
-    ]);
     this.#reload.addEventListener("click", () => onReload());
     this.#tagRow = labelled("Tag", this.#tag);
     this.element = element(
@@ -54,7 +44,6 @@ export class Controls {
       this.#tagRow,
       this.#filters.element,
       labelled("Order", this.#sort),
-      labelled("Zoom", this.#zoom),
       ...more,
     );
   }
@@ -72,7 +61,6 @@ export class Controls {
     this.#tag.value = tagInUse(state) ?? "";
     this.#tagRow.hidden = tags.length < 2;
     this.#sort.value = state.sort;
-    this.#zoom.value = state.chosenZoom === null ? FIT : String(state.chosenZoom);
     const { samples, unreadable, superseded, dropped } = countsOf(state);
     const words = [`${countOf(shown)} of ${countOf(samples)} samples`];
     if (unreadable) words.push(`${countOf(unreadable)} unreadable`);

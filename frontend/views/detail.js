@@ -1,7 +1,8 @@
 /** One sample, large, in a dialog: its pictures, its probabilities, its curves, its numbers. */
 
 import { countOf, decimals, isWrong, saying, truth, verdictCaption } from "../captions.js";
-import { makePicture } from "../pixels.js";
+import { makePicture } from "../picture.js";
+import { strengthOf, withStrength } from "../state.js";
 import { isFlipped, verdictAt } from "../verdict.js";
 import { copyText } from "./copy.js";
 import { Dialog } from "./dialog.js";
@@ -55,7 +56,7 @@ export class Detail {
     this.#dialog.actions.append(this.#copied, copy, this.#previous, this.#position, this.#next);
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
-      onChange((state) => ({ ...state, strength }));
+      onChange((state) => withStrength(state, strength));
     });
     this.element.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -165,7 +166,7 @@ export class Detail {
   #showScene() {
     const strengths = this.#sample?.strengths ?? [];
     const largest = strengths[strengths.length - 1] ?? 0;
-    const strength = Math.min(this.scene.strength, largest);
+    const strength = this.#sample ? Math.min(strengthOf(this.scene, this.#sample.key), largest) : 0;
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
     this.#output.value = decimals(strength);

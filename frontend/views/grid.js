@@ -6,8 +6,9 @@ import { Card } from "./card.js";
 import { element, place } from "./dom.js";
 
 /** @import {Command} from "../keyboard.js" */
-/** @import {GridLayout} from "../layout.js" */
-/** @import {Picture, Sample} from "../types.js" */
+/** @import {CardLayout, Frame, GridLayout} from "../layout.js" */
+/** @import {OnChange} from "../state.js" */
+/** @import {Picture, Raster, Sample} from "../types.js" */
 /** @import {Scene} from "./card.js" */
 
 /**
@@ -27,6 +28,13 @@ const FOCUS_MARGIN = 16;
 
 /** What of a card has a meaning of its own when it is clicked. */
 const NOT_TO_OPEN = "button, input, select, a, label, .curve";
+/**
+ * What the user chose of how the samples stand.
+ * @typedef {Pick<Frame, "zoom" | "target" | "choices">} Choices
+ */
+
+/** @type {Choices} */
+const UNCHOSEN = { zoom: null, target: null, choices: new Map() };
 
 /** What exists above and below the visible part, in screens. */
 const MARGIN = 0.5;
@@ -35,13 +43,16 @@ export class Grid {
   #content = element("div", { className: "content" });
   /** @type {Sample[]} */
   #samples = [];
-  /** @type {number | null} */
-  #zoom = null;
+  /** @type {Choices} */
+  #choices = UNCHOSEN;
   /** @type {GridLayout} */
-  #layout = gridLayout([], 1, 0);
+  #layout = gridLayout([], { ...UNCHOSEN, width: 0, ratio: 1 });
   /** @type {Map<string, Card>} */
   #cards = new Map();
   #width = 0;
+  #ratio = 1;
+  /** @type {Map<string, Raster>} of all that have been near the visible part of this layout */
+  #rasters = new Map();
   /** @type {string | null} the sample that has the keyboard's focus, or had it last */
   #focused = null;
   /** @type {(() => void) | null} what could not be shown while the page was hidden */
@@ -53,6 +64,7 @@ export class Grid {
    * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
    * @param {(card: Card) => void} listener.onCard which was just made, still empty
    * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   * @param {OnChange} listener.onChange
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -69,23 +81,24 @@ export class Grid {
       if (sample) this.listener.onOpen(sample);
     });
     new ResizeObserver(() => this.#resize()).observe(this.element);
+    onPixelRatio(() => this.#resize());
   }
 
   /**
    * @param {Sample[]} samples
-   * @param {number | null} zoom
+   * @param {Choices} choices
    * @param {Stay} [stay]
    */
-  show(samples, zoom, stay = "always") {
+  show(samples, choices, stay = "always") {
     if (this.hidden) {
-      this.#postponed = () => this.show(samples, zoom, stay);
+      this.#postponed = () => this.show(samples, choices, stay);
       return;
     }
     this.#postponed = null;
     const anchor = this.#anchor(stay);
-    const sameColumns = zoom === this.#zoom;
+    const sameColumns = choices.zoom === this.#choices.zoom;
     this.#samples = samples;
-    this.#zoom = zoom;
+    this.#choices = choices;
     const stayed = this.#arrange(anchor, sameColumns);
     if (!stayed && stay !== "always") this.element.scrollTop = 0;
     this.#render();
@@ -108,7 +121,9 @@ export class Grid {
   #resize() {
     if (this.hidden) return;
     this.#postponed?.();
-    if (this.element.clientWidth !== this.#width) this.#arrange(this.#anchor("always"), false);
+    if (this.element.clientWidth !== this.#width || window.devicePixelRatio !== this.#ratio) {
+      this.#arrange(this.#anchor("always"), false);
+    }
     this.#render();
   }
 
@@ -137,7 +152,9 @@ export class Grid {
   #arrange(anchor, keepColumn) {
     const { columns } = this.#layout;
     this.#width = this.element.clientWidth;
-    this.#layout = gridLayout(this.#samples, this.#zoom, this.#width);
+    this.#ratio = window.devicePixelRatio;
+    this.#rasters.clear();
+    this.#layout = gridLayout(this.#samples, { ...this.#choices, width: this.#width, ratio: this.#ratio });
     if (anchor) {
       const places = new Map(this.#samples.map(({ key }, place) => [key, place]));
       const stayed = anchor.followers.findIndex(({ key }) => places.has(key));
@@ -180,10 +197,14 @@ export class Grid {
       before = card.element;
     }
     const visible = samplesBetween(this.#layout, scrollTop, bottom);
+    const { cards } = this.#layout;
+    const drawable = (/** @type {number} */ from, /** @type {number} */ to) =>
+      this.#samples.slice(from, to).filter((_, place) => cards[from + place].drawable);
+    needed.forEach(({ key }, place) => this.#rasters.set(key, cards[first + place].raster));
     this.listener.onWanted([
-      ...this.#samples.slice(visible.first, visible.end),
-      ...this.#samples.slice(first, visible.first),
-      ...this.#samples.slice(visible.end, end),
+      ...drawable(visible.first, visible.end),
+      ...drawable(first, visible.first),
+      ...drawable(visible.end, end),
     ]);
   }
 
@@ -200,7 +221,7 @@ export class Grid {
       card = undefined;
     }
     const made = !card;
-    card ??= new Card(sample, layout, this.scene);
+    card ??= new Card(sample, layout, this.scene, this.listener.onChange);
     place(card.element, boxOf(this.#layout, at));
     if (made) {
       this.#cards.set(sample.key, card);
@@ -216,6 +237,14 @@ export class Grid {
   #drop(key, card) {
     card.element.remove();
     this.#cards.delete(key);
+  }
+
+  /**
+   * The size at which a sample is drawn, of those that were needed.
+   * @param {Sample} sample
+   */
+  rasterOf({ key }) {
+    return this.#rasters.get(key);
   }
 
   /**
@@ -278,20 +307,22 @@ export class Grid {
 
   /** @param {Scene} scene */
   setScene(scene) {
-    const { strength, theme, runColour, largestStrength } = this.scene;
+    const before = this.scene;
     this.scene = scene;
-    if (scene.runColour !== runColour || scene.largestStrength !== largestStrength) {
+    const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
+    if (!same("runColour", "largestStrength")) {
       for (const [key, card] of this.#cards) this.#drop(key, card);
       this.#render();
       return;
     }
     for (const card of this.#cards.values()) {
-      if (scene.strength !== strength) card.showStrength(scene.strength);
-      if (scene.theme !== theme) card.showTheme(scene);
+      if (!same("strength", "ownStrengths")) card.showStrength(scene);
+      if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
     }
   }
 }
 
+/**
 /**
  * The sample on whose card something is.
  * @param {EventTarget | null} target
@@ -302,9 +333,29 @@ function keyAt(target) {
 }
 
 /**
- * @param {import("../layout.js").CardLayout} one
- * @param {import("../layout.js").CardLayout} other
+ * @param {CardLayout} one
+ * @param {CardLayout} other
  */
 function sameLayout(one, other) {
-  return one.zoom === other.zoom && one.width === other.width && one.height === other.height;
+  return (
+    one.scale === other.scale &&
+    one.width === other.width &&
+    one.height === other.height &&
+    one.raster.width === other.raster.width &&
+    one.choice === other.choice &&
+    one.rows.join() === other.rows.join()
+  );
+}
+
+/**
+ * Calls when the page comes to a screen of another resolution, or is zoomed.
+ * @param {() => void} call
+ */
+function onPixelRatio(call) {
+  const query = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+  const changed = () => {
+    onPixelRatio(call);
+    call();
+  };
+  query.addEventListener("change", changed, { once: true });
 }

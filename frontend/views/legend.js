@@ -1,31 +1,23 @@
 /** What the gradient's colours and the verdict's chips mean. */
 
-import { PALETTES } from "../colormap.js";
-import { NOT_FINITE } from "../pixels.js";
+import { COLOURS } from "../colormap.js";
+import { legendOf } from "../look.js";
 import { element } from "./dom.js";
 
-/** @import {Theme} from "../types.js" */
+/** @import {Look, Theme} from "../types.js" */
 
 export class Legend {
-  #ramp = element("canvas", { className: "ramp", width: NOT_FINITE, height: 1, ariaHidden: "true" });
+  #ramp = element("canvas", { className: "ramp", width: COLOURS, height: 1, ariaHidden: "true" });
+  #marks = element("div", { className: "ends" });
+  #words = element("p");
   elements = [
     element(
       "div",
       { className: "field legend" },
       element("span", { className: "name" }, "Gradient"),
       this.#ramp,
-      element(
-        "div",
-        { className: "ends" },
-        element("span", {}, "lowers"),
-        element("span", {}, "0"),
-        element("span", {}, "raises"),
-      ),
-      element(
-        "p",
-        {},
-        "what brightening a pixel does to the target's score; each panel reaches to its own largest value; magenta is not finite",
-      ),
+      this.#marks,
+      this.#words,
     ),
     element(
       "div",
@@ -37,11 +29,17 @@ export class Legend {
     ),
   ];
 
-  /** @param {Theme} theme */
-  showTheme(theme) {
-    const colours = PALETTES[theme].slice(0, NOT_FINITE);
-    const image = new ImageData(new Uint8ClampedArray(colours.buffer), NOT_FINITE, 1);
+  /**
+   * @param {Look} look
+   * @param {Theme} theme
+   * @param {number | null} end of the common scale, `null` where each gradient has its own
+   */
+  show(look, theme, end) {
+    const { colours, marks, words } = legendOf(look, theme, end);
+    const image = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
     this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
+    this.#marks.replaceChildren(...marks.map((mark) => element("span", {}, mark)));
+    this.#words.textContent = `${words}; magenta is not finite`;
   }
 }
 

@@ -8,13 +8,15 @@ import { paintPart } from "./panel.js";
 
 /** @import {Arrays} from "../arrays.js" */
 /** @import {Values} from "../readout.js" */
-/** @import {Picture, Sample, Theme} from "../types.js" */
+/** @import {Picture, Sample} from "../types.js" */
+/** @import {Scene} from "./card.js" */
 /** @import {Part} from "./panel.js" */
 
 /** How large a picture is to be, in CSS pixels, and how large it may be where its pixels are many. */
 const COMFORTABLE = 224;
 const LARGEST = 480;
 const SIGNAL_HEIGHT = 120;
+const ROW_HEIGHT = 30;
 /** How far the cursor goes with Shift. */
 const LEAP = 10;
 
@@ -50,7 +52,7 @@ export class Pictures {
 
   /**
    * @param {Sample} sample
-   * @param {{strength: number, theme: Theme}} scene
+   * @param {Scene} scene
    */
   constructor(sample, scene) {
     this.sample = sample;
@@ -95,7 +97,9 @@ export class Pictures {
 
   /** In CSS pixels: whole multiples, so that all pixels are alike, where there is room for them. */
   #size() {
-    if (this.sample.shape.length === 2) return { width: LARGEST, height: SIGNAL_HEIGHT };
+    if (this.sample.shape.length === 2) {
+      return { width: LARGEST, height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST) };
+    }
     const side = Math.max(this.width, this.height);
     const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);
     return { width: zoom * this.width, height: zoom * this.height };
@@ -154,11 +158,11 @@ export class Pictures {
     this.#showReadout();
   }
 
-  /** @param {{strength: number, theme: Theme}} scene */
+  /** @param {Scene} scene */
   setScene(scene) {
-    const { theme, strength } = this.scene;
+    const { theme, look, scaleEnd, strength } = this.scene;
     this.scene = scene;
-    if (scene.theme !== theme) this.#paint(this.#shown);
+    if (scene.theme !== theme || scene.look !== look || scene.scaleEnd !== scaleEnd) this.#paint(this.#shown);
     else if (scene.strength !== strength) this.#paint(this.#shown.filter(({ part }) => part.kind === "morph"));
     if (scene.strength !== strength) this.#showReadout();
   }
@@ -167,7 +171,7 @@ export class Pictures {
   #paint(shown) {
     if (!this.#loaded) return;
     for (const { canvas, part, frame } of shown) {
-      paintPart(canvas, this.#loaded.picture, part, this.scene);
+      paintPart(canvas, this.#loaded.picture, part, this.#size(), this.scene);
       frame.dataset.painted = decimals(this.scene.strength);
     }
   }

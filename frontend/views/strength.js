@@ -1,6 +1,7 @@
-/** The one slider, which moves every morph at once. */
+/** The one slider, which moves every morph at once, and the button that plays it. */
 
 import { decimals } from "../captions.js";
+import { withStrength } from "../state.js";
 import { element } from "./dom.js";
 
 /** @import {OnChange} from "../state.js" */
@@ -12,17 +13,26 @@ export class StrengthBar {
   #output = element("output", { htmlFor: "strength", ariaLive: "off" });
   #ticks = element("datalist", { id: "strengths" });
   #end = element("span", { className: "end" }, "1.00: where the ascent ended");
+  #play = element("button", { type: "button", className: "play" });
 
-  /** @param {OnChange} onChange */
-  constructor(onChange) {
+  /**
+   * @param {OnChange} onChange
+   * @param {{onPlay: () => void, onMove: () => void}} listener the button was pressed; the slider moved
+   */
+  constructor(onChange, { onPlay, onMove }) {
+    this.#play.addEventListener("click", onPlay);
+    this.showPlaying(false);
     this.#slider.setAttribute("list", "strengths");
+    this.#slider.title = "morph = original + strength × change";
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
-      onChange((state) => ({ ...state, strength }));
+      onMove();
+      onChange((state) => withStrength(state, strength));
     });
     this.element = element(
       "div",
       { className: "strength" },
+      this.#play,
       element("label", { htmlFor: "strength" }, "strength"),
       element(
         "div",
@@ -32,8 +42,14 @@ export class StrengthBar {
         element("div", { className: "marks" }, element("span", {}, "0: the original"), this.#end),
       ),
       this.#output,
-      element("span", { className: "formula" }, "morph = original + strength × change"),
     );
+  }
+
+  /** @param {boolean} playing */
+  showPlaying(playing) {
+    this.#play.textContent = playing ? "❚❚" : "▶";
+    this.#play.ariaLabel = playing ? "Pause" : "Play";
+    this.#play.title = playing ? "Stop the morphs (space)" : "Run every morph back and forth (space)";
   }
 
   /**
@@ -43,6 +59,7 @@ export class StrengthBar {
    */
   show(strength, largest, recorded) {
     this.#slider.disabled = largest === 0;
+    this.#play.disabled = largest === 0;
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
     this.#output.value = decimals(strength);

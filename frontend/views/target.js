@@ -1,81 +1,58 @@
-/** What stands beside a target's morph: the verdict, its curve over the strengths, the flip. */
+/** What stands beside a target's morph: the verdict, the response curve, the flip. */
 
 import { className, flipCaption, stoppedCaption, verdictCaption } from "../captions.js";
-import { TEXT_WIDTH } from "../layout.js";
 import { flipOf, isFlipped, verdictAt } from "../verdict.js";
-import { drawing, element } from "./dom.js";
+import { element } from "./dom.js";
+import { ResponseCurve } from "./response_curve.js";
 
+/** @import {CardLayout} from "../layout.js" */
 /** @import {Sample, Target} from "../types.js" */
 
-const CURVE_HEIGHT = 26;
-/** Room for the flip's dot at the edges of the curve. */
-const INSET = 3;
+/** What the words above and below the curve take of a row's height. */
+const WORDS_HEIGHT = 44;
+const HIGHEST_CURVE = 120;
 
 export class TargetWords {
   /** @type {Text} */
   #caption = document.createTextNode("");
   #verdict;
-  #now;
+  #curve;
 
   /**
    * @param {Sample} sample
    * @param {Target} target
+   * @param {CardLayout} layout
    * @param {number} largestStrength where every curve ends, so that all can be compared
+   * @param {(strength: number) => void} onStrength what the user chose on the curve, for this sample
    */
-  constructor(sample, target, largestStrength) {
+  constructor(sample, target, { textWidth, rowHeight }, largestStrength, onStrength) {
     this.sample = sample;
     this.target = target;
-    this.largestStrength = largestStrength;
     const names = sample.session.class_names;
     const goal = className(names, target.index);
     const flip = flipOf(target, sample.strengths);
-    this.#verdict = element(
-      "p",
-      {
-        className: "verdict chip",
-        title:
-          `What the network says of this morph, and the probability of ${goal}. ` +
-          "≈ is interpolated between the two nearest strengths at which it was asked.",
-      },
-      this.#caption,
-    );
+    const title =
+      `What the network says of this morph, and the probability of ${goal}. ` +
+      "≈ is interpolated between the two nearest strengths at which it was asked.";
+    this.#verdict = element("p", { className: "verdict chip", title }, this.#caption);
     this.#verdict.dataset.target = String(target.index);
-    // An element of its own: to move a part of a drawing lays the whole drawing out again.
-    this.#now = element("div", { className: "now" });
-    const stopped = stoppedCaption(target);
+    const height = Math.min(rowHeight - WORDS_HEIGHT, HIGHEST_CURVE);
+    this.#curve = new ResponseCurve(sample, target, { width: textWidth, height, largestStrength }, onStrength);
+    const below = [flipCaption(flip, target, names), stoppedCaption(target)].filter(Boolean).join(" · ");
     this.element = element(
       "div",
       { className: "words" },
       this.#verdict,
-      this.#curve(flip),
-      element("p", { className: "flip" }, flipCaption(flip, target, names)),
+      this.#curve.element,
+      element("p", { className: "flip", title: below }, below),
     );
-    if (stopped) this.element.append(element("p", { className: "stopped", title: stopped }, stopped));
+    this.element.style.setProperty("--width", `${textWidth}px`);
+    this.element.style.setProperty("--height", `${height + WORDS_HEIGHT}px`);
   }
 
-  /** @param {number | null} flip */
-  #curve(flip) {
-    const { sample, target } = this;
-    const points = sample.strengths
-      .map((strength, place) => ({ strength, probability: target.probabilities[place] }))
-      .filter(({ probability }) => Number.isFinite(probability));
-    const line = points.map((point) => `${this.#x(point.strength)},${height(point.probability)}`);
-    const curve = drawing(
-      "svg",
-      { width: TEXT_WIDTH, height: CURVE_HEIGHT, "aria-hidden": "true" },
-      drawing("polyline", { points: line.join(" ") }),
-    );
-    const end = points.find(({ strength }) => strength === flip);
-    if (end) {
-      const dot = { class: "dot", cx: this.#x(end.strength), cy: height(end.probability), r: INSET };
-      curve.append(drawing("circle", dot));
-    }
-    return element("div", { className: "curve" }, curve, this.#now);
-  }
-
-  /** @param {number} strength */
-  #x(strength) {
-    return INSET + (strength / (this.largestStrength || 1)) * (TEXT_WIDTH - 2 * INSET);
+  /** What takes the focus. */
+  get curve() {
+    return this.#curve.element;
   }
 
   /** @param {number} strength */
@@ -86,11 +63,6 @@ export class TargetWords {
     if (caption !== this.#caption.data) this.#caption.data = caption;
     this.#verdict.classList.toggle("flipped", isFlipped(verdict, target));
     this.#verdict.classList.toggle("open", verdict.kind === "either" || verdict.kind === "unknown");
-    this.#now.style.transform = `translateX(${this.#x(strength)}px)`;
+    this.#curve.showStrength(strength, caption);
   }
-}
-
-/** @param {number} probability */
-function height(probability) {
-  return INSET + (1 - probability) * (CURVE_HEIGHT - 2 * INSET);
 }

@@ -5,7 +5,7 @@ import { DIGITS, makeSample, makeTarget } from "./samples.mjs";
 
 test("a confused sample is told in words", () => {
   const sample = makeSample();
-  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46) or 8 (0.45); it is a 5");
+  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46), 8 (0.45); it is a 5");
 });
 
 test("a runner-up that hardly counts is not named", () => {
@@ -14,7 +14,7 @@ test("a runner-up that hardly counts is not named", () => {
 
 test("a class without a name is called by its number", () => {
   const session = { ...DIGITS, class_names: null };
-  assert.equal(saying(makeSample({ session })), "says class 5 (0.46) or class 8 (0.45)");
+  assert.equal(saying(makeSample({ session })), "says class 5 (0.46), class 8 (0.45)");
   assert.equal(truth(makeSample({ session, label: 7 })), "it is a class 7");
   assert.equal(className(["cat"], 1), "class 1");
   assert.equal(className(["cat"], -1), "class -1");
@@ -30,7 +30,7 @@ test("the article fits the name", () => {
 
 test("a label may be missing, and is then not wrong", () => {
   const sample = makeSample({ label: null });
-  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46) or 8 (0.45); its label is not known");
+  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46), 8 (0.45); its label is not known");
   assert.equal(isWrong(makeSample({ label: null })), false);
   assert.equal(isWrong(makeSample({ label: 8 })), true);
   assert.equal(isWrong(makeSample({ label: 5 })), false);

@@ -11,9 +11,21 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-COLORMAPS = {"light": "RdBu_r", "dark": "berlin"}
-"""Both are told apart with every common colour vision; blue is negative and red positive in both,
-and zero is the colour of the page."""
+TABLES = {
+    "RD_BU_R": "RdBu_r",
+    "BERLIN": "berlin",
+    "PU_OR_R": "PuOr_r",
+    "MANAGUA_R": "managua_r",
+    "BR_BG": "BrBG",
+    "VANIMO": "vanimo",
+    "MAGMA": "magma",
+    "MAGMA_R": "magma_r",
+}
+"""ColorBrewer's (Brewer), Crameri's and viridis' family: all are told apart with every common
+colour vision. In each pair of diverging ones the first has a light zero and the second a dark."""
+
+COLOURS = 255
+"""An odd number, so that the middle of a diverging one is zero exactly."""
 
 MODULE = Path(__file__).resolve().parents[2] / "frontend" / "colormap.js"
 
@@ -21,8 +33,7 @@ MODULE = Path(__file__).resolve().parents[2] / "frontend" / "colormap.js"
 def module() -> str:
     """The text of ``frontend/colormap.js`` with its tables made anew."""
     text = MODULE.read_text(encoding="utf-8")
-    for theme, name in COLORMAPS.items():
-        constant = theme.upper()
+    for constant, name in TABLES.items():
         pattern = rf'const {constant} =\n(?:  "[0-9a-f]+"(?: \+)?;?\n)+'
         text, found = re.subn(pattern, _table(constant, name), text)
         if found != 1:
@@ -31,7 +42,8 @@ def module() -> str:
 
 
 def _table(constant: str, name: str) -> str:
-    colours: np.ndarray = matplotlib.colormaps[name].resampled(256)(np.arange(256), bytes=True)
+    colormap = matplotlib.colormaps[name].resampled(COLOURS)
+    colours: np.ndarray = colormap(np.arange(COLOURS), bytes=True)
     digits = colours[:, :3].tobytes().hex()
     width = 16 * 6
     lines = [f'  "{digits[at : at + width]}"' for at in range(0, len(digits), width)]

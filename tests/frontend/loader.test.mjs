@@ -12,6 +12,8 @@ let requests = [];
 /** What the back end says of an address. */
 let statusOf = () => 0;
 let seen = { pictures: [], problems: [], failures: [] };
+/** The size at which samples are shown. */
+let rasterOf;
 let loader;
 
 function answer(addresses) {
@@ -38,7 +40,9 @@ beforeEach(() => {
     signal.throwIfAborted();
     return answer(addresses);
   };
+  rasterOf = () => ({ width: 2, height: 2 });
   loader = new Loader({
+    rasterOf: (sample) => rasterOf(sample),
     onPicture: ({ key }) => seen.pictures.push(key),
     onProblem: ({ key }, problem) => seen.problems.push([key, problem]),
     onFailure: (problem) => seen.failures.push(problem),
@@ -121,4 +125,16 @@ test("after a failure nothing is asked until a retry", async () => {
   await until(() => seen.failures.length > 1);
   assert.equal(seen.pictures.length, 2);
   assert.equal(seen.failures.at(-1), null);
+});
+
+test("a picture serves at its own size only, and is made anew for another", async () => {
+  const [sample] = samples(1);
+  loader.want([sample]);
+  await until(() => seen.pictures.length === 1);
+  assert.equal(loader.picture(sample).width, 2);
+  rasterOf = () => ({ width: 1, height: 1 });
+  assert.equal(loader.picture(sample), undefined);
+  loader.want([sample]);
+  await until(() => seen.pictures.length === 2);
+  assert.equal(loader.picture(sample).width, 1);
 });

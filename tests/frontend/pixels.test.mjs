@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PALETTES } from "../../frontend/colormap.js";
+import { DIVERGING, MIDDLE, NAN_COLOUR, NOT_FINITE } from "../../frontend/colormap.js";
+import { INITIAL_LOOK, inkOf } from "../../frontend/look.js";
 import {
-  NAN_COLOUR,
-  NOT_FINITE,
-  makePicture,
+  gradientLevels,
+  makeImagePicture,
   paintGradient,
   paintImage,
   paintMorph,
-  paletteIndices,
   rangeOf,
 } from "../../frontend/pixels.js";
 import { DIGITS, makeSample, makeTarget } from "./samples.mjs";
@@ -18,7 +17,7 @@ function random(count, scale) {
 }
 
 function pictureOf(shape, bounds, arrays, targets = [makeTarget()]) {
-  return makePicture(makeSample({ shape, targets, session: { ...DIGITS, bounds } }), arrays);
+  return makeImagePicture(makeSample({ shape, targets, session: { ...DIGITS, bounds } }), arrays);
 }
 
 /** The levels of red, green and blue at each pixel. */
@@ -60,75 +59,6 @@ for (const channels of [1, 2, 3, 4]) {
   });
 }
 
-/** One channel after the other: the grey levels of a signal's strip, two rows a channel. */
-function strip(picture, change, strength) {
-  const { width, height } = picture;
-  const pixels = new Uint32Array(width * 2 * height);
-  paintMorph(pixels, width, [0, 0, width, 2 * height], picture, change, strength);
-  assert.ok(pixels.every((pixel) => [0, 8, 16].every((shift) => ((pixel >> shift) & 255) === (pixel & 255))));
-  return Array.from({ length: 2 * height }, (_, row) =>
-    [...pixels.subarray(row * width, (row + 1) * width)].map((pixel) => pixel & 255),
-  );
-}
-
-for (const channels of [1, 2, 3, 4, 64]) {
-  test(`a strip of ${channels} channels has two equal rows for each, by the formula`, () => {
-    const length = 7;
-    const image = random(channels * length, 2);
-    const delta = random(channels * length, 3);
-    const lows = Array.from({ length: channels }, (_, channel) => -2 - channel / 10);
-    const highs = Array.from({ length: channels }, (_, channel) => 2 + channel / 5);
-    const picture = pictureOf([channels, length], [lows, highs], [image, image, delta]);
-    for (const strength of [0, 0.3, 1, 1.25]) {
-      const rows = strip(picture, picture.targets[0].change, strength);
-      assert.equal(rows.length, 2 * channels);
-      rows.forEach((levels, row) => {
-        const channel = row >> 1;
-        levels.forEach((level, at) => {
-          const value = image[channel * length + at] + strength * delta[channel * length + at];
-          const share = (value - lows[channel]) / (highs[channel] - lows[channel]);
-          assert.ok(Math.abs(level - Math.min(Math.max(255 * share, 0), 255)) <= 1);
-        });
-      });
-    }
-  });
-}
-
-test("a strip's gradient is each channel's own, and never their sum", () => {
-  const gradient = Float32Array.of(1, -1, -1, 0.5);
-  const { targets, width } = pictureOf([2, 2], null, [gradient, gradient, gradient]);
-  const pixels = new Uint32Array(3 * 6);
-  const palette = Uint32Array.from({ length: 257 }, (_, place) => place + 1);
-  paintGradient(pixels, 3, [1, 1, width, 4], targets[0].gradient, palette);
-  const [high, low, some] = [256, 1, 192];
-  const expected = [0, high, low, 0, high, low, 0, low, some, 0, low, some];
-  assert.deepEqual([...pixels], [0, 0, 0, ...expected, 0, 0, 0]);
-});
-
-test("without bounds each channel of a signal has its own range", () => {
-  const signal = Float32Array.of(-1000, 1000, -0.001, 0.001);
-  const picture = pictureOf([2, 2], null, [signal], []);
-  assert.deepEqual([...picture.base], [0, 255, 0, 255]);
-});
-
-test("of a long signal each pixel is the mean of its share, and every value counts once", () => {
-  const length = 1300;
-  const ramp = Float32Array.from({ length: 2 * length }, (_, i) => (i < length ? i : 5));
-  const bounds = [[0], [255]];
-  const picture = pictureOf([2, length], bounds, [ramp, ramp, ramp]);
-  const { width, height, base, targets } = picture;
-  assert.deepEqual([width, height, base.length], [512, 2, 1024]);
-  for (let pixel = 0; pixel < width; pixel++) {
-    const first = Math.floor((pixel * length) / width);
-    const last = Math.floor(((pixel + 1) * length) / width) - 1;
-    assert.ok(Math.abs(base[pixel] - (first + last) / 2) < 0.001);
-  }
-  assert.deepEqual([...targets[0].change], [...base]);
-  assert.ok(base.subarray(width).every((level) => level === 5));
-  const hole = ramp.map((value, i) => (i === 700 ? NaN : value));
-  assert.equal(pictureOf([2, length], bounds, [hole], []).base.filter(Number.isNaN).length, 1);
-});
-
 test("NaN is marked, and infinity is as bright as can be", () => {
   const image = Float32Array.of(0.5, NaN, Infinity, -Infinity);
   const delta = Float32Array.of(NaN, 0, 0, 0);
@@ -157,32 +87,81 @@ test("without bounds the image's own range serves", () => {
   assert.deepEqual([...constant.base], [0, 0]);
 });
 
+function levels(gradient, magnitude = gradient.map(Math.abs)) {
+  const { gradient: signed, magnitude: sizes } = gradientLevels(Float32Array.from(gradient), Float32Array.from(magnitude));
+  return [[...signed], [...sizes]];
+}
+
 test("a gradient's scale is symmetric and ends at its largest finite magnitude", () => {
-  assert.deepEqual([...paletteIndices(Float32Array.of(-2, 0, 1, 2), 1)], [0, 128, 191, 255]);
-  assert.deepEqual([...paletteIndices(Float32Array.of(NaN, Infinity, 1, 0), 1)], [NOT_FINITE, NOT_FINITE, 255, 128]);
-  assert.deepEqual([...paletteIndices(Float32Array.of(0, 0), 1)], [128, 128]);
+  assert.deepEqual(levels([-2, 0, 1, 2]), [[0, MIDDLE, 191, 254], [254, 0, 127, 254]]);
+  assert.deepEqual(levels([NaN, Infinity, 1, 0]), [
+    [NOT_FINITE, NOT_FINITE, 254, MIDDLE],
+    [NOT_FINITE, NOT_FINITE, 254, 0],
+  ]);
+  assert.deepEqual(levels([0, 0]), [[MIDDLE, MIDDLE], [0, 0]]);
 });
 
-test("a gradient of several channels is their sum", () => {
-  assert.deepEqual([...paletteIndices(Float32Array.of(1, -1, 1, 1), 2)], [255, 128]);
+test("a gradient of several channels is their sum, and its magnitude the largest of theirs", () => {
+  const gradient = Float32Array.of(1, -1, 0, NaN, 1, 0.5, 0.5, 1);
+  const [target] = pictureOf([2, 2, 2], null, [gradient, gradient, gradient]).targets;
+  assert.deepEqual([...target.gradient], [254, 95, 159, NOT_FINITE]);
+  assert.deepEqual([...target.magnitude], [254, 254, 127, NOT_FINITE]);
+  assert.deepEqual([target.largest, target.largestMagnitude], [2, 1]);
 });
 
 test("a target without a delta has no morph", () => {
   const gradient = Float32Array.of(1, 0, 0, 0);
   const target = makeTarget({ delta_norm: null });
-  const { targets } = pictureOf([1, 2, 2], null, [gradient, gradient, gradient], [target, makeTarget()].slice(0, 1));
+  const { targets } = pictureOf([1, 2, 2], null, [gradient, gradient], [target]);
   assert.equal(targets[0].change, null);
 });
 
-for (const [theme, palette] of Object.entries(PALETTES)) {
-  test(`the ${theme} palette is blue below, neutral at zero, red above, and marks what is not finite`, () => {
-    const pixels = new Uint32Array(4);
-    paintGradient(pixels, 4, [0, 0, 4, 1], Uint16Array.of(30, 128, 225, NOT_FINITE), palette);
-    const [below, zero, above] = [...pixels].map((pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255]);
+test("at a smaller size a morph is the mean of the morph's pixels", () => {
+  const [height, width] = [6, 8];
+  const image = random(3 * height * width, 1);
+  const delta = random(3 * height * width, 2);
+  const sample = makeSample({ shape: [3, height, width], session: { ...DIGITS, bounds: [[-4], [4]] } });
+  const full = makeImagePicture(sample, [image, image, delta]);
+  const small = makeImagePicture(sample, [image, image, delta], { width: 4, height: 3 });
+  assert.deepEqual([small.width, small.height, small.base.length], [4, 3, 36]);
+  const large = painted(full, full.targets[0].change, 0.5);
+  painted(small, small.targets[0].change, 0.5).forEach((level, i) => {
+    const [pixel, colour] = [Math.floor(i / 3), i % 3];
+    const corner = 2 * Math.floor(pixel / 4) * width + 2 * (pixel % 4);
+    const block = [corner, corner + 1, corner + width, corner + width + 1].map((at) => large[3 * at + colour]);
+    assert.ok(Math.abs(level - block.reduce((sum, value) => sum + value) / 4) <= 1);
+  });
+});
+
+function gradientPixels(picture, look, theme = "light") {
+  const pixels = new Uint32Array(picture.width * picture.height);
+  const ink = inkOf(picture.targets[0], { ...INITIAL_LOOK, ...look }, theme, null);
+  paintGradient(pixels, picture.width, [0, 0, picture.width, picture.height], picture, ink, theme);
+  return [...pixels].map((pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255]);
+}
+
+for (const theme of ["light", "dark"]) {
+  test(`an overlay shows the grey original where there is no gradient, and colours where there is: ${theme}`, () => {
+    const image = Float32Array.of(0, 1, 0, 1, 0.5, 0.5);
+    const gradient = Float32Array.of(0, 0, 1, -1, 0.05, NaN);
+    const picture = pictureOf([1, 2, 3], [[0], [1]], [image, gradient, gradient]);
+    const [black, white, raised, lowered, faint, missing] = gradientPixels(picture, { gradient: "overlay" }, theme);
+    assert.ok(black.every((level) => level === black[0]) && white.every((level) => level === white[0]));
+    assert.ok(white[0] > black[0] + 100);
+    assert.ok(raised[0] > raised[2] + 50 && lowered[2] > lowered[0] + 50);
+    assert.ok(Math.abs(faint[0] - (white[0] + black[0]) / 2) < 30);
+    assert.deepEqual(missing, [255, 0, 255]);
+  });
+}
+
+for (const theme of ["light", "dark"]) {
+  test(`the first palette is blue below, neutral at zero, red above, and marks what is not finite: ${theme}`, () => {
+    const colours = DIVERGING.RdBu[theme];
+    const [below, zero, above] = [30, MIDDLE, 225].map((place) => [0, 8, 16].map((shift) => (colours[place] >> shift) & 255));
     assert.ok(below[2] > below[0] + 60);
     assert.ok(above[0] > above[2] + 60);
     assert.ok(Math.max(...zero) - Math.min(...zero) < 20);
-    assert.equal(pixels[3], NAN_COLOUR);
-    assert.ok(!palette.slice(0, NOT_FINITE).includes(NAN_COLOUR));
+    assert.equal(colours[NOT_FINITE], NAN_COLOUR);
+    assert.ok(!colours.slice(0, NOT_FINITE).includes(NAN_COLOUR));
   });
 }

@@ -1,0 +1,55 @@
+/** Arrays at the size at which they are shown. Pure. */
+
+/**
+ * Planes of pixels, shrunk: each new pixel is the mean of the area that it stands for, and every old
+ * one counts as much as it is covered. NaN spreads to whatever it is part of.
+ * @param {Float32Array} values plane by plane, row by row
+ * @param {number} planes
+ * @param {{width: number, height: number}} from
+ * @param {{width: number, height: number}} to not larger; the same size gives the same array
+ */
+export function shrink(values, planes, from, to) {
+  if (from.width === to.width && from.height === to.height) return values;
+  const columns = weights(from.width, to.width);
+  const narrow = new Float32Array(planes * from.height * to.width);
+  for (let line = 0; line < planes * from.height; line++) {
+    for (let column = 0; column < to.width; column++) {
+      const { first, shares } = columns[column];
+      let sum = 0;
+      for (let i = 0, at = line * from.width + first; i < shares.length; i++) sum += shares[i] * values[at + i];
+      narrow[line * to.width + column] = sum;
+    }
+  }
+  const rows = weights(from.height, to.height);
+  const small = new Float32Array(planes * to.height * to.width);
+  for (let line = 0; line < planes * to.height; line++) {
+    const { first, shares } = rows[line % to.height];
+    const start = (Math.floor(line / to.height) * from.height + first) * to.width;
+    for (let i = 0; i < shares.length; i++) {
+      const at = start + i * to.width;
+      for (let column = 0; column < to.width; column++) {
+        small[line * to.width + column] += shares[i] * narrow[at + column];
+      }
+    }
+  }
+  return small;
+}
+
+/**
+ * For each of `to` places the old places that it covers, and which share of it each is.
+ * @param {number} from
+ * @param {number} to
+ */
+function weights(from, to) {
+  return Array.from({ length: to }, (_, place) => {
+    const start = (place * from) / to;
+    const end = ((place + 1) * from) / to;
+    const first = Math.floor(start);
+    const count = Math.min(Math.ceil(end - 1e-9), from) - first;
+    const shares = Array.from(
+      { length: count },
+      (_, i) => ((Math.min(end, first + i + 1) - Math.max(start, first + i)) * to) / from,
+    );
+    return { first, shares };
+  });
+}

@@ -1,0 +1,49 @@
+/** "Make it a …": which target is shown of all samples. */
+
+import { className, countOf } from "../captions.js";
+import { targetsInUse, withTarget } from "../state.js";
+import { element } from "./dom.js";
+
+/** @import {OnChange, State} from "../state.js" */
+
+const ANY = "";
+
+export class MakeIt {
+  #select = element("select", { id: "target" });
+  #shown = "";
+
+  /** @param {OnChange} onChange */
+  constructor(onChange) {
+    this.#select.title = "Show the way to this class alone, of the samples that were asked to become it";
+    this.#select.addEventListener("change", () => {
+      const { value } = this.#select;
+      onChange((state) => withTarget(state, value === ANY ? null : Number(value)));
+    });
+    this.element = element(
+      "div",
+      { className: "make-it" },
+      element("label", { htmlFor: "target" }, "make it a"),
+      this.#select,
+    );
+  }
+
+  /**
+   * @param {State} state
+   * @param {string[] | null} names of the classes
+   */
+  show(state, names) {
+    const { target } = state;
+    const counts = targetsInUse(state);
+    this.element.hidden = counts.length < 2 && target === null;
+    const known = counts.some(([index]) => index === target) || target === null;
+    const choices = known ? counts : [...counts, /** @type {[number, number]} */ ([target, 0])];
+    const options = choices.map(([index, count]) => [String(index), `${className(names, index)} (${countOf(count)})`]);
+    const shown = JSON.stringify(options);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      const any = element("option", { value: ANY }, "… (any target)");
+      this.#select.replaceChildren(any, ...options.map(([value, text]) => element("option", { value }, text)));
+    }
+    this.#select.value = target === null ? ANY : String(target);
+  }
+}
