@@ -17,7 +17,9 @@ function chosen() {
     rank: 0,
     id: "a=b&c 50%",
   });
-  return { ...state, ...opened, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, strength: 0.385 };
+  const look = { map: "PuOr", scale: "common", gradient: "overlay" };
+  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, look, target: 0, strength: 0.385 };
+  return { ...state, ...opened, ...seen };
 }
 
 test("what is chosen comes back from the address", () => {
@@ -26,7 +28,8 @@ test("what is chosen comes back from the address", () => {
 });
 
 test("every field of the state that is the user's own is in the link, and every filter", () => {
-  const { runs, runOrder, indexes, filters, ...own } = chosen();
+  // What a single card was told passes with the page.
+  const { runs, runOrder, indexes, filters, cardChoices, ownStrengths, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
@@ -54,6 +57,11 @@ for (const [name, text] of [
   ["sort", "constructor"],
   ["show", ""],
   ["zoom", "7"],
+  ["colours", "jet"],
+  ["gradient", "constructor"],
+  ["scale", ""],
+  ["target", "-1"],
+  ["target", "five"],
   ["strength", "-1"],
   ["strength", "1e9"],
   ["strength", ""],

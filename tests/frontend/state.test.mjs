@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as state from "../../frontend/state.js";
-import { makeSample } from "./samples.mjs";
+import { makeSample, makeTarget } from "./samples.mjs";
 
 function indexOf(run, samples, counts = {}) {
   return {
@@ -110,4 +110,30 @@ test("runs are coloured in TensorBoard's order, and again after seven", () => {
   assert.equal(state.runColour(from, "run1"), "#12b5cb");
   assert.equal(state.runColour(from, "run8"), "#12b5cb");
   assert.equal(state.runColour(from, "unknown"), "#425066");
+});
+
+test("a sample goes its own way until the slider moves", () => {
+  const own = state.withOwnStrength(state.initialState(), "a", 0.25);
+  assert.deepEqual([state.strengthOf(own, "a"), state.strengthOf(own, "b")], [0.25, 1]);
+  assert.equal(state.strengthOf(state.withOwnStrength(own, "a", null), "a"), 1);
+  assert.equal(state.strengthOf(state.withStrength(own, 0.5), "a"), 0.5);
+});
+
+test("a target of all leaves out the samples that were not asked to become it, and single cards' choices", () => {
+  const samples = [8, 5].map((index, step) => sampleAt(step, { targets: [makeTarget({ index })] }));
+  const all = state.withCardChoice(stateWith(indexOf("a", samples)), "0.0", "more");
+  assert.deepEqual(state.targetsInUse(all), [[5, 1], [8, 1]]);
+  const fives = state.withTarget(all, 5);
+  assert.deepEqual(keys(fives), ["1.0"]);
+  assert.deepEqual(state.targetsInUse(fives), [[5, 1], [8, 1]]);
+  assert.equal(fives.cardChoices.size, 0);
+});
+
+test("a common scale is of all samples, whichever the filters leave", () => {
+  const samples = [1, 2].map((gradient_norm, step) => sampleAt(step, { targets: [makeTarget({ gradient_norm })] }));
+  const from = stateWith(indexOf("a", samples));
+  assert.equal(state.scaleEnd(from), null);
+  const common = { ...from, look: { ...from.look, scale: "common" } };
+  assert.ok(state.scaleEnd(common) > 0);
+  assert.equal(state.scaleEnd(state.withTarget(common, 99)), state.scaleEnd(common));
 });
