@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import time
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,10 @@ import google_crc32c
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
+MAX_EVENT_BYTES = 1 << 30
+"""What one event may take: protobuf stops at twice as much."""
+_MAX_NAMES = 16
+"""Under how many names one directory is searched, where links give it several."""
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 
@@ -35,25 +40,29 @@ def file_name(session: str) -> str:
 def find_event_files(logdir: Path) -> Iterator[Path]:
     """Every file at or below a directory that :func:`file_name` named, in order of path.
 
-    Links to directories are followed, as TensorBoard follows them. What cannot be listed is left
-    out.
+    Links to directories are followed, as TensorBoard follows them, but neither in a circle nor to
+    one directory under very many names. What cannot be listed is left out.
     """
-    yield from sorted(_find(logdir, frozenset()))
+    yield from sorted(_find(logdir))
 
 
-def _find(directory: Path, above: frozenset[Path]) -> Iterator[Path]:
-    real = directory.resolve()
-    if real in above:
-        return  # a link to where it stands
-    try:
-        paths = list(directory.iterdir())
-    except OSError:
-        return
-    for path in paths:
-        if path.is_dir():
-            yield from _find(path, above | {real})
-        elif path.match(file_name("*")) and path.is_file():
-            yield path
+def _find(logdir: Path) -> Iterator[Path]:
+    names: Counter[Path] = Counter()
+    waiting = deque([(logdir, logdir.resolve(), frozenset[Path]())])
+    while waiting:
+        directory, real, above = waiting.popleft()
+        if real in above or names[real] == _MAX_NAMES:
+            continue
+        names[real] += 1
+        try:
+            for path in directory.iterdir():
+                if path.is_dir():
+                    inside = path.resolve() if path.is_symlink() else real / path.name
+                    waiting.append((path, inside, above | {real}))
+                elif path.match(file_name("*")) and path.is_file():
+                    yield path
+        except OSError:
+            continue
 
 
 class EventFile:
@@ -79,7 +88,11 @@ class EventFile:
         Raises:
             OSError: They were not written; the file is as long as before, so that later events can
                 still be read.
+            ValueError: One of them is longer than ``MAX_EVENT_BYTES``.
         """
+        largest = max((event.ByteSize() for event in events), default=0)
+        if largest > MAX_EVENT_BYTES:
+            raise ValueError(f"an event may take {MAX_EVENT_BYTES} bytes, and this takes {largest}")
         data = b"".join(frame(event.SerializeToString()) for event in events)
         if not os.fstat(self._file.fileno()).st_nlink:
             raise FileNotFoundError(f"{self._file.name} was deleted while it was written")
@@ -160,6 +173,9 @@ def _read_record(file: BinaryIO, left: int) -> bytes | None:
     length, _ = _HEADER.unpack(header)
     if _HEADER.size + length + _FOOTER.size > left:
         return None
+    if length > MAX_EVENT_BYTES:  # the file may be sparse
+        file.seek(length + _FOOTER.size, os.SEEK_CUR)
+        return b""
     data = file.read(length)
     return data if file.read(_FOOTER.size) == _checksum(data) else b""
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tb_gradascent.metadata import SessionInfo
+from tb_gradascent.metadata import MAX_CAPTURES, SessionInfo
 from tb_gradascent.records import PayloadInfo, RecordError, parse_record
 
 
@@ -98,12 +98,14 @@ def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Ca
     Args:
         number: The event's step.
         wall_time: The event's, seconds since the epoch; 0 replaces what is no finite number.
-        values: The index tensor's elements. Whatever is no record counts as unreadable.
+        values: The index tensor's elements. Whatever is no record counts as unreadable; so does
+            everything in a capture whose number cannot be addressed.
     """
     wall_time = wall_time if math.isfinite(wall_time) else 0.0
     entries = []
     dropped = 0
-    for place, value in enumerate(values):
+    numbered = 0 <= number < MAX_CAPTURES
+    for place, value in enumerate(values if numbered else ()):
         try:
             record = parse_record(value if isinstance(value, bytes) else b"")
         except RecordError:

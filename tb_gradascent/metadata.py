@@ -51,6 +51,8 @@ MAX_NAME_LENGTH = 256
 MAX_RECORD_BYTES = 1 << 18
 MAX_PAYLOAD_BYTES = 1 << 28
 MAX_SESSION_INFO_BYTES = 1 << 20
+MAX_CAPTURES = 1 << 53
+"""A capture's number is less: JavaScript knows no larger whole number exactly."""
 
 Kind = Literal["payload", "index"]
 
@@ -83,9 +85,11 @@ def split_series_tag(series: str) -> tuple[str, Kind, str] | None:
     """``(tag, kind, session)``, the inverse of :func:`series_tag`; ``None`` for any other text."""
     rest, _, session = series.rpartition("/")
     tag, _, kind = rest.rpartition("/")
-    if not tag or kind not in get_args(Kind) or not _SESSION.fullmatch(session):
+    if not 1 <= len(tag) <= MAX_NAME_LENGTH:
         return None
-    return tag, kind, session  # type: ignore[return-value]  # kind was checked one line up
+    if kind not in get_args(Kind) or not _SESSION.fullmatch(session):
+        return None
+    return tag, kind, session  # type: ignore[return-value]  # kind was checked just above
 
 
 def summary_metadata(kind: Kind, content: bytes = b"") -> SummaryMetadata:

@@ -18,6 +18,7 @@ from tb_gradascent.provider import (
     RequestError,
     SampleProvider,
     Scope,
+    TooLargeError,
     UnavailableError,
     UnknownSeriesError,
 )
@@ -114,6 +115,8 @@ def _app(route: Route) -> Any:
             return _respond_json(request, {"error": str(error)}, 400)
         except UnknownSeriesError as error:
             return _respond_json(request, {"error": str(error)}, 404)
+        except TooLargeError as error:
+            return _respond_json(request, {"error": str(error)}, 413)
         except UnavailableError as error:
             return _respond_json(request, {"error": str(error)}, 503)
 

@@ -7,10 +7,12 @@ fast loader, whatever its size, so payloads are read side by side.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
 import gzip
 import json
+import operator
 import re
 import struct
 import threading
@@ -31,6 +33,8 @@ from tb_gradascent.records import PayloadInfo, RecordError, check_payload
 MAX_PAYLOADS: Final = 256
 """Samples that one answer may hold."""
 MAX_ANSWER_BYTES: Final = 32 << 20
+MAX_SERIES_BYTES: Final = 512 << 20
+"""What the records of one tag of one run may take in memory, as ``_Series.size`` counts."""
 CACHE_BYTES: Final = 128 << 20
 """Parsed records that are kept for the next request; the least recently used go first."""
 
@@ -40,7 +44,13 @@ _ALL: Final = 1_000_000_000
 """Points of a series to read: TensorBoard wants a number, and never holds as many."""
 _THREADS: Final = 8
 _ENTRY_BYTES: Final = 600
-"""What an entry takes in memory beside its record."""
+"""What an entry takes in memory beside its record, its capture and its payload's key included."""
+_SESSION_BYTES: Final = 8000
+"""What a session takes beside its entries and class names."""
+_NAME_BYTES: Final = 60
+"""What a class name takes beside its characters."""
+_PATIENCE: Final = 500
+"""Reads that may fail, while sessions that can be read are told from those that cannot."""
 _STATUS: Final = struct.Struct("<II")
 _ADDRESS: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.(-?[0-9]{1,18})\.([0-9]{1,9})")
 
@@ -51,6 +61,10 @@ class RequestError(ValueError):
 
 class UnknownSeriesError(LookupError):
     """There is no such run or tag; the message says so in a sentence."""
+
+
+class TooLargeError(RuntimeError):
+    """There are more records than a page could show; the message says so in a sentence."""
 
 
 class UnavailableError(RuntimeError):
@@ -111,6 +125,7 @@ class SampleProvider:
 
         Raises:
             UnknownSeriesError: There is no such run or tag.
+            TooLargeError: It holds too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
         series = self._find(scope, run, tag)
@@ -130,6 +145,7 @@ class SampleProvider:
 
         Raises:
             UnknownSeriesError: There is no such run or tag.
+            TooLargeError: It holds too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
         series = self._find(scope, run, tag)
@@ -212,19 +228,19 @@ class _Series:
         changed = {name for name, state in states.items() if state != self._states.get(name)}
         if not changed and len(states) == len(self._states):
             return
-        records = self._source.read_records(scope, self.run, self.tag, changed)
         sessions = {name: self._sessions[name] for name in states if name not in changed}
-        for name in changed:
+        size = sum(map(_size_of, sessions.values()))
+        for name, data in self._source.read_records(scope, self.run, self.tag, sorted(changed)):
             known = self._sessions[name].captures if name in self._sessions else {}
             info = SessionInfo.decode(states[name].info)
-            sessions[name] = _parse_session(name, info, records[name], known)
-        self._states, self._sessions, self._answer = states, sessions, None
-        self.size = sum(
-            _ENTRY_BYTES + len(entry.record)
-            for session in sessions.values()
-            for capture in session.captures.values()
-            for entry in capture.entries
-        )
+            sessions[name] = _parse_session(name, info, data, known)
+            size += _size_of(sessions[name])
+            if size > MAX_SERIES_BYTES:
+                raise TooLargeError(
+                    f"run {self.run[:80]!r} has more records under the tag {self.tag[:80]!r} than "
+                    f"the {MAX_SERIES_BYTES >> 20} MiB that a page is sent; read_samples reads them"
+                )
+        self._states, self._sessions, self._answer, self.size = states, sessions, None, size
 
     def answer(self) -> bytes:
         """The index as gzipped JSON."""
@@ -253,7 +269,9 @@ class _Series:
         session = self._sessions.get(address.session)
         capture = session.captures.get(address.capture) if session else None
         entries = capture.entries if capture else ()
-        return next((entry for entry in entries if entry.index == address.index), None)
+        place = bisect.bisect_left(entries, address.index, key=operator.attrgetter("index"))
+        found = place < len(entries) and entries[place].index == address.index
+        return entries[place] if found else None
 
     def _blob_key(self, address: Address) -> str | None:
         keys = self._blob_keys.get(address.session, {}).get(address.capture, ())
@@ -295,19 +313,27 @@ class _Source:
         return found
 
     def read_records(
-        self, scope: Scope, run: str, tag: str, sessions: Collection[str]
-    ) -> dict[str, list[TensorDatum] | None]:
+        self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
+    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
         """What each session's index series holds; ``None`` where TensorBoard cannot read it."""
-        try:
-            with _answering():
-                return self._read_records(scope, run, tag, sessions)
-        except Exception as error:
-            if len(sessions) > 1:
-                alone = (self.read_records(scope, run, tag, [session]) for session in sessions)
-                return {name: data for one in alone for name, data in one.items()}
-            if isinstance(error, UnavailableError):
+        waiting = [sessions]
+        failed = 0
+        while waiting:
+            some = waiting.pop()
+            try:
+                with _answering():
+                    read = self._read_records(scope, run, tag, some)
+            except UnavailableError:
                 raise
-            return dict.fromkeys(sessions)
+            except Exception:
+                failed += 1
+                if len(some) > 1 and failed < _PATIENCE:
+                    middle = len(some) // 2
+                    waiting += some[middle:], some[:middle]
+                else:
+                    yield from dict.fromkeys(some).items()
+            else:
+                yield from read.items()
 
     def _read_records(
         self, scope: Scope, run: str, tag: str, sessions: Collection[str]
@@ -367,6 +393,20 @@ def _answering() -> Iterator[None]:
             f"TensorBoard's data server does not answer ({reason}); if it stays so, restart "
             "TensorBoard"
         ) from error
+
+
+def _size_of(session: Session) -> int:
+    """About what a session takes in memory."""
+    names = session.info.class_names or ()
+    return (
+        _SESSION_BYTES
+        + sum(_NAME_BYTES + len(name) for name in names)
+        + sum(
+            _ENTRY_BYTES + len(entry.record)
+            for capture in session.captures.values()
+            for entry in capture.entries
+        )
+    )
 
 
 def _parse_session(

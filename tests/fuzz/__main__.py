@@ -7,10 +7,14 @@ What breaks a target is written to ``build/fuzz/<target>/``; mend the code, and 
 from __future__ import annotations
 
 import argparse
+import logging
+import random
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from tests.fuzz.mutator import mutate_json
 
 CORPUS = Path(__file__).parent / "corpus"
 RUNS = {
@@ -20,12 +24,13 @@ RUNS = {
     "session_info": 100_000,
     "names": 100_000,
     "joined": 50_000,
-    "event": 50_000,
+    "event": 20_000,
     "event_file": 50_000,
     "tensors": 20_000,
     "request": 100_000,
 }
 """Inputs of each target; the first three decode records."""
+JSON_TARGETS = ("record", "session_info")
 MEMORY_MIB = 1024
 """What the process of a target may take, the fuzzer itself included."""
 LONGEST_S = 10
@@ -67,7 +72,12 @@ def _in_a_process(target: str, runs: int, seed: int, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     code = "from tests.fuzz.__main__ import fuzz; fuzz()"
     flags = [f"-runs={runs}", f"-seed={seed}", f"-max_len={LARGEST}", f"-timeout={LONGEST_S}"]
-    flags += [f"-rss_limit_mb={MEMORY_MIB}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    flags += [
+        f"-rss_limit_mb={MEMORY_MIB}",
+        "-print_final_stats=1",
+        "-reduce_inputs=0",
+        f"-artifact_prefix={folder}/",
+    ]
     log = folder / "log"
     with log.open("wb") as output:
         done = subprocess.run(
@@ -89,6 +99,9 @@ def fuzz() -> None:
         from tests.fuzz.seeds import SEEDS
         from tests.fuzz.targets import TARGETS
 
+    # That damaged records were passed over is what is meant to be said.
+    logging.getLogger("tb_gradascent").setLevel(logging.ERROR)
+    logging.getLogger("tensorboard").setLevel(logging.CRITICAL)
     target, folder = sys.argv[1], Path(sys.argv[2])
     grown, given = folder / "grown", folder / "seeds"
     for directory in (grown, given):
@@ -98,9 +111,15 @@ def fuzz() -> None:
     words = folder / "words"
     words.write_text("".join(f'"{word}"\n' for word in WORDS))
     inputs = [grown, given, *([CORPUS / target] if (CORPUS / target).is_dir() else [])]
-    atheris.Setup(
-        [sys.argv[0], *map(str, inputs), f"-dict={words}", *sys.argv[3:]], TARGETS[target]
-    )
+
+    def mutate(data: bytes, most: int, seed: int) -> bytes:
+        rng = random.Random(seed)  # noqa: S311  # it keeps nothing secret
+        mutated = mutate_json(data, rng) if rng.random() < 0.8 else None
+        return mutated[:most] if mutated else bytes(atheris.Mutate(data, most))
+
+    mutator = {"custom_mutator": mutate} if target in JSON_TARGETS else {}
+    flags = [f"-dict={words}", *sys.argv[3:]]
+    atheris.Setup([sys.argv[0], *map(str, inputs), *flags], TARGETS[target], **mutator)
     atheris.Fuzz()
 
 

@@ -1,0 +1,325 @@
+"""Inputs that are small to store and huge to read: refused before the memory is taken."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import pytest
+
+from tb_gradascent import metadata, provider, read_samples, records
+from tb_gradascent.event_file import EventFile, file_name, find_event_files, locate_events
+from tb_gradascent.index import Entry
+from tb_gradascent.metadata import SessionInfo
+from tb_gradascent.provider import Address, SampleProvider, TooLargeError
+from tb_gradascent.records import RecordError
+from tests.synthetic import (
+    DIGITS,
+    make_captures,
+    make_event,
+    make_sample,
+    string_tensor,
+    write_session,
+)
+from tests.test_provider import OK, SCOPE, Watched, read_index, read_payloads
+
+MIB = 1 << 20
+MISSHAPEN = string_tensor([b"a", b"b"])
+"""A tensor that TensorBoard cannot convert."""
+MISSHAPEN.tensor_shape.dim[0].size = 3
+
+
+def peak(work: Callable[[], object]) -> int:
+    """The most bytes that Python held while it worked."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def small_record(**changes: Any) -> bytes:
+    data, _ = records.encode(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))
+    return json.dumps({**json.loads(data), **changes}).encode()
+
+
+TARGETS = json.loads(small_record())["targets"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        small_record(shape=[4, 1 << 40, 1 << 40]),
+        small_record(
+            shape=[4, 1 << 11, 1 << 11], targets=json.loads(small_record())["targets"] * 32
+        ),
+        small_record(classes=list(range(60_000)), probabilities=[0.5] * 60_000),
+        small_record(id="x" * 10_000_000),
+        small_record(targets=TARGETS * 1000),
+        small_record(strengths=[0.1] * 100_000),
+        small_record(extra=[[[]]] * 50_000),
+        small_record()[:-1] + b',"x":' + b"[" * 200_000,
+        small_record()[:-1] + b',"x":' + b'{"":' * 50_000,
+        small_record()[:-1] + b',"x":' + b"9" * 250_000 + b"}",
+        b"[" * (1 << 27),
+    ],
+    ids=[
+        "shape",
+        "arrays",
+        "classes",
+        "id",
+        "targets",
+        "strengths",
+        "lists",
+        "deep",
+        "nested",
+        "digits",
+        "long",
+    ],
+)
+def test_a_record_costs_little_whatever_it_declares(data: bytes) -> None:
+    def parse() -> None:
+        with contextlib.suppress(RecordError):
+            records.parse_record(data)
+
+    assert peak(parse) < 32 * MIB
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\1\0\1\0\0\0\0"])
+def test_a_stream_that_inflates_a_thousandfold_stops_at_what_the_shape_takes(fill: bytes) -> None:
+    record = records.parse_record(small_record())
+    bomb = zlib.compress(fill * (200 * MIB // len(fill)), 9)
+    info: records.PayloadInfo = {"bytes": len(bomb), "crc32c": google_crc32c.value(bomb)}
+
+    def unpack() -> None:
+        with pytest.raises(RecordError):
+            records.unpack_payload({**record, "payload": info}, bomb)
+
+    assert peak(unpack) < MIB
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'{"class_names":[' + b'"ab",' * (1 << 21) + b'""]}',
+        json.dumps({"class_names": ["x" * 10_000_000]}).encode(),
+        json.dumps({"class_names": ["x" * 900_000]}).encode(),
+        json.dumps({"mean": [0.0] * 100_000, "std": list(range(100_000))}).encode(),
+        b'{"class_names":' + b"[" * 1_000_000,
+    ],
+    ids=["a million classes", "10 MB", "900 kB", "channels", "deep"],
+)
+def test_a_sessions_constants_cost_little(fields: bytes) -> None:
+    info = SessionInfo()
+
+    def decode() -> None:
+        nonlocal info
+        info = SessionInfo.decode(fields)
+
+    assert peak(decode) < 16 * MIB
+    assert all(len(name) <= metadata.MAX_NAME_LENGTH for name in info.class_names or ())
+
+
+def sparse(path: Path, length: int) -> None:
+    """A file that is huge and takes no room, whose first record claims all of it."""
+    header = struct.pack("<Q", length)
+    crc = google_crc32c.value(header)
+    with path.open("wb") as file:
+        file.write(header + struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF))
+        file.truncate(12 + length + 4)
+
+
+def test_a_record_that_claims_a_sparse_terabyte_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = write_session(tmp_path, make_captures(1, 1, shape=(1, 2, 2)))
+    path = tmp_path / file_name(session)
+    whole = path.read_bytes()
+    sparse(path, 1 << 40)
+    with path.open("ab") as file:
+        file.write(whole)
+    read: list[Any] = []
+    assert peak(lambda: read.extend(read_samples(tmp_path))) < 4 * MIB
+    assert len(read) == 1
+    assert "1 damaged" in caplog.text
+    assert [event is None for _, event in locate_events(path)] == [True, False, False]
+
+
+def test_a_hook_never_writes_an_event_that_no_reader_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = EventFile(tmp_path / file_name("s"))
+    before = file.size
+    monkeypatch.setattr("tb_gradascent.event_file.MAX_EVENT_BYTES", 1000)
+    encoded = [records.encode(sample) for sample in make_captures(1, 2)[0]]
+    with pytest.raises(ValueError, match="1000 bytes"):
+        file.append(make_event("t", "s", 0, encoded, DIGITS, 1.0))
+    assert file.size == before
+    file.close()
+
+
+def test_directories_as_deep_as_can_be_are_searched(tmp_path: Path) -> None:
+    write_session(tmp_path / "run", make_captures(1, 1, shape=(1, 2, 2)))
+    deep = "import os\nfor _ in range(2100): os.mkdir('d'); os.chdir('d')"
+    try:  # deeper than a path can say, and than Python recurses
+        subprocess.run([sys.executable, "-c", deep], cwd=tmp_path, check=True)
+        assert [sample.run for sample in read_samples(tmp_path)] == ["run"]
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
+
+
+def test_links_that_multiply_names_are_followed_so_often_and_no_more(tmp_path: Path) -> None:
+    folders = [tmp_path / f"f{number}" for number in range(12)]
+    for folder in folders:
+        write_session(folder, make_captures(1, 1, shape=(1, 2, 2)))
+    for folder in folders:
+        for other in folders:
+            (folder / f"to-{other.name}").symlink_to(other)
+    found = list(find_event_files(tmp_path))  # 12! names, were each of them followed
+    assert {path for path in found if len(path.relative_to(tmp_path).parts) == 2} == {
+        path for folder in folders for path in folder.glob("events*")
+    }
+    assert len(found) < 1000
+
+
+def test_a_directory_that_may_not_be_entered_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may enter every directory, so the refusal is made up."""
+    for run in ("a", "b", "c"):
+        write_session(tmp_path / run, make_captures(1, 1, shape=(1, 2, 2)))
+    is_dir = Path.is_dir
+
+    def refuse(self: Path) -> bool:
+        if self.parent.name == "b":
+            raise PermissionError(13, "Permission denied")
+        return is_dir(self)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert [path.parent.name for path in find_event_files(tmp_path)] == ["a", "c"]
+
+
+def test_a_number_that_no_page_can_say_is_unreadable_and_hides_no_other(tmp_path: Path) -> None:
+    """One address that is refused would fail its whole request."""
+    file = EventFile(tmp_path / file_name("s"))
+    encoded = [records.encode(sample) for sample in make_captures(1, 1)[0]]
+    for number in (0, 2**53 - 1, 2**53, 2**63 - 1, -1):
+        file.append(make_event("confused", "s", number, encoded, DIGITS, 1.0))
+    file.close()
+    samples = SampleProvider(Watched(tmp_path))
+    index = read_index(samples)
+    assert index["counts"]["unreadable"] == 3
+    addresses = [
+        Address.parse(f"s.{sample['capture']}.{sample['index']}") for sample in index["samples"]
+    ]
+    assert [address.capture for address in addresses] == [0, 2**53 - 1]
+    assert [status for status, _ in read_payloads(samples, *addresses)] == [OK, OK]
+
+
+def test_a_tag_longer_than_a_hooks_is_nobodys() -> None:
+    longest = "t" * metadata.MAX_NAME_LENGTH
+    assert metadata.split_series_tag(f"{longest}/index/s") == (longest, "index", "s")
+    assert metadata.split_series_tag(f"{longest}t/index/s") is None
+
+
+def test_a_capture_of_very_many_records_is_found_at_once(tmp_path: Path) -> None:
+    encoded = [records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])] * 2_000
+    file = EventFile(tmp_path / file_name("s"))
+    file.append(make_event("confused", "s", 0, encoded, DIGITS, 1.0))
+    file.close()
+    samples = SampleProvider(Watched(tmp_path))
+    read_index(samples)
+    (series,) = samples._series.values()
+    captures = dict(series._sessions["s"].captures)
+    captures[0] = captures[0]._replace(entries=NoScan(captures[0].entries))
+    series._sessions["s"] = dataclasses.replace(series._sessions["s"], captures=captures)
+    entry = series._entry(Address("s", 0, 1_999))
+    assert entry is not None
+    assert entry.index == 1_999
+    assert series._entry(Address("s", 0, 2_000)) is None
+
+
+class NoScan(tuple[Entry, ...]):
+    """Entries that are looked up and not gone through one by one."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Entry]:
+        pytest.fail("256 addresses times 2,000 records")
+
+
+def test_a_run_of_too_many_records_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run, count in (("small", 1), ("large", 40)):
+        write_session(tmp_path / run, make_captures(count, 2, shape=(1, 2, 2)))
+    samples = SampleProvider(Watched(tmp_path))
+    monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 40_000)
+    assert read_index(samples, "small")["counts"]["samples"] == 2
+    for ask in (
+        lambda: samples.index(SCOPE, "large", "confused"),
+        lambda: samples.payloads(SCOPE, "large", "confused", [Address("s", 0, 0)]),
+    ):
+        with pytest.raises(TooLargeError, match=r"'large' .* read_samples"):
+            ask()
+    assert [run for _, run, _ in samples._series] == ["small"]
+
+
+def test_what_a_cache_holds_is_counted_class_names_and_keys_too(tmp_path: Path) -> None:
+    info = SessionInfo(class_names=tuple(f"{n:05}" for n in range(20_000)))
+    write_session(tmp_path / "a", [], info=info)
+    write_session(tmp_path / "b", make_captures(1, 1), info=info)
+    session = write_session(tmp_path / "c", make_captures(50, 1, shape=(1, 1, 1)))
+    samples = SampleProvider(Watched(tmp_path))
+    samples.index(SCOPE, "b", "confused")
+    samples.payloads(SCOPE, "c", "confused", [Address(session, 0, 0)])
+    sizes = {run: series.size for (_, run, _), series in samples._series.items()}
+    assert sizes["b"] > 20_000 * 50
+    assert sizes["c"] > 50 * (600 + 100)
+
+
+def test_many_sessions_none_of_which_can_be_read_cost_few_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "_PATIENCE", 50)
+
+    encoded = [records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
+    file = EventFile(tmp_path / file_name("s"))
+    for number in range(400):
+        event = make_event("confused", f"s{number}", 0, encoded, DIGITS, 1.0)
+        event.summary.value[1].tensor.CopyFrom(MISSHAPEN)
+        file.append(event)
+    file.close()
+    write_session(tmp_path, make_captures(1, 1), session="good", start=1.0)
+    watched = Watched(tmp_path)
+    index = read_index(SampleProvider(watched))
+    assert index["counts"]["unreadable"] >= 400
+    assert watched.asked["read_tensors"] < 150
+
+
+def test_few_damaged_sessions_among_many_are_told_apart(tmp_path: Path) -> None:
+    encoded = [records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
+    file = EventFile(tmp_path / file_name("s"))
+    for number in range(300):
+        event = make_event("confused", f"s{number}", 0, encoded, DIGITS, 1.0)
+        if number in (3, 150):
+            event.summary.value[1].tensor.CopyFrom(MISSHAPEN)
+        file.append(event)
+    file.close()
+    watched = Watched(tmp_path)
+    index = read_index(SampleProvider(watched))
+    assert index["counts"]["samples"] == 298
+    assert index["counts"]["unreadable"] == 2
+    assert watched.asked["read_tensors"] < 40
