@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS = {
     "lightning": ("lightning", "pytorch_lightning"),
+    "transformers": ("transformers",),
+    "ignite": ("ignite",),
 }
 """What each adapter, named like its extra in setup.py, imports one of."""
 

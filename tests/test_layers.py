@@ -49,6 +49,8 @@ TRAIN = (
     "hook",
     "adapter",
     "lightning",
+    "transformers",
+    "ignite",
 )
 VIEW = ("index", "reader", "provider", "assets", "plugin", "loader")
 

@@ -14,7 +14,7 @@ import pytest
 from tb_gradascent.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
-ADAPTERS = {"lightning"}
+ADAPTERS = {"lightning", "transformers", "ignite"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,90 @@
+"""The hook as a handler of Ignite's engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from tb_gradascent.adapter import framework, look
+from tb_gradascent.hook import GradAscentHook
+from tb_gradascent.watch import ForwardWatch
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine, Events
+else:
+    (_engine,) = framework("ignite", "ignite.engine")
+    Events = _engine.Events
+
+
+class GradAscentHandler:
+    """Records which samples confuse a classifier, while an Ignite engine trains it.
+
+    ::
+
+        GradAscentHandler(model, "runs/digits").attach(trainer)
+
+    Images and logits are those of the model's last forward pass in an iteration; the labels are the
+    batch's: what is called ``labels``, ``label``, ``targets``, ``target`` or ``y``, or the first
+    whole numbers after the images. Steps are the engine's iterations, as in Ignite's own loggers:
+    the first is 1.
+
+    Args:
+        model: The classifier.
+        log: The run's directory, a ``SummaryWriter``, or Ignite's ``TensorboardLogger``.
+        global_step_transform: ``(engine, event) -> step``, as for Ignite's loggers. An evaluator's
+            own iterations begin anew each time: give ``global_step_from_engine(trainer)``, and a
+            ``tag``.
+        **options: Those of :class:`GradAscentHook`.
+
+    Attributes:
+        hook: The :class:`GradAscentHook`.
+
+    Raises:
+        TypeError: ``GradAscentHook`` has no such option.
+        ValueError: An argument breaks its rule.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        log: str | os.PathLike[str] | Any,
+        *,
+        global_step_transform: Callable[[Engine, Events], int] | None = None,
+        **options: Any,
+    ) -> None:
+        self.hook = GradAscentHook(model, log, **options)
+        self._step_of = global_step_transform or (lambda engine, _: engine.state.iteration)
+        self._beside = options.get("forward") is None
+        self._watch = ForwardWatch([model], lambda _: self._due)
+        self._due = False
+
+    def attach(self, engine: Engine) -> None:
+        """Looks at every iteration of an engine."""
+        engine.add_event_handler(Events.ITERATION_STARTED, self._begin)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._end)
+
+    def close(self) -> None:
+        """Writes what is still queued; the end of the program does so, too."""
+        self._due = False
+        self._watch.remove()
+        self.hook.close()
+
+    def __enter__(self) -> GradAscentHandler:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _begin(self, engine: Engine) -> None:
+        self._due = self.hook.is_due(self._step(engine))
+
+    def _end(self, engine: Engine) -> None:
+        if self._due:
+            seen = self._watch.take()
+            look(self.hook, self._step(engine), seen, engine.state.batch, beside=self._beside)
+
+    def _step(self, engine: Engine) -> int:
+        return self._step_of(engine, Events.ITERATION_COMPLETED)
