@@ -34,6 +34,7 @@ import { Keys } from "./views/keys.js";
 import { Legend } from "./views/legend.js";
 import { MakeIt } from "./views/make_it.js";
 import { Problems, emptyState, note } from "./views/messages.js";
+import { StepBar } from "./views/steps.js";
 import { StrengthBar } from "./views/strength.js";
 import { Tabs } from "./views/tabs.js";
 
@@ -145,10 +146,17 @@ class App {
   );
   #problemList = new Problems(() => this.#reload());
   #message = element("div", { className: "message" });
+  #stepBar = new StepBar(this.#onChange);
+  #bar = element(
+    "header",
+    { className: "bar" },
+    element("div", { className: "top" }, this.#tabs.element, this.#stepBar.element),
+    this.#tools,
+  );
   #main = element(
     "main",
     {},
-    element("header", { className: "bar" }, this.#tabs.element, this.#tools),
+    this.#bar,
     this.#problemList.element,
     this.#activeFilters.element,
     this.#message,
@@ -272,6 +280,7 @@ class App {
     this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
     this.#activeFilters.show(state);
+    this.#stepBar.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#makeIt.show(state, samplesInUse(state)[0]?.session.class_names ?? null);
     this.#appearance.show(state);
@@ -363,6 +372,7 @@ class App {
             : note(tickedRuns(this.#state).length ? "No sample passes all filters." : "No run is ticked.");
     this.#message.replaceChildren(...(content ? [content] : []));
     this.#main.classList.toggle("vacant", !this.#samples.length);
+    this.#bar.hidden = !samplesInUse(this.#state).length;
   }
 }
 

@@ -5,7 +5,7 @@ import { countOf } from "./captions.js";
 /** @import {Filters, Outcome, Range, Show, Steps} from "./filters.js" */
 
 /** @type {Record<Show, string>} */
-export const SHOW_WORDS = { all: "all samples", confused: "confused samples", probes: "probes" };
+export const SHOW_WORDS = { all: "all", confused: "confused", probes: "probes" };
 /** @type {Record<Outcome, string>} */
 export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "label not known" };
 

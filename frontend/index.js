@@ -5,6 +5,7 @@ const STYLES = [
   "base",
   "pane",
   "filters",
+  "matrix",
   "legend",
   "bar",
   "strength",

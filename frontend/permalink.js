@@ -101,6 +101,11 @@ const FIELDS = {
     encode: ({ filters }) => filters.id,
     decode: (state, id) => withFilters(state, { id }),
   },
+  matrix: {
+    encode: ({ chosenAxes }) => chosenAxes ?? "",
+    decode: (state, text) =>
+      withChoice(state, /** @type {const} */ (["labels", "guesses"]), text, (chosenAxes) => ({ chosenAxes })),
+  },
   sort: {
     encode: ({ sort }) => unless(sort, initialState().sort),
     decode: (state, text) => withChoice(state, keysOf(ORDERS), text, (sort) => ({ sort })),

@@ -1,12 +1,14 @@
 /** What the page knows and what its user chose, and all that follows from them. Pure. */
 
 import { className } from "./captions.js";
+import { confusionMatrix } from "./confusion_matrix.js";
 import { NO_FILTERS, facetsOf, missesOf, rankOf } from "./filters.js";
 import { INITIAL_LOOK, commonEnd } from "./look.js";
 import { sorted } from "./orders.js";
 import { remembered } from "./remembered.js";
 import { asksFor, targetCounts } from "./target_choice.js";
 
+/** @import {Axes, ConfusionMatrix} from "./confusion_matrix.js" */
 /** @import {Facets, Filters} from "./filters.js" */
 /** @import {Sort} from "./orders.js" */
 /** @import {CardChoice} from "./target_choice.js" */
@@ -30,6 +32,7 @@ import { asksFor, targetCounts } from "./target_choice.js";
  * @property {Filters} filters
  * @property {Sort} sort
  * @property {View} view
+ * @property {Axes | null} chosenAxes of the confusion matrix
  * @property {number | null} chosenZoom
  * @property {Look} look
  * @property {number | null} target the class that all samples are asked to become, those that were not
@@ -62,6 +65,7 @@ export function initialState() {
     filters: NO_FILTERS,
     sort: "newest",
     view: "samples",
+    chosenAxes: null,
     chosenZoom: null,
     look: INITIAL_LOOK,
     target: null,
@@ -401,6 +405,36 @@ export const shownSamples = remembered(
     const isAsked = asksFor(state.target);
     return sortedSamples(state).filter((sample, place) => missed[place] === 0 && isAsked(sample));
   },
+);
+
+/** @type {(state: State) => boolean} */
+export const hasLabels = remembered(
+  (state) => [samplesInUse(state)],
+  (state) => samplesInUse(state).some(({ label }) => label !== null),
+);
+
+/**
+ * What the confusion matrix counts: labels where any are known and nobody chose.
+ * @param {State} state
+ * @returns {Axes}
+ */
+export function axesInUse(state) {
+  return hasLabels(state) ? (state.chosenAxes ?? "labels") : "guesses";
+}
+
+/** @type {(state: State) => ConfusionMatrix} */
+export const matrixInUse = remembered(
+  (state) => [sortedSamples(state), misses(state), axesInUse(state)],
+  (state) => confusionMatrix(sortedSamples(state), misses(state), axesInUse(state)),
+);
+
+/**
+ * The steps at which anything was captured, ascending.
+ * @type {(state: State) => number[]}
+ */
+export const recordedSteps = remembered(
+  (state) => [samplesInUse(state)],
+  (state) => [...new Set(samplesInUse(state).map(({ step }) => step))].sort((one, other) => one - other),
 );
 
 /** @type {(state: State) => Facets} */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 import statistics
 from collections import Counter
@@ -9,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Frame, Locator, Page, expect
 
-from tb_gradascent import Sample
+from tb_gradascent import Sample, metadata
 from tests.browser import open_tab, set_strength
 from tests.synthetic import make_captures, write_session
 from tests.tensorboard_process import tensorboard
@@ -135,6 +137,7 @@ def test_filters_narrow_what_is_shown_and_every_option_says_how_far(
 
     likely = Counter(map(pair, wrong)).most_common(1)[0][0]
     words = "{} and {}".format(*likely)
+    tab.get_by_text("More filters").click()
     tab.locator("#pair").select_option(option(tab, "#pair", words))
 
     def all_of_it(s: Sample) -> bool:
@@ -249,3 +252,96 @@ def keys(tab: Frame) -> list[str]:
     """The samples on the screen."""
     cards = tab.locator(".sample").all()
     return [key for key in (card.get_attribute("data-sample") for card in cards) if key]
+
+
+def cell(tab: Frame, row: int, column: int) -> Locator:
+    """The confusion matrix's cell of two classes."""
+    return tab.locator(f'[role="gridcell"][data-row="{row}"][data-column="{column}"]')
+
+
+def test_the_confusion_matrix_counts_and_its_cells_are_filters(
+    tab: Frame, samples: list[Sample]
+) -> None:
+    counts = Counter((sample.label, prediction(sample)) for sample in samples)
+    for row in range(10):
+        for column in range(10):
+            expect(cell(tab, row, column)).to_have_text(str(counts[row, column] or ""))
+    (label, said), count = max(
+        ((key, count) for key, count in counts.items() if key[0] != key[1]),
+        key=lambda item: item[1],
+    )
+    assert label is not None
+    words = f"it is a {label}, the network says {said}: {count} samples"
+    expect(cell(tab, label, said)).to_have_attribute("title", words)
+    cell(tab, label, said).click()
+    expect_count(tab, samples, lambda s: (s.label, prediction(s)) == (label, said))
+    expect(cell(tab, label, said)).to_have_attribute("aria-selected", "true")
+    # The matrix itself stays as it is: another cell is one click away.
+    expect(cell(tab, label, said)).to_have_text(str(count))
+    cell(tab, label, said).click()
+    expect_count(tab, samples, lambda _: True)
+
+    def darkness(row: int, column: int) -> float:
+        colour = cell(tab, row, column).evaluate(
+            """cell => {
+                const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+                canvas.fillStyle = getComputedStyle(cell).backgroundColor;
+                canvas.fillRect(0, 0, 1, 1);
+                return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            }"""
+        )
+        return 255 - float(sum(colour)) / 3
+
+    beside = sorted((counts[r, c], darkness(r, c)) for r in range(5) for c in range(10) if r != c)
+    for (fewer, lighter), (more, darker) in itertools.pairwise(beside):
+        assert lighter < darker if fewer < more else lighter == darker
+
+
+def test_the_matrix_of_guesses_is_walked_through_by_keys(tab: Frame, samples: list[Sample]) -> None:
+    tab.locator("#matrix-axes").select_option("guesses")
+    counts = Counter(tuple(int(index) for index in sample.classes[:2]) for sample in samples)
+    expect(cell(tab, *counts.most_common(1)[0][0])).to_have_text(str(counts.most_common(1)[0][1]))
+    tab.locator('[role="gridcell"][tabindex="0"]').focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "End", "ArrowLeft"):
+        tab.page.keyboard.press(key)
+    expect(cell(tab, 2, 8)).to_be_focused()
+    tab.page.keyboard.press("Enter")
+    expect_count(tab, samples, lambda s: (s.classes[0], s.classes[1]) == (2, 8))
+    expect(cell(tab, 2, 8)).to_be_focused()
+    tab.page.keyboard.press(" ")
+    expect_count(tab, samples, lambda _: True)
+
+
+def test_of_many_classes_the_matrix_lists_those_that_are_mixed_up_most(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    many = [
+        [
+            dataclasses.replace(sample, label=7 * step + place, classes=sample.classes + 7 * step)
+            for place, sample in enumerate(samples)
+        ]
+        for step, samples in enumerate(make_captures(30, seed=3))
+    ]
+    found = {s.label for samples in many for s in samples} | {
+        prediction(s) for samples in many for s in samples
+    }
+    write_session(tmp_path / "run", many, info=metadata.SessionInfo())
+    tab = open_tab(page, serve(tmp_path))
+    expect(tab.locator(".matrix")).to_contain_text(f"only the 20 of {len(found)} classes")
+    expect(tab.locator('[role="gridcell"]')).to_have_count(400)
+
+
+def test_one_step_is_shown_of_all_runs(tab: Frame, samples: list[Sample]) -> None:
+    box = tab.get_by_label("Go to step")
+    box.fill("250")
+    box.press("Enter")
+    expect_count(tab, samples, lambda sample: sample.step == 200)
+    expect(tab.locator(".active-filters")).to_contain_text("step 250")
+    for meta in tab.locator(".sample .meta").all_inner_texts():
+        assert "step 200" in meta
+    tab.locator("#step").press("ArrowRight")
+    expect_count(tab, samples, lambda sample: sample.step == 300)
+    expect(box).to_have_value("300")
+    tab.get_by_role("button", name="All steps").click()
+    expect_count(tab, samples, lambda _: True)
+    expect(box).to_have_value("")

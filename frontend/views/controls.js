@@ -6,6 +6,7 @@ import { chooseTag, countsOf, tagInUse, tagsOf } from "../state.js";
 import { element } from "./dom.js";
 import { fill, labelled, select } from "./fields.js";
 import { FilterFields } from "./filters.js";
+import { MatrixView } from "./matrix.js";
 import { RunPicker } from "./runs.js";
 
 /** @import {Sort} from "../orders.js" */
@@ -14,6 +15,7 @@ import { RunPicker } from "./runs.js";
 export class Controls {
   #runs;
   #filters;
+  #matrix;
   #tag;
   #sort;
   #count = element("p", { className: "count", role: "status" });
@@ -28,6 +30,7 @@ export class Controls {
   constructor(onChange, onReload, more) {
     this.#runs = new RunPicker(onChange);
     this.#filters = new FilterFields(onChange);
+    this.#matrix = new MatrixView(onChange);
     this.#tag = select("tag", (tag) => onChange((state) => chooseTag(state, tag)));
     this.#sort = select(
       "sort",
@@ -42,8 +45,9 @@ export class Controls {
       element("div", { className: "status" }, this.#count, this.#reload),
       this.#runs.element,
       this.#tagRow,
-      this.#filters.element,
       labelled("Order", this.#sort),
+      this.#filters.element,
+      this.#matrix.element,
       ...more,
     );
   }
@@ -56,6 +60,7 @@ export class Controls {
     this.element.hidden = !state.runs?.length;
     this.#runs.show(state);
     this.#filters.show(state);
+    this.#matrix.show(state);
     const tags = tagsOf(state);
     fill(this.#tag, tags.map((tag) => [tag, tag]));
     this.#tag.value = tagInUse(state) ?? "";

@@ -25,7 +25,6 @@ export class FilterFields {
   #steps;
   #flip;
   #rows;
-  #rare;
 
   /** @param {OnChange} onChange */
   constructor(onChange) {
@@ -56,24 +55,22 @@ export class FilterFields {
       pair: labelled("The two most probable classes", this.#pair),
       rank: labelled("Rank", this.#rank),
     };
-    this.#rare = element(
-      "details",
-      { className: "rare" },
-      element("summary", {}, "More filters"),
-      this.#steps.element,
-      this.#flip.element,
-      this.#rows.rank,
-    );
-    const { search, show, outcome, prediction, label, pair } = this.#rows;
+    const { search, show, outcome, prediction, label, pair, rank } = this.#rows;
     this.element = element(
       "section",
       { className: "filters", ariaLabel: "Filters" },
       search,
-      show,
       element("div", { className: "beside" }, prediction, label),
-      pair,
-      outcome,
-      this.#rare,
+      element("div", { className: "beside" }, outcome, show),
+      element(
+        "details",
+        { className: "rare" },
+        element("summary", {}, "More filters"),
+        pair,
+        this.#steps.element,
+        this.#flip.element,
+        rank,
+      ),
     );
   }
 

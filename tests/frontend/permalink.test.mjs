@@ -5,7 +5,7 @@ import { initialState, tick, tickOthers, withFilters, withRuns } from "../../fro
 
 /** A state in which everything that a link can say differs from what it is by default. */
 function chosen() {
-  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], runFilter: "a|c" };
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
     show: "probes",
     steps: { from: null, to: 500 },
@@ -81,6 +81,7 @@ for (const [name, text] of [
   ["rank", "-1"],
   ["outcome", "toString"],
   ["flip", "Infinity.."],
+  ["matrix", "valueOf"],
   ["toString", "x"],
 ]) {
   test(`${name}=${text} makes no sense and is ignored`, () => {
