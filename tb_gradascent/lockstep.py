@@ -66,18 +66,25 @@ class Lockstep:
     def __init__(self, module: nn.Module, used: int) -> None:
         self.padding: Forward = module
         self.most_used = used
+        self._module = module
         self._device = _communication_device(module)
         self._used = used
         self._padding_shape: tuple[int, ...] = (0,)
         self._dtype = torch.float32
         self._graph: tuple[Tensor, Tensor] | None = None
+        self._kept: list[tuple[Any, bool]] = []
 
     def __enter__(self) -> Lockstep:
+        self._kept = _keep_gradients(self._module)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or issubclass(kind, Exception):
-            self._drain()
+        try:
+            if kind is None or issubclass(kind, Exception):
+                self._drain()
+        finally:
+            for group, reduced in self._kept:
+                group.reduce_grads = reduced
 
     def run(self, answer: Forward, inputs: Tensor) -> Tensor:
         """``answer(inputs)``, logits (N, C), which can be differentiated where inputs (N, …) can.
@@ -169,3 +176,25 @@ def _communication_device(module: nn.Module) -> torch.device:
         if mesh is not None:
             return torch.device(mesh.device_type)
     return torch.device("cpu")
+
+
+def _keep_gradients(module: nn.Module) -> list[tuple[Any, bool]]:
+    """Keeps what a loop has accumulated from being reduced by the end of a backward pass.
+
+    Returns:
+        Groups of parameters, and whether each one's gradients were to be reduced.
+    """
+    # What the public set_requires_gradient_sync sets cannot be read, and so not be set back.
+    states = [
+        part._get_fsdp_state() for part in module.modules() if hasattr(part, "_get_fsdp_state")
+    ]
+    groups = [
+        group
+        for state in states
+        for group in getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group]
+        if group is not None
+    ]
+    kept = [(group, group.reduce_grads) for group in groups]
+    for group in groups:
+        group.reduce_grads = False
+    return kept
