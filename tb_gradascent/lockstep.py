@@ -100,13 +100,20 @@ class Lockstep:
 
     def _drain(self) -> None:
         """Joins the passes of the other ranks until no rank wants another."""
+        fault: Exception | None = None
         while (agreed := self._agree(_DONE)) != _DONE:
-            if agreed == _BACKWARD:
-                self._through(None)
-            else:
-                zeros = torch.zeros(self._padding_shape, dtype=self._dtype, device=self._device)
-                self._run(self.padding, zeros, agreed)
+            try:
+                if agreed == _BACKWARD:
+                    self._through(None)
+                else:
+                    zeros = torch.zeros(self._padding_shape, dtype=self._dtype, device=self._device)
+                    self._run(self.padding, zeros, agreed)
+            except Exception as error:  # noqa: PERF203
+                # Most likely that of the other ranks, too, who go on to tell what they do next.
+                fault = fault or error
         self._graph = None
+        if fault:
+            raise fault
 
     def forward(self, answer: Forward, inputs: Tensor, wanted: int) -> Tensor:
         """Logits, without a graph; where one is wanted, :meth:`backward` goes through it."""
@@ -185,9 +192,8 @@ def _keep_gradients(module: nn.Module) -> list[tuple[Any, bool]]:
         Groups of parameters, and whether each one's gradients were to be reduced.
     """
     # What the public set_requires_gradient_sync sets cannot be read, and so not be set back.
-    states = [
-        part._get_fsdp_state() for part in module.modules() if hasattr(part, "_get_fsdp_state")
-    ]
+    parts: list[Any] = [part for part in module.modules() if hasattr(part, "_get_fsdp_state")]
+    states = [part._get_fsdp_state() for part in parts]
     groups = [
         group
         for state in states

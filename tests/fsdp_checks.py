@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def train(
     *,
     when: str = "after step",
     accumulate: int = 1,
+    watch: Callable[[nn.Module, GradAscentHook], None] = lambda model, hook: None,
     **options: Any,
 ) -> list[State]:
     """A seeded training on this rank's own data; the state after each step."""
@@ -66,6 +68,8 @@ def train(
     torch.manual_seed(dist.get_rank())
     optimizer = torch.optim.AdamW(model.parameters(), 0.01)
     hook = GradAscentHook(model, directory, every=1, **options) if call else None
+    if hook:
+        watch(model, hook)
     states: list[State] = []
     for step in range(STEPS):
         inputs = torch.randn(8, *zoo.SHAPE)
@@ -124,8 +128,8 @@ def ranks_that_select_differently_stay_in_step(directory: Path) -> None:
     def criterion(logits: Tensor, labels: Tensor | None) -> Tensor:
         if rank == 0 and len(logits) == 5:
             raise ArithmeticError("on purpose")
-        scores = torch.arange(len(logits)).float()
-        return scores if rank else scores - torch.inf * (len(logits) != 6)
+        nothing = rank == 0 and len(logits) != 6
+        return torch.arange(len(logits)).float() - (torch.inf if nothing else 0)
 
     def call(hook: GradAscentHook, step: int, *batch: Tensor) -> None:
         rows = (8, 7, 6, 5, 1, 0, 8, 8)[step - rank]
@@ -137,6 +141,28 @@ def ranks_that_select_differently_stay_in_step(directory: Path) -> None:
     for number, ascent in enumerate((Ascent(), None, Ascent(confidence=None, step_size=1.0))):
         log = directory / str(number)
         the_same(without, train(call, log, top_k=3, criterion=criterion, ascent=ascent))
+
+
+def a_pass_that_fails_midway_leaves_no_trace(directory: Path) -> None:
+    def watch(model: nn.Module, hook: GradAscentHook) -> None:
+        passes = itertools.count()
+
+        def fail(*_: object) -> None:
+            if hook.capturing and next(passes) % 29 == 28:
+                raise ArithmeticError("on purpose, and on every rank")
+
+        model[place].register_forward_pre_hook(fail)  # type: ignore[index]
+
+    def call(hook: GradAscentHook, step: int, *batch: Tensor) -> None:
+        taken.append(hook(*batch))
+
+    without = train(None, directory, accumulate=2)
+    options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "watch": watch}
+    for when, place in itertools.product(("after step", "before backward"), (1, 3)):
+        taken: list[int] = []
+        log = directory / f"{when} {place}"
+        the_same(without, train(call, log, when=when, accumulate=2, **options))
+        assert 0 < taken.count(0) < len(taken)
 
 
 def probes_of_one_rank_alone(directory: Path) -> None:
@@ -212,7 +238,7 @@ def it_captures_what_the_whole_model_would(directory: Path) -> None:
 def a_scan_finds_the_most_confused_of_the_whole(directory: Path) -> None:
     images, labels = digits("test")
     data = TensorDataset(images[:301], labels[:301])
-    sampler = DistributedSampler(data, shuffle=False)
+    sampler: DistributedSampler[Any] = DistributedSampler(data, shuffle=False)
     model = sharded(convolutional())
     with GradAscentHook(model, directory, strict=True) as hook:
         captured = hook.scan(DataLoader(data, batch_size=50, sampler=sampler), top_k=20)
@@ -242,7 +268,7 @@ def other_dtypes(directory: Path) -> None:
 
     model = zoo.batch_norm().bfloat16()
     fully_shard(model)
-    mixed = zoo.batch_norm()
+    mixed = zoo.dropout()
     policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     fully_shard(mixed, mp_policy=policy)
     for each, dtype in ((model, torch.bfloat16), (mixed, torch.float32)):
@@ -268,6 +294,7 @@ CHECKS = (
     it_captures_what_the_whole_model_would,
     training_is_bit_for_bit_the_same,
     ranks_that_select_differently_stay_in_step,
+    a_pass_that_fails_midway_leaves_no_trace,
     probes_of_one_rank_alone,
     rank_zero_alone,
     a_hook_that_gave_up_or_is_closed_goes_on_joining,
