@@ -1,0 +1,124 @@
+/** A contact sheet on a canvas: every sample's pictures, and what the network says of them. */
+
+import { className, decimals, saying, truth } from "../captions.js";
+import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../contact_sheet.js";
+import { makePicture } from "../pixels.js";
+import { element } from "./dom.js";
+import { paintPart } from "./panel.js";
+
+/** @import {Arrays} from "../arrays.js" */
+/** @import {Picture, Sample, Theme} from "../types.js" */
+/** @import {Part} from "./panel.js" */
+
+const FONT = "Roboto, sans-serif";
+
+export class SheetPainter {
+  #panel = element("canvas");
+  #context;
+  canvas;
+
+  /**
+   * @param {Sample[]} samples the first of them, as many as there is room for, are on the sheet
+   * @param {{strength: number, theme: Theme}} scene
+   */
+  constructor(samples, scene) {
+    this.scene = scene;
+    this.sheet = sheetOf(samples);
+    const { width, height } = this.sheet;
+    this.canvas = element("canvas", { width, height });
+    const context = this.canvas.getContext("2d");
+    if (!context) throw new Error("this browser gives no canvas to draw on");
+    const style = getComputedStyle(document.documentElement);
+    this.text = style.getPropertyValue("--text");
+    this.secondary = style.getPropertyValue("--secondary");
+    context.fillStyle = style.getPropertyValue("--panel");
+    context.fillRect(0, 0, width, height);
+    context.textBaseline = "top";
+    this.#context = context;
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {number} place on the sheet
+   * @param {Arrays | null} arrays `null` where they are damaged or not there
+   */
+  paint(sample, place, arrays) {
+    const { columns, cell } = this.sheet;
+    const left = (place % columns) * cell.width + PADDING;
+    const top = Math.floor(place / columns) * cell.height + PADDING;
+    const width = cell.width - 2 * PADDING;
+    this.#write(`${saying(sample)}; ${truth(sample)}`, left, top, width, `500 13px ${FONT}`, this.text);
+    const { run, step, id } = sample;
+    const meta = [run, `step ${step}`, `margin ${decimals(sample.margin)}`, ...(id === null ? [] : [id])];
+    const bottom = top + TITLE + HEADING + panelSize(sample).height + 4;
+    this.#write(meta.join(" · "), left, bottom, width, `11px ${FONT}`, this.secondary);
+    if (!arrays) {
+      this.#write("Its arrays are damaged or not there.", left, top + TITLE, width, `11px ${FONT}`, this.secondary);
+      return;
+    }
+    const picture = makePicture(sample, arrays);
+    partsOf(sample, this.scene.strength).forEach(([part, words], at) => {
+      this.#panelAt(sample, picture, part, words, left + panelsOf(sample).lefts[at], top + TITLE);
+    });
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Picture} picture
+   * @param {Part} part
+   * @param {string} words
+   * @param {number} left
+   * @param {number} top
+   */
+  #panelAt(sample, picture, part, words, left, top) {
+    const { width, height } = panelSize(sample);
+    this.#write(words, left, top, width, `11px ${FONT}`, this.secondary);
+    paintPart(this.#panel, picture, part, this.scene);
+    this.#context.imageSmoothingEnabled = width < this.#panel.width;
+    this.#context.drawImage(this.#panel, left, top + HEADING, width, height);
+  }
+
+  /**
+   * @param {string} text
+   * @param {number} left
+   * @param {number} top
+   * @param {number} width to which the text is cut
+   * @param {string} font
+   * @param {string} colour
+   */
+  #write(text, left, top, width, font, colour) {
+    const context = this.#context;
+    context.font = font;
+    context.fillStyle = colour;
+    let shown = text;
+    for (let length = text.length; length > 0 && context.measureText(shown).width > width; length--) {
+      shown = `${text.slice(0, length - 1)}…`;
+    }
+    context.fillText(shown, left, top);
+  }
+
+  /** @returns {Promise<Blob>} */
+  png() {
+    return new Promise((resolve, reject) => {
+      this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))), "image/png");
+    });
+  }
+}
+
+/**
+ * @param {Sample} sample
+ * @param {number} strength
+ * @returns {[Part, string][]}
+ */
+function partsOf({ session, targets }, strength) {
+  return [
+    [{ kind: "original" }, "original"],
+    ...targets.flatMap(({ index, delta_norm }, place) => {
+      const name = className(session.class_names, index);
+      /** @type {[Part, string][]} */
+      const parts = [[{ kind: "gradient", place }, `gradient → ${name}`]];
+      if (delta_norm !== null) parts.push([{ kind: "morph", place }, `morph → ${name}, ${decimals(strength)}`]);
+      return parts;
+    }),
+  ];
+}
