@@ -29,7 +29,9 @@ import { Appearance } from "./views/appearance.js";
 import { Controls } from "./views/controls.js";
 import { Detail } from "./views/detail.js";
 import { element } from "./views/dom.js";
+import { Downloads } from "./views/downloads.js";
 import { Grid } from "./views/grid.js";
+import { Help } from "./views/help.js";
 import { Keys } from "./views/keys.js";
 import { Legend } from "./views/legend.js";
 import { MakeIt } from "./views/make_it.js";
@@ -135,6 +137,8 @@ class App {
   });
   #makeIt = new MakeIt(this.#onChange);
   #appearance = new Appearance(this.#onChange);
+  #downloads = new Downloads(() => this.#scene);
+  #help = new Help();
   #tabs = new Tabs({ samples: this.#grid.element }, this.#onChange);
   #activeFilters = new ActiveFilters(this.#onChange);
   #tools = element(
@@ -165,7 +169,7 @@ class App {
 
   /** @param {HTMLElement} root */
   constructor(root) {
-    root.replaceChildren(this.#controls.element, this.#main, this.#detail.element);
+    root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
     new Keys((command) => this.#obey(command));
     followTheme((theme) => this.#setTheme(theme));
     connect({
@@ -178,6 +182,11 @@ class App {
     followLink((link) => this.#change(withLink(this.#state, link)));
     this.#update(this.#state);
     this.#reload();
+  }
+
+  #barTop() {
+    const parts = [this.#tabs.element, this.#downloads.element, this.#help.button];
+    return element("div", { className: "bar-top" }, ...parts);
   }
 
   /** @param {Theme} theme */
@@ -277,6 +286,7 @@ class App {
     this.#setScene(this.#nextScene());
     this.#tabs.show(state.view);
     if (changed || stay === "never") this.#showGrid(stay);
+    this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
     this.#activeFilters.show(state);
@@ -330,6 +340,8 @@ class App {
       this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
     } else if (command === "search") {
       document.getElementById("search")?.focus();
+    } else if (command === "help") {
+      this.#help.open();
     } else if (command === "open") {
       this.#grid.open();
     } else {

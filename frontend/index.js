@@ -16,6 +16,8 @@ const STYLES = [
   "messages",
   "dialog",
   "detail",
+  "downloads",
+  "help",
 ];
 
 export async function render() {

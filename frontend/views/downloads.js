@@ -10,7 +10,7 @@ import { numbersOf } from "../numbers.js";
 import { MOST_IN_SNIPPET, snippetOf } from "../snippet.js";
 import { copyText } from "./copy.js";
 import { element } from "./dom.js";
-import { SheetPainter } from "./sheet.js";
+import { SheetPainter } from "./contact_sheet.js";
 
 /** @import {Sample, Theme} from "../types.js" */
 
@@ -60,7 +60,7 @@ export class Downloads {
       this.#summary,
       element(
         "div",
-        { className: "menu-items" },
+        { className: "sheet" },
         ...this.#choices.map(({ button }) => button),
         this.#progress,
         this.#status,
