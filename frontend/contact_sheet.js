@@ -11,7 +11,7 @@ const GAP = 8;
 const COMFORTABLE = 112;
 const LARGEST = 224;
 const SIGNAL = { width: 256, height: 64 };
-const WIDTH = 1600;
+const WIDTH = 1920;
 /** Beyond this browsers refuse a canvas. */
 const LARGEST_SIDE = 16_000;
 

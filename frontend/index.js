@@ -9,6 +9,7 @@ const STYLES = [
   "legend",
   "bar",
   "strength",
+  "menu",
   "appearance",
   "grid",
   "card",
