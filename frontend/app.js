@@ -146,7 +146,6 @@ class App {
     { className: "tools" },
     this.#strengthBar.element,
     this.#makeIt.element,
-    this.#appearance.element,
   );
   #problemList = new Problems(() => this.#reload());
   #message = element("div", { className: "message" });
@@ -185,7 +184,7 @@ class App {
   }
 
   #barTop() {
-    const parts = [this.#tabs.element, this.#downloads.element, this.#help.button];
+    const parts = [this.#tabs.element, this.#appearance.element, this.#downloads.element, this.#help.button];
     return element("div", { className: "bar-top" }, ...parts);
   }
 
@@ -340,6 +339,8 @@ class App {
       this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
     } else if (command === "search") {
       document.getElementById("search")?.focus();
+    } else if (command === "play") {
+      if (this.#scene.largestStrength) this.#player.toggle();
     } else if (command === "help") {
       this.#help.open();
     } else if (command === "open") {

@@ -2,12 +2,14 @@
 
 import { className, decimals, saying, truth } from "../captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../contact_sheet.js";
-import { makePicture } from "../pixels.js";
+import { makePicture } from "../picture.js";
+import { strengthOf } from "../state.js";
 import { element } from "./dom.js";
 import { paintPart } from "./panel.js";
 
 /** @import {Arrays} from "../arrays.js" */
-/** @import {Picture, Sample, Theme} from "../types.js" */
+/** @import {Sample} from "../types.js" */
+/** @import {Scene} from "./card.js" */
 /** @import {Part} from "./panel.js" */
 
 const FONT = "Roboto, sans-serif";
@@ -19,7 +21,7 @@ export class SheetPainter {
 
   /**
    * @param {Sample[]} samples the first of them, as many as there is room for, are on the sheet
-   * @param {{strength: number, theme: Theme}} scene
+   * @param {Scene} scene
    */
   constructor(samples, scene) {
     this.scene = scene;
@@ -57,23 +59,22 @@ export class SheetPainter {
       return;
     }
     const picture = makePicture(sample, arrays);
-    partsOf(sample, this.scene.strength).forEach(([part, words], at) => {
-      this.#panelAt(sample, picture, part, words, left + panelsOf(sample).lefts[at], top + TITLE);
+    const strength = strengthOf(this.scene, sample.key);
+    partsOf(sample, strength).forEach(([part, words], at) => {
+      const size = panelSize(sample);
+      paintPart(this.#panel, picture, part, size, { ...this.scene, strength });
+      this.#panelAt(size, words, left + panelsOf(sample).lefts[at], top + TITLE);
     });
   }
 
   /**
-   * @param {Sample} sample
-   * @param {Picture} picture
-   * @param {Part} part
+   * @param {{width: number, height: number}} size
    * @param {string} words
    * @param {number} left
    * @param {number} top
    */
-  #panelAt(sample, picture, part, words, left, top) {
-    const { width, height } = panelSize(sample);
+  #panelAt({ width, height }, words, left, top) {
     this.#write(words, left, top, width, `11px ${FONT}`, this.secondary);
-    paintPart(this.#panel, picture, part, this.scene);
     this.#context.imageSmoothingEnabled = width < this.#panel.width;
     this.#context.drawImage(this.#panel, left, top + HEADING, width, height);
   }

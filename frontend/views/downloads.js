@@ -12,7 +12,8 @@ import { copyText } from "./copy.js";
 import { element } from "./dom.js";
 import { SheetPainter } from "./contact_sheet.js";
 
-/** @import {Sample, Theme} from "../types.js" */
+/** @import {Sample} from "../types.js" */
+/** @import {Scene} from "./card.js" */
 
 /** What a browser can hold twice without trouble. */
 const MOST_NPZ_BYTES = 256 << 20;
@@ -38,7 +39,7 @@ export class Downloads {
   #working = new AbortController();
   element;
 
-  /** @param {() => {strength: number, theme: Theme}} scene as it is when something is taken away */
+  /** @param {() => Scene} scene as it is when something is taken away */
   constructor(scene) {
     this.scene = scene;
     this.#choices = this.#offers().map((choice) => {
