@@ -153,7 +153,13 @@ class App {
   #bar = element(
     "header",
     { className: "bar" },
-    element("div", { className: "top" }, this.#tabs.element, this.#stepBar.element),
+    element(
+      "div",
+      { className: "top" },
+      this.#tabs.element,
+      this.#stepBar.element,
+      element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
+    ),
     this.#tools,
   );
   #main = element(
@@ -181,11 +187,6 @@ class App {
     followLink((link) => this.#change(withLink(this.#state, link)));
     this.#update(this.#state);
     this.#reload();
-  }
-
-  #barTop() {
-    const parts = [this.#tabs.element, this.#appearance.element, this.#downloads.element, this.#help.button];
-    return element("div", { className: "bar-top" }, ...parts);
   }
 
   /** @param {Theme} theme */
