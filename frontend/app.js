@@ -339,7 +339,7 @@ class App {
       this.#player.pause();
       this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
     } else if (command === "search") {
-      document.getElementById("search")?.focus();
+      this.#controls.focusSearch();
     } else if (command === "play") {
       if (this.#scene.largestStrength) this.#player.toggle();
     } else if (command === "help") {

@@ -345,3 +345,25 @@ def test_one_step_is_shown_of_all_runs(tab: Frame, samples: list[Sample]) -> Non
     tab.get_by_role("button", name="All steps").click()
     expect_count(tab, samples, lambda _: True)
     expect(box).to_have_value("")
+
+
+def test_where_the_page_is_narrow_the_filters_fold_away(
+    page: Page, tab: Frame, samples: list[Sample]
+) -> None:
+    page.set_viewport_size({"width": 700, "height": 900})
+    fold = tab.get_by_role("button", name="Filters")
+    expect(tab.locator("#search")).to_be_hidden()
+    expect(tab.locator(".sample[data-painted]").first).to_be_visible()
+    assert tab.locator("body").evaluate("body => body.scrollWidth") <= 700
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    tab.locator("#search").fill("train/3-")
+    expect_count(tab, samples, lambda sample: sample.step == 300)
+    fold.click()
+    expect(tab.locator("#search")).to_be_hidden()
+    expect(fold).to_have_text("Filters (1)")
+    # The key that goes to the search box unfolds it.
+    tab.locator(".grid").focus()
+    page.keyboard.press("/")
+    expect(tab.locator("#search")).to_be_focused()

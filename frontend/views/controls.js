@@ -1,8 +1,9 @@
 /** The left pane: which samples are shown, and in which order. */
 
 import { countOf } from "../captions.js";
+import { activeFilters } from "../filters.js";
 import { ORDERS } from "../orders.js";
-import { chooseTag, countsOf, tagInUse, tagsOf } from "../state.js";
+import { chooseTag, countsOf, filtersInUse, tagInUse, tagsOf } from "../state.js";
 import { element } from "./dom.js";
 import { fill, labelled, select } from "./fields.js";
 import { FilterFields } from "./filters.js";
@@ -20,6 +21,9 @@ export class Controls {
   #sort;
   #count = element("p", { className: "count", role: "status" });
   #reload = element("button", { type: "button", className: "reload" }, "Reload");
+  /** Where the page is narrow, all but the status is folded away until this is pressed. */
+  #fold = element("button", { type: "button", className: "fold" });
+  #body;
   #tagRow;
 
   /**
@@ -39,10 +43,10 @@ export class Controls {
     );
     this.#reload.addEventListener("click", () => onReload());
     this.#tagRow = labelled("Tag", this.#tag);
-    this.element = element(
-      "aside",
-      { ariaLabel: "Controls" },
-      element("div", { className: "status" }, this.#count, this.#reload),
+    this.#fold.addEventListener("click", () => this.#setFolded(this.#fold.ariaExpanded === "true"));
+    this.#body = element(
+      "div",
+      { className: "controls", id: "controls" },
       this.#runs.element,
       this.#tagRow,
       labelled("Order", this.#sort),
@@ -50,6 +54,14 @@ export class Controls {
       this.#matrix.element,
       ...more,
     );
+    this.#fold.setAttribute("aria-controls", "controls");
+    this.element = element(
+      "aside",
+      { ariaLabel: "Controls" },
+      element("div", { className: "status" }, this.#count, this.#fold, this.#reload),
+      this.#body,
+    );
+    this.#setFolded(true);
   }
 
   /**
@@ -73,6 +85,19 @@ export class Controls {
     if (dropped) words.push(`${countOf(dropped)} lost in writing`);
     const text = words.join(", ");
     if (this.#count.textContent !== text) this.#count.textContent = text;
+    const active = activeFilters(filtersInUse(state)).length;
+    this.#fold.textContent = active ? `Filters (${active})` : "Filters";
+  }
+
+  focusSearch() {
+    this.#setFolded(false);
+    this.#filters.focusSearch();
+  }
+
+  /** @param {boolean} folded */
+  #setFolded(folded) {
+    this.#fold.ariaExpanded = String(!folded);
+    this.#body.classList.toggle("folded", folded);
   }
 
   /** @param {boolean} busy */

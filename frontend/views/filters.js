@@ -97,6 +97,11 @@ export class FilterFields {
     this.#steps.show(filters.steps && "at" in filters.steps ? null : filters.steps);
     this.#flip.show(filters.flip);
   }
+
+  focusSearch() {
+    this.#search.focus();
+    this.#search.select();
+  }
 }
 
 /** @param {string} text */

@@ -185,6 +185,9 @@ export class Grid {
     const { first, end } = samplesBetween(this.#layout, scrollTop - margin, bottom + margin);
     const needed = this.#samples.slice(first, end);
     const keys = new Set(needed.map(({ key }) => key));
+    const { cards } = this.#layout;
+    // Before a card is made: it asks for a picture of this size.
+    needed.forEach(({ key }, place) => this.#rasters.set(key, cards[first + place].raster));
     for (const [key, card] of this.#cards) {
       if (!keys.has(key)) this.#drop(key, card);
     }
@@ -197,10 +200,8 @@ export class Grid {
       before = card.element;
     }
     const visible = samplesBetween(this.#layout, scrollTop, bottom);
-    const { cards } = this.#layout;
     const drawable = (/** @type {number} */ from, /** @type {number} */ to) =>
       this.#samples.slice(from, to).filter((_, place) => cards[from + place].drawable);
-    needed.forEach(({ key }, place) => this.#rasters.set(key, cards[first + place].raster));
     this.listener.onWanted([
       ...drawable(visible.first, visible.end),
       ...drawable(first, visible.first),
