@@ -21,7 +21,7 @@ CORE = [
     "tensorboard>=2.15",
     "werkzeug>=2.2",
 ]
-TORCH = ["torch>=2.1", "tqdm>=4.60"]
+TORCH = ["torch>=2.7", "tqdm>=4.60"]
 FRAMEWORKS = {
     "lightning": [*TORCH, "lightning>=2.1"],
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
@@ -32,9 +32,9 @@ TEST = [
     *itertools.chain.from_iterable(FRAMEWORKS.values()),
     "captum>=0.9",
     "foolbox>=3.3.4",
-    "hypothesis>=6.80",
-    "matplotlib>=3.7",
-    "playwright>=1.40",
+    "hypothesis>=6.100",
+    "matplotlib>=3.10",
+    "playwright>=1.50",
     "pytest>=8",
     "setuptools>=77",
 ]
