@@ -1,6 +1,6 @@
 /** All that the page asks of its back end, as `tb_gradascent/http_api.md` lists it. */
 
-/** @import {Index, RunTags, Sample, Session} from "./types.js" */
+/** @import {RunTags, Session} from "./types.js" */
 
 /**
  * @param {AbortSignal} signal
@@ -12,22 +12,69 @@ export async function fetchRuns(signal) {
 }
 
 /**
- * An index together with the text that it was read from, so that an answer that did not change
- * costs no parsing and no drawing.
- * @typedef {{text: string, index: Index}} IndexAnswer
+ * A session as the index lists it.
+ * @typedef {Session & {captures: number, damaged: boolean, superseded_from: number | null}} ListedSession
  */
 
 /**
  * @param {string} run
  * @param {string} tag
  * @param {AbortSignal} signal
- * @param {IndexAnswer} [previous] returned itself where nothing changed
- * @returns {Promise<IndexAnswer>}
+ * @returns {Promise<ListedSession[]>} in the order in which they began
  */
-export async function fetchIndex(run, tag, signal, previous) {
+export async function fetchSessions(run, tag, signal) {
   const query = new URLSearchParams({ run, tag });
-  const text = await (await request(`index?${query}`, signal)).text();
-  return text === previous?.text ? previous : { text, index: readIndex(JSON.parse(text)) };
+  return (await (await request(`index?${query}`, signal)).json()).sessions;
+}
+
+/**
+ * Captures of a session, from one place to another.
+ * @typedef {{session: string, first: number, end: number}} Part
+ */
+
+/**
+ * The captures that were answered of a part, and where in the buffer the rows of their records are.
+ * @typedef {object} Records
+ * @property {number} first
+ * @property {number} end
+ * @property {number} unreadable
+ * @property {ArrayBuffer} buffer
+ * @property {number} start
+ * @property {number} length
+ */
+
+/**
+ * @param {string} run
+ * @param {string} tag
+ * @param {Part[]} parts
+ * @param {AbortSignal} signal
+ * @returns {Promise<Records[]>} one a part
+ */
+export async function fetchRecords(run, tag, parts, signal) {
+  const query = new URLSearchParams({ run, tag });
+  for (const { session, first, end } of parts) query.append("part", `${session}.${first}.${end}`);
+  const answer = await (await request(`records?${query}`, signal)).arrayBuffer();
+  return readRecords(answer, parts.length);
+}
+
+/**
+ * @param {ArrayBuffer} buffer
+ * @param {number} count of parts
+ * @returns {Records[]}
+ */
+export function readRecords(buffer, count) {
+  const view = new DataView(buffer);
+  const answers = [];
+  let offset = 0;
+  for (let place = 0; place < count; place++) {
+    if (offset + 16 > buffer.byteLength) throw new Error("TensorBoard's answer ended too early");
+    const [first, end, unreadable, length] = [0, 4, 8, 12].map((at) => view.getUint32(offset + at, true));
+    const start = offset + 16;
+    offset = start + length;
+    if (offset > buffer.byteLength) throw new Error("TensorBoard's answer was cut short");
+    answers.push({ first, end, unreadable, buffer, start, length });
+  }
+  return answers;
 }
 
 export const READY = 0;
@@ -67,44 +114,6 @@ export function readPayloads(answer, count) {
     offset += length;
   }
   return payloads;
-}
-
-/**
- * The index with every sample's session in place, and every number a number: those that JSON lacks
- * come as strings.
- * @param {any} answer
- * @returns {Index}
- */
-export function readIndex(answer) {
-  const { run, tag, counts } = answer;
-  /** @type {Session[]} */
-  const sessions = answer.sessions;
-  /** @type {Sample[]} */
-  const samples = answer.samples.map((/** @type {any} */ record) => {
-    const session = sessions[record.session];
-    const address = `${session.session}.${record.capture}.${record.index}`;
-    return {
-      ...record,
-      key: `${run}|${address}`,
-      address,
-      run,
-      tag,
-      session,
-      margin: Number(record.margin),
-      entropy: Number(record.entropy),
-      loss: record.loss === null ? null : Number(record.loss),
-      probabilities: record.probabilities.map(Number),
-      strengths: record.strengths.map(Number),
-      targets: record.targets.map((/** @type {any} */ target) => ({
-        ...target,
-        probabilities: target.probabilities.map(Number),
-        original_probabilities: (target.original_probabilities ?? target.probabilities).map(Number),
-        gradient_norm: Number(target.gradient_norm),
-        delta_norm: target.delta_norm === null ? null : Number(target.delta_norm),
-      })),
-    };
-  });
-  return { run, tag, counts, samples };
 }
 
 /**

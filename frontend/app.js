@@ -1,7 +1,8 @@
 /** Brings together what the back end tells, what the user chooses, and what is seen. */
 
-import { fetchIndex, fetchRuns } from "./api.js";
+import { fetchRuns } from "./api.js";
 import { ArrayCache } from "./arrays.js";
+import { Catalog } from "./catalog.js";
 import { addressOf, connect, followLink, followTheme, writeLink } from "./host.js";
 import { nextStrength } from "./keyboard.js";
 import { Loader } from "./loader.js";
@@ -40,7 +41,6 @@ import { StepBar } from "./views/steps.js";
 import { StrengthBar } from "./views/strength.js";
 import { Tabs } from "./views/tabs.js";
 
-/** @import {IndexAnswer} from "./api.js" */
 /** @import {Command} from "./keyboard.js" */
 /** @import {OnChange, State} from "./state.js" */
 /** @import {Sample, Theme} from "./types.js" */
@@ -73,8 +73,8 @@ class App {
   };
   /** The state that the grid was arranged for. */
   #arranged = this.#state;
-  /** @type {Map<string, IndexAnswer>} */
-  #answers = new Map();
+  /** @type {Map<string, Catalog>} */
+  #catalogs = new Map();
   /** @type {string[]} */
   #problems = [];
   /** @type {string | null} */
@@ -225,7 +225,9 @@ class App {
         tickedRuns(this.#state).map(async (run) => {
           if (tag === null || (!this.#stale && this.#state.indexes.has(run))) return;
           try {
-            await this.#fetchIndex(run, tag, signal);
+            await this.#catalog(run, tag).update(signal, (index) => {
+              if (!signal.aborted) this.#update(withIndex(this.#state, index));
+            });
           } catch (error) {
             problems.push(`The samples of ${run} cannot be listed. ${wordsOf(error)}`);
           }
@@ -244,14 +246,12 @@ class App {
   /**
    * @param {string} run
    * @param {string} tag
-   * @param {AbortSignal} signal
    */
-  async #fetchIndex(run, tag, signal) {
+  #catalog(run, tag) {
     const name = JSON.stringify([run, tag]);
-    const answer = await fetchIndex(run, tag, signal, this.#answers.get(name));
-    if (signal.aborted) return;
-    this.#answers.set(name, answer);
-    this.#update(withIndex(this.#state, answer.index));
+    const catalog = this.#catalogs.get(name) ?? new Catalog(run, tag);
+    this.#catalogs.set(name, catalog);
+    return catalog;
   }
 
   /**

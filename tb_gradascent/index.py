@@ -1,16 +1,15 @@
 """What a run recorded under one tag, in order: sessions joined, and restarts resolved.
 
-Pure: it is given what was stored and reads no file, so that the plugin, which asks TensorBoard, and
-``read_samples``, which reads event files, show the same samples.
+Pure: it is given what was stored and reads no file. The plugin, which asks TensorBoard, shares with
+``read_samples``, which reads event files, what decides which samples are shown.
 """
 
 from __future__ import annotations
 
 import bisect
 import dataclasses
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tb_gradascent.metadata import MAX_CAPTURES, SessionInfo
@@ -26,7 +25,7 @@ class Entry:
         wall_time: Its capture's, seconds since the epoch.
         index: Its place in the capture.
         capture: Its capture's number.
-        record: The record as compact JSON with the known fields only; ``parse_record`` reads it.
+        record: The record as stored; ``parse_record`` reads it.
         payload: How to recognise its payload.
     """
 
@@ -56,6 +55,24 @@ class Capture(NamedTuple):
     dropped: int = 0
 
 
+class Span(NamedTuple):
+    """When a session recorded: all that decides what a restart superseded.
+
+    Attributes:
+        name: The session's.
+        info: What it says of itself.
+        began: Seconds since the epoch.
+        ended: Its last capture's wall time; minus infinity where it made none.
+        first_step: The first that it recorded; infinite where it recorded none.
+    """
+
+    name: str
+    info: SessionInfo
+    began: float
+    ended: float
+    first_step: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Session:
     """What one session recorded under one tag.
@@ -64,13 +81,21 @@ class Session:
         name: Unique to the process, rank and start.
         info: What does not change within it.
         captures: By their number.
-        unreadable: Events that held no records at all.
     """
 
     name: str
     info: SessionInfo
     captures: Mapping[int, Capture]
-    unreadable: int = 0
+
+    @property
+    def span(self) -> Span:
+        """When it recorded."""
+        numbered = sorted(self.captures.items())
+        first = next((capture.entries for _, capture in numbered if capture.entries), ())
+        times = [capture.wall_time for capture in self.captures.values()]
+        return span_of(
+            self.name, self.info, times, min((entry.step for entry in first), default=None)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,34 +126,33 @@ def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Ca
         values: The index tensor's elements. Whatever is no record counts as unreadable; so does
             everything in a capture whose number cannot be addressed.
     """
-    wall_time = wall_time if math.isfinite(wall_time) else 0.0
+    wall_time = finite_time(wall_time)
     entries = []
     dropped = 0
     numbered = 0 <= number < MAX_CAPTURES
     for place, value in enumerate(values if numbered else ()):
+        data = value if isinstance(value, bytes) else b""
         try:
-            record = parse_record(value if isinstance(value, bytes) else b"")
+            record = parse_record(data)
         except RecordError:
             continue
-        data = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
         dropped = max(dropped, record.get("dropped", 0))
         entries.append(Entry(record["step"], wall_time, place, number, data, record["payload"]))
     return Capture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
 
 
-def join(sessions: Iterable[Session]) -> Index:
-    """One index of several sessions.
+def finite_time(wall_time: float) -> float:
+    """Seconds since the epoch; 0 for what is no finite number."""
+    return wall_time if math.isfinite(wall_time) else 0.0
 
-    A session that began after another one's last capture is a restart: what the earlier one
-    recorded at the later one's first step and beyond is superseded. Sessions that overlap in time,
-    such as two hooks, stand side by side; and so do the ranks of one job, however late one began.
-    """
-    ordered = sorted(sessions, key=lambda session: (_began(session), session.name))
-    begins, cuts = _restarts(ordered)
+
+def join(sessions: Iterable[Session]) -> Index:
+    """One index of several sessions, without what :func:`superseded_from` says is superseded."""
+    ordered = sorted(sessions, key=lambda session: order_of(session.span))
+    cuts = superseded_from([session.span for session in ordered])
     entries: list[tuple[int, Entry]] = []
     superseded = 0
-    for place, (session, ended) in enumerate(zip(ordered, _ends(ordered), strict=True)):
-        cut = cuts[bisect.bisect_right(begins, ended)]
+    for place, (session, cut) in enumerate(zip(ordered, cuts, strict=True)):
         for capture in session.captures.values():
             kept = [(place, entry) for entry in capture.entries if entry.step < cut]
             superseded += len(capture.entries) - len(kept)
@@ -138,8 +162,7 @@ def join(sessions: Iterable[Session]) -> Index:
         sessions=tuple(ordered),
         entries=entries,
         unreadable=sum(
-            session.unreadable + sum(capture.unreadable for capture in session.captures.values())
-            for session in ordered
+            capture.unreadable for session in ordered for capture in session.captures.values()
         ),
         superseded=superseded,
         dropped=sum(
@@ -154,13 +177,47 @@ def _order(placed: tuple[int, Entry]) -> tuple[int, float, int, int, int]:
     return entry.step, entry.wall_time, entry.index, place, entry.capture
 
 
-def _began(session: Session) -> float:
-    """When a session began; its first capture bounds it where its own word is missing or wrong."""
-    first = min((capture.wall_time for capture in session.captures.values()), default=math.inf)
-    return session.info.started if 0 < session.info.started < first else first
+def span_of(
+    name: str, info: SessionInfo, wall_times: Collection[float], first_step: float | None
+) -> Span:
+    """A session's span; its first capture bounds its start where its own word is missing or wrong.
+
+    Args:
+        name: The session's.
+        info: What it says of itself.
+        wall_times: Its captures'.
+        first_step: The least step of its first capture that holds any record.
+    """
+    first = min(wall_times, default=math.inf)
+    began = info.started if 0 < info.started < first else first
+    ended = max(wall_times, default=-math.inf)
+    return Span(name, info, began, ended, math.inf if first_step is None else first_step)
 
 
-def _ends(ordered: Sequence[Session]) -> list[float]:
+def order_of(span: Span) -> tuple[float, str]:
+    """By what sessions are sorted: their start."""
+    return span.began, span.name
+
+
+def superseded_from(spans: Sequence[Span]) -> list[float]:
+    """The step from which on each session's samples are superseded; infinite where none is.
+
+    A session that began after another one's last capture is a restart: what the earlier one
+    recorded at the later one's first step and beyond is superseded. Sessions that overlap in time,
+    such as two hooks, stand side by side; and so do the ranks of one job, however late one began.
+
+    Args:
+        spans: In the order of :func:`order_of`.
+    """
+    begins = [span.began for span in spans]
+    cuts = [math.inf]
+    for span in reversed(spans):
+        cuts.append(min(cuts[-1], span.first_step))
+    cuts.reverse()
+    return [cuts[bisect.bisect_right(begins, ended)] for ended in _ends(spans)]
+
+
+def _ends(spans: Sequence[Span]) -> list[float]:
     """When the last capture was made of the job that each session belongs to.
 
     A job's ranks differ and its size does not; the first rank to come again begins the next job.
@@ -169,8 +226,8 @@ def _ends(ordered: Sequence[Session]) -> list[float]:
     job_of: list[int] = []
     ranks_of: dict[int, set[int]] = {}
     latest: dict[int, int] = {}
-    for session in ordered:
-        rank, size = session.info.rank, session.info.world_size
+    for span in spans:
+        rank, size = span.info.rank, span.info.world_size
         job = len(ends) if rank is None or size is None else latest.get(size, len(ends))
         if rank in ranks_of.get(job, ()):
             job = len(ends)
@@ -179,19 +236,6 @@ def _ends(ordered: Sequence[Session]) -> list[float]:
         if rank is not None and size is not None:
             latest[size] = job
             ranks_of.setdefault(job, set()).add(rank)
-        times = [capture.wall_time for capture in session.captures.values()]
-        ends[job] = max([ends[job], *times])
+        ends[job] = max(ends[job], span.ended)
         job_of.append(job)
     return [ends[job] for job in job_of]
-
-
-def _restarts(ordered: Sequence[Session]) -> tuple[list[float], list[float]]:
-    """``(begins, cuts)``: sessions that begin at ``begins[i]`` or later replace ``cuts[i]`` on."""
-    begins = [_began(session) for session in ordered]
-    cuts = [math.inf]
-    for session in reversed(ordered):
-        numbered = sorted(session.captures.items())
-        first = next((capture for _, capture in numbered if capture.entries), None)
-        step = min((entry.step for entry in first.entries), default=math.inf) if first else math.inf
-        cuts.append(min(cuts[-1], step))
-    return begins, cuts[::-1]

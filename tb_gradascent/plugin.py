@@ -13,8 +13,10 @@ from werkzeug import Request, Response
 from tb_gradascent.assets import ENTRY, Assets
 from tb_gradascent.metadata import PLUGIN_NAME, RECORD_VERSION
 from tb_gradascent.provider import (
+    MAX_PARTS,
     MAX_PAYLOADS,
     Address,
+    Part,
     RequestError,
     SampleProvider,
     Scope,
@@ -42,6 +44,7 @@ class GradAscentPlugin(base_plugin.TBPlugin):
         return {
             "/runs": _app(self._serve_runs),
             "/index": _app(self._serve_index),
+            "/records": _app(self._serve_records),
             "/payloads": _app(self._serve_payloads),
             self._entry_path(): _app(self._serve_static),
             "/static/*": _app(self._serve_static),
@@ -78,14 +81,16 @@ class GradAscentPlugin(base_plugin.TBPlugin):
         )
         return response
 
+    def _serve_records(self, request: Request) -> Response:
+        run, tag = _one(request, "run"), _one(request, "tag")
+        parts = [Part.parse(text) for text in _several(request, "part", MAX_PARTS)]
+        answer = self._samples.records(_scope(request), run, tag, parts)
+        response: Response = http_util.Respond(request, answer, "application/octet-stream")
+        return response
+
     def _serve_payloads(self, request: Request) -> Response:
         run, tag = _one(request, "run"), _one(request, "tag")
-        texts = _all(request, "sample")
-        if not 1 <= len(texts) <= MAX_PAYLOADS:
-            raise RequestError(
-                f"sample must be given 1 to {MAX_PAYLOADS} times, and is {len(texts)}"
-            )
-        addresses = [Address.parse(text) for text in texts]
+        addresses = [Address.parse(text) for text in _several(request, "sample", MAX_PAYLOADS)]
         answer, complete = self._samples.payloads(_scope(request), run, tag, addresses)
         response: Response = http_util.Respond(request, answer, "application/octet-stream")
         return _cache_forever(response) if complete else response
@@ -143,6 +148,13 @@ def _one(request: Request, name: str) -> str:
     if len(values) != 1:
         raise RequestError(f"{name} must be given exactly once, and is given {len(values)} times")
     return values[0]
+
+
+def _several(request: Request, name: str, most: int) -> list[str]:
+    values = _all(request, name)
+    if not 1 <= len(values) <= most:
+        raise RequestError(f"{name} must be given 1 to {most} times, and is {len(values)}")
+    return values
 
 
 def _all(request: Request, name: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Samples as TensorBoard's data provider gives them, in either of its loading modes.
 
-What is costly is asked once. A capture's records never change, so they are parsed once, and an
-index is built again only after TensorBoard has read more of it. A lone blob takes 40 ms from the
+What is costly is asked once. A capture's records never change, so they are parsed once, and not
+before somebody asks for them: a hundred thousand take seconds. A lone blob takes 40 ms from the
 fast loader, whatever its size, so payloads are read side by side.
 """
 
@@ -12,12 +12,12 @@ import contextlib
 import dataclasses
 import gzip
 import json
-import operator
+import math
 import re
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -26,12 +26,17 @@ import numpy as np
 from tensorboard import errors
 from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
 
-from tb_gradascent.index import Capture, Entry, Index, Session, join, parse_capture
+from tb_gradascent.index import finite_time, order_of, span_of, superseded_from
 from tb_gradascent.metadata import PLUGIN_NAME, SessionInfo, series_tag, split_series_tag
 from tb_gradascent.records import PayloadInfo, RecordError, check_payload
+from tb_gradascent.rows import CaptureRows, encode_capture, find_payload, least_step
 
 MAX_PAYLOADS: Final = 256
 """Samples that one answer may hold."""
+MAX_PARTS: Final = 256
+"""Stretches of captures that one request may ask for."""
+MAX_RECORDS: Final = 4096
+"""Records that one answer holds, unless a single capture has more."""
 MAX_ANSWER_BYTES: Final = 32 << 20
 MAX_SERIES_BYTES: Final = 512 << 20
 """What the records of one tag of one run may take in memory, as ``_Series.size`` counts."""
@@ -43,14 +48,16 @@ OK, MISSING, DAMAGED, LEFT_OUT = range(4)
 _ALL: Final = 1_000_000_000
 """Points of a series to read: TensorBoard wants a number, and never holds as many."""
 _THREADS: Final = 8
-_ENTRY_BYTES: Final = 600
-"""What an entry takes in memory beside its record, its capture and its payload's key included."""
+_CAPTURE_BYTES: Final = 600
+"""What a capture takes in memory beside its records, its payloads' keys included, about."""
 _SESSION_BYTES: Final = 8000
-"""What a session takes beside its entries and class names."""
+"""What a session takes beside its captures and class names."""
 _NAME_BYTES: Final = 60
 """What a class name takes beside its characters."""
 _PATIENCE: Final = 500
 """Reads that may fail, while sessions that can be read are told from those that cannot."""
+_PART: Final = struct.Struct("<4I")
+_PART_TEXT: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.([0-9]{1,9})\.([0-9]{1,9})")
 _STATUS: Final = struct.Struct("<II")
 _ADDRESS: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.(-?[0-9]{1,18})\.([0-9]{1,9})")
 
@@ -102,6 +109,33 @@ class Address:
         return cls(match[1], int(match[2]), int(match[3]))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """Captures of one session, by their places in the order in which they came.
+
+    Attributes:
+        session: The session's name.
+        first: The first capture's place.
+        end: The place after the last one's.
+    """
+
+    session: str
+    first: int
+    end: int
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """From ``<session>.<first>.<end>``.
+
+        Raises:
+            RequestError: It is something else.
+        """
+        match = _PART_TEXT.fullmatch(text)
+        if match is None:
+            raise RequestError(f"part must be <session>.<first>.<end>, and is {text[:80]!r}")
+        return cls(match[1], int(match[2]), int(match[3]))
+
+
 class SampleProvider:
     """Runs, indexes and payloads for the plugin's routes. Several threads may use it at once."""
 
@@ -121,7 +155,7 @@ class SampleProvider:
         return {run: sorted(tags) for run, tags in sorted(listed.items())}
 
     def index(self, scope: Scope, run: str, tag: str) -> bytes:
-        """The index of one tag of one run: gzipped JSON, see ``http_api.md``.
+        """The sessions of one tag of one run: gzipped JSON, see ``http_api.md``.
 
         Raises:
             UnknownSeriesError: There is no such run or tag.
@@ -133,6 +167,23 @@ class SampleProvider:
             series.refresh(scope)
             answer = series.answer()
         self._keep(scope, series)
+        return answer
+
+    def records(self, scope: Scope, run: str, tag: str, parts: Sequence[Part]) -> bytes:
+        """The records of some captures of one tag of one run, as rows: see ``http_api.md``.
+
+        Raises:
+            UnknownSeriesError: There is no such run or tag.
+            TooLargeError: It holds too many records.
+            UnavailableError: TensorBoard's data server does not answer.
+        """
+        series = self._find(scope, run, tag)
+        with series.lock:
+            captures = [series.captures(scope, part) for part in parts]
+        answer = _answer_records(parts, captures)
+        self._keep(scope, series)
+        with series.lock:
+            series.measure()
         return answer
 
     def payloads(
@@ -202,6 +253,93 @@ class _Located(NamedTuple):
     key: str
 
 
+class _Capture:
+    """One capture: its records as stored, and once somebody asked, as rows.
+
+    Nothing in it ever changes, so that it needs parsing only once.
+
+    Attributes:
+        number: The session's counter of captures.
+        wall_time: Seconds since the epoch.
+        records: How many were stored, readable or not.
+        size: Bytes that it takes in memory, about.
+    """
+
+    __slots__ = ("_content", "number", "records", "size", "wall_time")
+
+    def __init__(self, number: int, wall_time: float, values: Sequence[object]) -> None:
+        self.number = number
+        self.wall_time = finite_time(wall_time)
+        self.records = len(values)
+        self.size = _CAPTURE_BYTES + sum(len(v) for v in values if isinstance(v, bytes))
+        self._content: Sequence[object] | CaptureRows = values
+
+    def read(self) -> CaptureRows:
+        """As rows. Two threads may do this at once: either's rows serve."""
+        content = self._content
+        if not isinstance(content, CaptureRows):
+            content = encode_capture(self.number, self.wall_time, content)
+            self._content = content
+            self.size = _CAPTURE_BYTES + len(content.rows)
+        return content
+
+
+class _Session:
+    """What one session recorded under one tag.
+
+    Attributes:
+        captures: In the order in which they came.
+        by_number: The same.
+        span: When it recorded.
+        damaged: Whether TensorBoard could not read its series.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        info: SessionInfo,
+        data: Iterable[TensorDatum] | None,
+        known: _Session | None,
+    ) -> None:
+        kept = known.by_number if known else {}
+        self.by_number: dict[int, _Capture] = {}
+        for datum in data or ():
+            capture = kept.get(datum.step)
+            if capture is None or capture.wall_time != finite_time(datum.wall_time):
+                values = np.asarray(datum.numpy).reshape(-1).tolist()
+                capture = _Capture(datum.step, datum.wall_time, values)
+            self.by_number.setdefault(datum.step, capture)
+        self.captures = list(self.by_number.values())
+        self.damaged = data is None
+        times = [capture.wall_time for capture in self.captures]
+        self.span = span_of(name, info, times, self._first_step())
+
+    def _first_step(self) -> float | None:
+        numbered = sorted(self.by_number.items())
+        steps = (least_step(capture.read()) for _, capture in numbered)
+        return next((step for step in steps if step is not None), None)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, about."""
+        names = self.span.info.class_names or ()
+        return (
+            _SESSION_BYTES
+            + sum(_NAME_BYTES + len(name) for name in names)
+            + sum(capture.size for capture in self.captures)
+        )
+
+    def to_json(self, superseded_from: float) -> dict[str, Any]:
+        """As the index tells of it."""
+        return {
+            "session": self.span.name,
+            **self.span.info.to_json(),
+            "captures": len(self.captures),
+            "damaged": self.damaged,
+            "superseded_from": None if math.isinf(superseded_from) else superseded_from,
+        }
+
+
 class _Series:
     """What is known of one tag of one run. Who calls it holds ``lock`` meanwhile."""
 
@@ -212,7 +350,7 @@ class _Series:
         self.size = 0
         self._source = source
         self._states: dict[str, _State] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, _Session] = {}
         self._blob_keys: dict[str, dict[int, tuple[str, ...]]] = {}
         self._answer: bytes | None = None
 
@@ -229,30 +367,47 @@ class _Series:
         if not changed and len(states) == len(self._states):
             return
         sessions = {name: self._sessions[name] for name in states if name not in changed}
-        size = sum(map(_size_of, sessions.values()))
+        size = sum(session.size for session in sessions.values())
         for name, data in self._source.read_records(scope, self.run, self.tag, sorted(changed)):
-            known = self._sessions[name].captures if name in self._sessions else {}
             info = SessionInfo.decode(states[name].info)
-            sessions[name] = _parse_session(name, info, data, known)
-            size += _size_of(sessions[name])
-            if size > MAX_SERIES_BYTES:
-                raise TooLargeError(
-                    f"run {self.run[:80]!r} has more records under the tag {self.tag[:80]!r} than "
-                    f"the {MAX_SERIES_BYTES >> 20} MiB that a page is sent; read_samples reads them"
-                )
+            sessions[name] = _Session(name, info, data, self._sessions.get(name))
+            size += sessions[name].size
+            self._refuse_beyond(size)
         self._states, self._sessions, self._answer, self.size = states, sessions, None, size
+
+    def measure(self) -> None:
+        """Brings ``size`` up to date, after captures were read."""
+        self.size = sum(session.size for session in self._sessions.values())
+        self._refuse_beyond(self.size)
+
+    def _refuse_beyond(self, size: int) -> None:
+        if size > MAX_SERIES_BYTES:
+            raise TooLargeError(
+                f"run {self.run[:80]!r} has more records under the tag {self.tag[:80]!r} than "
+                f"the {MAX_SERIES_BYTES >> 20} MiB that a page is sent; read_samples reads them"
+            )
 
     def answer(self) -> bytes:
         """The index as gzipped JSON."""
         if self._answer is None:
-            index = join(self._sessions.values())
-            self._answer = gzip.compress(_serialize(self.run, self.tag, index), 3, mtime=0)
-            self.size += len(self._answer)
+            sessions = sorted(self._sessions.values(), key=lambda session: order_of(session.span))
+            cuts = superseded_from([session.span for session in sessions])
+            listed = [session.to_json(cut) for session, cut in zip(sessions, cuts, strict=True)]
+            index = {"run": self.run, "tag": self.tag, "sessions": listed}
+            self._answer = gzip.compress(json.dumps(index, allow_nan=False).encode(), 3, mtime=0)
         return self._answer
+
+    def captures(self, scope: Scope, part: Part) -> Sequence[_Capture]:
+        """All captures of a part's session; none where there is no such session."""
+        known = self._sessions.get(part.session)
+        if known is None or len(known.captures) < part.end:
+            self.refresh(scope)
+            known = self._sessions.get(part.session)
+        return known.captures if known else ()
 
     def locate(self, scope: Scope, addresses: Sequence[Address]) -> list[_Located | None]:
         """Where samples' payloads are; ``None`` for those of which a half is not there."""
-        if any(self._entry(address) is None for address in addresses):
+        if any(self._payload(address) is None for address in addresses):
             self.refresh(scope)
         missing = {address.session for address in addresses if self._blob_key(address) is None}
         for session in missing & self._sessions.keys():
@@ -262,16 +417,13 @@ class _Series:
         return [self._locate(address) for address in addresses]
 
     def _locate(self, address: Address) -> _Located | None:
-        entry, key = self._entry(address), self._blob_key(address)
-        return None if entry is None or key is None else _Located(entry.payload, key)
+        payload, key = self._payload(address), self._blob_key(address)
+        return None if payload is None or key is None else _Located(payload, key)
 
-    def _entry(self, address: Address) -> Entry | None:
+    def _payload(self, address: Address) -> PayloadInfo | None:
         session = self._sessions.get(address.session)
-        capture = session.captures.get(address.capture) if session else None
-        entries = capture.entries if capture else ()
-        place = bisect.bisect_left(entries, address.index, key=operator.attrgetter("index"))
-        found = place < len(entries) and entries[place].index == address.index
-        return entries[place] if found else None
+        capture = session.by_number.get(address.capture) if session else None
+        return find_payload(capture.read(), address.index) if capture else None
 
     def _blob_key(self, address: Address) -> str | None:
         keys = self._blob_keys.get(address.session, {}).get(address.capture, ())
@@ -395,55 +547,28 @@ def _answering() -> Iterator[None]:
         ) from error
 
 
-def _size_of(session: Session) -> int:
-    """About what a session takes in memory."""
-    names = session.info.class_names or ()
-    return (
-        _SESSION_BYTES
-        + sum(_NAME_BYTES + len(name) for name in names)
-        + sum(
-            _ENTRY_BYTES + len(entry.record)
-            for capture in session.captures.values()
-            for entry in capture.entries
-        )
-    )
-
-
-def _parse_session(
-    name: str,
-    info: SessionInfo,
-    data: Iterable[TensorDatum] | None,
-    known: Mapping[int, Capture],
-) -> Session:
-    """A session from what was read of it; only captures that are not known yet are parsed."""
-    captures: dict[int, Capture] = {}
-    for datum in data or ():
-        capture = known.get(datum.step)
-        if capture is None or capture.wall_time != datum.wall_time:
-            values = np.asarray(datum.numpy).reshape(-1).tolist()
-            capture = parse_capture(datum.step, datum.wall_time, values)
-        captures.setdefault(datum.step, capture)
-    return Session(name, info, captures, unreadable=int(data is None))
-
-
-def _serialize(run: str, tag: str, index: Index) -> bytes:
-    """The index as JSON. The records are JSON already, and are joined as they are."""
-    head = {
-        "run": run,
-        "tag": tag,
-        "counts": {
-            "samples": len(index.entries),
-            "unreadable": index.unreadable,
-            "superseded": index.superseded,
-            "dropped": index.dropped,
-        },
-        "sessions": [
-            {"session": session.name, **session.info.to_json()} for session in index.sessions
-        ],
-    }
-    samples = b",".join(
-        b'{"session":%d,"capture":%d,"index":%d,"wall_time":%r,%b'
-        % (place, entry.capture, entry.index, entry.wall_time, entry.record[1:])
-        for place, entry in index.entries
-    )
-    return b'%b,"samples":[%b]}' % (json.dumps(head, allow_nan=False).encode()[:-1], samples)
+def _answer_records(parts: Sequence[Part], captures: Sequence[Sequence[_Capture]]) -> bytes:
+    """Each part's captures from its last backwards, as far as the answer's limits allow."""
+    answer: list[bytes] = []
+    records = size = 0
+    full = False
+    for part, sequence in zip(parts, captures, strict=True):
+        first = end = min(part.end, len(sequence))
+        rows: list[bytes] = []
+        unreadable = 0
+        while first > part.first and not full:
+            capture = sequence[first - 1]
+            full = records > 0 and (
+                records + capture.records > MAX_RECORDS or size + capture.size > MAX_ANSWER_BYTES
+            )
+            if not full:
+                first -= 1
+                read = capture.read()
+                rows.append(read.rows)
+                unreadable += read.unreadable
+                records += capture.records
+                size += len(read.rows)
+        rows.reverse()
+        body = b"".join(rows)
+        answer += _PART.pack(first, end, unreadable, len(body)), body
+    return b"".join(answer)

@@ -18,6 +18,7 @@ from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, Target, read_samples
 from tests.browser import open_tab, read_pixels, reload_data, set_dark_mode, set_strength
+from tests.index_reader import read_index
 from tests.synthetic import make_captures, write_session
 from tests.tensorboard_process import tensorboard
 
@@ -54,13 +55,22 @@ def cards(tab: Frame) -> list[Locator]:
     return tab.locator(".sample[data-painted]").all()
 
 
+def fetch_index(served: str, run: str) -> dict[str, Any]:
+    """A run's index, by the plugin's own word."""
+
+    def ask(route: str, **more: str) -> bytes:
+        query = urllib.parse.urlencode({"run": run, "tag": "confused", **more})
+        with urllib.request.urlopen(f"{served}data/plugin/gradascent/{route}?{query}") as answer:
+            return bytes(answer.read())
+
+    return read_index(json.loads(ask("index")), lambda part: ask("records", part=part))
+
+
 def addresses(served: str, runs: set[str]) -> dict[str, Address]:
     """What ``data-sample`` says, by the plugin's own index, to what ``read_samples`` says."""
     found = {}
     for run in runs:
-        query = urllib.parse.urlencode({"run": run, "tag": "confused"})
-        with urllib.request.urlopen(f"{served}data/plugin/gradascent/index?{query}") as answer:
-            index = json.load(answer)
+        index = fetch_index(served, run)
         for sample in index["samples"]:
             session = index["sessions"][sample["session"]]["session"]
             key = f"{run}|{session}.{sample['capture']}.{sample['index']}"

@@ -59,8 +59,6 @@ def test_a_capture_keeps_each_records_place_and_counts_the_rest() -> None:
 def test_an_entrys_record_is_the_record() -> None:
     (entry,) = parse_capture(0, 1.5, [record(3)]).entries
     assert records.parse_record(entry.record) == {**RECORD, "step": 3}
-    assert entry.payload == RECORD["payload"]
-    assert b" " not in entry.record
 
 
 @pytest.mark.parametrize("wall_time", [float("nan"), float("inf"), -float("inf")])
@@ -170,8 +168,8 @@ def test_a_restart_that_recorded_nothing_readable_supersedes_nothing() -> None:
 
 def test_what_cannot_be_read_is_summed() -> None:
     captures = {n: parse_capture(n, 10.0 + n, [b"", record(n)]) for n in range(3)}
-    index = join([Session("a", SessionInfo(started=1), captures, unreadable=2)])
-    assert (len(index.entries), index.unreadable) == (3, 5)
+    index = join([Session("a", SessionInfo(started=1), captures)])
+    assert (len(index.entries), index.unreadable) == (3, 3)
 
 
 def test_nothing_joins_to_nothing() -> None:

@@ -20,6 +20,7 @@ from werkzeug.test import Client, TestResponse
 import tb_gradascent
 from tb_gradascent import provider
 from tb_gradascent.loader import GradAscentLoader
+from tests.index_reader import read_rows
 from tests.synthetic import make_captures, write_session
 from tests.wsgi import PREFIX, serve
 
@@ -92,7 +93,7 @@ def test_every_example_answers_as_documented(client: Client, path: str, answer: 
 
 def test_every_route_is_documented_with_an_example(client: Client) -> None:
     headings = re.findall(r"^## `([^`]+)`", API, re.MULTILINE)
-    assert headings == ["runs", "index", "payloads", "static/<version>/<file>"]
+    assert headings == ["runs", "index", "records", "payloads", "static/<version>/<file>"]
     assert len(EXAMPLES) == len(headings)
     plugin = GradAscentLoader().load(Context())
     assert plugin is not None
@@ -109,10 +110,13 @@ class Context:
 
 
 def test_the_documented_statuses_and_limits_are_the_codes() -> None:
-    statuses = [int(status) for status in re.findall(r"^\| (\d) \|", API, re.MULTILINE)]
+    payloads = API.split("## `payloads`")[1]
+    statuses = [int(status) for status in re.findall(r"^\| (\d) \|", payloads, re.MULTILINE)]
     assert statuses == [provider.OK, provider.MISSING, provider.DAMAGED, provider.LEFT_OUT]
     assert f"{provider.MAX_ANSWER_BYTES >> 20} MiB" in API
     assert f"up to {provider.MAX_PAYLOADS} samples" in API
+    assert f"1 to {provider.MAX_PARTS} parts" in API
+    assert f"An answer holds {provider.MAX_RECORDS} records at the most" in API
 
 
 def test_runs_are_listed(client: Client) -> None:
@@ -133,21 +137,20 @@ def test_an_index_is_answered_with_and_without_gzip(client: Client) -> None:
     assert "Content-Encoding" not in plain.headers
     gzipped = get(client, path, headers={"Accept-Encoding": "gzip, br"})
     assert gzipped.headers["Content-Encoding"] == "gzip"
-    assert len(gzipped.data) < len(plain.data) / 4
+    assert len(gzipped.data) < len(plain.data)
     assert plain.json is not None
-    assert plain.json["counts"]["samples"] == 26
+    assert [session["captures"] for session in plain.json["sessions"]] == [13]
     assert plain.mimetype == gzipped.mimetype == "application/json"
 
 
 def test_a_signal_is_served_with_two_numbers_for_its_shape(tmp_path: Path) -> None:
     session = write_session(tmp_path / "run", make_captures(1, 1, shape=(12, 300)))
     client = serve(tmp_path)
-    index = get(client, "index?run=run&tag=confused").json
-    assert index is not None
-    assert [sample["shape"] for sample in index["samples"]] == [[12, 300]]
+    samples = read_rows(get(client, f"records?run=run&tag=confused&part={session}.0.1").data[16:])
+    assert [sample["shape"] for sample in samples] == [[12, 300]]
     payloads = get(client, f"payloads?run=run&tag=confused&sample={session}.0.0")
     status, length = struct.unpack_from("<II", payloads.data)
-    assert (status, length) == (provider.OK, index["samples"][0]["payload"]["bytes"])
+    assert (status, length) == (provider.OK, samples[0]["payload"]["bytes"])
 
 
 def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
@@ -234,6 +237,9 @@ def test_a_path_prefix_changes_nothing_below_it(logdir: Path) -> None:
         ("index?run=../baseline&tag=confused", 404, "has no tag"),
         ("index?run=%FF%00&tag=%ED%A0%80", 404, "has no tag"),
         ("index?run=" + "x" * 60000 + "&tag=confused", 404, "has no tag"),
+        ("records?run=baseline&tag=confused", 400, "part must be given 1 to 256 times"),
+        ("records?run=baseline&tag=confused&part=a.0", 400, "part must be <session>.<first>.<end>"),
+        ("records?run=none&tag=confused&part=a.0.1", 404, "has no tag"),
         ("payloads?run=baseline&tag=confused", 400, "sample must be given 1 to 256 times"),
         ("payloads?run=baseline&sample=a.0.0", 400, "tag must be given"),
         ("payloads?run=baseline&tag=confused&sample=", 400, "sample must be <session>"),
@@ -259,6 +265,7 @@ def test_mistakes_are_answered_in_a_sentence(
 ROUTES = [
     "runs",
     "index?run=baseline&tag=confused",
+    f"records?run=baseline&tag=confused&part={DOCUMENTED}.0.13",
     "payloads?run=a&tag=b&sample=s.0.0",
     "static/x",
 ]
@@ -280,7 +287,7 @@ def test_other_methods_are_refused(client: Client, path: str, method: str) -> No
 def test_head_answers_the_headers_of_get(client: Client, encoding: str) -> None:
     sample = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}.12.0"
     entry = entry_module(client).removeprefix(PREFIX)
-    for path in [*ROUTES[:2], sample, entry, "index", "static/x"]:
+    for path in [*ROUTES[:3], sample, entry, "index", "static/x"]:
         headers = {"Accept-Encoding": encoding}
         got = get(client, path, headers=headers)
         head = client.head(PREFIX + path, headers=headers)
@@ -307,8 +314,8 @@ def test_a_data_server_that_is_gone_is_a_503(
 
 
 @given(
-    route=st.sampled_from(["runs", "index", "payloads", "static/x", "static/x/y"]),
-    names=st.lists(st.sampled_from(["run", "tag", "sample", "x"]), max_size=5),
+    route=st.sampled_from(["runs", "index", "records", "payloads", "static/x", "static/x/y"]),
+    names=st.lists(st.sampled_from(["run", "tag", "sample", "part", "x"]), max_size=5),
     values=st.lists(
         st.text(st.characters(exclude_categories=["Cs"]))
         | st.sampled_from(["baseline", "confused"]),

@@ -22,15 +22,17 @@ from tensorboard.context import RequestContext
 
 from tb_gradascent import provider, records
 from tb_gradascent.event_file import EventFile, file_name
-from tb_gradascent.index import Capture, parse_capture
 from tb_gradascent.provider import (
     Address,
+    Part,
     RequestError,
     SampleProvider,
     Scope,
     UnavailableError,
     UnknownSeriesError,
 )
+from tb_gradascent.rows import CaptureRows, encode_capture
+from tests import index_reader
 from tests.synthetic import DIGITS, make_captures, make_event, string_tensor, write_session
 
 SCOPE = Scope(RequestContext(), "")
@@ -61,8 +63,10 @@ class Watched:
 
 
 def read_index(samples: SampleProvider, run: str = ".", tag: str = "confused") -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(gzip.decompress(samples.index(SCOPE, run, tag)))
-    return answer
+    index = json.loads(gzip.decompress(samples.index(SCOPE, run, tag)))
+    return index_reader.read_index(
+        index, lambda part: samples.records(SCOPE, run, tag, [Part.parse(part)])
+    )
 
 
 def split(answer: bytes) -> list[tuple[int, bytes]]:
@@ -111,7 +115,10 @@ def test_the_index_is_what_was_written(tmp_path: Path) -> None:
         capture, within = divmod(place, 2)
         record, _ = records.encode(captures[capture][within])
         address = {"session": 0, "capture": capture, "index": within, "wall_time": 1000.0 + capture}
-        assert sample == {**json.loads(record), **address}
+        stored = json.loads(record)
+        for target in stored["targets"]:
+            target.setdefault("original_probabilities", target["probabilities"])
+        assert sample == {**stored, **address}
 
 
 def test_an_index_that_did_not_grow_is_not_read_again(tmp_path: Path) -> None:
@@ -136,11 +143,11 @@ def test_only_new_captures_of_sessions_that_grew_are_parsed(
     assert read_index(samples)["counts"]["samples"] == 6
     parsed: list[int] = []
 
-    def parse(number: int, wall_time: float, values: Sequence[object]) -> Capture:
+    def encode(number: int, wall_time: float, values: Sequence[object]) -> CaptureRows:
         parsed.append(number)
-        return parse_capture(number, wall_time, values)
+        return encode_capture(number, wall_time, values)
 
-    monkeypatch.setattr(provider, "parse_capture", parse)
+    monkeypatch.setattr(provider, "encode_capture", encode)
     file.append(make_event("confused", "live", 2, encoded[2], DIGITS, 4.0))
     file.close()
     watched.reload()
@@ -171,6 +178,74 @@ def test_unknown_runs_and_tags_are_refused_and_not_remembered(tmp_path: Path) ->
         with pytest.raises(UnknownSeriesError, match="has no tag"):
             samples.payloads(SCOPE, run, tag, [Address("s", 0, 0)])
     assert not samples._series
+
+
+def read_records(samples: SampleProvider, *parts: str) -> list[tuple[int, int, list[str]]]:
+    """(first, end, ids) of each part's answer."""
+    answer = samples.records(SCOPE, ".", "confused", [Part.parse(part) for part in parts])
+    found = []
+    for _ in parts:
+        first, end, _, length = struct.unpack_from("<4I", answer)
+        rows, answer = answer[16 : 16 + length], answer[16 + length :]
+        found.append((first, end, [row["id"] for row in index_reader.read_rows(rows)]))
+    assert not answer
+    return found
+
+
+def test_records_are_of_the_captures_asked(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_session(tmp_path, make_captures(4, 2), session=name, start=1.0)
+    samples = SampleProvider(Watched(tmp_path))
+    ids = [[f"train/{capture}-{place}" for place in range(2)] for capture in range(4)]
+    assert read_records(samples, "b.1.3", "a.0.1", "none.0.5", "a.3.99", "a.3.2") == [
+        (1, 3, ids[1] + ids[2]),
+        (0, 1, ids[0]),
+        (0, 0, []),
+        (3, 4, ids[3]),
+        (2, 2, []),
+    ]
+
+
+def test_records_that_are_too_many_are_left_out_from_the_front_and_never_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        write_session(tmp_path, make_captures(4, 2), session=name, start=1.0)
+    samples = SampleProvider(Watched(tmp_path))
+    for most, firsts in [(16, (0, 0)), (12, (0, 2)), (5, (2, 4)), (1, (3, 4))]:
+        monkeypatch.setattr(provider, "MAX_RECORDS", most)
+        answered = read_records(samples, "a.0.4", "b.0.4")
+        assert tuple(first for first, _, _ in answered) == firsts
+        assert [end for _, end, _ in answered] == [4, 4]
+    monkeypatch.setattr(provider, "MAX_RECORDS", 1000)
+    monkeypatch.setattr(provider, "MAX_ANSWER_BYTES", 1)
+    assert [first for first, _, _ in read_records(samples, "a.0.4", "b.0.4")] == [3, 4]
+
+
+def test_records_are_parsed_when_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = write_session(tmp_path, make_captures(50, 1))
+    parsed: list[int] = []
+
+    def encode(number: int, wall_time: float, values: Sequence[object]) -> CaptureRows:
+        parsed.append(number)
+        return encode_capture(number, wall_time, values)
+
+    monkeypatch.setattr(provider, "encode_capture", encode)
+    samples = SampleProvider(Watched(tmp_path))
+    samples.index(SCOPE, ".", "confused")
+    assert parsed == [0], "which a restart would supersede from"
+    read_records(samples, f"{session}.40.50", f"{session}.45.50")
+    assert sorted(parsed) == [0, *range(40, 50)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a.1", "a.1.2.3", "a.-1.2", "a.1.b", "a/b.1.2", ".1.2", "a.1." + "9" * 10]
+)
+def test_a_part_that_is_none_is_quoted(text: str) -> None:
+    with pytest.raises(RequestError, match=r"part must be <session>.<first>.<end>"):
+        Part.parse(text)
 
 
 def test_payloads_come_in_the_order_asked(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tensorboard.data import server_ingester
 
 from tb_gradascent import records
 from tb_gradascent.event_file import EventFile, file_name
+from tests.index_reader import read_index
 from tests.synthetic import DIGITS, make_captures, make_event, write_session
 
 LOADERS = {
@@ -63,6 +64,14 @@ class Served:
         """What TensorBoard's page is told of the plugin."""
         listed: dict[str, Any] = json.loads(self.get("data/plugins_listing"))["gradascent"]
         return listed
+
+    def index(self, run: str) -> dict[str, Any]:
+        """A run's sessions and samples."""
+        known = {"run": run, "tag": "confused"}
+        return read_index(
+            self.ask("index", **known),
+            lambda part: self.get("data/plugin/gradascent/records", **known, part=part),
+        )
 
     def runs(self) -> list[str]:
         """The runs that have records."""
@@ -148,13 +157,9 @@ def test_every_one_of_many_captures_is_served_without_a_flag(served: Served) -> 
     captures = make_captures(CAPTURES, 1, shape=(1, 4, 4))
     write_session(served.logdir / "many", captures)
 
-    def index() -> dict[str, Any]:
-        answer: dict[str, Any] = served.ask("index", run="many", tag="confused")
-        return answer
-
     served.until(lambda: "many" in served.runs())
-    served.until(lambda: index()["counts"]["samples"] == CAPTURES)
-    samples = index()["samples"]
+    served.until(lambda: served.index("many")["counts"]["samples"] == CAPTURES)
+    samples = served.index("many")["samples"]
     assert [sample["step"] for sample in samples] == [100 * n for n in range(CAPTURES)]
     assert [sample["id"] for sample in samples] == [captures[n][0].id for n in range(CAPTURES)]
 
@@ -163,10 +168,8 @@ def test_payloads_are_the_bytes_that_were_written(served: Served) -> None:
     captures = make_captures(30, 2, seed=3)
     write_session(served.logdir / "payloads", captures)
     served.until(lambda: "payloads" in served.runs())
-    served.until(
-        lambda: served.ask("index", run="payloads", tag="confused")["counts"]["samples"] == 60
-    )
-    index = served.ask("index", run="payloads", tag="confused")
+    served.until(lambda: served.index("payloads")["counts"]["samples"] == 60)
+    index = served.index("payloads")
     addresses = addresses_of(index, index["samples"])
     wanted = [(0, records.encode(sample)[1]) for capture in captures for sample in capture]
     # Its records may be there a moment before them.
@@ -183,7 +186,7 @@ def test_captures_appear_while_training_goes_on(served: Served) -> None:
         served.until(lambda: "live" in served.runs())
         served.until(
             lambda wanted=wanted: (  # type: ignore[misc]
-                served.ask("index", run="live", tag="confused")["counts"]["samples"] == wanted
+                served.index("live")["counts"]["samples"] == wanted
             )
         )
         address = f"live.{number}.1"
@@ -204,7 +207,7 @@ def test_a_restart_in_the_same_run_joins(served: Served) -> None:
     served.until(lambda: "restart" in served.runs())
 
     def counts() -> dict[str, int]:
-        answer: dict[str, int] = served.ask("index", run="restart", tag="confused")["counts"]
+        answer: dict[str, int] = served.index("restart")["counts"]
         return answer
 
     served.until(lambda: counts() == {"samples": 3, "unreadable": 0, "superseded": 2, "dropped": 0})

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DAMAGED, READY, readIndex, readPayloads } from "../../frontend/api.js";
+import { DAMAGED, READY, readPayloads, readRecords } from "../../frontend/api.js";
 
 test("each payload is found in the answer, and an answer that is cut is an error", () => {
   const answer = Uint8Array.of(0, 0, 0, 0, 2, 0, 0, 0, 7, 9, 2, 0, 0, 0, 0, 0, 0, 0).buffer;
@@ -11,21 +11,16 @@ test("each payload is found in the answer, and an answer that is cut is an error
   assert.throws(() => readPayloads(answer, 3), /too early/);
 });
 
-test("an index brings its sessions to its samples, and every number is one", () => {
-  const target = { index: 8, probabilities: ["NaN", 0.5], gradient_norm: "Infinity", delta_norm: null };
-  const record = { session: 1, capture: 12, index: 0, margin: "NaN", probabilities: ["-Infinity"], strengths: [0, 1] };
-  const index = readIndex({
-    run: "a/b",
-    tag: "confused",
-    counts: {},
-    sessions: [{ session: "s0" }, { session: "s1" }],
-    samples: [{ ...record, targets: [target] }],
-  });
-  const [sample] = index.samples;
-  assert.equal(sample.key, "a/b|s1.12.0");
-  assert.equal(sample.session.session, "s1");
-  assert.deepEqual([sample.margin, ...sample.probabilities], [NaN, -Infinity]);
-  assert.deepEqual(sample.targets[0].probabilities, [NaN, 0.5]);
-  assert.deepEqual(sample.targets[0].original_probabilities, [NaN, 0.5], "where the record leaves them out");
-  assert.deepEqual([sample.targets[0].gradient_norm, sample.targets[0].delta_norm], [Infinity, null]);
+test("the rows of each part are found in the answer, and an answer that is cut is an error", () => {
+  const answer = new Uint8Array([...heads([3, 5, 1, 8]), ...new Uint8Array(8), ...heads([0, 0, 0, 0])]).buffer;
+  const [one, other] = readRecords(answer, 2);
+  assert.deepEqual(one, { first: 3, end: 5, unreadable: 1, buffer: answer, start: 16, length: 8 });
+  assert.deepEqual(other, { first: 0, end: 0, unreadable: 0, buffer: answer, start: 40, length: 0 });
+  assert.throws(() => readRecords(answer.slice(0, 20), 1), /cut short/);
+  assert.throws(() => readRecords(answer, 3), /too early/);
 });
+
+/** @param {number[]} integers */
+function heads(integers) {
+  return new Uint8Array(Uint32Array.from(integers).buffer);
+}

@@ -27,7 +27,7 @@ from tb_gradascent import metadata, palette, read_samples, records
 from tb_gradascent.event_file import EventFile, file_name, frame
 from tb_gradascent.index import Capture, Session, join, parse_capture
 from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
-from tb_gradascent.provider import Address, RequestError, SampleProvider, Scope
+from tb_gradascent.provider import Address, Part, RequestError, SampleProvider, Scope
 from tb_gradascent.records import Record, RecordError
 from tests.fuzz.requests import request
 from tests.synthetic import DIGITS, make_captures, make_event, make_sample
@@ -185,6 +185,7 @@ def tensors(data: bytes) -> None:
     samples = SampleProvider(MultiplexerDataProvider(multiplexer, str(folder)))
     scope = Scope(RequestContext(), "")
     samples.index(scope, ".", "tag")
+    samples.records(scope, ".", "tag", [Part("fuzzed", 0, 1)])
     addresses = [Address("fuzzed", 0, place) for place in range(3)]
     samples.payloads(scope, ".", "tag", addresses)
 
