@@ -52,7 +52,7 @@ TRAIN = (
     "transformers",
     "ignite",
 )
-VIEW = ("index", "reader", "provider", "assets", "plugin", "loader")
+VIEW = ("index", "reader", "rows", "provider", "assets", "plugin", "loader")
 
 TRAIN_ONLY = {"torch", "tqdm"}
 VIEW_ONLY = {"werkzeug", "wsgiref"}
