@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tb_gradascent.metadata import MAX_CAPTURES, SessionInfo
-from tb_gradascent.records import PayloadInfo, RecordError, parse_record
+from tb_gradascent.records import RecordError, parse_record
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,7 +26,6 @@ class Entry:
         index: Its place in the capture.
         capture: Its capture's number.
         record: The record as stored; ``parse_record`` reads it.
-        payload: How to recognise its payload.
     """
 
     step: int
@@ -34,7 +33,6 @@ class Entry:
     index: int
     capture: int
     record: bytes
-    payload: PayloadInfo
 
 
 class Capture(NamedTuple):
@@ -137,7 +135,7 @@ def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Ca
         except RecordError:
             continue
         dropped = max(dropped, record.get("dropped", 0))
-        entries.append(Entry(record["step"], wall_time, place, number, data, record["payload"]))
+        entries.append(Entry(record["step"], wall_time, place, number, data))
     return Capture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
 
 

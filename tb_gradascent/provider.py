@@ -7,7 +7,6 @@ fast loader, whatever its size, so payloads are read side by side.
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import dataclasses
 import gzip
@@ -48,8 +47,10 @@ OK, MISSING, DAMAGED, LEFT_OUT = range(4)
 _ALL: Final = 1_000_000_000
 """Points of a series to read: TensorBoard wants a number, and never holds as many."""
 _THREADS: Final = 8
-_CAPTURE_BYTES: Final = 600
-"""What a capture takes in memory beside its records, its payloads' keys included, about."""
+_CAPTURE_BYTES: Final = 400
+"""What a capture takes in memory beside its records, about."""
+_RECORD_BYTES: Final = 200
+"""What a record takes beside its own bytes, its payload's key included."""
 _SESSION_BYTES: Final = 8000
 """What a session takes beside its captures and class names."""
 _NAME_BYTES: Final = 60
@@ -271,7 +272,7 @@ class _Capture:
         self.number = number
         self.wall_time = finite_time(wall_time)
         self.records = len(values)
-        self.size = _CAPTURE_BYTES + sum(len(v) for v in values if isinstance(v, bytes))
+        self.size = self._beside() + sum(len(v) for v in values if isinstance(v, bytes))
         self._content: Sequence[object] | CaptureRows = values
 
     def read(self) -> CaptureRows:
@@ -280,8 +281,11 @@ class _Capture:
         if not isinstance(content, CaptureRows):
             content = encode_capture(self.number, self.wall_time, content)
             self._content = content
-            self.size = _CAPTURE_BYTES + len(content.rows)
+            self.size = self._beside() + len(content.rows)
         return content
+
+    def _beside(self) -> int:
+        return _CAPTURE_BYTES + _RECORD_BYTES * self.records
 
 
 class _Session:
