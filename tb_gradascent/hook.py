@@ -310,6 +310,9 @@ class GradAscentHook:
             raise ValueError(
                 f"optimizer must be a torch.optim.Optimizer, and is {describe(optimizer)}"
             )
+        # Accelerate and Fabric wrap the one that steps.
+        while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
+            optimizer = inner
         return AttachedHandle(
             self._model,
             optimizer,

@@ -18,17 +18,30 @@ _T = TypeVar("_T")
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The user's own module inside data parallel wrappers and ``torch.compile``.
+    """The user's own module inside data parallel wrappers, Fabric's and ``torch.compile``.
 
-    Neither a gradient reducer nor a compiler then sees the extra passes.
+    Neither a gradient reducer nor a compiler then sees the extra passes, and Fabric does not insist
+    on making the backward pass itself.
     """
+    wrappers: tuple[Any, ...] = (
+        nn.DataParallel,
+        nn.parallel.DistributedDataParallel,
+        *_fabric_wrappers(),
+    )
     while True:
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if isinstance(model, wrappers):
             model = model.module
         elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
             model = inner
         else:
             return model
+
+
+def _fabric_wrappers() -> Iterator[Any]:
+    for package in ("lightning.fabric", "lightning_fabric"):
+        wrapper = getattr(sys.modules.get(f"{package}.wrappers"), "_FabricModule", None)
+        if wrapper is not None:
+            yield wrapper
 
 
 def uncompiled(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:

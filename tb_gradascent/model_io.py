@@ -81,6 +81,12 @@ def device_of(module: nn.Module) -> torch.device | None:
     return None
 
 
+def dtype_of(module: nn.Module) -> torch.dtype | None:
+    """That of a model's floating point parameters; ``None`` if they have none or several."""
+    dtypes = {p.dtype for p in module.parameters() if p.is_floating_point()}
+    return dtypes.pop() if len(dtypes) == 1 else None
+
+
 def _leaves(value: object, name: str | None = None) -> Iterator[tuple[str | None, object]]:
     """What is nested in mappings, tuples and lists, each with its name if it has one."""
     if isinstance(value, Mapping):

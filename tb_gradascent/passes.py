@@ -13,7 +13,7 @@ from tb_gradascent.forward_args import ForwardArgs
 from tb_gradascent.gradients import Forward
 from tb_gradascent.isolation import isolated
 from tb_gradascent.lockstep import Lockstep
-from tb_gradascent.model_io import device_of
+from tb_gradascent.model_io import device_of, dtype_of
 
 #: Calls a model with inputs (N, …) and with what it is given beside them; gives logits (N, C).
 Run = Callable[[nn.Module, Tensor, ForwardArgs], Tensor]
@@ -28,6 +28,7 @@ class Passes:
 
     def __init__(self, module: nn.Module, run: Run, lockstep: Lockstep | None) -> None:
         self.device = device_of(module)
+        self._dtype = dtype_of(module)
         self._module = module
         self._run = run
         self._lockstep = lockstep
@@ -38,14 +39,16 @@ class Passes:
         """Inputs to logits, with what the model is given beside all inputs, or beside one.
 
         Args:
-            dtype: That of the loop's inputs.
+            dtype: That of the loop's inputs, in which the model is given its own where it has
+                weights of several, or none. Else these say it: autocast, which is off here, or a
+                wrapper that is left out may have made the two fit in the loop.
             beside: Of a whole batch.
             row: The one among these whose arguments every input is given.
         """
         answer = self._answer(beside, row)
 
         def forward(inputs: Tensor) -> Tensor:
-            inputs = inputs.to(dtype)
+            inputs = inputs.to(self._dtype or dtype)
             return self._lockstep.run(answer, inputs) if self._lockstep else answer(inputs)
 
         return forward

@@ -160,6 +160,22 @@ def test_steps_are_counted_where_none_is_given(tmp_path: Path) -> None:
     assert steps_of(read_samples(tmp_path)) == [0, 5, 10]
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_inputs_come_in_the_dtype_of_the_weights(tmp_path: Path, dtype: torch.dtype) -> None:
+    model = convolutional().to(dtype)
+    images = torch.rand(4, 1, 28, 28)
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        assert hook(images, model(images.to(dtype))) == 4
+
+
+def test_half_precision_inputs_of_an_autocast_loop(tmp_path: Path) -> None:
+    model = convolutional()
+    images = torch.rand(4, 1, 28, 28).bfloat16()
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert hook(images, model(images)) == 4
+
+
 def test_without_logits_the_model_is_asked(tmp_path: Path) -> None:
     model = Quadratic()
     images = torch.rand(16, 1, 4, 5)
