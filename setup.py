@@ -21,7 +21,7 @@ CORE = [
     "tensorboard>=2.15",
     "werkzeug>=2.2",
 ]
-TORCH = ["torch>=2.7", "tqdm>=4.60"]
+TORCH = ["fsspec>=2022.11", "torch>=2.7", "tqdm>=4.60"]
 FRAMEWORKS = {
     "lightning": [*TORCH, "lightning>=2.1"],
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],

@@ -6,11 +6,13 @@ import json
 import math
 import numbers
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from tb_gradascent.metadata import MAX_CHANNELS, MAX_NAME_LENGTH
+from tb_gradascent.remote import RemotePath, is_url
 
 
 def whole_number(name: str, value: object, least: int) -> int:
@@ -77,16 +79,26 @@ def choice(name: str, value: object, choices: Sequence[str], meaning: str) -> st
     return cast("str", value)
 
 
-def log_directory(log: object) -> Path:
+def log_directory(log: object) -> Path | RemotePath:
     """The directory that ``log`` names: a path, or a ``SummaryWriter`` of torch or tensorboardX.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is neither; or it has a scheme that is not known, or that a ``Path`` has spoilt,
+            or that needs a package which is missing.
     """
     if not isinstance(log, (str, os.PathLike)):
         # tensorboardX calls it logdir.
         log = getattr(log, "log_dir", None) or getattr(log, "logdir", None) or log
     if isinstance(log, (str, os.PathLike)) and isinstance(path := os.fspath(log), str):
+        if is_url(path):
+            remote = RemotePath(path)
+            remote.file_system()  # or says what is missing
+            return remote
+        if re.match(r"[a-z0-9+.-]{2,}:/", path):
+            raise ValueError(
+                f"log must be a str where it has a scheme, since a Path makes one slash of two, "
+                f"and is {log!r}: give {path.replace(':/', '://', 1)!r}"
+            )
         return Path(path)
     raise ValueError(
         f"log must be a directory or a SummaryWriter, and is {log!r}: "

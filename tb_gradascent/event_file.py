@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, Protocol
 
 import google_crc32c
 from google.protobuf.message import DecodeError
@@ -26,6 +26,14 @@ _MAX_NAMES = 16
 """Under how many names one directory is searched, where links give it several."""
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
+
+
+class Readable(Protocol):
+    """A path, local or not."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """The file."""
+        ...
 
 
 def file_name(session: str) -> str:
@@ -80,7 +88,7 @@ class EventFile:
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  # closed by close()
         self.size = 0
         """Bytes written so far."""
-        self.append(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self.append(first_event())
 
     def append(self, *events: Event) -> None:
         """Writes events whole and together, or none of them.
@@ -108,9 +116,20 @@ class EventFile:
             raise
         self.size += len(data)
 
+    def due_in(self) -> None:
+        """Nothing waits to be written: what was appended is in the file."""
+
+    def flush(self) -> None:
+        """Does nothing."""
+
     def close(self) -> None:
         """Closes the file; more than once is harmless."""
         self._file.close()
+
+
+def first_event() -> Event:
+    """What every event file begins with."""
+    return Event(wall_time=time.time(), file_version="brain.Event:2")
 
 
 def framed_size(event: Event) -> int:
@@ -124,7 +143,7 @@ def frame(data: bytes) -> bytes:
     return b"".join((length, _checksum(length), data, _checksum(data)))
 
 
-def read_events(path: Path) -> Iterator[Event]:
+def read_events(path: Readable) -> Iterator[Event]:
     """A file's events in order, up to the first place at which it is torn.
 
     A record whose data was damaged is passed over. After a damaged length nothing more can be
@@ -138,7 +157,7 @@ def read_events(path: Path) -> Iterator[Event]:
             yield event
 
 
-def locate_events(path: Path) -> Iterator[tuple[int, Event | None]]:
+def locate_events(path: Readable) -> Iterator[tuple[int, Event | None]]:
     """``(offset, event)`` of each of a file's records, ``None`` where its data was damaged.
 
     It ends where :func:`read_events` does; :func:`read_event` finds an event again by its offset.
@@ -147,22 +166,23 @@ def locate_events(path: Path) -> Iterator[tuple[int, Event | None]]:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        offset = 0
+        size = file.seek(0, os.SEEK_END)
+        offset = file.seek(0)
         while (data := _read_record(file, size - offset)) is not None:
             yield offset, _parse(data)
             offset = file.tell()
 
 
-def read_event(path: Path, offset: int) -> Event | None:
+def read_event(path: Readable, offset: int) -> Event | None:
     """The event that :func:`locate_events` found at an offset; ``None`` if it is there no more.
 
     Raises:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
+        left = file.seek(0, os.SEEK_END) - offset
         file.seek(offset)
-        return _parse(_read_record(file, os.fstat(file.fileno()).st_size - offset) or b"")
+        return _parse(_read_record(file, left) or b"")
 
 
 def _read_record(file: BinaryIO, left: int) -> bytes | None:

@@ -111,7 +111,8 @@ class GradAscentHook:
         model: The classifier, as it stands in the loop (data parallel wrappers and compiled models
             are looked into).
         log: The run's directory, or a ``SummaryWriter`` (torch's or tensorboardX's), beside whose
-            event file the hook's own is then written.
+            event file the hook's own is then written. ``s3://…`` and whatever else ``fsspec`` knows
+            serves, too; then close the hook, or use it in a ``with``.
         every: Steps between captures: the first call captures, then each one at which the step
             has passed another multiple of ``every``.
         top_k: Samples in a capture at the most.

@@ -12,10 +12,11 @@ from typing import NoReturn
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-from tb_gradascent.event_file import find_event_files, locate_events, read_event
+from tb_gradascent.event_file import Readable, find_event_files, locate_events, read_event
 from tb_gradascent.index import Capture, Entry, Session, join, parse_capture
 from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
 from tb_gradascent.records import RecordError, decode, parse_record
+from tb_gradascent.remote import RemotePath, find_remote_files, is_url
 from tb_gradascent.samples import Sample
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ def read_samples(
     at a time. Training may go on meanwhile: what was whole when its run was reached is read.
 
     Args:
-        logdir: The directory that TensorBoard is given. Its subdirectories are the runs.
+        logdir: The directory that TensorBoard is given, by path or, as ``s3://…`` and whatever else
+            ``fsspec`` knows, by URL. Its subdirectories are the runs.
         run: Only this run: a directory relative to ``logdir``, ``"."`` for ``logdir`` itself.
         tag: Only this tag of the hook.
         step: Only this training step.
@@ -51,22 +53,31 @@ def read_samples(
         ValueError: Nothing was recorded for ``run``; or, once every run was searched, for ``tag``.
         OSError: An event file cannot be read.
     """
+    if step is not None:
+        step = operator.index(step)
+    files: dict[str, list[Readable]] = {}
+    for found, path in _find(logdir):
+        files.setdefault(found, []).append(path)
+    if run is not None:
+        if run not in files:
+            _refuse("run", run, files)
+        files = {run: files[run]}
+    return _read(dict(sorted(files.items())), tag, step)
+
+
+def _find(logdir: str | os.PathLike[str]) -> Iterator[tuple[str, Readable]]:
+    """``(run, file)`` of every file that the hook wrote, in order of path."""
+    if isinstance(logdir, str) and is_url(logdir):
+        yield from find_remote_files(RemotePath(logdir))
+        return
     root = Path(logdir).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(
             f"logdir must be a directory, and {str(root)!r} is none; give the one that the hook "
             "was given, or one above it"
         )
-    if step is not None:
-        step = operator.index(step)
-    files: dict[str, list[Path]] = {}
     for path in find_event_files(root):
-        files.setdefault(str(path.parent.relative_to(root)), []).append(path)
-    if run is not None:
-        if run not in files:
-            _refuse("run", run, files)
-        files = {run: files[run]}
-    return _read(dict(sorted(files.items())), tag, step)
+        yield str(path.parent.relative_to(root)), path
 
 
 def _refuse(name: str, value: str, present: Iterable[str]) -> NoReturn:
@@ -75,7 +86,7 @@ def _refuse(name: str, value: str, present: Iterable[str]) -> NoReturn:
     raise ValueError(f"{name} must be one that was recorded ({known or 'none was'}), not {value!r}")
 
 
-def _read(files: dict[str, list[Path]], tag: str | None, step: int | None) -> Iterator[Sample]:
+def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -> Iterator[Sample]:
     tags: set[str] = set()
     damaged = 0
     try:
@@ -125,7 +136,7 @@ class _Session:
 
     info: bytes = b""
     captures: dict[int, Capture] = dataclasses.field(default_factory=dict)
-    payloads: dict[int, tuple[Path, int]] = dataclasses.field(default_factory=dict)
+    payloads: dict[int, tuple[Readable, int]] = dataclasses.field(default_factory=dict)
 
     def parsed(self, name: str) -> Session:
         return Session(name, SessionInfo.decode(self.info), self.captures)
@@ -139,10 +150,10 @@ class _Run:
         damaged: Events that were.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Readable]) -> None:
         self.sessions: dict[str, dict[str, _Session]] = {}
         self.damaged = 0
-        self._last: tuple[tuple[Path, int], Event | None] | None = None
+        self._last: tuple[tuple[Readable, int], Event | None] | None = None
         for path in paths:
             for offset, event in locate_events(path):
                 if event is None:
@@ -150,7 +161,7 @@ class _Run:
                 else:
                     self._add(path, offset, event)
 
-    def _add(self, path: Path, offset: int, event: Event) -> None:
+    def _add(self, path: Readable, offset: int, event: Event) -> None:
         for value in event.summary.value:
             parts = split_series_tag(value.tag)
             if parts is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import logging
 import math
@@ -22,6 +23,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 
 from tb_gradascent import metadata, records
 from tb_gradascent.event_file import EventFile, file_name, framed_size
+from tb_gradascent.remote import RemoteEventFile, RemotePath
 from tb_gradascent.samples import Sample
 
 logger = logging.getLogger("tb_gradascent")
@@ -61,14 +63,19 @@ class SampleWriter:
 
     Raises:
         OSError: The file cannot be created.
-        ValueError: The session's constants take too much room.
+        ValueError: The session's constants take too much room, or the directory is a URL at which
+            nothing can be written.
     """
 
-    def __init__(self, directory: Path, info: metadata.SessionInfo, budget: int) -> None:
+    def __init__(
+        self, directory: Path | RemotePath, info: metadata.SessionInfo, budget: int
+    ) -> None:
         self.session = metadata.new_session()
         self.path = directory / file_name(self.session)
         content = info.encode()
-        self._worker = _Worker(EventFile(self.path), self.session, content, budget)
+        path = self.path
+        file = EventFile(path) if isinstance(path, Path) else RemoteEventFile(path)
+        self._worker = _Worker(file, self.session, content, budget)
         self.waited = 0.0
         """Seconds that the caller waited because the queue was full."""
         # Runs at the interpreter's end, too, and holds no reference to self.
@@ -137,7 +144,9 @@ class NullWriter:
 class _Worker:
     """What the thread holds; apart from the writer, so that a forgotten writer is collected."""
 
-    def __init__(self, file: EventFile, session: str, info: bytes, budget: int) -> None:
+    def __init__(
+        self, file: EventFile | RemoteEventFile, session: str, info: bytes, budget: int
+    ) -> None:
         self.failure: Exception | None = None
         self.written = 0
         self.dropped = 0
@@ -168,32 +177,33 @@ class _Worker:
     def flush(self) -> None:
         if self._is_ours():
             self._queue.join()
+            self._file.flush()
 
     def close(self) -> None:
         if self._is_ours():
             self._queue.put(None)
             self._thread.join()
-            self._file.close()
+            try:
+                self._file.close()
+            except Exception as error:
+                self._log("The last captures could not be written and are lost", error)
 
     def _is_ours(self) -> bool:
         """Whether this is not a forked child, which has the parent's file but not its thread."""
         return self._process == os.getpid()
 
     def _run(self) -> None:
-        while (capture := self._queue.get()) is not None:
+        while (capture := self._next()) is not None:
             try:
                 kept = self._write(capture)
             except Exception as error:  # noqa: PERF203
                 # Whatever it is, the thread must live on: a full queue would stop the training.
                 kept = False
-                if self.failure is None:
-                    logger.warning(
-                        "A capture could not be written and is lost; later ones are tried, and "
-                        "this is not repeated (hook.stats counts them): %s: %s",
-                        type(error).__name__,
-                        error,
-                    )
-                    self.failure = error
+                self._log(
+                    "A capture could not be written and is lost; later ones are tried, and this is "
+                    "not repeated (hook.stats counts them)",
+                    error,
+                )
             finally:
                 if kept:
                     self.written += capture.size
@@ -202,6 +212,22 @@ class _Worker:
                 del capture  # its samples may be large, and the next one may be long in coming
                 self._queue.task_done()
         self._queue.task_done()
+
+    def _next(self) -> Capture | None:
+        """The next capture; what waits in the file meanwhile is put when that is due."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=self._file.due_in())
+            try:
+                self._file.flush()
+            except Exception as error:
+                self._log("Captures could not be written; this is tried again", error)
+
+    def _log(self, message: str, error: Exception) -> None:
+        """Says the first fault."""
+        if self.failure is None:
+            logger.warning("%s: %s: %s", message, type(error).__name__, error)
+            self.failure = error
 
     def _write(self, capture: Capture) -> bool:
         """Whether there was room for it."""

@@ -21,6 +21,7 @@ SHARED = (
     "metadata",
     "records",
     "event_file",
+    "remote",
 )
 """The record format. Each list is in the order of the layers: a file imports only earlier ones."""
 TRAIN = (
