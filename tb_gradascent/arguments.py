@@ -83,8 +83,8 @@ def log_directory(log: object) -> Path | RemotePath:
     """The directory that ``log`` names: a path, or a ``SummaryWriter`` of torch or tensorboardX.
 
     Raises:
-        ValueError: It is neither; or it has a scheme that is not known, or that a ``Path`` has spoilt,
-            or that needs a package which is missing.
+        ValueError: It is neither; or its scheme is not known, or needs a package that is missing, or
+            was spoilt by a ``Path``.
     """
     if not isinstance(log, (str, os.PathLike)):
         # tensorboardX calls it logdir.
