@@ -83,7 +83,7 @@ def log_directory(log: object) -> Path | RemotePath:
     """The directory that ``log`` names: a path, or a ``SummaryWriter`` of torch or tensorboardX.
 
     Raises:
-        ValueError: It is neither; or its scheme is not known, or needs a package that is missing, or
+        ValueError: It is neither; or its scheme is not known, needs a package that is missing, or
             was spoilt by a ``Path``.
     """
     if not isinstance(log, (str, os.PathLike)):
