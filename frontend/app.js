@@ -27,10 +27,12 @@ import {
 } from "./state.js";
 import { ActiveFilters } from "./views/active_filters.js";
 import { Appearance } from "./views/appearance.js";
+import { Compare } from "./views/compare.js";
 import { Controls } from "./views/controls.js";
 import { Detail } from "./views/detail.js";
 import { element } from "./views/dom.js";
 import { Downloads } from "./views/downloads.js";
+import { Follow } from "./views/follow.js";
 import { Grid } from "./views/grid.js";
 import { Help } from "./views/help.js";
 import { Keys } from "./views/keys.js";
@@ -44,7 +46,7 @@ import { Tabs } from "./views/tabs.js";
 /** @import {Command} from "./keyboard.js" */
 /** @import {OnChange, State} from "./state.js" */
 /** @import {Sample, Theme} from "./types.js" */
-/** @import {Scene} from "./views/card.js" */
+/** @import {Card, Scene} from "./views/card.js" */
 /** @import {Stay} from "./views/grid.js" */
 
 /** What may change with every frame: no more than the cards on show is painted for it. */
@@ -87,10 +89,11 @@ class App {
   #busy = false;
   #frame = 0;
 
+  /** @type {Loader} */
   #loader = new Loader({
-    rasterOf: (sample) => this.#grid.rasterOf(sample),
-    onPicture: (sample, picture) => this.#grid.showPicture(sample, picture),
-    onProblem: (sample, problem) => this.#grid.showProblem(sample, problem),
+    rasterOf: (sample) => this.#view.rasterOf(sample),
+    onPicture: (sample, picture) => this.#view.showPicture(sample, picture),
+    onProblem: (sample, problem) => this.#view.showProblem(sample, problem),
     onFailure: (problem) => {
       this.#loadProblem = problem && `The samples cannot be fetched. ${problem}`;
       this.#showProblems();
@@ -101,19 +104,29 @@ class App {
   #grid = new Grid(this.#scene, {
     onChange: this.#onChange,
     onWanted: (samples) => this.#loader.want(samples),
-    onCard: (card) => {
-      const picture = this.#loader.picture(card.sample);
-      const problem = this.#loader.problem(card.sample);
-      if (picture) card.showPicture(picture, this.#scene);
-      else if (problem) card.showProblem(problem);
-    },
-    onOpen: ({ key }) => this.#onChange((state) => ({ ...state, selected: key })),
+    onCard: (card) => this.#fill(card),
+    onOpen: (sample) => this.#open(sample),
   });
+  #follow = new Follow(this.#scene, {
+    onChange: this.#onChange,
+    onWanted: (samples) => this.#loader.want(samples),
+    picture: (sample) => this.#loader.picture(sample),
+    onOpen: (sample) => this.#open(sample),
+  });
+  #compare = new Compare(this.#scene, {
+    onChange: this.#onChange,
+    onWanted: (samples) => this.#loader.want(samples),
+    onCard: (card) => this.#fill(card),
+    onOpen: (sample) => this.#open(sample),
+  });
+  #views = { samples: this.#grid, follow: this.#follow, compare: this.#compare };
   #detail = new Detail(this.#scene, {
     arrays: new ArrayCache(),
     onChange: this.#onChange,
     link: () => addressOf(toLink(this.#state)),
-    onClose: (sample) => this.#grid.focus(sample),
+    onClose: (sample) => {
+      if (this.#view === this.#grid) this.#grid.focus(sample);
+    },
   });
   #legend = new Legend();
   #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
@@ -139,7 +152,10 @@ class App {
   #appearance = new Appearance(this.#onChange);
   #downloads = new Downloads(() => this.#scene);
   #help = new Help();
-  #tabs = new Tabs({ samples: this.#grid.element }, this.#onChange);
+  #tabs = new Tabs(
+    { samples: this.#grid.element, follow: this.#follow.element, compare: this.#compare.element },
+    this.#onChange,
+  );
   #activeFilters = new ActiveFilters(this.#onChange);
   #tools = element(
     "div",
@@ -170,6 +186,8 @@ class App {
     this.#activeFilters.element,
     this.#message,
     this.#grid.element,
+    this.#follow.element,
+    this.#compare.element,
   );
 
   /** @param {HTMLElement} root */
@@ -286,6 +304,8 @@ class App {
     this.#setScene(this.#nextScene());
     this.#tabs.show(state.view);
     if (changed || stay === "never") this.#showGrid(stay);
+    this.#follow.show(state, samples);
+    this.#compare.show(state, samples);
     this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
@@ -327,8 +347,26 @@ class App {
   /** @param {Scene} scene */
   #setScene(scene) {
     this.#scene = scene;
-    this.#grid.setScene(scene);
+    for (const view of Object.values(this.#views)) view.setScene(scene);
     this.#detail.setScene(scene);
+  }
+
+  /** The view that is chosen: it alone shows samples, and has what of them is fetched. */
+  get #view() {
+    return this.#views[this.#state.view];
+  }
+
+  /** @param {Sample} sample */
+  #open({ key }) {
+    this.#onChange((state) => ({ ...state, selected: key }));
+  }
+
+  /** @param {Card} card which was just made, still empty */
+  #fill(card) {
+    const picture = this.#loader.picture(card.sample);
+    const problem = this.#loader.problem(card.sample);
+    if (picture) card.showPicture(picture, this.#scene);
+    else if (problem) card.showProblem(problem);
   }
 
   /** @param {Command} command */
@@ -345,9 +383,9 @@ class App {
     } else if (command === "help") {
       this.#help.open();
     } else if (command === "open") {
-      this.#grid.open();
+      this.#view.open();
     } else {
-      this.#grid.move(command);
+      this.#view.move(command);
     }
   }
 

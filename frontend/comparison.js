@@ -114,3 +114,15 @@ function difference(first, second) {
   const value = second - first;
   return Number.isFinite(value) ? value : null;
 }
+
+/**
+ * The pairs of which either sample passes the filters, in the order of the page.
+ * @param {Pair[]} pairs
+ * @param {Sample[]} shown filtered and sorted
+ */
+export function pairsShown(pairs, shown) {
+  const places = new Map(shown.map((sample, place) => [sample, place]));
+  const placeOf = (/** @type {Pair} */ { first, second }) =>
+    Math.min(places.get(first) ?? Infinity, places.get(second) ?? Infinity);
+  return pairs.filter((pair) => placeOf(pair) < Infinity).sort((one, other) => placeOf(one) - placeOf(other));
+}

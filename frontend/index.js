@@ -19,6 +19,8 @@ const STYLES = [
   "detail",
   "downloads",
   "help",
+  "follow",
+  "compare",
 ];
 
 export async function render() {

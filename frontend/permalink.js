@@ -132,6 +132,11 @@ const FIELDS = {
     encode: ({ selected }) => selected ?? "",
     decode: (state, selected) => ({ ...state, selected: selected || null }),
   },
+  frames: {
+    encode: ({ frames }) => unless(frames, initialState().frames),
+    decode: (state, text) =>
+      withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
+  },
   compared: {
     encode: ({ compared }) => encodeList(compared ?? []),
     decode: (state, text) => {

@@ -42,6 +42,7 @@ import { asksFor, targetCounts } from "./target_choice.js";
  * @property {ReadonlyMap<string, number>} ownStrengths by sample, for those that go their own way
  * @property {string | null} selected the key of the sample that is shown large
  * @property {[string, string] | null} compared the two runs that were chosen to be compared
+ * @property {"gradient" | "morph"} frames what each step of a followed sample shows
  * @property {ReadonlyMap<string, Index>} indexes by run, of the tag in use
  */
 
@@ -74,6 +75,7 @@ export function initialState() {
     ownStrengths: new Map(),
     selected: null,
     compared: null,
+    frames: "gradient",
     indexes: new Map(),
   };
 }
@@ -406,6 +408,32 @@ export const shownSamples = remembered(
     return sortedSamples(state).filter((sample, place) => missed[place] === 0 && isAsked(sample));
   },
 );
+
+/**
+ * The two runs that are compared: those chosen, as long as they are there, or else the first two that
+ * are ticked; `null` where there are not two.
+ * @param {State} state
+ * @returns {[string, string] | null}
+ */
+export function comparedRuns(state) {
+  const runs = runsOfTag(state);
+  if (state.compared?.every((run) => runs.includes(run))) return state.compared;
+  const [first, second] = [...new Set([...tickedRuns(state), ...runs])];
+  return second === undefined ? null : [first, second];
+}
+
+/**
+ * Chooses the two runs that are compared, and ticks them, since only of ticked runs anything is known.
+ * @param {State} state
+ * @param {[string, string]} compared
+ * @returns {State}
+ */
+export function withCompared(state, compared) {
+  /** @type {State} */
+  let next = { ...state, compared };
+  for (const run of compared) if (!tickedRuns(next).includes(run)) next = tick(next, run, true);
+  return next;
+}
 
 /** @type {(state: State) => boolean} */
 export const hasLabels = remembered(

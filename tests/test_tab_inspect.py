@@ -235,6 +235,118 @@ def test_keys_in_a_field_are_the_fields(page: Page, tab: Frame) -> None:
     assert tab.evaluate("document.activeElement.id") == "sort"
 
 
+def test_a_sample_is_followed_through_training(
+    page: Page, tab: Frame, recorded: dict[str, Sample]
+) -> None:
+    tab.get_by_role("tab", name="Follow").click()
+    strips = tab.locator(".strip")
+    expect(strips).to_have_count(4)  # two probes in each of two runs, and nothing else
+    strip = tab.locator('.strip[data-history="three"]', has_text="second")
+    strip.locator(".frame[data-painted]").nth(4).wait_for()
+    expect(strip.locator(".frame")).to_have_count(5)
+    history = sorted(
+        (sample for sample in recorded.values() if (sample.run, sample.id) == ("second", "three")),
+        key=lambda sample: sample.step,
+    )
+    heights = []
+    for frame, sample in zip(strip.locator(".frame").all(), history, strict=True):
+        wrong = sample.classes[0] != sample.label
+        said = f"{sample.classes[0]} ({sample.probabilities[0]:.2f})"
+        expect(frame).to_contain_text(f"step {sample.step}")
+        expect(frame).to_contain_text(f"✗ {said}" if wrong else said)
+        heights.append(float(frame.locator("circle").get_attribute("cy") or "nan"))
+        # The label's gradient where it was recorded, or else the first: red where it is positive.
+        target = next(
+            (one for one in sample.targets if one.index == sample.label), sample.targets[0]
+        )
+        painted = read_pixels(frame.locator("canvas"), 0, 0, 28, 28)
+        share = target.gradient[0] / np.abs(target.gradient).max()
+        redness = painted[..., 0] - painted[..., 2]
+        assert (redness[share > 0.1] > 0).all()
+        assert (redness[share < -0.1] < 0).all()
+    margins = [sample.margin for sample in history]
+    slope = np.polyfit(margins, heights, 1)
+    np.testing.assert_allclose(np.polyval(slope, margins), heights, atol=1e-3)
+    assert slope[0] < 0  # the larger, the higher on the screen
+    strip.locator(".frame").nth(2).click()
+    detail = tab.get_by_role("dialog")
+    assert recorded[shown_in(detail)].step == history[2].step
+    page.keyboard.press("Escape")
+    tab.locator("#frames").select_option("morph")
+    tab.locator("#strength").fill("0.5")
+    frame = strip.locator('.frame[data-painted="0.50"]').first
+    frame.wait_for()
+    sample = history[0]
+    target = next((one for one in sample.targets if one.index == sample.label), sample.targets[0])
+    assert target.delta is not None
+    levels = (sample.image[0] + 0.5 * target.delta[0] - LOW) / (HIGH - LOW) * 255
+    painted = read_pixels(frame.locator("canvas"), 0, 0, 28, 28)[..., 0]
+    assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 2
+
+
+def test_filters_apply_to_what_is_followed_and_say_what_to_do(tab: Frame) -> None:
+    tab.get_by_role("tab", name="Follow").click()
+    expect(tab.locator(".strip")).to_have_count(4)
+    tab.locator("#search").fill("three")
+    expect(tab.locator(".strip")).to_have_count(2)
+    tab.locator("#search").fill("first/0/")
+    expect(tab.locator(".strip")).to_have_count(0)
+    expect(tab.locator(".follow .note")).to_contain_text("hook.probe")
+
+
+def test_the_arrows_move_along_a_filmstrip(page: Page, tab: Frame) -> None:
+    tab.get_by_role("tab", name="Follow").click()
+    tab.locator(".frame[data-painted]").first.wait_for()
+    tab.locator(".strips").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    focused = tab.evaluate("document.activeElement.ariaLabel")
+    assert focused.startswith(("step 100:", "step 110:"))
+    page.keyboard.press("Enter")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+
+
+def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[str, Sample]) -> None:
+    tab.get_by_role("tab", name="Compare").click()
+    expect(tab.locator(".compare [role=status]")).to_have_text(
+        "10 of 10 pairs; 15 samples of first and 15 of second have no partner"
+    )
+    pairs = tab.locator(".pair")
+    pairs.first.locator(".sample[data-painted]").nth(1).wait_for()
+    for pair in pairs.all():
+        keys = [card.get_attribute("data-sample") or "" for card in pair.locator(".sample").all()]
+        first, second = (recorded[key] for key in keys)
+        assert (first.run, second.run) == ("first", "second")
+        assert first.id == second.id
+        assert second.step - first.step == 10
+        words = pair.locator(".differences").inner_text()
+        assert f"step {first.step} beside {second.step}" in words
+        if first.classes[0] == second.classes[0]:
+            assert f"both say {first.classes[0]}" in words
+        else:
+            assert f"says {first.classes[0]} | {second.classes[0]}" in words
+        assert f"margin {first.margin:.2f} | {second.margin:.2f}" in words
+    tab.locator("#compared-first").select_option("second")
+    expect(tab.locator(".compare .note")).to_contain_text("two different runs")
+    tab.locator("#compared-second").select_option("first")
+    expect(pairs.first.locator(".sample").first).to_have_attribute(
+        "data-sample", re.compile("^second")
+    )
+
+
+def test_runs_without_a_common_id_say_what_to_do(page: Page, tmp_path: Path) -> None:
+    for seed, run in enumerate(("one", "two")):
+        rng = np.random.default_rng(seed)
+        samples = [make_sample(rng, id=f"{run}/{place}") for place in range(2)]
+        write_session(tmp_path / run, [samples], start=1.7e9)
+    with tensorboard(tmp_path) as address:
+        tab = open_tab(page, address)
+        tab.get_by_role("tab", name="Compare").click()
+        expect(tab.locator(".compare .note")).to_contain_text("give the hook the same ids")
+        expect(tab.locator(".pair")).to_have_count(0)
+
+
 def test_a_link_opens_the_sample_again(
     page: Page, tab: Frame, served: str, recorded: dict[str, Sample]
 ) -> None:

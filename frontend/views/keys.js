@@ -31,6 +31,6 @@ function focusOf(target) {
   if (!(target instanceof Element)) return "page";
   if (target.closest(TEXT)) return "text";
   if (target.closest(CHOICE)) return "choice";
-  if (target.closest(BUTTON)) return "button";
-  return target.matches(".sample") ? "card" : "page";
+  if (target.matches(".sample, .frame")) return "card";
+  return target.closest(BUTTON) ? "button" : "page";
 }

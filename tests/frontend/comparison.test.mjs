@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compare, differencesOf } from "../../frontend/comparison.js";
+import { compare, differencesOf, pairsShown } from "../../frontend/comparison.js";
 import { makeSample, makeTarget } from "./samples.mjs";
 
 const at = (id, step, fields = {}) => makeSample({ id, step, ...fields });
@@ -67,4 +67,10 @@ test("what differs: the prediction, the margin, how far each target is", () => {
 test("a margin that is no number has no difference", () => {
   const [first, second] = [at("x", 0, { margin: NaN }), at("x", 0)];
   assert.equal(differencesOf({ first, second }).margin, null);
+});
+
+test("a pair is shown as long as either of both passes the filters", () => {
+  const [a, b, c, d, e, f] = Array.from({ length: 6 }, (_, step) => at("x", step));
+  const pairs = [{ first: a, second: b }, { first: c, second: d }, { first: e, second: f }];
+  assert.deepEqual(pairsShown(pairs, [f, b]), [pairs[2], pairs[0]]);
 });

@@ -5,7 +5,7 @@ import { initialState, tick, tickOthers, withFilters, withRuns } from "../../fro
 
 /** A state in which everything that a link can say differs from what it is by default. */
 function chosen() {
-  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], runFilter: "a|c", chosenAxes: "guesses" };
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
     show: "probes",
     steps: { from: null, to: 500 },
@@ -68,6 +68,7 @@ for (const [name, text] of [
   ["strength", "NaN"],
   ["runs", "neither,ticked"],
   ["selected", ""],
+  ["frames", "all"],
   ["compared", "one"],
   ["compared", "one,two,three"],
   ["steps", "-5"],
