@@ -1,7 +1,8 @@
 """A sample as bytes: the one format that the writer and every reader share.
 
 A sample is stored in two halves. Its *record*, JSON in UTF-8, says everything but the arrays and is
-small enough that a viewer can hold all of them. Its *payload* holds the arrays, a zlib stream of
+small enough that a viewer can hold all of them; its last field is its own checksum, since
+TensorBoard's fast loader checks none. Its *payload* holds the arrays, a zlib stream of
 
 1. the image (or signal), exact, see ``palette``;
 2. for each further array, in the order gradient and delta of each target: its quantum, a
@@ -16,9 +17,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Sequence
-from typing import Any, NoReturn, TypedDict, get_args
+from typing import Any, Final, NoReturn, TypedDict, get_args
 
 import google_crc32c
 import numpy as np
@@ -27,6 +29,8 @@ import numpy.typing as npt
 from tb_gradascent import metadata, palette
 from tb_gradascent.quantization import DELTA_LEVELS, GRADIENT_LEVELS, dequantize, quantize
 from tb_gradascent.samples import Array, Sample, Stopped, Target
+
+_SEALED: Final = re.compile(rb'(.*),"checksum":([0-9]{1,10})\}', re.DOTALL)
 
 
 class RecordError(ValueError):
@@ -124,12 +128,18 @@ def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
     }
     if dropped:
         record["dropped"] = dropped
-    data = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+    data = seal(json.dumps(record, separators=(",", ":"), allow_nan=False).encode())
     try:
         parse_record(data)
     except RecordError as error:
         raise ValueError(f"the sample cannot be stored: {error}") from None
     return data, payload
+
+
+def seal(record: bytes) -> bytes:
+    """A record's JSON with the CRC-32C of all that stands before it as the last field."""
+    content = record[:-1]
+    return b'%b,"checksum":%d}' % (content, google_crc32c.value(content))
 
 
 def _target_record(target: Target) -> TargetRecord:
@@ -256,13 +266,17 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
 def parse_record(data: bytes) -> Record:
     """A record's JSON, checked field by field, so that no later code meets a surprise.
 
-    Fields that this version does not know are left out.
+    Fields that this version does not know are left out, and so is the checksum, which must hold
+    where there is one: what damages its name leaves the rest as it was.
 
     Raises:
-        RecordError: It is not a record of a version that this code reads.
+        RecordError: It was damaged, or is not a record of a version that this code reads.
     """
     if len(data) > metadata.MAX_RECORD_BYTES:
         _fail("it", f"may take {metadata.MAX_RECORD_BYTES} bytes", len(data))
+    sealed = _SEALED.fullmatch(data)
+    if sealed and google_crc32c.value(sealed[1]) != int(sealed[2]):
+        raise RecordError("the record's checksum is not its own: it was damaged")
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:

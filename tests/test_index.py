@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from tb_gradascent.index import Capture, Index, Session, join, parse_capture
 from tb_gradascent.metadata import SessionInfo
 from tests.synthetic import make_sample
 
-RECORD: dict[str, Any] = json.loads(
+RECORD = records.parse_record(
     records.encode(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))[0]
 )
 

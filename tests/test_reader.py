@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,7 +119,8 @@ def test_records_of_a_newer_version_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (record, payload), readable = (records.encode(each) for each in make_captures(1, 2)[0])
-    newer = record.replace(b'"version":1', b'"version":2')
+    fields = {**records.parse_record(record), "version": 2}
+    newer = records.seal(json.dumps(fields).encode())
     file = EventFile(tmp_path / file_name("s"))
     file.append(make_event("confused", "s", 0, [(newer, payload), readable], DIGITS, 1.0))
     file.close()
