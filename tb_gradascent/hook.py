@@ -235,7 +235,7 @@ class GradAscentHook:
     def __call__(
         self,
         inputs: Tensor,
-        logits: Tensor | None,
+        logits: object,
         labels: Labels | None = None,
         *,
         step: SupportsIndex | None = None,
@@ -251,7 +251,9 @@ class GradAscentHook:
             inputs: What the model was given, floating point: images, shape (N, channels, height,
                 width) with 1 to 4 channels, or signals, shape (N, channels, length).
             logits: What it answered, shape (N, C); log-probabilities serve as well, and one column
-                is a binary model's. They only choose the samples: what is recorded is asked anew.
+                is a binary model's. A tuple that they begin, and a mapping or an object that has
+                them as ``logits``, may be given whole. They only choose the samples: what is
+                recorded is asked anew.
                 ``None`` asks the model, which is one more forward pass when a capture is due.
             labels: True classes, if known, shape (N,), or one-hot; a negative one is unknown.
             step: The training step; by default calls are counted from 0.
@@ -459,7 +461,7 @@ class GradAscentHook:
         self._captured += captured
         return captured
 
-    def _look(self, given: Callable[[], Batch], logits: Tensor | None, step: int) -> int:
+    def _look(self, given: Callable[[], Batch], answer: object, step: int) -> int:
         stretched = self._stretch()
         if stretched > 1:
             self._warn(
@@ -481,8 +483,9 @@ class GradAscentHook:
                 return 0
             passes.pad_like(batch)
             batch.check_channels(self._info)
-            if logits is not None:
-                logits = self._checked(logits, len(batch.inputs), "logits must be")
+            logits = None
+            if answer is not None:
+                logits = self._checked(answer, len(batch.inputs), "logits must be")
             numbers: _Numbers = dict
             recorded: list[_Part] = []
             if self._schedule in due:
