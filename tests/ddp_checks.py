@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data.distributed import DistributedSampler
 
-from tb_gradascent import Ascent, GradAscentHook, Misclassified
+from tb_gradascent import Ascent, GradAscentHook, Misclassified, read_samples
 from tests import zoo
 from tests.networks import convolutional, digits
 from tests.test_no_trace import State, bystanders, contents, differences, flat, modes, random_states
@@ -189,6 +191,33 @@ def a_rank_whose_captures_fail_does_not_hold_up_the_others(directory: Path) -> N
     assert captured == [4 * dist.get_rank()] * 12
 
 
+def the_page_of_the_docs_runs(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    page = (Path(__file__).parent.parent / "docs" / "devices.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 5
+    images, labels = digits()
+    rows = slice(64 * dist.get_rank(), 64 * dist.get_rank() + 64)
+    own = TensorDataset(images[rows], labels[rows])
+    test_set = TensorDataset(images[:200], labels[:200])
+    known: list[Any] = [DataLoader, DistributedDataParallel, DistributedSampler, GradAscentHook]
+    known += [fully_shard, read_samples]
+    for number, block in enumerate(blocks):
+        # The model as it is before it is wrapped, and after it for what follows.
+        scope: dict[str, Any] = {thing.__name__: thing for thing in known}
+        scope |= {"test_set": test_set}
+        scope |= {"model": convolutional(), "loader": DataLoader(own, batch_size=32)}
+        scope |= {"inputs": images[rows], "labels": labels[rows], "logits": torch.zeros(64, 10)}
+        if "hook =" not in block:
+            scope["hook"] = GradAscentHook(scope["model"], directory / "scan", strict=True)
+        store = f"{directory.as_uri()}/store/{dist.get_rank()}/"
+        code = block.replace("s3://bucket/", store).replace('"runs/', f'"{directory}/{number}/')
+        exec(code, scope)  # noqa: S102
+        scope["hook"].close()
+        assert scope["hook"].stats.failed == 0
+        assert len(scope.get("samples", [4] * 4)) == 4
+
+
 CHECKS = (
     collectives_are_counted,
     training_is_bit_for_bit_the_same_and_no_collective_is_added,
@@ -201,6 +230,7 @@ CHECKS = (
     a_scan_of_parts_that_the_user_made,
     a_scan_that_fails_on_one_rank_fails_on_all,
     a_rank_whose_captures_fail_does_not_hold_up_the_others,
+    the_page_of_the_docs_runs,
 )
 
 if __name__ == "__main__":

@@ -30,6 +30,16 @@ def test_on_every_rank(outcomes: dict[str, list[str]], check: str) -> None:
         assert outcome == PASSED, outcome
 
 
+def test_the_page_of_the_docs_records(outcomes: object, directory: Path) -> None:
+    folder = directory / "the_page_of_the_docs_runs"
+    ranks = {
+        name: {sample.rank for sample in read_samples(folder / name)}
+        for name in ("0", "1", "2", "scan", "store/0", "store/1")
+    }
+    both = {0, 1}
+    assert ranks == {"0": both, "1": set(), "2": both, "scan": {0}, "store/0": {0}, "store/1": {1}}
+
+
 def test_ranks_are_sessions_of_one_run(outcomes: object, directory: Path) -> None:
     samples = list(read_samples(directory / "each_rank_captures_from_its_own_batch"))
     assert {sample.run for sample in samples} == {"."}

@@ -311,7 +311,7 @@ def random_states() -> State:
 def flat(value: object) -> object:
     """A value as what compares bit for bit: NaN equals itself, and 0 is not -0."""
     if isinstance(value, Tensor):
-        bits = value.detach().flatten().view(torch.uint8).numpy().tobytes()
+        bits = value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()
         return str(value.dtype), tuple(value.shape), value.stride(), bits
     if isinstance(value, np.ndarray):
         return value.tobytes()
