@@ -136,7 +136,7 @@ class App {
       largest: this.#scene.largestStrength,
       recorded: recordedStrengths(this.#state),
     }),
-    onStrength: (strength) => this.#onChange((state) => withStrength(state, strength)),
+    onStrength: (strength) => this.#change(withStrength(this.#state, strength), { playing: true }),
     onPlaying: (playing) => {
       this.#strengthBar.showPlaying(playing);
       if (!playing) writeLink(toLink(this.#state));
@@ -144,10 +144,7 @@ class App {
     still: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
     hidden: () => window.innerHeight === 0,
   });
-  #strengthBar = new StrengthBar(this.#onChange, {
-    onPlay: () => this.#player.toggle(),
-    onMove: () => this.#player.pause(),
-  });
+  #strengthBar = new StrengthBar(this.#onChange, () => this.#player.toggle());
   #makeIt = new MakeIt(this.#onChange);
   #appearance = new Appearance(this.#onChange);
   #downloads = new Downloads(() => this.#scene);
@@ -275,12 +272,16 @@ class App {
   /**
    * What the user chose.
    * @param {State} state
+   * @param {{playing?: boolean}} [options] whether it is but the player, who yields to anybody else
    */
-  #change(state) {
+  #change(state, { playing = false } = {}) {
     const before = this.#state;
     if (state === before) return;
-    if (!this.#player.playing) writeLink(toLink(state));
     const changed = fieldsOf(state).filter((field) => state[field] !== before[field]);
+    if (!playing) {
+      if (changed.some((field) => QUICK.includes(field))) this.#player.pause();
+      writeLink(toLink(state));
+    }
     if (changed.every((field) => QUICK.includes(field))) {
       this.#state = state;
       this.#schedule();
@@ -374,8 +375,9 @@ class App {
     if (command === "stronger" || command === "weaker") {
       const largest = this.#scene.largestStrength;
       if (!largest) return;
-      this.#player.pause();
       this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
+    } else if (command === "play") {
+      this.#player.toggle();
     } else if (command === "search") {
       this.#controls.focusSearch();
     } else if (command === "play") {

@@ -220,7 +220,7 @@ function drawBand(sheet, row, { lows, highs }, { levels, zero, colours, cover })
     const level = strongest(levels, column, row.width, zero);
     const from = heightOf(row, highs[column], sheet.ratio) - half;
     const to = heightOf(row, lows[column], sheet.ratio) + half;
-    drawBar(sheet, row, row.left + column, from, to, colours[level], cover ? cover[level] / 255 : 1);
+    drawBar(sheet, row, row.left + column, from, to, colours[level], cover[level] / 255);
   }
 }
 

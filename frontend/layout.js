@@ -43,6 +43,8 @@ export const ZOOMS = [0.125, 0.25, 0.5, 1, 2, 3, 4, 5, 6];
 /** The longer side of an image that can be seen well, and of one that is large enough. */
 const COMFORTABLE = 80;
 const LARGE = 170;
+/** The longer sides that a reduced image takes, and the widths that a signal does. */
+const REDUCED = [96, 104, 112, 120, 128, 144, 160, 176, 192, 208, 224];
 const SIGNAL_WIDTHS = [160, 200, 240, 280, 320];
 const LARGEST_SIGNAL = 1200;
 
@@ -54,6 +56,7 @@ const LARGEST_SIGNAL = 1200;
 export function comfortableZooms(shape) {
   if (shape.length === 2) return SIGNAL_WIDTHS.map((width) => width / shape[1]);
   const side = Math.max(shape[1], shape[2]);
+  if (side > LARGE) return REDUCED.filter((reduced) => reduced <= side).map((reduced) => reduced / side);
   const least = ZOOMS.findIndex((zoom) => zoom * side >= COMFORTABLE);
   if (least < 0) return ZOOMS.slice(-1);
   return ZOOMS.filter((zoom, place) => place === least || (place > least && zoom * side <= LARGE));
@@ -269,7 +272,7 @@ export function gridLayout(samples, frame) {
   return withLead({ cards, columns, columnWidth, lead: 0, tops: [] }, 0);
 }
 
-const MOST_GROWTH = Math.max(ZOOMS.length, SIGNAL_WIDTHS.length);
+const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length);
 
 /**
  * Samples whose cards look alike, told by one of them.

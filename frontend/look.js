@@ -50,8 +50,8 @@ export function commonEnd(samples) {
 
 /**
  * A gradient as the screen needs it: places in a table of 256 colours, and which of them is zero; and
- * for an overlay how much of each colour covers the original, of 255.
- * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, cover: Uint8Array | null}} Ink
+ * how much of each colour covers what is under it, of 255.
+ * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, cover: Uint8Array, overlay: boolean}} Ink
  */
 
 /**
@@ -63,18 +63,16 @@ export function commonEnd(samples) {
  */
 export function inkOf(target, look, theme, end) {
   const { magnitude, largestMagnitude, gradient, largest } = target;
+  const overlay = look.gradient === "overlay";
   if (look.gradient === "magnitude") {
-    const colours = onScale(SEQUENTIAL[theme], 0, end ? largestMagnitude / end : 1);
-    return { levels: magnitude, zero: 0, colours, cover: null };
+    const ratio = end ? largestMagnitude / end : 1;
+    const [colours, cover] = [onScale(SEQUENTIAL[theme], 0, ratio), onScale(COVER_FROM_0, 0, ratio)];
+    return { levels: magnitude, zero: 0, colours, cover, overlay };
   }
   const ratio = end ? largest / end : 1;
-  if (look.gradient === "overlay") {
-    const cover = ratio === 1 ? COVER : onScale(COVER, MIDDLE, ratio);
-    const colours = onScale(saturated(look.map, theme), MIDDLE, ratio);
-    return { levels: gradient, zero: MIDDLE, colours, cover };
-  }
-  const colours = onScale(DIVERGING[look.map][theme], MIDDLE, ratio);
-  return { levels: gradient, zero: MIDDLE, colours, cover: null };
+  const table = overlay ? saturated(look.map, theme) : DIVERGING[look.map][theme];
+  const [colours, cover] = [onScale(table, MIDDLE, ratio), onScale(COVER, MIDDLE, ratio)];
+  return { levels: gradient, zero: MIDDLE, colours, cover, overlay };
 }
 
 /**
@@ -95,10 +93,16 @@ function onScale(table, zero, ratio) {
   return /** @type {Table} */ (scaled);
 }
 
-/** How much of an overlay's colour is seen: all of it from half of the scale on. */
-const COVER = Uint8Array.from({ length: COLOURS + 1 }, (_, place) =>
-  place === NOT_FINITE ? 255 : Math.min(255, Math.round((2 * 255 * Math.abs(place - MIDDLE)) / MIDDLE)),
-);
+/** All of a colour is seen from half of its scale on. */
+const COVER = coverFrom(MIDDLE);
+const COVER_FROM_0 = coverFrom(0);
+
+/** @param {number} zero */
+function coverFrom(zero) {
+  return Uint8Array.from({ length: COLOURS + 1 }, (_, place) =>
+    place === NOT_FINITE ? 255 : Math.min(255, Math.round((510 * Math.abs(place - zero)) / (COLOURS - 1 - zero))),
+  );
+}
 
 /** @type {Map<Uint32Array, Uint32Array>} */
 const saturatedTables = new Map();

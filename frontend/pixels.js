@@ -170,12 +170,12 @@ function levelsOf(values, zero, largest) {
  * @param {Theme} theme
  */
 export function paintGradient(pixels, stride, [left, top, width, height], picture, ink, theme) {
-  const { levels, colours, cover } = ink;
+  const { levels, colours, cover, overlay } = ink;
   for (let row = 0, i = 0; row < height; row++) {
     let out = (top + row) * stride + left;
     for (const end = out + width; out < end; out++, i++) {
       const colour = colours[levels[i]];
-      pixels[out] = cover ? blend(grey(picture, i, theme), colour, cover[levels[i]] / 255) : colour;
+      pixels[out] = overlay ? blend(grey(picture, i, theme), colour, cover[levels[i]] / 255) : colour;
     }
   }
 }

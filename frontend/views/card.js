@@ -88,7 +88,7 @@ export class Card {
       .join("")}`;
     this.#ownStrength.title = "This sample has a strength of its own. Press to follow the slider again.";
     this.#ownStrength.addEventListener("click", () => onChange((state) => withOwnStrength(state, sample.key, null)));
-    this.#body.append(this.#ownStrength);
+    this.element.append(this.#ownStrength);
     this.#tellStrength(scene);
     if (!layout.drawable) {
       this.showProblem("This sample is too large for the grid.");

@@ -17,16 +17,15 @@ export class StrengthBar {
 
   /**
    * @param {OnChange} onChange
-   * @param {{onPlay: () => void, onMove: () => void}} listener the button was pressed; the slider moved
+   * @param {() => void} onPlay
    */
-  constructor(onChange, { onPlay, onMove }) {
+  constructor(onChange, onPlay) {
     this.#play.addEventListener("click", onPlay);
     this.showPlaying(false);
     this.#slider.setAttribute("list", "strengths");
     this.#slider.title = "morph = original + strength × change";
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
-      onMove();
       onChange((state) => withStrength(state, strength));
     });
     this.element = element(
