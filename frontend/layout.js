@@ -41,7 +41,7 @@ const LARGEST_SAMPLE = 1 << 25;
 /** Enlargements that keep pixels crisp, and reductions for large images. */
 export const ZOOMS = [0.125, 0.25, 0.5, 1, 2, 3, 4, 5, 6];
 /** The longer side of an image that can be seen well, and of one that is large enough. */
-const COMFORTABLE = 80;
+const COMFORTABLE = 60;
 const LARGE = 170;
 /** The longer sides that a reduced image takes, and the widths that a signal does. */
 const REDUCED = [96, 104, 112, 120, 128, 144, 160, 176, 192, 208, 224];

@@ -88,7 +88,7 @@ test("a sample without targets is its image alone", () => {
 
 test("small images are enlarged and large ones reduced", () => {
   const zooms = (side) => comfortableZooms([1, side, side]);
-  assert.deepEqual([8, 28, 32, 64, 96, 224, 512].map((side) => zooms(side)[0]), [6, 3, 3, 2, 1, 96 / 224, 96 / 512]);
+  assert.deepEqual([8, 28, 32, 64, 96, 224, 512].map((side) => zooms(side)[0]), [6, 3, 2, 1, 1, 96 / 224, 96 / 512]);
   assert.deepEqual([zooms(28), zooms(224).at(-1)], [[3, 4, 5, 6], 1]);
   assert.equal(comfortableZooms([12, 5000])[0], 160 / 5000);
 });
