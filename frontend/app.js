@@ -380,8 +380,6 @@ class App {
       this.#player.toggle();
     } else if (command === "search") {
       this.#controls.focusSearch();
-    } else if (command === "play") {
-      if (this.#scene.largestStrength) this.#player.toggle();
     } else if (command === "help") {
       this.#help.open();
     } else if (command === "open") {

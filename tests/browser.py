@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,13 @@ ARGUMENTS = [
 ]
 
 
-def open_tab(page: Page, address: str) -> Frame:
-    """Open TensorBoard at the plugin's tab; returns the frame that holds the plugin's page."""
-    page.goto(f"{address}#gradascent")
+def open_tab(page: Page, address: str, **link: str) -> Frame:
+    """Open TensorBoard at the plugin's tab; returns the frame that holds the plugin's page.
+
+    ``link`` is what its address says was chosen there, by the fields' names.
+    """
+    chosen = "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in link.items())
+    page.goto(f"{address}#gradascent{chosen}")
     element = page.wait_for_selector('iframe[src*="gradascent"]')
     assert element is not None
     frame = element.content_frame()
