@@ -184,8 +184,6 @@ export class Grid {
     const margin = MARGIN * clientHeight;
     const { first, end } = samplesBetween(this.#layout, scrollTop - margin, bottom + margin);
     const needed = this.#samples.slice(first, end);
-    const { cards } = this.#layout;
-    needed.forEach(({ key }, place) => this.#rasters.set(key, cards[first + place].raster));
     const keys = new Set(needed.map(({ key }) => key));
     const { cards } = this.#layout;
     // Before a card is made: it asks for a picture of this size.
