@@ -30,6 +30,7 @@ FRAMEWORKS = {
 TEST = [
     *TORCH,
     *itertools.chain.from_iterable(FRAMEWORKS.values()),
+    "axe-playwright-python>=0.1.4",
     "captum>=0.9",
     "foolbox>=3.3.4",
     "hypothesis>=6.100",

@@ -189,6 +189,8 @@ class App {
 
   /** @param {HTMLElement} root */
   constructor(root) {
+    document.title = "Gradient Ascent";
+    document.documentElement.lang = "en";
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
     new Keys((command) => this.#obey(command));
     followTheme((theme) => this.#setTheme(theme));
