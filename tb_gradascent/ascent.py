@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 import torch
@@ -28,9 +28,13 @@ from tb_gradascent.samples import Stopped
 REASONS: tuple[Stopped, ...] = ("max_steps", "confidence", "stalled", "nonfinite", "none")
 _MAX_STEPS, _CONFIDENCE, _STALLED, _NONFINITE, NO_ASCENT = range(len(REASONS))
 
-#: A Newton step that aims at the very goal creeps up to it from below. Aiming at this part of the
-#: way from the confidence to 1 halves the steps, for a change 6 % longer (demo's network).
-_OVERSHOOT = 0.2
+#: A Newton step that aims at the very goal creeps up to it from below. It aims at this part of the
+#: way from the confidence to 1, and most of what the margin then has risen too far is taken back.
+_OVERSHOOT = 0.3
+_TAKEN_BACK = 0.9
+
+#: A smaller slope is none: a step along it would be too long to be a number.
+_FLAT = 1e-30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,40 +161,42 @@ def ascend(
     start = inputs.detach()
     region = _Region(start, bounds, ascent)
     goal, aim = _goals(ascent.confidence)
-    if ascent.step_size is None:
-        step = _newton_step(aim, ascent.norm, region)
-    else:
-        step = _fixed_step(ascent.step_size, ascent.norm if ascent.epsilon else None)
-    x = inputs if logits is not None else start.clone()
+    x = inputs
+    if logits is None:
+        x, logits = _asked(forward, start.clone())
+    margin, slopes = target_margin(logits.detach(), targets)
+    first = margin
     steps = torch.zeros_like(targets)
-    stopped = torch.full_like(targets, _MAX_STEPS)
-    active = torch.ones_like(targets, dtype=torch.bool)
+    arrived = margin >= goal
+    active = ~arrived
+    finite = torch.ones_like(active)
 
-    def stop(rows: Tensor, reason: int) -> None:
-        stopped.masked_fill_(active & rows, reason)
-        active.logical_and_(~rows)
+    for _ in range(ascent.max_steps):
+        if not active.any():
+            break
+        if ascent.step_size is None:
+            gradient, x = gradient_of(logits, x, slopes), x.detach()
+            step = _newton_step(region.inward(x, gradient), ascent.norm, aim - margin)
+        else:
+            with torch.enable_grad():
+                followed = target_score(logits, targets, score)
+            gradient, x = gradient_of(followed, x), x.detach()
+            step = _fixed_step(gradient, ascent.step_size, ascent.norm if ascent.epsilon else None)
+        moved = x + step
+        finite = _magnitudes(moved) < torch.inf  # before the bounds would hide it
+        moved = region.project(moved)
+        active = active & finite & region.has_left(x, moved)
+        steps += active
+        x, logits = _asked(forward, torch.where(_column(active, x), moved, x))
+        margin, slopes = target_margin(logits.detach(), targets)
+        arrived = arrived | (margin >= goal)
+        active = active & ~arrived
 
-    with torch.enable_grad():
-        for taken in range(ascent.max_steps + 1):
-            if logits is None:
-                x = x.detach().requires_grad_()
-                logits = forward(x)
-            margin = target_margin(logits, targets)
-            stop(margin >= goal, _CONFIDENCE)
-            if taken == ascent.max_steps or not active.any():
-                break
-            followed = margin if ascent.step_size is None else target_score(logits, targets, score)
-            gradient = gradient_of(followed, x)
-            logits, x, margin = None, x.detach(), margin.detach()
-            moved = x + step(x, gradient, margin)
-            # Before the bounds would hide it.
-            finite = moved.isfinite().flatten(1).all(1) & margin.isfinite()
-            stop(~finite, _NONFINITE)
-            moved = region.project(moved)
-            stop(region.is_still(x, moved), _STALLED)
-            x = torch.where(_column(active, x), moved, x)
-            steps += active
-    return Ascended(x.detach(), steps, stopped)
+    x = x.detach()
+    if ascent.step_size is None:
+        back = _taken_back(start, x, first, margin, goal)
+        x = torch.where(_column(arrived & (steps > 0), x), back, x)
+    return Ascended(x, steps, _reasons(arrived, active, finite))
 
 
 def response(
@@ -201,6 +207,7 @@ def response(
     strengths: Sequence[float],
     *,
     max_rows: int | None = None,
+    logits: Tensor | None = None,
 ) -> Response:
     """Asks the network about ``inputs + s * deltas`` for every strength s.
 
@@ -210,21 +217,21 @@ def response(
         classes: Whose probabilities are wanted, int64, shape (N, K).
         strengths: The A strengths.
         max_rows: Rows that may run in one pass; ``None`` for no limit.
+        logits: What ``forward(inputs)`` gave, where the caller has it already and the first
+            strength is 0: that one is then not asked again.
     """
     rows = len(inputs)
-    strength = torch.tensor(list(strengths), dtype=inputs.dtype, device=inputs.device)
-    at_once = len(strengths) if max_rows is None else max(max_rows // rows, 1)
-    verdicts = []
+    answers = [] if logits is None else [logits.detach()]
+    unknown = torch.tensor(strengths[len(answers) :], dtype=inputs.dtype, device=inputs.device)
+    at_once = len(unknown) if max_rows is None else max(max_rows // rows, 1)
     with torch.no_grad():
-        for some in strength.split(at_once):
+        for some in unknown.split(at_once):
             scales = some.reshape((-1,) + (1,) * inputs.dim())
             points = (inputs + scales * deltas).flatten(0, 1)
-            logits = torch.cat([forward(piece) for piece in points.split(max_rows or len(points))])
-            verdicts.append(verdict(logits, classes.repeat(len(some), 1)))
-    probabilities, predictions = (torch.cat(parts) for parts in zip(*verdicts, strict=True))
+            answers += [forward(piece) for piece in points.split(max_rows or len(points))]
+        chances, predictions = verdict(torch.cat(answers), classes.repeat(len(strengths), 1))
     return Response(
-        probabilities.unflatten(0, (-1, rows)).transpose(0, 1),
-        predictions.unflatten(0, (-1, rows)).T,
+        chances.unflatten(0, (-1, rows)).transpose(0, 1), predictions.unflatten(0, (-1, rows)).T
     )
 
 
@@ -264,44 +271,59 @@ class _Region:
         if self._box is None:
             return gradient
         low, high = self._box
-        leaving = ((x <= low) & (gradient < 0)) | ((x >= high) & (gradient > 0))
+        leaving = torch.where(gradient < 0, x <= low, x >= high)
         return gradient.masked_fill(leaving, 0)
 
-    def is_still(self, x: Tensor, moved: Tensor) -> Tensor:
-        """Which rows did not move, shape (N,): on a sphere, by no more than its rounding."""
+    def has_left(self, x: Tensor, moved: Tensor) -> Tensor:
+        """Which rows moved, shape (N,): on a sphere, by more than its rounding."""
         if self._radius is None:
-            return (moved == x).flatten(1).all(1)
+            return (moved != x).flatten(1).any(1)
         rounding = 4 * torch.finfo(x.dtype).eps * torch.maximum(self._start.abs(), x.abs())
-        return ((moved - x).abs() <= rounding).flatten(1).all(1)
+        return ((moved - x).abs() > rounding).flatten(1).any(1)
 
 
-#: Maps x (N, …), the gradient there and the margin (N,) to the change of x.
-_Step = Callable[[Tensor, Tensor, Tensor], Tensor]
+def _asked(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
+    """``x`` and its logits, with a graph between them."""
+    with torch.enable_grad():
+        x = x.requires_grad_()
+        return x, forward(x)
 
 
-def _newton_step(aim: float, norm: Norm, region: _Region) -> _Step:
-    """``(m* − m) / (g·d) · d``, with d steepest: for "l2" ``(m* − m) g / ‖g‖₂²``.
+def _newton_step(gradient: Tensor, norm: Norm, missing: Tensor) -> Tensor:
+    """``missing / (g·d) · d``, with d steepest: for "l2" ``missing · g / ‖g‖₂²``.
 
-    m is the margin, m* the one to aim at, and g = ∂m/∂x where x is free to move; g·d is ‖g‖₂, or
-    for "linf" ‖g‖₁.
+    ``missing``, shape (N,), is how far the margin is to rise, and g = ∂margin/∂x where x is free to
+    move; g·d is ‖g‖₂, or for "linf" ‖g‖₁.
     """
-
-    def step(x: Tensor, gradient: Tensor, margin: Tensor) -> Tensor:
-        gradient = region.inward(x, gradient)
-        direction = steepest(gradient, norm)
-        slope = (gradient * direction).flatten(1).sum(1).clamp_min(TINY)
-        # Finite, so that 0 times it is 0.
-        length = ((aim - margin) / slope).clamp_max(torch.finfo(slope.dtype).max)
-        return direction * _column(length, x)
-
-    return step
+    direction, slope = steepest(gradient, norm)
+    return direction * (_column(missing.to(gradient.dtype), gradient) / slope.clamp_min(_FLAT))
 
 
-def _fixed_step(size: float, norm: Norm | None) -> _Step:
+def _fixed_step(gradient: Tensor, size: float, norm: Norm | None) -> Tensor:
     """The gradient times the size, or in a norm the steepest step of that length."""
-    if norm is None:
-        return lambda _x, gradient, _margin: gradient * size
-    return lambda _x, gradient, _margin: steepest(gradient, norm) * size
+    return (gradient if norm is None else steepest(gradient, norm).direction) * size
+
+
+def _taken_back(start: Tensor, end: Tensor, first: Tensor, last: Tensor, goal: float) -> Tensor:
+    """Where on the way back from the end to the start the margin nearly falls to the goal.
+
+    As if it had risen evenly from ``first`` to ``last``, shape (N,). It mostly rises more slowly
+    towards the end, so that it is then above the goal.
+    """
+    surplus = ((last - goal) / (last - first)).to(start.dtype)
+    return end.lerp(start, _column(_TAKEN_BACK * surplus, start))
+
+
+def _reasons(arrived: Tensor, active: Tensor, finite: Tensor) -> Tensor:
+    """Why each row stopped, places in ``REASONS``, shape (N,)."""
+    stuck = torch.where(finite, _STALLED, _NONFINITE)
+    return torch.where(arrived, _CONFIDENCE, torch.where(active, _MAX_STEPS, stuck))
+
+
+def _magnitudes(rows: Tensor) -> Tensor:
+    """The largest magnitude in each row, NaN where one is, shape (N,)."""
+    largest: Tensor = torch.linalg.vector_norm(rows.flatten(1), torch.inf, 1)
+    return largest
 
 
 def _column(values: Tensor, x: Tensor) -> Tensor:

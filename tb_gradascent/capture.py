@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response, verdict
+from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
 from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
 from tb_gradascent.margins import at_least_float32
 from tb_gradascent.quantization import DELTA_LEVELS
@@ -96,7 +96,9 @@ def capture(
             strict=True,
         )
     ]
-    morphs = _Morphs(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
+    morphs = pieces[0]
+    if len(pieces) > 1:
+        morphs = _Morphs(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
     arrays = fetch((images, at_least_float32(logits), classes, targets, *morphs))
 
     def samples() -> list[Sample]:
@@ -191,17 +193,13 @@ def _morph(
     )
     images = images.detach()
     deltas = as_stored(end.inputs - images)
-    # Strength 0 is the image itself, and the network was asked about it already.
     classes = torch.stack((targets, originals), 1)
-    known = verdict(logits.detach(), classes)
-    rest = response(forward, images, deltas, classes, STRENGTHS[1:], max_rows=max_rows)
-    probabilities = torch.cat((known.probabilities[:, None], rest.probabilities), 1)
+    said = response(forward, images, deltas, classes, STRENGTHS, max_rows=max_rows, logits=logits)
     return _Morphs(
         gradients,
         deltas,
-        probabilities[..., 0],
-        probabilities[..., 1],
-        torch.cat((known.predictions[:, None], rest.predictions), 1),
+        *said.probabilities.unbind(2),
+        said.predictions,
         end.steps,
         end.stopped,
     )

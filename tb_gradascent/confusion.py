@@ -182,8 +182,8 @@ class Misclassified(Combinable):
         truth, known = _needed(self, logits, labels)
         logits = logits.float()
         prediction = logits.argmax(1)
-        odds = target_margin(logits, prediction)
-        wrong = known & (prediction != truth) & odds.isfinite()
+        odds = target_margin(logits, prediction).values
+        wrong = known & (prediction != truth) & logits.amax(1).isfinite()
         return torch.where(wrong, odds, -torch.inf)
 
 

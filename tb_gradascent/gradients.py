@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -57,20 +57,24 @@ def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Ten
     return logits.gather(1, targets[:, None]).squeeze(1)
 
 
-def gradient_of(values: Tensor, inputs: Tensor, *, keep_graph: bool = False) -> Tensor:
-    """∂values[n]/∂inputs[n] for every n at once, detached, shaped like ``inputs``.
+def gradient_of(
+    values: Tensor, inputs: Tensor, weights: Tensor | None = None, *, keep_graph: bool = False
+) -> Tensor:
+    """∂(weights[n] · values[n])/∂inputs[n] for every n at once, detached, shaped like ``inputs``.
 
     Rows do not mix as long as the network treats each row by itself, which every layer in eval mode
-    does: of the sum of ``values`` only the n-th term depends on row n. No other tensor's ``.grad``
+    does: of the sum over all rows only the n-th term depends on row n. No other tensor's ``.grad``
     is touched.
 
     Args:
-        values: Shape (N,), computed from ``inputs``.
+        values: Shape (N,) or (N, C), computed from ``inputs``.
         inputs: Shape (N, …), requires a gradient.
+        weights: Shaped like ``values``; ``None`` for ones.
         keep_graph: Whether more will be asked of the same graph.
     """
+    weights = torch.ones_like(values) if weights is None else weights.to(values.dtype)
     (gradient,) = torch.autograd.grad(
-        values.sum(), inputs, retain_graph=keep_graph, materialize_grads=True
+        values, inputs, weights, retain_graph=keep_graph, materialize_grads=True
     )
     return gradient
 
@@ -103,15 +107,29 @@ def lengths(rows: Tensor) -> Tensor:
     return length.reshape((-1,) + (1,) * (rows.dim() - 1))
 
 
-def steepest(gradients: Tensor, norm: Norm) -> Tensor:
-    """The direction of length 1 in a norm along which a slope is steepest, shaped like gradients.
+class Steepest(NamedTuple):
+    """Where a slope is steepest.
 
-    That is ``g / ‖g‖₂``, or for "linf" the sign of every element (Goodfellow et al.,
-    arXiv:1412.6572); 0 where there is no gradient.
+    Attributes:
+        direction: Of length 1 in the norm, shaped like the gradients; 0 where there is none.
+        slope: The slope along it, shape (N, 1, …).
+    """
+
+    direction: Tensor
+    slope: Tensor
+
+
+def steepest(gradients: Tensor, norm: Norm) -> Steepest:
+    """The steepest direction of each row in a norm, and the slope along it.
+
+    That is ``g / ‖g‖₂`` and ‖g‖₂, or for "linf" the sign of every element (Goodfellow et al.,
+    arXiv:1412.6572) and ‖g‖₁.
     """
     if norm == "linf":
-        return gradients.sign()
-    return gradients / lengths(gradients).clamp_min(TINY)
+        slope = gradients.abs().flatten(1).sum(1)
+        return Steepest(gradients.sign(), slope.reshape((-1,) + (1,) * (gradients.dim() - 1)))
+    slope = lengths(gradients)
+    return Steepest(gradients / slope.clamp_min(TINY), slope)
 
 
 def _checked(values: object, score: object, logits: Tensor) -> Tensor:

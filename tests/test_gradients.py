@@ -150,11 +150,13 @@ def test_the_steepest_direction_has_length_1_and_gains_most(scale: float) -> Non
     generator = torch.Generator().manual_seed(0)
     gradient = torch.randn(4, 1, 3, 3, generator=generator)
     others = torch.randn(500, 1, 1, 3, 3, generator=generator)
-    l2 = steepest(gradient * scale, "l2")
+    l2, slope = steepest(gradient * scale, "l2")
+    torch.testing.assert_close(slope, lengths(gradient * scale))
     torch.testing.assert_close(l2.flatten(1).norm(dim=1), torch.ones(4))
     rivals = others / others.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1, 1)
     assert ((gradient * l2).sum((1, 2, 3)) >= (gradient * rivals).sum((2, 3, 4))).all()
-    linf = steepest(gradient * scale, "linf")
+    linf, slope = steepest(gradient * scale, "linf")
+    torch.testing.assert_close(slope.flatten(), gradient.flatten(1).norm(1, dim=1) * scale)
     assert linf.abs().eq(1).all()
     rivals = others / others.flatten(1).abs().amax(1).reshape(-1, 1, 1, 1, 1)
     assert ((gradient * linf).sum((1, 2, 3)) >= (gradient * rivals).sum((2, 3, 4))).all()
@@ -163,4 +165,4 @@ def test_the_steepest_direction_has_length_1_and_gains_most(scale: float) -> Non
         gradient.double().flatten(1).norm(dim=1) * scale,
     )
     for norm in ("l2", "linf"):
-        assert steepest(torch.zeros(2, 1, 3, 3), norm).eq(0).all()
+        assert all(part.eq(0).all() for part in steepest(torch.zeros(2, 1, 3, 3), norm))
