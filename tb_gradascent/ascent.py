@@ -28,8 +28,9 @@ from tb_gradascent.samples import Stopped
 REASONS: tuple[Stopped, ...] = ("max_steps", "confidence", "stalled", "nonfinite", "none")
 _MAX_STEPS, _CONFIDENCE, _STALLED, _NONFINITE, NO_ASCENT = range(len(REASONS))
 
-#: A Newton step that aims at the very goal creeps up to it from below. It aims at this part of the
-#: way from the confidence to 1, and most of what the margin then has risen too far is taken back.
+#: A Newton step that aims at the very goal creeps up to it from below. So it aims at this part of
+#: the way from the confidence to 1, and at the end this part of the surplus is taken back: fewer
+#: steps, and a smaller change (``python -m bench.quality``).
 _OVERSHOOT = 0.3
 _TAKEN_BACK = 0.9
 
@@ -41,16 +42,17 @@ _FLAT = 1e-30
 class Ascent:
     """How far, and in which steps, an image is changed.
 
-    ========== ========= =================================================================
+    ========== ========= =====================================================================
     step_size  epsilon   a step
-    ========== ========= =================================================================
+    ========== ========= =====================================================================
     ``None``   any       the shortest in ``norm`` that reaches the confidence, if the margin
                          is linear: a Newton step (DeepFool's, Moosavi-Dezfooli et al.,
-                         arXiv:1511.04599, aimed at a confidence instead of the boundary)
+                         arXiv:1511.04599, aimed at a confidence instead of the boundary,
+                         and a little beyond it; most of the surplus is taken back in the end)
     a number   ``None``  ``x + step_size * gradient``: Falcon and Canziani's tutorial
     a number   a number  of length ``step_size`` in ``norm``, in its steepest direction:
                          projected gradient ascent (Madry et al., arXiv:1706.06083)
-    ========== ========= =================================================================
+    ========== ========= =====================================================================
 
     A Newton step follows the margin of the target's logit, whose sigmoid is the target's
     probability; a fixed one follows the hook's ``score`` (the attacks in the literature follow the

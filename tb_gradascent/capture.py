@@ -198,7 +198,8 @@ def _morph(
     return _Morphs(
         gradients,
         deltas,
-        *said.probabilities.unbind(2),
+        said.probabilities[..., 0],
+        said.probabilities[..., 1],
         said.predictions,
         end.steps,
         end.stopped,

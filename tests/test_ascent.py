@@ -61,6 +61,22 @@ def test_it_reaches_the_confidence_within_the_bounds(trained: nn.Module) -> None
     assert end.inputs.max() <= high
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+def test_the_surplus_is_taken_back_and_the_confidence_kept(
+    trained: nn.Module, bounded: bool
+) -> None:
+    images, labels = digits("test")
+    images, targets = images[:200], (labels[:200] + 1) % 10
+    bounds = (images.amin(), images.amax()) if bounded else None
+    end = ascend(trained, images, targets, Ascent(max_steps=20), bounds=bounds)
+    reached = end.stopped == REASONS.index("confidence")
+    chances = probability(trained, end.inputs, targets)[reached]
+    assert chances.min() >= 0.95 - 1e-6
+    assert chances.median() < 0.957, "steps aim at 0.965"
+    deltas = (end.inputs - images)[reached]
+    assert (probability(trained, (images[reached] + 0.95 * deltas), targets[reached]) < 0.95).all()
+
+
 def test_a_batch_ends_where_each_sample_ends_by_itself(trained: nn.Module) -> None:
     images, labels = digits("test")
     images, targets = images[:12], (labels[:12] + 3) % 10

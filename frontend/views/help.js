@@ -26,9 +26,9 @@ const TOPICS = [
       "step follows the margin m = logit of the target − log Σ exp(the other logits), whose sigmoid is the target's " +
       "probability. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x: as long as m is nearly linear, " +
       "the shortest that reaches the margin m*. That is the step of DeepFool [5], aimed at a confidence and not at the " +
-      "boundary: the ascent ends when the target has a probability of 0.95, or after 8 steps. Given a step size it is " +
-      "x ← x + step_size · g instead, or within an epsilon the projected steps of the attacks [3, 4]. What it ends with " +
-      "minus the original is delta.",
+      "boundary, and a little beyond it: the ascent ends when the target has a probability of 0.95, or after 8 steps, " +
+      "and most of what was too much is taken back. Given a step size it is x ← x + step_size · g instead, or within " +
+      "an epsilon the projected steps of the attacks [3, 4]. What it ends with minus the original is delta.",
   ],
   [
     "The morph",
