@@ -4,11 +4,11 @@
 
 /**
  * @param {AbortSignal} signal
- * @returns {Promise<RunTags[]>}
+ * @returns {Promise<{recordVersion: number, runs: RunTags[]}>}
  */
 export async function fetchRuns(signal) {
   const answer = await (await request("runs", signal)).json();
-  return answer.runs;
+  return { recordVersion: answer.record_version, runs: answer.runs };
 }
 
 /**

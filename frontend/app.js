@@ -234,8 +234,8 @@ class App {
     this.#showBusy(true);
     try {
       if (this.#stale || !this.#state.runs) {
-        const runs = await fetchRuns(signal);
-        this.#update(withRuns(this.#state, runs));
+        const { runs, recordVersion } = await fetchRuns(signal);
+        this.#update(withRuns({ ...this.#state, recordVersion }, runs));
       }
       const tag = tagInUse(this.#state);
       await Promise.all(

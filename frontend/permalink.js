@@ -174,7 +174,7 @@ export function toLink(state) {
  */
 export function withLink(state, link) {
   const initial = initialState();
-  let next = { ...initial, runs: state.runs, runOrder: state.runOrder, indexes: state.indexes };
+  let next = { ...initial, runs: state.runs, recordVersion: state.recordVersion, runOrder: state.runOrder, indexes: state.indexes };
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);
   }

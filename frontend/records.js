@@ -21,16 +21,17 @@ const AT = {
   entropy: 48,
   loss: 56,
   dropped: 64,
-  payloadBytes: 72,
-  payloadChecksum: 76,
-  version: 80,
-  flags: 82,
-  shape: 84,
-  classes: 96,
-  strengths: 100,
-  targets: 104,
-  idBytes: 108,
-  numbers: 112,
+  every: 72,
+  payloadBytes: 80,
+  payloadChecksum: 84,
+  version: 88,
+  flags: 90,
+  shape: 92,
+  classes: 104,
+  strengths: 108,
+  targets: 112,
+  idBytes: 116,
+  numbers: 120,
 };
 
 /** @type {Stopped[]} */
@@ -147,6 +148,10 @@ class RowSample {
 
   get loss() {
     return this.#flag(HAS_LOSS) ? this.#number(AT.loss) : null;
+  }
+
+  get every() {
+    return this.#number(AT.every) || null;
   }
 
   get version() {

@@ -24,6 +24,7 @@ import { asksFor, targetCounts } from "./target_choice.js";
 /**
  * @typedef {object} State
  * @property {RunTags[] | null} runs `null` until the back end has answered once
+ * @property {number | null} recordVersion the newest that the back end reads
  * @property {string[]} runOrder TensorBoard's own, which its run colours follow
  * @property {string} runFilter a regular expression; runs that do not match are not offered
  * @property {ReadonlyMap<string, boolean>} ticked runs that the user ticked or unticked
@@ -58,6 +59,7 @@ const RUN_COLOURS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7c
 export function initialState() {
   return {
     runs: null,
+    recordVersion: null,
     runOrder: [],
     runFilter: "",
     ticked: new Map(),
@@ -463,6 +465,21 @@ export const matrixInUse = remembered(
 export const recordedSteps = remembered(
   (state) => [samplesInUse(state)],
   (state) => [...new Set(samplesInUse(state).map(({ step }) => step))].sort((one, other) => one - other),
+);
+
+/**
+ * What the hook's budget did to each run: from which step on captures were further apart than asked,
+ * and by how many steps at the most.
+ * @type {(state: State) => {run: string, from: number, every: number}[]}
+ */
+export const stretchedRuns = remembered(
+  (state) => [indexesInUse(state)],
+  (state) =>
+    indexesInUse(state).flatMap(({ run, samples }) => {
+      const from = samples.find(({ every }) => every !== null);
+      const longest = samples.reduce((most, { every }) => Math.max(most, every ?? 0), 0);
+      return from ? [{ run, from: from.step, every: longest }] : [];
+    }),
 );
 
 /** @type {(state: State) => Facets} */

@@ -64,6 +64,8 @@ export interface Sample {
   strengths: number[];
   targets: Target[];
   payload: { bytes: number; crc32c: number };
+  /** Steps between captures as they stood, where the hook's budget had stretched them. */
+  every: number | null;
 }
 
 export interface Counts {

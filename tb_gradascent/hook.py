@@ -497,7 +497,8 @@ class GradAscentHook:
                 if schedule in due:
                     rows = range(len(fixed.inputs))
                     recorded += self._record(passes, fixed, rows, batch, step, probe=True)
-        return self._put(self._tag, step, recorded, numbers)
+        every = self._schedule.every * stretched if stretched > 1 else None
+        return self._put(self._tag, step, recorded, numbers, every)
 
     def _scan(
         self,
@@ -586,7 +587,14 @@ class GradAscentHook:
         output = call(inputs, *beside.args, **beside.kwargs)
         return self._checked(output, len(inputs), "the model (or forward=…) must return")
 
-    def _put(self, tag: str, step: int, recorded: Sequence[_Part], numbers: _Numbers) -> int:
+    def _put(
+        self,
+        tag: str,
+        step: int,
+        recorded: Sequence[_Part],
+        numbers: _Numbers,
+        every: int | None = None,
+    ) -> int:
         size = sum(part.size for part in recorded)
         group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
 
@@ -601,6 +609,7 @@ class GradAscentHook:
                 size,
                 lambda: [sample for part in recorded for sample in part.samples()],
                 scalars,
+                every,
             )
         )
         return size

@@ -31,6 +31,8 @@ from tb_gradascent.quantization import DELTA_LEVELS, GRADIENT_LEVELS, dequantize
 from tb_gradascent.samples import Array, Sample, Stopped, Target
 
 _SEALED: Final = re.compile(rb'(.*),"checksum":([0-9]{1,10})\}', re.DOTALL)
+#: An interval beyond it is none any more; pages hold whole numbers up to here.
+_LARGEST_INTERVAL: Final = 2**53 - 1
 
 
 class RecordError(ValueError):
@@ -66,10 +68,15 @@ class PayloadInfo(TypedDict):
 
 class _Optional(TypedDict, total=False):
     dropped: int
+    every: int
 
 
 class Record(_Optional):
-    """The JSON half of a sample. ``dropped`` is missing where nothing was."""
+    """The JSON half of a sample.
+
+    ``dropped`` is missing where nothing was, and ``every``, the steps between captures as they
+    stood, where the budget had not stretched them.
+    """
 
     version: int
     step: int
@@ -87,10 +94,11 @@ class Record(_Optional):
     payload: PayloadInfo
 
 
-def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
+def encode(sample: Sample, *, dropped: int = 0, every: int | None = None) -> tuple[bytes, bytes]:
     """``(record, payload)``, the sample as it is stored.
 
-    ``dropped`` says how many samples its session has lost so far.
+    ``dropped`` says how many samples its session has lost so far, ``every`` how many steps lie
+    between its captures where its budget has stretched them.
 
     Its run, tag, wall time, place, mean, std and class names are not part of either: they belong
     to the event and to the session.
@@ -128,6 +136,8 @@ def encode(sample: Sample, *, dropped: int = 0) -> tuple[bytes, bytes]:
     }
     if dropped:
         record["dropped"] = dropped
+    if every is not None:
+        record["every"] = min(every, _LARGEST_INTERVAL)
     data = seal(json.dumps(record, separators=(",", ":"), allow_nan=False).encode())
     try:
         parse_record(data)
@@ -331,6 +341,8 @@ def parse_record(data: bytes) -> Record:
     }
     if fields.get("dropped"):
         record["dropped"] = _integer(fields, "dropped", high=2**63 - 1)
+    if fields.get("every") is not None:
+        record["every"] = _integer(fields, "every", low=1, high=_LARGEST_INTERVAL)
     if largest_payload(record) > metadata.MAX_PAYLOAD_BYTES:
         _fail("shape", f"and targets may take {metadata.MAX_PAYLOAD_BYTES} bytes", shape)
     return record

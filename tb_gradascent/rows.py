@@ -22,14 +22,14 @@ ALIGNMENT: Final = 8
 PROBE, HAS_ID, HAS_LABEL, HAS_LOSS = 1, 2, 4, 8
 HAS_DELTA: Final = 1
 
-_HEAD: Final = struct.Struct("<2Iq7d2I2H7I")
+_HEAD: Final = struct.Struct("<2Iq8d2I2H7I")
 _STOPPED: Final = {name: code for code, name in enumerate(get_args(Stopped))}
 _INDEX: Final = struct.Struct("<I")
 _INDEX_AT: Final = 4
 _STEP: Final = struct.Struct("<d")
 _STEP_AT: Final = 24
 _PAYLOAD: Final = struct.Struct("<2I")
-_PAYLOAD_AT: Final = 72
+_PAYLOAD_AT: Final = 80
 
 
 class CaptureRows(NamedTuple):
@@ -88,6 +88,7 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
         float(record["entropy"]),
         0.0 if loss is None else float(loss),
         record.get("dropped", 0),
+        record.get("every", 0),
         record["payload"]["bytes"],
         record["payload"]["crc32c"],
         record["version"],

@@ -42,6 +42,7 @@ class Capture:
         size: How many samples there are.
         samples: Gives them; called on the writing thread.
         scalars: Makes of them numbers for the Scalars tab, by tag; called there, too.
+        every: Steps between captures, where the budget has stretched them.
         wall_time: Seconds since the epoch.
     """
 
@@ -50,6 +51,7 @@ class Capture:
     size: int
     samples: Callable[[], Sequence[Sample]]
     scalars: Callable[[Sequence[Sample]], Mapping[str, float]] = lambda _samples: {}
+    every: int | None = None
     wall_time: float = dataclasses.field(default_factory=time.time)
 
 
@@ -232,7 +234,9 @@ class _Worker:
     def _write(self, capture: Capture) -> bool:
         """Whether there was room for it."""
         samples = capture.samples()
-        encoded = [records.encode(sample, dropped=self.dropped) for sample in samples]
+        encoded = [
+            records.encode(sample, dropped=self.dropped, every=capture.every) for sample in samples
+        ]
         # The payload first, so that whoever sees a record can have its arrays.
         values = [
             self._value(capture.tag, "payload", [payload for _, payload in encoded]),

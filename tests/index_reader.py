@@ -32,6 +32,8 @@ def read_index(index: dict[str, Any], ask: Callable[[str], bytes]) -> dict[str, 
             counts["unreadable"] += unreadable
             for sample in read_rows(answer[16:]):
                 dropped = max(dropped, sample.pop("dropped"))
+                if not sample["every"]:
+                    del sample["every"]
                 if cut is not None and sample["step"] >= cut:
                     counts["superseded"] += 1
                 else:
@@ -43,7 +45,7 @@ def read_index(index: dict[str, Any], ask: Callable[[str], bytes]) -> dict[str, 
 
 
 def read_rows(rows: bytes) -> list[dict[str, Any]]:
-    """The samples that rows hold, with a record's names and ``dropped``."""
+    """The samples that rows hold, with a record's names; ``dropped`` and ``every`` may be 0."""
     samples = []
     while rows:
         length = int(np.frombuffer(rows, "<u4", 1)[0])
@@ -63,7 +65,7 @@ def _read_row(row: bytes) -> dict[str, Any]:
         return list(values.tolist())
 
     (index,), (capture,) = take("<u4", 1), take("<i8", 1)
-    wall_time, step, label, margin, entropy, loss, dropped = take("<f8", 7)
+    wall_time, step, label, margin, entropy, loss, dropped, every = take("<f8", 8)
     size, checksum = take("<u4", 2)
     version, flags = take("<u2", 2)
     shape, (classes, strengths, targets, id_bytes) = take("<u4", 3), take("<u4", 4)
@@ -86,6 +88,7 @@ def _read_row(row: bytes) -> dict[str, Any]:
         "entropy": entropy,
         "loss": loss if flags & 8 else None,
         "dropped": dropped,
+        "every": every,
         "version": version,
         "probe": bool(flags & 1),
         "id": text if flags & 2 else None,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, read_samples
 from tb_gradascent.event_file import find_event_files
+from tb_gradascent.metadata import split_series_tag
 
 BATCH = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -19,6 +24,15 @@ BATCH = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 def sums(model: nn.Module, x: Tensor) -> Tensor:
     """A classifier that costs nothing."""
     return x.flatten(1)[:, :3]
+
+
+def records_in(file: Path) -> Iterator[dict[str, Any]]:
+    """The records in an event file, as TensorBoard's own loader finds them."""
+    for event in LegacyEventFileLoader(str(file)).Load():
+        for value in event.summary.value:
+            series = split_series_tag(value.tag)
+            if series and series[1] == "index":
+                yield from map(json.loads, value.tensor.string_val)
 
 
 def test_the_first_the_last_and_an_even_coverage_between(
@@ -49,6 +63,15 @@ def test_the_first_the_last_and_an_even_coverage_between(
     assert max(gaps) <= 9 * even
     assert stats.every == 1 << (stats.every.bit_length() - 1) > 1
     assert stats.dropped == 0
+    # Each sample says so from the first doubling on: what the tab tells of the budget.
+    told = {record["step"]: record.get("every", 1) for record in records_in(file)}
+    intervals = [every for _, every in sorted(told.items())]
+    assert intervals == sorted(intervals)
+    assert intervals[0] == 1
+    assert intervals[-1] in (stats.every, stats.every // 2)
+    assert set(intervals) == {1 << power for power in range(intervals[-1].bit_length())}
+    for step, every in told.items():
+        assert step % every == 0
     messages = [record.getMessage() for record in caplog.records]
     assert ["A part of budget_mb=0.5 is used up" in message for message in messages] == [True]
 

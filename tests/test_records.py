@@ -368,6 +368,8 @@ def test_a_stream_that_ends_early_is_damaged(cut: int) -> None:
         ({"shape": [1, 1 << 13, 1 << 13]}, "shape"),
         ({"step": 1.5}, "step"),
         ({"step": 2**63}, "step"),
+        ({"every": 0}, "every"),
+        ({"every": 2**53}, "every"),
         ({"margin": "nan"}, "margin"),
         ({"margin": None}, "margin"),
         ({"probabilities": [0.5]}, "probabilities"),

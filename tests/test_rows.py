@@ -35,6 +35,7 @@ def said(record: dict[str, Any]) -> dict[str, Any]:
     """What a row must say of a record: every field, and every number a number."""
     expected = copy.deepcopy(record)
     expected.setdefault("dropped", 0)
+    expected.setdefault("every", 0)
     for name in ("margin", "entropy", "loss"):
         expected[name] = None if expected[name] is None else float(expected[name])
     for name in ("probabilities", "strengths"):
@@ -62,6 +63,7 @@ def said(record: dict[str, Any]) -> dict[str, Any]:
         {"probe": True},
         {"step": -(2**31)},
         {"dropped": 7},
+        {"every": 400},
         {"targets": []},
         {"classes": [], "probabilities": []},
         {"shape": [64, 300]},

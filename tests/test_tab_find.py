@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Frame, Locator, Page, expect
 
-from tb_gradascent import Sample, metadata
-from tests.browser import open_tab, set_strength
-from tests.synthetic import make_captures, write_session
+from tb_gradascent import GradAscentHook, Sample, metadata, read_samples, records
+from tb_gradascent.event_file import EventFile, file_name
+from tests.browser import open_tab, reload_data, set_strength
+from tests.synthetic import DIGITS, make_captures, make_event, write_session
 from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
@@ -367,3 +369,86 @@ def test_where_the_page_is_narrow_the_filters_fold_away(
     tab.locator(".grid").focus()
     page.keyboard.press("/")
     expect(tab.locator("#search")).to_be_focused()
+
+
+def test_what_became_of_all_captures_is_told(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    (samples,) = make_captures(1, 3)
+    session = metadata.new_session()
+    file = EventFile(tmp_path / file_name(session))
+    for number, every in enumerate((None, 200, 400, 800)):
+        later = [dataclasses.replace(sample, step=100 * number) for sample in samples]
+        encoded = [records.encode(sample, dropped=1234 * number, every=every) for sample in later]
+        damaged = [*encoded, (b"no record", b"")]
+        file.append(make_event("confused", session, number, damaged, DIGITS, 1e9 + number))
+    file.close()
+    write_session(tmp_path, make_captures(1, 2, every=300)[:1], start=2e9)
+    tab = open_tab(page, serve(tmp_path))
+    expect(tab.locator(".count")).to_contain_text("2 of 2 samples")
+    tab.get_by_text("What was recorded").click()
+    names, values = (tab.locator(f".trust {part}").all_inner_texts() for part in ("dt", "dd"))
+    facts = dict(zip(names, values, strict=True))
+    assert facts == {
+        "samples, in the ticked runs": "2",
+        "lost in writing": "3,702",
+        "unreadable": "4",
+        "superseded": "12",
+        "budget": "captures as often as asked",
+        "record version": str(metadata.RECORD_VERSION),
+    }
+
+
+def test_what_the_budget_did_is_told(serve: Callable[..., str], page: Page, tmp_path: Path) -> None:
+    batch = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with GradAscentHook(
+        torch.nn.Identity(),
+        tmp_path / "long",
+        every=1,
+        budget_mb=0.05,
+        top_k=1,
+        strict=True,
+        forward=lambda model, images: images.flatten(1)[:, :3],
+    ) as hook:
+        for _ in range(200):
+            hook(batch, batch.flatten(1)[:, :3])
+            hook._writer.flush()
+    steps = sorted({sample.step for sample in read_samples(tmp_path)})
+    gaps = [after - before for before, after in itertools.pairwise(steps)]
+    first = steps[next(place for place, gap in enumerate(gaps) if gap > 1)]
+    tab = open_tab(page, serve(tmp_path))
+    tab.get_by_text("What was recorded").click()
+    told = tab.locator(".trust dd").all_inner_texts()[-2]
+    assert told == f"from step {first} on captures are rarer, up to {max(gaps)} steps apart"
+
+
+def test_an_update_moves_nothing_of_what_one_looks_at(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    captures = make_captures(20)
+    write_session(tmp_path / "run", captures[:10], session="first", start=1e9)
+    address = serve(tmp_path)
+    tab = open_tab(page, address)
+    expect(tab.locator(".count")).to_have_text("40 of 40 samples")
+    tab.locator("#sort").select_option("margin")
+    tab.locator("#outcome").select_option("wrong")
+    wrong = [s for samples in captures for s in samples if prediction(s) != s.label]
+    before = sum(sample.step < 1000 for sample in wrong)
+    expect(tab.locator(".count")).to_have_text(f"{before} of 40 samples")
+    tab.locator(".grid").evaluate("grid => grid.scrollTop = 1000")
+    tab.wait_for_function("document.querySelector('.grid .sample').offsetTop > 300")
+    tops = """grid => Object.fromEntries([...grid.querySelectorAll(".sample")]
+        .map((card) => [card.dataset.sample, card.getBoundingClientRect()])
+        .filter(([, { bottom }]) => bottom > grid.getBoundingClientRect().top)
+        .map(([key, { top, left }]) => [key, [Math.round(top), Math.round(left)]]))"""
+    seen = tab.locator(".grid").evaluate(tops)
+    assert seen
+    write_session(tmp_path / "run", captures[10:], session="second", start=2e9)
+    for _ in range(100):
+        reload_data(page)
+        page.wait_for_timeout(300)
+        if "80 samples" in tab.locator(".count").inner_text():
+            break
+    expect(tab.locator(".count")).to_have_text(f"{len(wrong)} of 80 samples")
+    now = tab.locator(".grid").evaluate(tops)
+    assert next(iter(seen.items())) in now.items(), "the first card stands where it stood"

@@ -9,6 +9,7 @@ import { fill, labelled, select } from "./fields.js";
 import { FilterFields } from "./filters.js";
 import { MatrixView } from "./matrix.js";
 import { RunPicker } from "./runs.js";
+import { Trust } from "./trust.js";
 
 /** @import {Sort} from "../orders.js" */
 /** @import {OnChange, State} from "../state.js" */
@@ -17,6 +18,7 @@ export class Controls {
   #runs;
   #filters;
   #matrix;
+  #trust = new Trust();
   #tag;
   #sort;
   #count = element("p", { className: "count", role: "status" });
@@ -29,7 +31,7 @@ export class Controls {
   /**
    * @param {OnChange} onChange
    * @param {() => void} onReload
-   * @param {HTMLElement[]} more what else stands in the pane, at its end
+   * @param {HTMLElement[]} more what else stands in the pane
    */
   constructor(onChange, onReload, more) {
     this.#runs = new RunPicker(onChange);
@@ -53,6 +55,7 @@ export class Controls {
       this.#filters.element,
       this.#matrix.element,
       ...more,
+      this.#trust.element,
     );
     this.#fold.setAttribute("aria-controls", "controls");
     this.element = element(
@@ -73,6 +76,7 @@ export class Controls {
     this.#runs.show(state);
     this.#filters.show(state);
     this.#matrix.show(state);
+    this.#trust.show(state);
     const tags = tagsOf(state);
     fill(this.#tag, tags.map((tag) => [tag, tag]));
     this.#tag.value = tagInUse(state) ?? "";

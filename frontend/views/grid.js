@@ -1,7 +1,7 @@
 /** The grid of cards, of which only those near the visible part exist. */
 
 import { neighbour } from "../keyboard.js";
-import { boxOf, gridLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
+import { GRID_GAP, boxOf, gridLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
 import { Card } from "./card.js";
 import { element, place } from "./dom.js";
 
@@ -135,7 +135,8 @@ export class Grid {
   #anchor(stay) {
     const { scrollTop, clientHeight } = this.element;
     if (scrollTop === 0 || stay === "never") return null;
-    const { first, end } = samplesBetween(this.#layout, scrollTop, scrollTop + clientHeight);
+    // A row of which only the gap below it is left is not looked at.
+    const { first, end } = samplesBetween(this.#layout, scrollTop + GRID_GAP, scrollTop + clientHeight);
     const place = Math.min(first, this.#samples.length - 1);
     if (place < 0) return null;
     const { top } = boxOf(this.#layout, place);

@@ -33,7 +33,7 @@ test("every field of a sample is what was packed", () => {
     makeSample({ index: 2, id: "", label: 0, loss: 0, targets: [], classes: [], probabilities: [] }),
     makeSample({ index: 3, shape: [12, 300], targets: [makeTarget(), makeTarget({ index: 5, stopped: "stalled" })] }),
     makeSample({ index: 4, strengths: [], targets: [makeTarget({ ...without, original_probabilities: [] })] }),
-    makeSample({ index: 5, margin: NaN, loss: Infinity, probabilities: [NaN, -Infinity, 0] }),
+    makeSample({ index: 5, margin: NaN, loss: Infinity, probabilities: [NaN, -Infinity, 0], every: 400 }),
   ];
   const { samples: read, dropped } = readBack(...samples);
   assert.deepEqual(read.map((sample, place) => fieldsOf(sample, samples[place])), samples);

@@ -14,7 +14,7 @@ export function rowOf(sample) {
     integers.push(target.delta_norm === null ? 0 : 1, ...target.predictions);
   }
   const id = new TextEncoder().encode(sample.id ?? "");
-  const length = Math.ceil((112 + 8 * numbers.length + 4 * integers.length + id.length) / 8) * 8;
+  const length = Math.ceil((120 + 8 * numbers.length + 4 * integers.length + id.length) / 8) * 8;
   const row = new DataView(new ArrayBuffer(length));
   let at = 0;
   const put = (kind, size, ...values) => {
@@ -27,7 +27,7 @@ export function rowOf(sample) {
   put("Uint32", 4, length, sample.index);
   put("BigInt64", 8, sample.capture);
   put("Float64", 8, sample.wall_time, sample.step, sample.label ?? 0, sample.margin, sample.entropy);
-  put("Float64", 8, sample.loss ?? 0, sample.dropped ?? 0);
+  put("Float64", 8, sample.loss ?? 0, sample.dropped ?? 0, sample.every ?? 0);
   put("Uint32", 4, sample.payload.bytes, sample.payload.crc32c);
   put("Uint16", 2, sample.version, flags.reduce((sum, flag, place) => sum + (flag ? 1 << place : 0), 0));
   put("Uint32", 4, ...sample.shape, ...(sample.shape.length === 2 ? [0] : []));

@@ -35,6 +35,7 @@ export function makeSample(fields = {}) {
     loss: 0.78,
     strengths: [0, 0.5, 1],
     targets: [makeTarget()],
+    every: null,
     payload: { bytes: 10, crc32c: 0 },
     ...fields,
   };
