@@ -180,7 +180,7 @@ def test_steps_distances_and_ids_are_searched(tab: Frame, samples: list[Sample])
     expect_count(tab, samples, lambda s: 200 <= s.step <= 300 and distance(s) <= middle)
     tab.locator("#search").fill("no such id")
     expect_count(tab, samples, lambda _: False)
-    expect(tab.locator(".note")).to_have_text("No sample passes all filters.")
+    expect(tab.locator(".message .note")).to_have_text("No sample passes all filters.")
     tab.get_by_role("button", name="Clear all").click()
     expect_count(tab, samples, lambda _: True)
 
@@ -247,7 +247,7 @@ def test_of_many_runs_some_are_shown_and_others_a_click_away(
     expect(tab.locator(".run-count")).to_have_text("1 of 12 shown")
     assert {key.split("|")[0] for key in keys(tab)} == {"run02"}
     tab.get_by_role("button", name="None", exact=True).click()
-    expect(tab.locator(".note")).to_have_text("No run is ticked.")
+    expect(tab.locator(".message .note")).to_have_text("No run is ticked.")
 
 
 def keys(tab: Frame) -> list[str]:
@@ -418,8 +418,8 @@ def test_what_the_budget_did_is_told(serve: Callable[..., str], page: Page, tmp_
     first = steps[next(place for place, gap in enumerate(gaps) if gap > 1)]
     tab = open_tab(page, serve(tmp_path))
     tab.get_by_text("What was recorded").click()
-    told = tab.locator(".trust dd").all_inner_texts()[-2]
-    assert told == f"from step {first} on captures are rarer, up to {max(gaps)} steps apart"
+    words = f"from step {first} on captures are rarer, up to {max(gaps)} steps apart"
+    expect(tab.locator(".trust dd").nth(-2)).to_have_text(words)
 
 
 def test_an_update_moves_nothing_of_what_one_looks_at(
