@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,24 @@ def convolutional(channels: int = 1, classes: int = 10, seed: int = 0) -> nn.Seq
         nn.Dropout(0.3),
         nn.Linear(256, classes),
     )
+
+
+def vision_transformer() -> Any:
+    """Transformers' ViT, as small as may be."""
+    from transformers import ViTConfig, ViTForImageClassification
+
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=28,
+        patch_size=7,
+        num_channels=1,
+    )
+    config.num_labels = 10
+    return ViTForImageClassification(config)
 
 
 def digits(part: str = "train") -> tuple[Tensor, Tensor]:

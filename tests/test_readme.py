@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import tb_gradascent
 from tb_gradascent import Ascent, GradAscentHook, confusion
-from tests.networks import convolutional, digits
+from tests.documented import names
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -57,16 +56,12 @@ def test_a_row_for_each_method() -> None:
 @pytest.mark.filterwarnings("default")
 def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    images, labels = digits()
-    scope: dict[str, Any] = {
-        "model": convolutional(),
-        "loader": list(zip(images[:256].split(64), labels[:256].split(64), strict=True)),
-        "torch": torch,
-    }
+    scope = names()
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) >= 2
     for block in blocks:
         exec(block, scope)  # noqa: S102
         if "hook" in scope:
             scope.pop("hook").close()
-    assert list((tmp_path / "runs" / "mnist").glob("*gradascent*"))
+    for run in ("runs/mnist", "lightning_logs/version_0", "trained/runs/*", "runs/ignite"):
+        assert list(tmp_path.glob(f"{run}/*gradascent*")), run

@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    Trainer,
-    TrainingArguments,
-    ViTConfig,
-    ViTForImageClassification,
-)
+from transformers import Trainer, TrainingArguments
 
 from tb_gradascent import Sample, read_samples
 from tb_gradascent.transformers import GradAscentCallback
-from tests.networks import digits
+from tests.networks import digits, vision_transformer
 
 BATCH, STEPS = 16, 8
 
@@ -25,21 +20,6 @@ pytestmark = [
     # Transformers' own.
     pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
 ]
-
-
-def model() -> ViTForImageClassification:
-    torch.manual_seed(0)
-    config = ViTConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        image_size=28,
-        patch_size=7,
-        num_channels=1,
-    )
-    config.num_labels = 10
-    return ViTForImageClassification(config)
 
 
 def data(part: str = "train") -> list[dict[str, Any]]:
@@ -87,7 +67,7 @@ def test_a_callback_beside_the_trainers_own_logs(tmp_path: Path) -> None:
     (tmp_path / "runs" / "older").mkdir(parents=True)
     (tmp_path / "runs" / "older" / "events.out.tfevents.1.other").touch()
     callback = GradAscentCallback(every=3, strict=True)
-    train(model(), tmp_path, callback, eval_strategy="steps", eval_steps=2)
+    train(vision_transformer(), tmp_path, callback, eval_strategy="steps", eval_steps=2)
     samples = list(read_samples(tmp_path))
     assert steps(samples) == [1, 3, 6]
     assert_true_labels(samples)
@@ -98,7 +78,7 @@ def test_a_callback_beside_the_trainers_own_logs(tmp_path: Path) -> None:
 
 
 def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
-    with_it, without = model(), model()
+    with_it, without = vision_transformer(), vision_transformer()
     train(with_it, tmp_path / "with", GradAscentCallback(every=1, strict=True))
     train(without, tmp_path / "without", None)
     for name, value in without.state_dict().items():
@@ -111,9 +91,11 @@ def test_accumulated_batches_are_one_step_and_a_resumed_training_goes_on(tmp_pat
     options: Any = {"gradient_accumulation_steps": 2, "report_to": "none", "save_strategy": "steps"}
     options |= {"save_steps": 2, "num_train_epochs": 2}
     callback = GradAscentCallback(tmp_path / "run", every=2, strict=True)
-    train(model(), tmp_path / "out", callback, max_steps=4, **options)
+    train(vision_transformer(), tmp_path / "out", callback, max_steps=4, **options)
     callback = GradAscentCallback(tmp_path / "run", every=2, strict=True)
-    trainer = train(model(), tmp_path / "out", callback, max_steps=8, resume=True, **options)
+    trainer = train(
+        vision_transformer(), tmp_path / "out", callback, max_steps=8, resume=True, **options
+    )
     assert trainer.state.global_step == 8
     samples = list(read_samples(tmp_path))
     assert steps(samples) == [1, 2, 4, 5, 6, 8]
@@ -121,7 +103,7 @@ def test_accumulated_batches_are_one_step_and_a_resumed_training_goes_on(tmp_pat
 
 
 def test_mixed_precision_and_no_logs_of_the_trainers_own(tmp_path: Path) -> None:
-    network: Any = model()
+    network = vision_transformer()
     callback = GradAscentCallback(strict=True)
     train(network, tmp_path, callback, bf16=True, report_to="none", max_steps=1)
     samples = list(read_samples(tmp_path / "runs"))
@@ -137,7 +119,7 @@ def test_the_environment_names_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "there"))
-    train(model(), tmp_path, GradAscentCallback(strict=True), max_steps=1)
+    train(vision_transformer(), tmp_path, GradAscentCallback(strict=True), max_steps=1)
     assert {sample.run for sample in read_samples(tmp_path)} == {"there"}
 
 
