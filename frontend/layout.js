@@ -306,38 +306,42 @@ function widthKind({ sample: { shape, strengths, targets }, rows }) {
 function kindsOf(samples, { target, choices }) {
   /** @type {Kind[]} */
   const kinds = [];
-  /** @type {Map<string, number>} */
-  const known = new Map();
+  /** @type {number[]} by likeness */
+  const known = [];
   const kindOfEach = samples.map((sample) => {
     const choice = choices.size ? choices.get(sample.key) : undefined;
-    const alike = choice === undefined ? alikeness(sample) : `${alikeness(sample)} ${choice}`;
-    let kind = known.get(alike);
-    if (kind === undefined) {
-      kind = kinds.push({ sample, rows: rowsOf(sample, target, choice), choice }) - 1;
-      known.set(alike, kind);
-    }
-    return kind;
+    const add = () => kinds.push({ sample, rows: rowsOf(sample, target, choice), choice }) - 1;
+    return choice === undefined ? (known[likeness(sample)] ??= add()) : add();
   });
   return { kinds, kindOfEach };
 }
 
-/** @type {WeakMap<Sample, string>} */
-const alike = new WeakMap();
+/** @type {WeakMap<Sample, number>} */
+const likenesses = new WeakMap();
+/** @type {Map<string, number>} */
+const numbers = new Map();
 
 /**
- * What a card's layout depends on, of its sample: two texts are equal where it is the same.
+ * A number that is the same for samples of which all is the same that a card's layout depends on.
  * @param {Sample} sample
  */
-function alikeness(sample) {
-  let text = alike.get(sample);
-  if (text === undefined) {
-    const { shape, targets, strengths, classes } = sample;
-    const which = targets.map(({ index, delta_norm }) => (delta_norm === null ? `${index}` : `${index}+`));
-    const order = targets.length > 2 ? classes : "";
-    text = `${shape} ${which} ${strengths.length > 0} ${titleLength(sample)} ${order} ${chipsLength(sample)}`;
-    alike.set(sample, text);
+function likeness(sample) {
+  let number = likenesses.get(sample);
+  if (number === undefined) {
+    const text = layoutText(sample);
+    number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    likenesses.set(sample, number);
   }
-  return text;
+  return number;
+}
+
+/** @param {Sample} sample */
+function layoutText(sample) {
+  const { shape, targets, strengths, classes } = sample;
+  const which = targets.map(({ index, delta_norm }) => (delta_norm === null ? `${index}` : `${index}+`));
+  const order = targets.length > 2 ? classes : "";
+  return `${shape} ${which} ${strengths.length > 0} ${titleLength(sample)} ${order} ${chipsLength(sample)}`;
 }
 
 /**
