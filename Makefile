@@ -19,7 +19,7 @@ help:
 	@echo 'make test        all tests, in a real TensorBoard and a real browser too'
 	@echo 'make lint        ruff, mypy, and tsc where Node.js is installed'
 	@echo 'make bench       what the hook costs the training loop'
-	@echo 'make fuzz        hostile inputs and a killed training, again and again (minutes)'
+	@echo 'make fuzz        a million hostile inputs, and trainings killed 200 times (minutes)'
 	@echo 'make screenshot  docs/screenshot-{light,dark}.png'
 	@echo 'make clean       remove the environment and what was built'
 	@echo 'Arguments go through ARGS="…": make test ARGS="-k gradients"'
@@ -49,6 +49,7 @@ bench: $(VENV)/installed-demo
 
 fuzz: $(VENV)/installed-fuzz
 	$(run) -m tests.fuzz $(ARGS)
+	$(run) -m bench.endurance
 
 screenshot: $(VENV)/installed-test
 	$(run) -m tests.chromium

@@ -102,8 +102,13 @@ class EventFile:
         if largest > MAX_EVENT_BYTES:
             raise ValueError(f"an event may take {MAX_EVENT_BYTES} bytes, and this takes {largest}")
         data = b"".join(frame(event.SerializeToString()) for event in events)
-        if not os.fstat(self._file.fileno()).st_nlink:
+        found = os.fstat(self._file.fileno())
+        if not found.st_nlink:
             raise FileNotFoundError(f"{self._file.name} was deleted while it was written")
+        if found.st_size < self.size:
+            raise OSError(f"{self._file.name} was cut short by something else")
+        if found.st_size > self.size:  # what was torn could not be taken back when it happened
+            self._take_back()
         try:
             written = self._file.write(data)
             if written < len(data):  # what is left meets the reason why
@@ -111,10 +116,14 @@ class EventFile:
             if written < len(data):
                 raise OSError(f"only {written} of {len(data)} bytes were written")
         except OSError:
-            os.truncate(self._file.fileno(), self.size)
-            self._file.seek(self.size)
+            self._take_back()
             raise
         self.size += len(data)
+
+    def _take_back(self) -> None:
+        """Cuts off what stands behind the last whole record."""
+        os.truncate(self._file.fileno(), self.size)
+        self._file.seek(self.size)
 
     def due_in(self) -> None:
         """Nothing waits to be written: what was appended is in the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import struct
 from pathlib import Path
@@ -203,3 +204,40 @@ def test_our_file_sorts_before_the_users() -> None:
 def test_a_file_that_cannot_be_read_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(read_events(tmp_path / "none"))
+
+
+def test_what_could_not_be_cut_off_is_cut_off_before_the_next_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails twice: half a record is written, and cannot be taken back at once."""
+    path = tmp_path / "file"
+    file = EventFile(path)
+    file.append(make_event(1))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.size + 20, limits[1]))
+
+    def fail(*args: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr("tb_gradascent.event_file.os.truncate", fail)
+            with pytest.raises(OSError, match="Read-only"):
+                file.append(make_event(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == file.size + 20
+    file.append(make_event(3))
+    file.close()
+    assert [event.step for event in read_events(path)] == [0, 1, 3]
+
+
+def test_a_file_that_something_else_cut_short_is_written_no_further(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    file = EventFile(path)
+    file.append(make_event(1))
+    os.truncate(path, 10)
+    with pytest.raises(OSError, match="was cut short"):
+        file.append(make_event(2))
+    file.close()
+    assert path.stat().st_size == 10

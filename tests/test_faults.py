@@ -176,30 +176,102 @@ def test_what_was_lost_is_told_in_what_follows(tmp_path: Path) -> None:
     assert content.count(b'"dropped":8') == 4
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk(tmp_path: Path) -> None:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 128 kB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk], capture_output=True, check=False
-    )
+    options = ["-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
+    mount = subprocess.run(["mount", *options], capture_output=True, check=False)
     if mount.returncode:
-        pytest.skip("this container may not mount; the size limit above stands for it")
-    try:
-        done = run(
-            """
-            for _ in range(40):
-                hook(batch, logits)
-            hook.close()
-            assert hook.stats.dropped and hook.stats.written
-            """,
-            disk,
-        )
+        pytest.skip("who runs this may not mount; the size limit above stands for it")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_and_room_again(disk: Path) -> None:
+    """Each capture is larger than what was left, so the disk runs full inside one."""
+    done = run(
+        """
+        ballast = folder / "ballast"
+        ballast.write_bytes(bytes(100_000))
+        for _ in range(20):
+            hook(batch, logits)
+        hook._writer.flush()
+        lost = hook.stats.dropped
+        assert lost and hook.stats.written, hook.stats
+        before = hook.stats.bytes
+        assert hook._writer.path.stat().st_size == before
+        ballast.unlink()
+        hook(batch, logits)
+        hook.close()
+        assert hook.stats.dropped == lost and hook.stats.bytes > before, hook.stats
+        """,
+        disk,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("No space left on device") == 1
+    found = steps(disk)
+    assert (found[0], found[-1]) == (0, 20)
+
+
+def test_permission_that_is_lost_and_given_back(tmp_path: Path) -> None:
+    """Modes bind neither root nor a file that is open; the immutable attribute binds both."""
+    file = tmp_path / "tried"
+    with file.open("wb", buffering=0) as tried:
+        refused = subprocess.run(["chattr", "+i", file], capture_output=True, check=False)
+        try:
+            tried.write(b"x")
+        except PermissionError:
+            pass
+        else:
+            pytest.skip("this file system, or who runs this, has no immutable files")
+        finally:
+            subprocess.run(["chattr", "-i", file], check=refused.returncode == 0)
+    done = run(
+        """
+        import subprocess
+        for immutable in ("-i", "+i", "-i"):
+            subprocess.run(["chattr", immutable, hook._writer.path], check=True)
+            hook(batch, logits)
+            hook._writer.flush()
+        hook.close()
+        assert (hook.stats.written, hook.stats.dropped) == (8, 4), hook.stats
+        """,
+        tmp_path / "run",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Operation not permitted") == 1
+    assert steps(tmp_path) == [0, 2]
+
+
+def test_a_clock_that_goes_backwards_loses_nothing(tmp_path: Path) -> None:
+    """By a year in the middle of a session, and before a restart that repeats nothing."""
+    code = """
+        import time as clock
+        true = clock.time
+        for jump in (0, -3e7, 9e7, -1e9):
+            clock.time = lambda: true() + jump
+            hook(batch, logits, step={first} + int(hook._calls))
+            hook._writer.flush()
+        hook.close()
+        """
+    for first in (0, 10):
+        done = run(code.format(first=first), tmp_path)
         assert done.returncode == 0, done.stderr
-        assert done.stderr.count("No space left on device") == 1
-        assert steps(disk)[0] == 0
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    assert steps(tmp_path) == [0, 1, 2, 3, 10, 11, 12, 13]
+
+
+def test_two_processes_write_to_one_directory(tmp_path: Path) -> None:
+    code = TRAINING + "for _ in range(20):\n    hook(batch, logits)\nhook.close()"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT) for _ in range(2)
+    ]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    found = [sample.step for sample in read_samples(tmp_path)]
+    assert len(list(tmp_path.iterdir())) == 2
+    assert set(found) == set(range(20))
+    assert len(found) in (4 * 20, 2 * 4 * 20), "side by side, or the later replaces the earlier"
 
 
 def test_strict_raises_what_the_writing_thread_met(tmp_path: Path) -> None:
