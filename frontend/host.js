@@ -1,6 +1,6 @@
 /** TensorBoard around the page: its messages, its runs' order, its theme, its address. */
 
-import { readHash, writeHash } from "./permalink.js";
+import { readHash, readRunFilter, writeHash } from "./permalink.js";
 
 /** @import {Theme} from "./types.js" */
 
@@ -83,19 +83,23 @@ let known = "{}";
 let writing;
 
 /**
- * Calls back with what the address says, if it says anything, now and when someone changes it.
+ * Calls back with what the address says, if it says anything, now and when someone changes it. Runs
+ * are at first filtered as TensorBoard filters its own, unless the address says otherwise.
  * @param {(link: Record<string, string>) => void} onLink
  */
 export function followLink(onLink) {
-  const read = () => {
+  /** @param {Record<string, string>} [usual] */
+  const read = (usual = {}) => {
     const link = readHash(host()?.location.hash ?? "");
     if (JSON.stringify(link) === known) return;
     known = JSON.stringify(link);
     clearTimeout(writing);
-    onLink(link);
+    onLink({ ...usual, ...link });
   };
-  host()?.addEventListener("hashchange", read);
-  read();
+  host()?.addEventListener("hashchange", () => read());
+  const runFilter = readRunFilter(host()?.location.hash ?? "");
+  if (runFilter) known = "";
+  read(runFilter ? { runFilter } : {});
 }
 
 /**

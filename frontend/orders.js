@@ -36,16 +36,16 @@ export function sorted(samples, sort) {
   const { keyOf } = ORDERS[sort];
   const sense = sort === "oldest" ? 1 : -1;
   const keys = Float64Array.from(samples, (sample) => comparable(keyOf(sample)));
+  const steps = Float64Array.from(samples, ({ step }) => step);
+  const times = Float64Array.from(samples, ({ wall_time }) => wall_time);
   const places = Uint32Array.from(samples, (_, place) => place);
-  places.sort((one, other) => {
-    const [first, second] = [samples[one], samples[other]];
-    return (
+  places.sort(
+    (one, other) =>
       keys[one] - keys[other] ||
-      sense * (first.step - second.step) ||
-      sense * (first.wall_time - second.wall_time) ||
-      one - other
-    );
-  });
+      sense * (steps[one] - steps[other]) ||
+      sense * (times[one] - times[other]) ||
+      one - other,
+  );
   return Array.from(places, (place) => samples[place]);
 }
 

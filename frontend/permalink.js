@@ -16,6 +16,7 @@ import { VIEWS, initialState, withFilters } from "./state.js";
 /** @import {Look} from "./types.js" */
 
 const PREFIX = "p.gradascent.";
+const RUN_FILTER = "regexInput";
 const LARGEST_STRENGTH = 1000;
 
 /**
@@ -193,6 +194,15 @@ export function readHash(hash) {
     if (name.startsWith(PREFIX) && text !== undefined) link[name.slice(PREFIX.length)] = text;
   }
   return link;
+}
+
+/**
+ * The filter of TensorBoard's own older run selector, which is kept in the hash, too.
+ * @param {string} hash
+ */
+export function readRunFilter(hash) {
+  const [, text] = partsOf(hash).map((part) => part.split("=", 2).map(decoded)).find(([name]) => name === RUN_FILTER) ?? [];
+  return text ?? "";
 }
 
 /**

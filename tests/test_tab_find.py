@@ -229,6 +229,17 @@ def test_a_filter_that_leaves_nothing_of_it_starts_from_the_top(
     assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 
 
+def test_tensorboards_own_run_filter_is_followed(page: Page, address: str) -> None:
+    page.goto(f"{address}#gradascent&regexInput=drop")
+    element = page.wait_for_selector('iframe[src*="gradascent"]')
+    tab = element.content_frame() if element else None
+    assert tab
+    expect(tab.locator(".count")).to_have_text("24 of 24 samples")
+    expect(tab.locator('input[name="run"]')).to_have_count(1)
+    tab.locator("#run-filter").fill("")
+    expect(tab.locator(".count")).to_have_text("48 of 48 samples")
+
+
 def test_of_many_runs_some_are_shown_and_others_a_click_away(
     serve: Callable[..., str], page: Page, tmp_path: Path
 ) -> None:

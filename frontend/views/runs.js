@@ -53,8 +53,9 @@ export class RunPicker {
     if (shown !== this.#shown) this.#list.replaceChildren(...runs.map((run) => row(run, all.length > 1)));
     this.#shown = shown;
     this.#tools.hidden = all.length < 2;
-    this.#filter.hidden = all.length <= WORTH_FILTERING && !state.runFilter;
-    if (this.#filter !== document.activeElement) this.#filter.value = state.runFilter;
+    const typing = this.#filter === document.activeElement;
+    this.#filter.hidden = all.length <= WORTH_FILTERING && !state.runFilter && !typing;
+    if (!typing) this.#filter.value = state.runFilter;
     const count = ticked.size < all.length ? `${countOf(ticked.size)} of ${countOf(all.length)} shown` : "";
     if (this.#count.textContent !== count) this.#count.textContent = count;
     for (const box of this.#list.querySelectorAll("input")) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readHash, toLink, withLink, writeHash } from "../../frontend/permalink.js";
+import { readHash, readRunFilter, toLink, withLink, writeHash } from "../../frontend/permalink.js";
 import { initialState, tick, tickOthers, withFilters, withRuns } from "../../frontend/state.js";
 
 /** A state in which everything that a link can say differs from what it is by default. */
@@ -98,6 +98,12 @@ test("what is TensorBoard's in the address stays as it is", () => {
     "#gradascent&regexInput=a%26b&p.other.x=1&p.gradascent.tag=a%20b%26c",
   );
   assert.equal(writeHash("#gradascent", {}), "#gradascent");
+});
+
+test("the run filter is TensorBoard's own", () => {
+  assert.equal(readRunFilter("#gradascent&regexInput=a%7Cb&p.gradascent.sort=margin"), "a|b");
+  assert.equal(readRunFilter("#gradascent&p.gradascent.regexInput=a"), "");
+  assert.equal(readRunFilter(""), "");
 });
 
 test("an address that is no valid escape is read as it stands", () => {
