@@ -19,9 +19,9 @@ const LARGEST_SIDE = 16_000;
  * @typedef {object} Sheet
  * @property {Sample[]} samples those that have room, from the first on
  * @property {number} columns
- * @property {{width: number, height: number}} cell
+ * @property {number} cellWidth
+ * @property {number[]} tops each row's, and at last the end
  * @property {number} width
- * @property {number} height
  */
 
 /**
@@ -30,13 +30,18 @@ const LARGEST_SIDE = 16_000;
  */
 export function sheetOf(samples) {
   const some = samples.slice(0, MOST_ON_SHEET);
-  const width = some.reduce((most, sample) => Math.max(most, panelsOf(sample).width), 0) + 2 * PADDING;
-  const tallest = some.reduce((most, sample) => Math.max(most, panelSize(sample).height), 0);
-  const cell = { width, height: 2 * PADDING + TITLE + HEADING + tallest + META };
-  const columns = Math.max(Math.min(Math.floor(WIDTH / width), some.length), 1);
-  const rows = Math.min(Math.ceil(some.length / columns), Math.max(Math.floor(LARGEST_SIDE / cell.height), 1));
-  const room = some.slice(0, rows * columns);
-  return { samples: room, columns, cell, width: columns * width, height: rows * cell.height };
+  const widest = some.reduce((most, sample) => Math.max(most, panelsOf(sample).width), 0);
+  const cellWidth = Math.min(widest + 2 * PADDING, LARGEST_SIDE);
+  const columns = Math.max(Math.min(Math.floor(WIDTH / cellWidth), some.length), 1);
+  const tops = [0];
+  for (let first = 0; first < some.length; first += columns) {
+    const row = some.slice(first, first + columns);
+    const tallest = row.reduce((most, sample) => Math.max(most, panelSize(sample).height), 0);
+    const end = tops[tops.length - 1] + 2 * PADDING + TITLE + HEADING + tallest + META;
+    if (end > LARGEST_SIDE) break;
+    tops.push(end);
+  }
+  return { samples: some.slice(0, (tops.length - 1) * columns), columns, cellWidth, tops, width: columns * cellWidth };
 }
 
 /**
@@ -61,6 +66,6 @@ export function panelSize({ shape }) {
   if (shape.length === 2) return SIGNAL;
   const [, height, width] = shape;
   const side = Math.max(height, width);
-  const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);
+  const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.round(COMFORTABLE / side), 1);
   return { width: Math.max(Math.round(zoom * width), 1), height: Math.max(Math.round(zoom * height), 1) };
 }

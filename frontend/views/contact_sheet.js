@@ -26,7 +26,8 @@ export class SheetPainter {
   constructor(samples, scene) {
     this.scene = scene;
     this.sheet = sheetOf(samples);
-    const { width, height } = this.sheet;
+    const { width, tops } = this.sheet;
+    const height = tops[tops.length - 1];
     this.canvas = element("canvas", { width, height });
     const context = this.canvas.getContext("2d");
     if (!context) throw new Error("this browser gives no canvas to draw on");
@@ -45,10 +46,10 @@ export class SheetPainter {
    * @param {Arrays | null} arrays `null` where they are damaged or not there
    */
   paint(sample, place, arrays) {
-    const { columns, cell } = this.sheet;
-    const left = (place % columns) * cell.width + PADDING;
-    const top = Math.floor(place / columns) * cell.height + PADDING;
-    const width = cell.width - 2 * PADDING;
+    const { columns, cellWidth, tops } = this.sheet;
+    const left = (place % columns) * cellWidth + PADDING;
+    const top = tops[Math.floor(place / columns)] + PADDING;
+    const width = cellWidth - 2 * PADDING;
     this.#write(`${saying(sample)}; ${truth(sample)}`, left, top, width, `500 13px ${FONT}`, this.text);
     const { run, step, id } = sample;
     const meta = [run, `step ${step}`, `margin ${decimals(sample.margin)}`, ...(id === null ? [] : [id])];

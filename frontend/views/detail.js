@@ -128,6 +128,7 @@ export class Detail {
   #target(sample, target, pictures) {
     const facts = targetFacts(sample, target);
     if (target.delta_norm === null) return element("div", { className: "towards" }, ...pictures, facts);
+    const beside = element("div", { className: sample.shape.length === 2 ? "stacked" : "beside" }, ...pictures);
     const verdict = element("p", { className: "verdict chip" });
     verdict.dataset.target = String(target.index);
     this.#followers.push({
@@ -139,7 +140,7 @@ export class Detail {
       },
     });
     const chart = this.#follow(new ResponseChart(sample, target));
-    return element("div", { className: "towards" }, ...pictures, chart, element("div", {}, verdict, facts));
+    return element("div", { className: "towards" }, beside, chart, element("div", {}, verdict, facts));
   }
 
   /** @param {{element: HTMLElement, showStrength: (strength: number) => void}} part */

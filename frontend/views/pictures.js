@@ -15,6 +15,7 @@ import { paintPart } from "./panel.js";
 /** How large a picture is to be, in CSS pixels, and how large it may be where its pixels are many. */
 const COMFORTABLE = 224;
 const LARGEST = 480;
+const SIGNAL_WIDTH = 360;
 const SIGNAL_HEIGHT = 120;
 const ROW_HEIGHT = 30;
 /** How far the cursor goes with Shift. */
@@ -98,7 +99,7 @@ export class Pictures {
   /** In CSS pixels: whole multiples, so that all pixels are alike, where there is room for them. */
   #size() {
     if (this.sample.shape.length === 2) {
-      return { width: LARGEST, height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST) };
+      return { width: SIGNAL_WIDTH, height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST) };
     }
     const side = Math.max(this.width, this.height);
     const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);

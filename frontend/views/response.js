@@ -38,13 +38,12 @@ export class ResponseChart {
           .join(", ")}`,
       },
       ...this.#axes(),
-      ...this.#flip(target),
       this.#now,
     );
     if (classes.length && classes[0] !== target.index) {
       chart.append(...this.#curve(target.original_probabilities, "original"));
     }
-    chart.append(...this.#curve(target.probabilities, "target"));
+    chart.append(...this.#curve(target.probabilities, "target"), ...this.#flip(target));
     const legend = element("figcaption", {}, element("span", { className: "key target" }), `says ${goal}`);
     if (classes.length && classes[0] !== target.index) {
       legend.append(element("span", { className: "key original" }), `says ${original}, as of the original`);
