@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+import tqdm.auto
 from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
@@ -121,6 +122,7 @@ def rank_zero_alone(directory: Path) -> None:
     images, labels = digits()
     with GradAscentHook(model, directory, every=1, ranks="zero", strict=True) as hook:
         hook.probe(images[:1])
+        assert hook.is_due() == (dist.get_rank() == 0)
         captured = [hook(images[:8], model(images[:8]), labels[:8]) for _ in range(2)]
         handle = hook.attach(torch.optim.SGD(model.parameters(), 0.1))
         handle.remove()
@@ -128,6 +130,22 @@ def rank_zero_alone(directory: Path) -> None:
         captured.append(hook.scan(images[:64].split(16), top_k=3))
         assert captured == ([5, 5, 3] if dist.get_rank() == 0 else [0, 0, 0])
         assert hook.stats.captured == sum(captured)
+
+
+def the_progress_of_a_scan_is_shown_once(directory: Path) -> None:
+    shown: list[object] = []
+
+    class Bar(tqdm.auto.tqdm):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            shown.append(kwargs["disable"])
+            super().__init__(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tqdm.auto, "tqdm", Bar)
+        with GradAscentHook(convolutional(), directory, strict=True) as hook:
+            hook.scan([torch.rand(4, 1, 8, 8)])
+    # None is tqdm's own choice: a bar on a terminal.
+    assert shown == ([None] if dist.get_rank() == 0 else [True])
 
 
 def the_budget_is_shared(directory: Path) -> None:
@@ -224,6 +242,7 @@ CHECKS = (
     a_hook_on_one_rank_alone_waits_for_no_other,
     each_rank_captures_from_its_own_batch,
     rank_zero_alone,
+    the_progress_of_a_scan_is_shown_once,
     the_budget_is_shared,
     a_scan_finds_the_most_confused_of_the_whole,
     a_scan_keeps_no_sample_twice,

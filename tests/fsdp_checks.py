@@ -263,6 +263,29 @@ def attached_it_stays_in_step(directory: Path) -> None:
             optimizer.zero_grad()
 
 
+class Scaled(nn.Module):
+    """Takes a factor a sample beside the images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = zoo.batch_norm()
+
+    def forward(self, images: Tensor, factors: Tensor) -> Tensor:
+        logits: Tensor = self.inner(images) * factors[:, None]
+        return logits
+
+
+def what_the_model_is_given_beside_the_images(directory: Path) -> None:
+    model = Scaled()
+    fully_shard(model)
+    with GradAscentHook(model, directory, every=1, strict=True) as hook:
+        for step in range(2):
+            confused = torch.zeros(4, zoo.CLASSES) + 9 * torch.eye(4) * (step != dist.get_rank())
+            batch = torch.rand(4, *zoo.SHAPE), confused
+            taken = hook(*batch, additional_forward_args=(torch.rand(4) + 1,))
+            assert taken == 4 * (step == dist.get_rank())
+
+
 def other_dtypes(directory: Path) -> None:
     from torch.distributed.fsdp import MixedPrecisionPolicy
 
@@ -301,6 +324,7 @@ CHECKS = (
     the_fuller_file_sets_the_pace_of_all,
     a_scan_finds_the_most_confused_of_the_whole,
     attached_it_stays_in_step,
+    what_the_model_is_given_beside_the_images,
     other_dtypes,
     the_first_fsdp_is_refused_with_the_remedy,
 )
