@@ -112,7 +112,7 @@ class GradAscentHook:
             are looked into).
         log: The run's directory, or a ``SummaryWriter`` (torch's or tensorboardX's), beside whose
             event file the hook's own is then written. ``s3://…`` and whatever else ``fsspec`` knows
-            serves, too; then close the hook, or use it in a ``with``.
+            serves, too.
         every: Steps between captures: the first call captures, then each one at which the step
             has passed another multiple of ``every``.
         top_k: Samples in a capture at the most.

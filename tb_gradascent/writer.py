@@ -82,6 +82,8 @@ class SampleWriter:
         """Seconds that the caller waited because the queue was full."""
         # Runs at the interpreter's end, too, and holds no reference to self.
         self._finish = weakref.finalize(self, self._worker.close)
+        if isinstance(file, RemoteEventFile):
+            _before_executors_stop(self._finish)
 
     @property
     def closed(self) -> bool:
@@ -123,6 +125,17 @@ class SampleWriter:
     def close(self) -> None:
         """Writes what is queued and closes the file; more than once is harmless."""
         self._finish()
+
+
+def _before_executors_stop(function: Callable[[], object]) -> None:
+    """Has a function called at the interpreter's end while clients of stores still work.
+
+    They resolve names in an executor. Of these, ``concurrent.futures`` stops all before the first
+    function that ``atexit`` calls, by this very registration; what came later is called earlier.
+    """
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        register(function)
 
 
 class NullWriter:

@@ -6,7 +6,9 @@ import json
 import logging
 import posixpath
 import struct
+import subprocess
 import sys
+import textwrap
 import time
 import urllib.parse
 import urllib.request
@@ -28,6 +30,8 @@ from tb_gradascent import GradAscentHook, arguments, read_samples, records, remo
 from tb_gradascent.remote import RemoteEventFile, RemotePath, is_url
 from tests.networks import convolutional, digits
 from tests.synthetic import DIGITS, make_captures, make_event
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Store(MemoryFileSystem):  # type: ignore[misc]  # untyped
@@ -240,6 +244,27 @@ def test_what_cannot_be_put_at_the_end_is_said(
     with caplog.at_level(logging.WARNING):
         hook.close()
     assert "The last captures could not be written and are lost" in caplog.text
+
+
+def test_the_interpreters_end_comes_while_executors_still_run(tmp_path: Path) -> None:
+    """Clients of stores resolve names in one; a hook that nobody closed needs them once more."""
+    script = """
+        import concurrent.futures, sys
+        import torch
+        from fsspec.implementations.local import LocalFileSystem
+        from tb_gradascent import GradAscentHook
+        from tests.networks import convolutional
+
+        put = LocalFileSystem.pipe_file
+        executor = concurrent.futures.ThreadPoolExecutor()
+        LocalFileSystem.pipe_file = lambda *given: executor.submit(put, *given).result()
+        hook = GradAscentHook(convolutional(), sys.argv[1])
+        assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
+        """
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), tmp_path.as_uri()], check=True, cwd=ROOT
+    )
+    assert len(list(read_samples(tmp_path))) == 4
 
 
 @pytest.mark.parametrize(
