@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ import pytest
 from tb_gradascent import read_samples
 from tb_gradascent.event_file import file_name
 from tb_gradascent.samples import Sample
+from tests.index_reader import read_index
 from tests.synthetic import make_sample, write_session
 from tests.tensorboard_process import tensorboard
 from tests.test_event_file import frame_ends
@@ -29,7 +31,7 @@ CAPTURES = [
     [make_sample(RANDOM, step=100 * number, shape=(1, 1, 1), targets=(number,), id=str(number))]
     for number in range(3)
 ]
-STRIDE = 41
+STRIDE = 83
 """Places between damages in the files that TensorBoard is given."""
 
 
@@ -114,6 +116,12 @@ def served(
         yield ask, files, request.param == "true"
 
 
+def index_of(ask: Ask, run: str, tag: str = "confused") -> dict[str, Any]:
+    """A run's index with its samples, as the page puts it together."""
+    index = json.loads(ask(f"index?{query(run, tag)}"))
+    return read_index(index, lambda part: ask(f"records?{query(run, tag)}&part={part}"))
+
+
 def query(run: str, tag: str = "confused") -> str:
     return urllib.parse.urlencode({"run": run, "tag": tag})
 
@@ -137,14 +145,12 @@ def test_tensorboard_shows_nothing_that_was_not_written(
     runs = all_runs(ask)
     assert "empty" not in runs
     assert "garbage" not in runs
-    written = {
-        sample["step"]: sample for sample in json.loads(ask(f"index?{query('whole')}"))["samples"]
-    }
+    written = {sample["step"]: sample for sample in index_of(ask, "whole")["samples"]}
     assert len(written) == 3
     shown = counted = 0
     for run, tags in runs.items():
         for tag in tags:
-            index = json.loads(ask(f"index?{query(run, tag)}"))
+            index = index_of(ask, run, tag)
             counted += index["counts"]["unreadable"]
             for sample in index["samples"]:
                 shown += 1
@@ -154,7 +160,7 @@ def test_tensorboard_shows_nothing_that_was_not_written(
                 assert {**sample, **framing} == whole, run
         if run.startswith("cut"):
             kept = sum(end <= len(files[run]) for end in ends) - 1
-            assert json.loads(ask(f"index?{query(run)}"))["counts"]["samples"] == kept
+            assert index_of(ask, run)["counts"]["samples"] == kept
     assert shown > len(files) / 2
     if fast:  # the other loader leaves out what its own checksums find
         assert counted > len(files) / 20

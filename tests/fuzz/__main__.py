@@ -39,7 +39,18 @@ LARGEST = 1 << 14
 """Bytes of an input."""
 WORDS = (
     *("run=", "tag=", "sample=", "&", "sound", "confused", "numbers", "sound.0.0", "%00", "%ff"),
-    *("index?", "payloads?", "runs", "static/", "index.js", "%2e%2e/", "payload", "version"),
+    *(
+        "index?",
+        "payloads?",
+        "records?",
+        "part=",
+        "runs",
+        "static/",
+        "index.js",
+        "%2e%2e/",
+        "payload",
+        "version",
+    ),
     *("null", "NaN", "Infinity", "-1", "1e999", "[]", "{}", "[[", "true", "9223372036854775807"),
 )
 """What the fuzzer may put in as it is."""

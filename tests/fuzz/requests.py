@@ -66,6 +66,7 @@ def seeds() -> Iterator[bytes]:
         query = urllib.parse.urlencode({"run": run, "tag": "confused"})
         yield f"\0index?{query}\ngzip".encode()
         yield f"\0records?{query}&part=sound.0.2&part=numbers.0.9\n".encode()
+        yield f"\0records?{query}&part=sound.0.3&part=names.0.1&part=numbers.0.4\n".encode()
         yield f"\0payloads?{query}&sample=sound.0.0&sample=sound.1.1&sample=numbers.-1.0\n".encode()
     for name in (*NAMES, *FOLDERS):
         query = urllib.parse.urlencode({"run": FOLDERS[0], "tag": name}, errors="replace")

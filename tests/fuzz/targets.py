@@ -6,6 +6,7 @@ sentence; never another exception, and no more memory than the limits in ``metad
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -110,12 +111,14 @@ def names(data: bytes) -> None:
     text = data.decode(errors="surrogateescape")
     parts = split_series_tag(text)
     assert parts is None or series_tag(*parts) == text
-    try:
-        address = Address.parse(text)
-    except RequestError as error:
-        _is_a_sentence(error)
-    else:
-        assert Address.parse(f"{address.session}.{address.capture}.{address.index}") == address
+    for parse in (Address.parse, Part.parse):
+        try:
+            parsed = parse(text)
+        except RequestError as error:  # noqa: PERF203
+            _is_a_sentence(error)
+        else:
+            fields = dataclasses.astuple(parsed)
+            assert parse(".".join(map(str, fields))) == parsed
 
 
 def joined(data: bytes) -> None:
@@ -185,6 +188,7 @@ def tensors(data: bytes) -> None:
     samples = SampleProvider(MultiplexerDataProvider(multiplexer, str(folder)))
     scope = Scope(RequestContext(), "")
     samples.index(scope, ".", "tag")
+    samples.records(scope, ".", "tag", [Part("fuzzed", 0, 2)])
     samples.records(scope, ".", "tag", [Part("fuzzed", 0, 1)])
     addresses = [Address("fuzzed", 0, place) for place in range(3)]
     samples.payloads(scope, ".", "tag", addresses)
