@@ -60,6 +60,7 @@ class Lockstep:
 
     Attributes:
         padding: Runs the model where a rank has nothing of its own to run it on.
+        device: Where the model runs.
         most_used: The largest ``used`` of all ranks, known after the block.
     """
 
@@ -67,7 +68,7 @@ class Lockstep:
         self.padding: Forward = module
         self.most_used = used
         self._module = module
-        self._device = _communication_device(module)
+        self.device = _device_of(module)
         self._used = used
         self._padding_shape: tuple[int, ...] = (0,)
         self._dtype = torch.float32
@@ -106,7 +107,7 @@ class Lockstep:
                 if agreed == _BACKWARD:
                     self._through(None)
                 else:
-                    zeros = torch.zeros(self._padding_shape, dtype=self._dtype, device=self._device)
+                    zeros = torch.zeros(self._padding_shape, dtype=self._dtype, device=self.device)
                     self._run(self.padding, zeros, agreed)
             except Exception as error:  # noqa: PERF203
                 # Most likely that of the other ranks, too, who go on to tell what they do next.
@@ -152,7 +153,7 @@ class Lockstep:
         dtype = torch.float32 if inputs is None else inputs.dtype
         kind = _DTYPES.index(dtype) if dtype in _DTYPES else 0
         sizes = [*shape, 0, 0, 0][:3]
-        told = torch.tensor([wanted, self._used, kind, *sizes], device=self._device)
+        told = torch.tensor([wanted, self._used, kind, *sizes], device=self.device)
         dist.all_reduce(told, dist.ReduceOp.MAX)
         agreed: int
         agreed, self.most_used, kind, *sizes = told.tolist()
@@ -176,13 +177,11 @@ class _Pass(torch.autograd.Function):
         return ctx.lockstep.backward(*gradients), None, None
 
 
-def _communication_device(module: nn.Module) -> torch.device:
-    """Where the collectives of a sharded model take place; its weights may be offloaded."""
-    for parameter in module.parameters():
-        mesh = getattr(parameter, "device_mesh", None)
-        if mesh is not None:
-            return torch.device(mesh.device_type)
-    return torch.device("cpu")
+def _device_of(module: nn.Module) -> torch.device:
+    """Where a sharded model runs. Weights that are not gathered may stand elsewhere."""
+    parameter = next(module.parameters())
+    mesh = getattr(parameter, "device_mesh", None)
+    return parameter.device if mesh is None else torch.device(mesh.device_type)
 
 
 def _keep_gradients(module: nn.Module) -> list[tuple[Any, bool]]:

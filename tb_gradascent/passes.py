@@ -27,7 +27,7 @@ class Passes:
     """
 
     def __init__(self, module: nn.Module, run: Run, lockstep: Lockstep | None) -> None:
-        self.device = device_of(module)
+        self.device = lockstep.device if lockstep else device_of(module)
         self._dtype = dtype_of(module)
         self._module = module
         self._run = run

@@ -163,6 +163,12 @@ def test_parts_are_event_files_that_are_left_alone_once_they_are_large(
     assert file.size == sum((tmp_path / "deep" / name).stat().st_size for name in names)
 
 
+def test_the_page_of_the_docs_says_how_much_and_when() -> None:
+    page = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"a series of parts of {remote.PART_BYTES >> 20} MB" in page
+    assert f"at most every {remote.PUT_SECONDS:.0f} seconds" in page
+
+
 def test_how_much_is_sent_for_what_is_kept(store: str, clock: Callable[[float], None]) -> None:
     """The rewriting costs at most a part an interval, however small the captures."""
     file = RemoteEventFile(RemotePath(store) / "events")
