@@ -188,7 +188,6 @@ def tensors(data: bytes) -> None:
     samples = SampleProvider(MultiplexerDataProvider(multiplexer, str(folder)))
     scope = Scope(RequestContext(), "")
     samples.index(scope, ".", "tag")
-    samples.records(scope, ".", "tag", [Part("fuzzed", 0, 2)])
     samples.records(scope, ".", "tag", [Part("fuzzed", 0, 1)])
     addresses = [Address("fuzzed", 0, place) for place in range(3)]
     samples.payloads(scope, ".", "tag", addresses)

@@ -1,0 +1,204 @@
+"""Many people look at one run while it trains: ``python -m bench.load``.
+
+Each client does what the page does, with a second or so to look in between: it lists the runs, asks
+for the index and the newest records, and then for the arrays of 48 samples somewhere in the run.
+Meanwhile captures are appended to that run twice a second, and somebody else looks at Scalars.
+Any answer but 200 is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+import os
+import random
+import statistics
+import struct
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from bench.many_samples import SAMPLES_A_CAPTURE, write_run
+from tb_gradascent import records
+from tb_gradascent.event_file import EventFile, file_name
+from tests.synthetic import DIGITS, make_event, make_sample
+from tests.tensorboard_process import tensorboard
+
+SHOWN = 48
+"""Samples on a screen."""
+NEWEST = 1000
+"""Captures whose records a page asks for at first."""
+RUN, TAG = "training", "confused"
+
+
+@dataclasses.dataclass
+class Measured:
+    """What came of all requests so far; several threads add to it."""
+
+    seconds: defaultdict[str, list[float]] = dataclasses.field(
+        default_factory=lambda: defaultdict(list)
+    )
+    errors: list[str] = dataclasses.field(default_factory=list)
+
+    def ask(self, kind: str, address: str) -> bytes:
+        """An answer; its time counts under ``kind``."""
+        start = time.perf_counter()
+        try:
+            with urllib.request.urlopen(address, timeout=120) as response:  # noqa: S310
+                body = bytes(response.read())
+        except OSError as error:
+            self.errors.append(f"{kind}: {error}")
+            return b""
+        self.seconds[kind].append(time.perf_counter() - start)
+        return body
+
+
+def browse(address: str, until: threading.Event, measured: Measured, seed: int) -> None:
+    """One person at the tab."""
+    rng = random.Random(seed)  # noqa: S311  # it keeps nothing secret
+    routes = f"{address}data/plugin/gradascent/"
+    series = urllib.parse.urlencode({"run": RUN, "tag": TAG})
+    while not until.wait(rng.uniform(0.5, 1.5)):
+        measured.ask("runs", routes + "runs")
+        index = measured.ask("index", f"{routes}index?{series}")
+        if not index:
+            continue
+        session = max(json.loads(index)["sessions"], key=lambda session: session["captures"])
+        name, captures = session["session"], session["captures"]
+        part = f"{name}.{max(captures - NEWEST, 0)}.{captures}"
+        measured.ask("records", f"{routes}records?{series}&part={part}")
+        first = rng.randrange(max(captures - SHOWN // SAMPLES_A_CAPTURE, 1))
+        places = itertools.product(range(first, captures), range(SAMPLES_A_CAPTURE))
+        asked = "".join(f"&sample={name}.{c}.{i}" for c, i in itertools.islice(places, SHOWN))
+        answer = measured.ask("payloads", f"{routes}payloads?{series}{asked}")
+        if answer and struct.unpack_from("<I", answer)[0]:
+            measured.errors.append("payloads: the first sample is not there")
+
+
+def train(folder: Path, until: threading.Event) -> None:
+    """Appends a capture to the run twice a second."""
+    file = EventFile(folder / RUN / file_name("live"))
+    rng = np.random.default_rng(0)
+    started = time.time()
+    for number in itertools.count():
+        encoded = [
+            records.encode(make_sample(rng, step=2_000_000 + number, id=f"live/{number}-{place}"))
+            for place in range(SAMPLES_A_CAPTURE)
+        ]
+        file.append(make_event(TAG, "live", number, encoded, DIGITS, started + number / 2))
+        if until.wait(0.5):
+            break
+    file.close()
+
+
+def look_at_scalars(address: str, seconds: float, measured: Measured, kind: str) -> None:
+    """Somebody who reloads a curve four times a second."""
+    query = urllib.parse.urlencode({"run": RUN, "tag": "loss"})
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        measured.ask(kind, f"{address}data/plugin/scalars/scalars?{query}")
+        time.sleep(0.25)
+
+
+def write_scalars(folder: Path) -> None:
+    """A curve of a thousand points."""
+    file = EventFile(folder / RUN / "events.out.tfevents.1.curve")
+    for step in range(1000):
+        value = Summary.Value(tag="loss", simple_value=1 / (1 + step))
+        file.append(Event(step=step, wall_time=1e9 + step, summary=Summary(value=[value])))
+    file.close()
+
+
+def memory_of_children(process: int) -> int:
+    """Resident bytes of every process below this one."""
+    total = 0
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            pages = int(Path(f"/proc/{child}/statm").read_text().split()[1])
+            total += pages * os.sysconf("SC_PAGE_SIZE") + memory_of_children(int(child))
+    return total
+
+
+def wait_until_read(address: str, samples: int) -> None:
+    """Until TensorBoard has read the whole run, and its curve."""
+    series = urllib.parse.urlencode({"run": RUN, "tag": TAG})
+    curve = urllib.parse.urlencode({"run": RUN, "tag": "loss"})
+    while True:
+        attempt = Measured()
+        index = attempt.ask("", f"{address}data/plugin/gradascent/index?{series}")
+        attempt.ask("", f"{address}data/plugin/scalars/scalars?{curve}")
+        if not attempt.errors:
+            captures = (session["captures"] for session in json.loads(index)["sessions"])
+            if sum(captures) * SAMPLES_A_CAPTURE >= samples:
+                return
+        time.sleep(0.5)
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    parser.add_argument("--clients", type=int, default=50, help="(%(default)s)")
+    parser.add_argument("--samples", type=int, default=10_000, help="in the run (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=600, help="under load (%(default)s)")
+    parser.add_argument("--load-fast", default="true", choices=["true", "false"])
+    options = parser.parse_args()
+    measured, until = Measured(), threading.Event()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_run(folder / RUN, options.samples)
+        write_scalars(folder)
+        with tensorboard(folder, f"--load_fast={options.load_fast}") as address:
+            wait_until_read(address, options.samples)
+            quiet = min(options.seconds / 4, 20)
+            look_at_scalars(address, quiet, measured, "Scalars, nobody else")
+            threads = [threading.Thread(target=train, args=(folder, until))]
+            threads += [
+                threading.Thread(target=browse, args=(address, until, measured, seed))
+                for seed in range(options.clients)
+            ]
+            for thread in threads:
+                thread.start()
+            memory = []
+            for _ in range(10):
+                look_at_scalars(address, options.seconds / 10, measured, "Scalars, meanwhile")
+                memory.append(memory_of_children(os.getpid()) / 1e6)
+            until.set()
+            for thread in threads:
+                thread.join()
+    report(measured, memory, options)
+
+
+def report(measured: Measured, memory: list[float], options: argparse.Namespace) -> None:
+    """Print what was measured; an error ends the process as a failure."""
+    print(
+        f"{options.clients} clients, {options.samples:,} samples, {options.seconds:g} s, "
+        f"load_fast={options.load_fast}, {os.cpu_count()} cores for all of it, the clients too\n"
+    )
+    print(f"{'':22} {'requests':>9} {'median':>9} {'p99':>9} {'longest':>9}")
+    for kind, seconds in measured.seconds.items():
+        p99 = float(np.quantile(seconds, 0.99))
+        times = (statistics.median(seconds), p99, max(seconds))
+        print(f"{kind:22} {len(seconds):9,}" + "".join(f" {t * 1e3:6.0f} ms" for t in times))
+    print(
+        "\nTensorBoard's memory, at each tenth of the time: "
+        + ", ".join(f"{megabytes:.0f}" for megabytes in memory)
+        + " MB"
+    )
+    print(f"errors: {len(measured.errors)}")
+    if measured.errors:
+        sys.exit("\n".join(sorted(set(measured.errors))[:10]))
+
+
+if __name__ == "__main__":
+    main()
