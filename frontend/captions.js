@@ -31,6 +31,15 @@ export function decimals(value) {
   return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
 }
 
+/**
+ * With its sign, unless it is rounded to nothing.
+ * @param {number} value
+ */
+export function signedDecimals(value) {
+  const size = decimals(Math.abs(value));
+  return Number(size) === 0 || Number.isNaN(value) ? size : (value < 0 ? "−" : "+") + size;
+}
+
 /** @param {number} count */
 export function countOf(count) {
   return count.toLocaleString("en");

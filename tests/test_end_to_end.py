@@ -196,7 +196,7 @@ def test_dark_mode_follows_tensorboard(page: Page, tab: Frame) -> None:
         return float(np.mean([float(part) for part in re.findall(r"[\d.]+", colour)[:3]]))
 
     def zero_gradient() -> float:
-        card = cards(tab)[0]
+        card = tab.locator(".sample[data-painted]").first
         panel = panels_of(card)["targets"][0]["gradient"]
         return float(np.median(read_pixels(card.locator("canvas.panels"), *panel)))
 

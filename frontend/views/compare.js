@@ -1,6 +1,6 @@
 /** Two runs side by side on the same samples, and what differs between them. */
 
-import { className, countOf, decimals } from "../captions.js";
+import { className, countOf, decimals, signedDecimals } from "../captions.js";
 import { compare, differencesOf, pairsShown } from "../comparison.js";
 import { neighbour } from "../keyboard.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../pair_layout.js";
@@ -281,7 +281,7 @@ function differences(pair) {
   const step = steps
     ? `step ${countOf(first.step)} beside ${countOf(second.step)}`
     : `step ${countOf(first.step)}`;
-  const change = margin === null ? "" : ` (${margin < 0 ? "−" : "+"}${decimals(Math.abs(margin))})`;
+  const change = margin === null ? "" : ` (${signedDecimals(margin)})`;
   const words = [
     element("strong", {}, first.id ?? ""),
     element("span", {}, step),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { channelsCaption, className, decimals, isWrong, saying, stoppedCaption, truth } from "../../frontend/captions.js";
+import { channelsCaption, className, decimals, isWrong, saying, signedDecimals, stoppedCaption, truth } from "../../frontend/captions.js";
 import { DIGITS, makeSample, makeTarget } from "./samples.mjs";
 
 test("a confused sample is told in words", () => {
@@ -58,4 +58,8 @@ test("only an ascent that stopped short says why", () => {
   assert.equal(stoppedCaption(makeTarget({ stopped: "max_steps" })), "stopped at max_steps");
   assert.match(stoppedCaption(makeTarget({ stopped: "stalled" })), /^stalled/);
   assert.match(stoppedCaption(makeTarget({ stopped: "nonfinite" })), /^nonfinite/);
+});
+
+test("a change has a sign unless it is rounded to nothing", () => {
+  assert.deepEqual([0.5, -0.25, 0, -0.001, -Infinity].map(signedDecimals), ["+0.50", "−0.25", "0.00", "0.00", "−∞"]);
 });
