@@ -81,6 +81,7 @@ export const READY = 0;
 export const NOT_YET = 1;
 export const DAMAGED = 2;
 export const LEFT_OUT = 3;
+export const REFUSED = 4;
 
 /**
  * @param {string} run

@@ -1,6 +1,6 @@
 /** Full arrays, fetched when somebody asks for them: the grid keeps copies for the screen only. */
 
-import { DAMAGED, LEFT_OUT, NOT_YET, READY, fetchPayloads } from "./api.js";
+import { DAMAGED, LEFT_OUT, NOT_YET, READY, REFUSED, fetchPayloads } from "./api.js";
 import { decodePayload } from "./payload.js";
 
 /** @import {Sample} from "./types.js" */
@@ -11,10 +11,13 @@ const MOST_KEPT = 8;
 const BATCH_SAMPLES = 64;
 const BATCH_BYTES = 8 << 20;
 
-/** @type {Record<number, string>} */
-const PROBLEMS = {
+/** @type {Record<number, string>} what is wrong with arrays that are not there */
+export const PROBLEMS = {
   [NOT_YET]: "Its arrays are not there yet. Try again when TensorBoard has read on.",
   [DAMAGED]: "Its arrays are damaged: their checksum is not the recorded one.",
+  [REFUSED]:
+    'TensorBoard\'s fast loader reads no arrays of a run or tag whose name holds a quote ("), a backslash or a ' +
+    "control character. Rename it, or start TensorBoard with --load_fast=false.",
 };
 
 /** The arrays of the few samples that were looked at last. */

@@ -1,6 +1,7 @@
 /** Fetches and decodes the arrays of the samples that are wanted now, and keeps the latest. */
 
-import { DAMAGED, NOT_YET, READY, fetchPayloads } from "./api.js";
+import { DAMAGED, NOT_YET, READY, REFUSED, fetchPayloads } from "./api.js";
+import { PROBLEMS } from "./arrays.js";
 import { decodePayload } from "./payload.js";
 import { makePicture, serves } from "./picture.js";
 
@@ -148,8 +149,8 @@ export class Loader {
         const reason = error instanceof Error ? error.message : String(error);
         this.#giveUp(sample, `Its arrays are damaged: ${reason.replace(/\.$/, "")}.`);
       }
-    } else if (status === DAMAGED) {
-      this.#giveUp(sample, "Its arrays are damaged: their checksum is not the recorded one.");
+    } else if (status === DAMAGED || status === REFUSED) {
+      this.#giveUp(sample, PROBLEMS[status]);
     } else {
       const wait = Math.min(2 * (this.#later.get(sample.key)?.wait ?? FIRST_WAIT / 2), LONGEST_WAIT);
       this.#later.set(sample.key, { at: performance.now() + wait, wait });

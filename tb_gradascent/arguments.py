@@ -58,10 +58,11 @@ def tag_name(value: object) -> str:
         ValueError: It may not.
     """
     tag = text("tag", value)
-    if not tag or tag.strip("/ ") != tag or not tag.isprintable():
+    # TensorBoard's data server reads no arrays of a tag whose JSON holds a backslash.
+    if not tag or tag.strip("/ ") != tag or not tag.isprintable() or set(tag) & {'"', "\\"}:
         raise ValueError(
-            "tag must be printable text that neither begins nor ends with a slash or a space, "
-            f'and is {tag!r}: "confused" is the default'
+            'tag must be printable text without quotes (") and backslashes that neither begins nor '
+            f'ends with a slash or a space, and is {tag!r}: "confused" is the default'
         )
     return tag
 

@@ -42,7 +42,7 @@ MAX_SERIES_BYTES: Final = 512 << 20
 CACHE_BYTES: Final = 128 << 20
 """Parsed records that are kept for the next request; the least recently used go first."""
 
-OK, MISSING, DAMAGED, LEFT_OUT = range(4)
+OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
 
 _ALL: Final = 1_000_000_000
 """Points of a series to read: TensorBoard wants a number, and never holds as many."""
@@ -529,6 +529,8 @@ class _Source:
                 payload = self._provider.read_blob(scope.context, blob_key=located.key)
         except errors.NotFoundError:
             return MISSING, b""
+        except errors.InvalidArgumentError:
+            return REFUSED, b""
         except (LookupError, TypeError, ValueError):
             return DAMAGED, b""
         try:

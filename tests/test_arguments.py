@@ -42,6 +42,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("tag empty", {"tag": ""}, "tag must be printable text"),
     ("tag slash", {"tag": "a/"}, "tag must be printable text"),
     ("tag newline", {"tag": "a\nb"}, "tag must be printable text"),
+    ("tag quote", {"tag": 'a "b"'}, "tag must be printable text"),
+    ("tag backslash", {"tag": "a\\b"}, "tag must be printable text"),
     ("tag number", {"tag": 5}, "tag must be text"),
 ]
 

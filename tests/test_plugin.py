@@ -112,7 +112,8 @@ class Context:
 def test_the_documented_statuses_and_limits_are_the_codes() -> None:
     payloads = API.split("## `payloads`")[1]
     statuses = [int(status) for status in re.findall(r"^\| (\d) \|", payloads, re.MULTILINE)]
-    assert statuses == [provider.OK, provider.MISSING, provider.DAMAGED, provider.LEFT_OUT]
+    assert statuses == [*range(5)]
+    assert statuses[-2:] == [provider.LEFT_OUT, provider.REFUSED]
     assert f"{provider.MAX_ANSWER_BYTES >> 20} MiB" in API
     assert f"up to {provider.MAX_PAYLOADS} samples" in API
     assert f"1 to {provider.MAX_PARTS} parts" in API

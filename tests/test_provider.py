@@ -36,7 +36,7 @@ from tests import index_reader
 from tests.synthetic import DIGITS, make_captures, make_event, string_tensor, write_session
 
 SCOPE = Scope(RequestContext(), "")
-OK, MISSING, DAMAGED, LEFT_OUT = range(4)
+OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
 
 
 class Watched:
@@ -424,7 +424,12 @@ def test_a_data_server_that_is_gone_is_said_so(tmp_path: Path, method: str) -> N
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(errors.NotFoundError("x"), MISSING), (KeyError("run"), DAMAGED), (IndexError(), DAMAGED)],
+    [
+        (errors.NotFoundError("x"), MISSING),
+        (errors.InvalidArgumentError("blob key"), REFUSED),
+        (KeyError("run"), DAMAGED),
+        (IndexError(), DAMAGED),
+    ],
 )
 def test_a_blob_that_went_away_is_a_status(tmp_path: Path, error: Exception, status: int) -> None:
     session = write_session(tmp_path, make_captures(1, 1))
