@@ -1,0 +1,240 @@
+"""How fast the tab is: the real TensorBoard, a real Chromium, made-up runs of many samples.
+
+Each case is opened twice: the first time the plugin has not read the run's records yet, the second
+time it has; TensorBoard itself has loaded the run before. Times count from the moment at which the
+tab is clicked (the page's own time origin). Dragging and scrolling are real input events. Frames
+are counted in the page: 60 a second is what the screen shows at the most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
+
+from bench.many_samples import write_run
+from tests.browser import ARGUMENTS
+from tests.chromium import REMEDY, find
+from tests.tensorboard_process import tensorboard
+
+INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+VIEWPORT = {"width": 1400, "height": 900}
+PATIENCE = 300
+
+
+class Case(NamedTuple):
+    """A run of so many samples of one shape, and the goals for it, in milliseconds."""
+
+    samples: int
+    shape: tuple[int, ...]
+    first_rows: float
+    script: float
+
+    def __str__(self) -> str:
+        return f"{self.samples:,} × {'×'.join(map(str, self.shape))}"
+
+
+CASES = (
+    Case(10_000, (1, 28, 28), 1000, 4),
+    Case(2_000, (3, 64, 64), 1000, 8),
+    Case(500, (3, 224, 224), 1000, 8),
+    Case(100_000, (1, 28, 28), 3000, 4),
+)
+FILTERS = {
+    "filter: prediction": ("#prediction", "3", ""),
+    "filter: label": ("#label", "3", ""),
+    "filter: right or wrong": ("#outcome", "wrong", ""),
+    "filter: id": ("#search", "1234", ""),
+    "filter: flip distance": ("#flip-to", "0.5", ""),
+    "matrix: one cell": (".matrix td", None, None),
+    "sort: margin": ("#sort", "margin", "newest"),
+    "sort: flip distance": ("#sort", "flip", "newest"),
+    "sort: gradient": ("#sort", "gradient", "newest"),
+    "sort: oldest": ("#sort", "oldest", "newest"),
+}
+
+
+def report(name: str, value: float, unit: str, goal: float | None = None) -> None:
+    """One line; a goal that is missed is marked."""
+    above = goal is not None and value > goal
+    asked = "" if goal is None else f"  goal {goal:g}{'  MISSED' if above else ''}"
+    print(f"  {name:44} {value:10.1f} {unit:5}{asked}", flush=True)
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser that the tests use."""
+    executable = find()
+    if executable is None:
+        raise SystemExit(f"Chromium is missing; {REMEDY}.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def wait_until_loaded(address: str, captures: int) -> None:
+    """Waits until TensorBoard has read the run, by what it tells of it without our plugin."""
+    deadline = time.monotonic() + PATIENCE
+    query = urllib.parse.urlencode({"run": "run", "tag": "confused"})
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"{address}data/plugin/gradascent/index?{query}") as answer:
+                sessions = json.load(answer)["sessions"]
+            if sum(session["captures"] for session in sessions) == captures:
+                return
+        time.sleep(0.5)
+    raise SystemExit("TensorBoard did not load the run in time.")
+
+
+def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
+    """TensorBoard on another tab, then ours; returns once the first rows are painted."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(PATIENCE * 1000)
+    page.add_init_script(INSTRUMENT)
+    page.goto(f"{address}#timeseries")
+    tab = page.get_by_role("tab", name="Gradient Ascent")
+    tab.wait_for()
+    page.wait_for_timeout(2000)
+    tab.click()
+    element = page.wait_for_selector('iframe[src*="gradascent"]')
+    assert element is not None
+    frame = element.content_frame()
+    assert frame is not None
+    frame.wait_for_function("window.bench?.firstRows")
+    return page, frame
+
+
+def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
+    """Drags the strength slider to and fro with the mouse."""
+    box = frame.locator("#strength").bounding_box()
+    assert box is not None
+    x, y = box["x"], box["y"] + box["height"] / 2
+    page.mouse.move(x + box["width"] * 0.5, y)
+    page.mouse.down()
+    frame.evaluate("bench.watch()")
+    for step in range(240):
+        share = 0.5 + 0.45 * (1 if step // 60 % 2 else -1) * ((step % 60) / 60)
+        page.mouse.move(x + box["width"] * share, y)
+    seen = frame.evaluate("bench.stop()")
+    page.mouse.up()
+    report("strength: script a change, median", statistics.median(seen["scripts"]), "ms", script_goal)
+    report("strength: script a change, p95", percentile(seen["scripts"], 95), "ms")
+    report("strength: input to paint, p95", percentile(seen["latencies"], 95), "ms", 40)
+    report_frames("dragging", seen["intervals"])
+
+
+def measure_scroll(page: Page, frame: Frame) -> None:
+    """Scrolls as a mouse does, two thousand pixels a second."""
+    session = page.context.new_cdp_session(page)
+    box = frame.locator(".grid").bounding_box()
+    assert box is not None
+    frame.evaluate("bench.watch()")
+    session.send(
+        "Input.synthesizeScrollGesture",
+        {
+            "x": box["x"] + box["width"] / 2,
+            "y": box["y"] + box["height"] / 2,
+            "yDistance": -8000,
+            "speed": 2000,
+            "gestureSourceType": "mouse",
+            "preventFling": True,
+        },
+    )
+    report_frames("scrolling", frame.evaluate("bench.stop()")["intervals"])
+    frame.evaluate("document.querySelector('.grid').scrollTop = 0")
+
+
+def report_frames(what: str, intervals: list[float]) -> None:
+    """Frames a second, and how many came late."""
+    late = sum(interval > 1.5 * 1000 / 60 for interval in intervals)
+    report(f"{what}: frames a second", 1000 * len(intervals) / sum(intervals), "")
+    report(f"{what}: frames that came late", 100 * late / len(intervals), "%")
+    report(f"{what}: time between frames, p95", percentile(intervals, 95), "ms")
+
+
+def percentile(values: list[float], share: int) -> float:
+    """The value below which so many percent are."""
+    return statistics.quantiles(values, n=100, method="inclusive")[share - 1]
+
+
+def measure_choices(frame: Frame) -> None:
+    """From a choice until its answer is on the screen, each three times."""
+    frame.evaluate("for (const rare of document.querySelectorAll('details')) rare.open = true")
+    for name, (selector, value, back) in FILTERS.items():
+        taken = []
+        for _ in range(3):
+            for choice in (value, back):
+                took = frame.evaluate("([s, v]) => bench.choose(s, v)", [selector, choice])
+                frame.wait_for_timeout(300)
+                if choice == value:
+                    taken.append(took)
+        report(name, statistics.median(taken), "ms", 100)
+
+
+def heap(page: Page) -> float:
+    """MB of JavaScript's heap and its buffers, TensorBoard's own page included."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
+    return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
+
+
+def measure(case: Case, browser: Browser, folder: Path) -> None:
+    """Every figure of a case."""
+    print(f"\n{case}", flush=True)
+    logdir = folder / str(case.samples) / str(case.shape[-1])
+    if not (logdir / "run").exists():
+        write_run(logdir / "run", case.samples, shape=case.shape)
+    with tensorboard(logdir, "--reload_interval", "5") as address:
+        wait_until_loaded(address, -(-case.samples // 4))
+        for which in ("first", "second"):
+            page, frame = open_tab(browser, address)
+            rows = frame.evaluate("bench.firstRows")
+            report(f"first rows, {which} opening", rows, "ms", case.first_rows)
+            if which == "first":
+                page.close()
+        frame.wait_for_function("document.querySelector('p.count')?.textContent.match(/[0-9,]{3,}/)")
+        frame.wait_for_function(
+            f"document.querySelector('p.count').textContent.includes('{case.samples:,}')"
+        )
+        report("all samples listed", frame.evaluate("performance.now()"), "ms")
+        tasks = frame.evaluate("bench.longTasks")
+        report("longest task while it opens", max((t for _, t in tasks), default=0), "ms")
+        measure_drag(page, frame, case.script)
+        measure_scroll(page, frame)
+        measure_choices(frame)
+        report("JavaScript heap and buffers", heap(page), "MB", 300)
+        if case.samples <= 10_000:
+            frame.evaluate("bench.scrollThrough(1)")
+            report("the same, scrolled from end to end", heap(page), "MB", 300)
+        page.close()
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.page", description=__doc__)
+    parser.add_argument("--most", type=int, default=100_000, help="samples (%(default)s)")
+    parser.add_argument("--only", type=int, nargs="*", help="cases of so many samples")
+    parser.add_argument("--folder", type=Path, help="keeps the runs there, for the next time")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        browser = stack.enter_context(chromium())
+        for case in CASES:
+            if case.samples <= options.most and (not options.only or case.samples in options.only):
+                measure(case, browser, folder)
+
+
+if __name__ == "__main__":
+    main()
