@@ -436,7 +436,10 @@ class App {
  */
 function sameSamples(some, others) {
   if (some === others) return true;
-  return some.length === others.length && some.every((sample, place) => sample.key === others[place].key);
+  return (
+    some.length === others.length &&
+    some.every((sample, place) => sample === others[place] || sample.key === others[place].key)
+  );
 }
 
 /** @param {State} state */

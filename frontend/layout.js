@@ -194,8 +194,11 @@ function valuesOf({ shape, targets }) {
  */
 function titleLength({ classes, label, session }) {
   const truth = label === null ? "its label is not known" : `it is a ${className(session.class_names, label)}`;
-  const named = classes.slice(0, 2).map((index) => className(session.class_names, index));
-  return named.reduce((sum, name) => sum + name.length, "says  (0.00),  (0.00); ".length + truth.length);
+  let length = "says  (0.00),  (0.00); ".length + truth.length;
+  for (let place = 0; place < 2 && place < classes.length; place++) {
+    length += className(session.class_names, classes[place]).length;
+  }
+  return length;
 }
 
 /**
@@ -321,6 +324,19 @@ const likenesses = new WeakMap();
 /** @type {Map<string, number>} */
 const numbers = new Map();
 
+/** @type {WeakMap<Sample["shape"], string>} */
+const texts = new WeakMap();
+
+/**
+ * A shape as text; nearly all samples share theirs.
+ * @param {Sample["shape"]} shape
+ */
+function textOf(shape) {
+  let text = texts.get(shape);
+  if (text === undefined) texts.set(shape, (text = shape.join()));
+  return text;
+}
+
 /**
  * A number that is the same for samples of which all is the same that a card's layout depends on.
  * @param {Sample} sample
@@ -339,9 +355,9 @@ function likeness(sample) {
 /** @param {Sample} sample */
 function layoutText(sample) {
   const { shape, targets, strengths, classes } = sample;
-  const which = targets.map(({ index, delta_norm }) => (delta_norm === null ? `${index}` : `${index}+`));
-  const order = targets.length > 2 ? classes : "";
-  return `${shape} ${which} ${strengths.length > 0} ${titleLength(sample)} ${order} ${chipsLength(sample)}`;
+  let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
+  for (const { index, delta_norm } of targets) text += delta_norm === null ? ` ${index}` : ` ${index}+`;
+  return targets.length > 2 ? `${text}: ${classes}` : text;
 }
 
 /**

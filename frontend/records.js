@@ -95,6 +95,14 @@ class RowSample {
     this.#view = view;
     this.#at = at;
     this.#source = source;
+    // What filters and orders look at in every sample.
+    const flags = view.getUint16(at + AT.flags, true);
+    this.step = view.getFloat64(at + AT.step, true);
+    this.wall_time = view.getFloat64(at + AT.wallTime, true);
+    this.probe = (flags & PROBE) !== 0;
+    /** @type {number | null} */
+    this.label = flags & HAS_LABEL ? view.getFloat64(at + AT.label, true) : null;
+    this.session = source.session;
   }
 
   get run() {
@@ -103,10 +111,6 @@ class RowSample {
 
   get tag() {
     return this.#source.tag;
-  }
-
-  get session() {
-    return this.#source.session;
   }
 
   get key() {
@@ -124,18 +128,6 @@ class RowSample {
 
   get capture() {
     return Number(this.#view.getBigInt64(this.#at + AT.capture, true));
-  }
-
-  get wall_time() {
-    return this.#number(AT.wallTime);
-  }
-
-  get step() {
-    return this.#number(AT.step);
-  }
-
-  get label() {
-    return this.#flag(HAS_LABEL) ? this.#number(AT.label) : null;
   }
 
   get margin() {
@@ -158,18 +150,13 @@ class RowSample {
     return this.#view.getUint16(this.#at + AT.version, true);
   }
 
-  get probe() {
-    return this.#flag(PROBE);
-  }
-
   get payload() {
     return { bytes: this.#integer(AT.payloadBytes), crc32c: this.#integer(AT.payloadChecksum) };
   }
 
   /** @returns {Sample["shape"]} */
   get shape() {
-    const [channels, height, width] = this.#integers(AT.shape, 3);
-    return width ? [channels, height, width] : [channels, height];
+    return sharedShapeAt(this.#view, this.#at + AT.shape);
   }
 
   get id() {
@@ -186,8 +173,11 @@ class RowSample {
   }
 
   get strengths() {
-    const count = this.#integer(AT.strengths);
-    return (this.#strengths ??= shared(this.#numbers(this.#strengthsAt, count)));
+    return (this.#strengths ??= sharedNumbersAt(
+      this.#view,
+      this.#at + this.#strengthsAt,
+      this.#integer(AT.strengths),
+    ));
   }
 
   get targets() {
@@ -340,16 +330,39 @@ function numbersAt(view, at, count) {
   return values;
 }
 
+/** @type {[number, number, number] | [number, number]} */
+let latestShape = [0, 0];
+
+/**
+ * The same array for the same shape in a row.
+ * @param {DataView} view
+ * @param {number} at
+ */
+function sharedShapeAt(view, at) {
+  const channels = view.getUint32(at, true);
+  const height = view.getUint32(at + 4, true);
+  const width = view.getUint32(at + 8, true);
+  const [ofChannels, ofHeight, ofWidth = 0] = latestShape;
+  if (channels !== ofChannels || height !== ofHeight || width !== ofWidth) {
+    latestShape = width ? [channels, height, width] : [channels, height];
+  }
+  return latestShape;
+}
+
 /** @type {number[]} */
 let latest = [];
 
 /**
- * The same array for the same strengths in a row, as nearly all samples have.
- * @param {number[]} strengths
+ * The same array for the same numbers in a row: nearly all samples have the same strengths.
+ * @param {DataView} view
+ * @param {number} at
+ * @param {number} count
  */
-function shared(strengths) {
-  const same =
-    strengths.length === latest.length && strengths.every((strength, place) => strength === latest[place]);
-  if (!same) latest = strengths;
+function sharedNumbersAt(view, at, count) {
+  let same = count === latest.length;
+  for (let place = 0; same && place < count; place++) {
+    same = view.getFloat64(at + 8 * place, true) === latest[place];
+  }
+  if (!same) latest = numbersAt(view, at, count);
   return latest;
 }

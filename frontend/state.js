@@ -361,7 +361,13 @@ export const recordedStrengths = remembered(
   (state) => {
     /** @type {Set<number>} */
     const recorded = new Set();
-    for (const { strengths } of samplesInUse(state)) for (const strength of strengths) recorded.add(strength);
+    /** @type {number[] | null} */
+    let last = null;
+    for (const { strengths } of samplesInUse(state)) {
+      if (strengths === last) continue;
+      for (const strength of strengths) recorded.add(strength);
+      last = strengths;
+    }
     return [...recorded].sort((one, other) => one - other);
   },
 );

@@ -69,7 +69,7 @@ function compare(one, other) {
  * @returns {(sample: Sample) => boolean}
  */
 export function asksFor(target) {
-  return ({ targets }) => target === null || targets.some(({ index }) => index === target);
+  return target === null ? () => true : ({ targets }) => targets.some(({ index }) => index === target);
 }
 
 /**

@@ -157,10 +157,8 @@ export class Grid {
     this.#rasters.clear();
     this.#layout = gridLayout(this.#samples, { ...this.#choices, width: this.#width, ratio: this.#ratio });
     if (anchor) {
-      const places = new Map(this.#samples.map(({ key }, place) => [key, place]));
-      const stayed = anchor.followers.findIndex(({ key }) => places.has(key));
+      const { stayed, place } = this.#firstStill(anchor.followers);
       if (stayed >= 0) {
-        const place = /** @type {number} */ (places.get(anchor.followers[stayed].key));
         if (keepColumn && columns === this.#layout.columns) {
           const column = (anchor.column + stayed) % columns;
           this.#layout = withLead(this.#layout, (((column - place) % columns) + columns) % columns);
@@ -172,6 +170,19 @@ export class Grid {
     }
     this.#setSize();
     return false;
+  }
+
+  /**
+   * The first of some samples that is still among those shown, and its place there.
+   * @param {Sample[]} followers
+   */
+  #firstStill(followers) {
+    // Nearly always the very first is, and then no table of all is needed.
+    const first = this.#samples.indexOf(followers[0]);
+    if (first >= 0) return { stayed: 0, place: first };
+    const places = new Map(this.#samples.map(({ key }, place) => [key, place]));
+    const stayed = followers.findIndex(({ key }) => places.has(key));
+    return { stayed, place: stayed < 0 ? -1 : /** @type {number} */ (places.get(followers[stayed].key)) };
   }
 
   #setSize() {
