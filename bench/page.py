@@ -128,7 +128,9 @@ def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
         page.mouse.move(x + box["width"] * share, y)
     seen = frame.evaluate("bench.stop()")
     page.mouse.up()
-    report("strength: script a change, median", statistics.median(seen["scripts"]), "ms", script_goal)
+    report(
+        "strength: script a change, median", statistics.median(seen["scripts"]), "ms", script_goal
+    )
     report("strength: script a change, p95", percentile(seen["scripts"], 95), "ms")
     report("strength: input to paint, p95", percentile(seen["latencies"], 95), "ms", 40)
     report_frames("dragging", seen["intervals"])
@@ -204,7 +206,9 @@ def measure(case: Case, browser: Browser, folder: Path) -> None:
             report(f"first rows, {which} opening", rows, "ms", case.first_rows)
             if which == "first":
                 page.close()
-        frame.wait_for_function("document.querySelector('p.count')?.textContent.match(/[0-9,]{3,}/)")
+        frame.wait_for_function(
+            "document.querySelector('p.count')?.textContent.match(/[0-9,]{3,}/)"
+        )
         frame.wait_for_function(
             f"document.querySelector('p.count').textContent.includes('{case.samples:,}')"
         )

@@ -1,5 +1,12 @@
 /** TensorBoard's entry point: it calls `render` in an empty page, and says nothing of what fails. */
 
+/**
+ * All modules, so that the browser fetches them at once and does not find one after the other in
+ * those that import them. The server fills in the names (`tb_gradascent/assets.py`).
+ * @type {string[]}
+ */
+const MODULES = [];
+
 /** In this order: later ones build on earlier ones. */
 const STYLES = [
   "base",
@@ -25,12 +32,20 @@ const STYLES = [
 
 export async function render() {
   try {
-    await Promise.all(STYLES.map(addStyle));
-    const { start } = await import("./app.js");
+    MODULES.forEach(preload);
+    const [{ start }] = await Promise.all([import("./app.js"), ...STYLES.map(addStyle)]);
     start(document.body);
   } catch (error) {
     showFailure(error);
   }
+}
+
+/** @param {string} name */
+function preload(name) {
+  const link = document.createElement("link");
+  link.rel = "modulepreload";
+  link.href = new URL(name, import.meta.url).href;
+  document.head.append(link);
 }
 
 /** @param {string} name */

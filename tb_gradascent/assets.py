@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,8 @@ from tb_gradascent.version import VERSION
 
 ENTRY = "index.js"
 
+_NO_MODULES = b"const MODULES = [];"
+"""What the entry module says where nobody told it which other modules there are."""
 _PATTERNS = ("*.js", "views/*.js", "style/*.css")
 _MIME_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -28,6 +32,8 @@ class Asset(NamedTuple):
 
 class Assets:
     """The files of the page, by name relative to ``frontend/``, with ``/`` between folders.
+
+    The entry module is served with the names of all others filled in; the rest as they are.
 
     All are read now, so that a path outside the folder cannot even be expressed, and a file that
     changes later is never served under a version that is not its own.
@@ -48,6 +54,8 @@ class Assets:
             for path in sorted(folder.glob(pattern))
             if path.is_file()
         }
+        if ENTRY in self._files:
+            self._files[ENTRY] = _naming_modules(self._files[ENTRY], self._files)
         digest = hashlib.sha256()
         for name, asset in self._files.items():
             digest.update(f"{name}\0{len(asset.content)}\0".encode())
@@ -58,6 +66,13 @@ class Assets:
         """The file at ``<version>/<name>``; ``None`` for another version or an unknown name."""
         version, _, name = path.partition("/")
         return self._files.get(name) if version == self.version else None
+
+
+def _naming_modules(entry: Asset, names: Iterable[str]) -> Asset:
+    """The entry module with the names of the others, which the browser then fetches at once."""
+    modules = [name for name in names if name.endswith(".js") and name != ENTRY]
+    listed = f"const MODULES = {json.dumps(modules)};".encode()
+    return entry._replace(content=entry.content.replace(_NO_MODULES, listed))
 
 
 def _folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -128,6 +129,16 @@ def test_the_page_is_found_however_the_package_is_installed(tmp_path: Path, layo
 def test_the_entry_module_of_this_checkout_is_served() -> None:
     assets = Assets()
     assert assets.find(f"{assets.version}/{ENTRY}") is not None
+
+
+def test_the_entry_module_names_all_others() -> None:
+    assets = Assets()
+    entry = assets.find(f"{assets.version}/{ENTRY}")
+    assert entry is not None
+    (listed,) = re.findall(r"^const MODULES = (\[.*\]);$", entry.content.decode(), re.MULTILINE)
+    modules = {path.relative_to(FRONTEND).as_posix() for path in FRONTEND.rglob("*.js")}
+    assert set(json.loads(listed)) == modules - {ENTRY}
+    assert all(assets.find(f"{assets.version}/{name}") for name in json.loads(listed))
 
 
 def test_every_stylesheet_is_linked() -> None:
