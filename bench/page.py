@@ -14,13 +14,12 @@ import json
 import statistics
 import tempfile
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from playwright.sync_api import Browser, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, ViewportSize, sync_playwright
 
 from bench.many_samples import write_run
 from tests.browser import ARGUMENTS
@@ -28,8 +27,11 @@ from tests.chromium import REMEDY, find
 from tests.tensorboard_process import tensorboard
 
 INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-VIEWPORT = {"width": 1400, "height": 900}
+VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 PATIENCE = 300
+
+
+Value = TypeVar("Value")
 
 
 class Case(NamedTuple):
@@ -56,7 +58,7 @@ FILTERS = {
     "filter: right or wrong": ("#outcome", "wrong", ""),
     "filter: id": ("#search", "1234", ""),
     "filter: flip distance": ("#flip-to", "0.5", ""),
-    "matrix: one cell": (".matrix td", None, None),
+    "matrix: one cell": (".matrix tr:nth-child(3) td:nth-child(3)", None, None),
     "sort: margin": ("#sort", "margin", "newest"),
     "sort: flip distance": ("#sort", "flip", "newest"),
     "sort: gradient": ("#sort", "gradient", "newest"),
@@ -86,10 +88,10 @@ def chromium() -> Iterator[Browser]:
 def wait_until_loaded(address: str, captures: int) -> None:
     """Waits until TensorBoard has read the run, by what it tells of it without our plugin."""
     deadline = time.monotonic() + PATIENCE
-    query = urllib.parse.urlencode({"run": "run", "tag": "confused"})
+    url = f"{address}data/plugin/gradascent/index?run=run&tag=confused"
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            with urllib.request.urlopen(f"{address}data/plugin/gradascent/index?{query}") as answer:
+            with urllib.request.urlopen(url) as answer:  # noqa: S310  # our own TensorBoard
                 sessions = json.load(answer)["sessions"]
             if sum(session["captures"] for session in sessions) == captures:
                 return
@@ -97,9 +99,16 @@ def wait_until_loaded(address: str, captures: int) -> None:
     raise SystemExit("TensorBoard did not load the run in time.")
 
 
+def required(value: Value | None, what: str) -> Value:
+    """What Playwright may not find."""
+    if value is None:
+        raise RuntimeError(f"there is no {what} in the page")
+    return value
+
+
 def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
     """TensorBoard on another tab, then ours; returns once the first rows are painted."""
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page = browser.new_page(viewport=VIEWPORT)
     page.set_default_timeout(PATIENCE * 1000)
     page.add_init_script(INSTRUMENT)
     page.goto(f"{address}#timeseries")
@@ -107,18 +116,16 @@ def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
     tab.wait_for()
     page.wait_for_timeout(2000)
     tab.click()
-    element = page.wait_for_selector('iframe[src*="gradascent"]')
-    assert element is not None
-    frame = element.content_frame()
-    assert frame is not None
+    element = required(page.wait_for_selector('iframe[src*="gradascent"]'), "tab")
+    frame = required(element.content_frame(), "frame")
     frame.wait_for_function("window.bench?.firstRows")
     return page, frame
 
 
 def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
     """Drags the strength slider to and fro with the mouse."""
-    box = frame.locator("#strength").bounding_box()
-    assert box is not None
+    box = required(frame.locator("#strength").bounding_box(), "slider")
+    before = frame.locator("[data-painted]").first.get_attribute("data-painted")
     x, y = box["x"], box["y"] + box["height"] / 2
     page.mouse.move(x + box["width"] * 0.5, y)
     page.mouse.down()
@@ -128,6 +135,8 @@ def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
         page.mouse.move(x + box["width"] * share, y)
     seen = frame.evaluate("bench.stop()")
     page.mouse.up()
+    if frame.locator("[data-painted]").first.get_attribute("data-painted") == before:
+        raise RuntimeError("dragging the slider changed nothing")
     report(
         "strength: script a change, median", statistics.median(seen["scripts"]), "ms", script_goal
     )
@@ -139,8 +148,7 @@ def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
 def measure_scroll(page: Page, frame: Frame) -> None:
     """Scrolls as a mouse does, two thousand pixels a second."""
     session = page.context.new_cdp_session(page)
-    box = frame.locator(".grid").bounding_box()
-    assert box is not None
+    box = required(frame.locator(".grid").bounding_box(), "grid")
     frame.evaluate("bench.watch()")
     session.send(
         "Input.synthesizeScrollGesture",
