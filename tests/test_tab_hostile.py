@@ -1,0 +1,105 @@
+"""A stranger's log directory in the tab: names are text, never markup, and break no layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Frame, Page, expect
+
+from tests.browser import open_tab
+from tests.hostile import CANARY, FOLDERS, NAMES, write_logdir
+from tests.tensorboard_process import tensorboard
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = (1400, 700)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    logdir = tmp_path_factory.mktemp("hostile")
+    write_logdir(logdir)
+    with tensorboard(logdir) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(page: Page, address: str) -> Iterator[Frame]:
+    """The tab, with a canary in every frame that no text may ever wake."""
+    woken: list[str] = []
+    page.expose_function("canary", lambda *_: woken.append("canary"))
+    page.on("dialog", lambda dialog: woken.append(dialog.message))
+    tab = open_tab(page, address)
+    tab.locator("#tag").wait_for()
+    yield tab
+    assert woken == []
+    assert page.evaluate("typeof canary") == "function", "it could have been woken"
+    assert tab.evaluate("typeof canary") == "function"
+
+
+def shown_tags(tab: Frame) -> list[str]:
+    texts: list[str] = tab.locator("#tag").evaluate("list => [...list.options].map(o => o.value)")
+    return texts
+
+
+def assert_nothing_hangs_over(tab: Frame) -> None:
+    """Nothing makes the page wider than it is, and no card's text leaves its card."""
+    wide, room = tab.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= room
+    outside = tab.evaluate(
+        """() => [...document.querySelectorAll(".sample *, aside *, .bar *, dialog *")]
+            .filter((each) => each.getClientRects().length)
+            .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+            .map((each) => each.outerHTML.slice(0, 200))"""
+    )
+    assert outside == []
+
+
+def test_ids_and_class_names_are_text(page: Page, tab: Frame) -> None:
+    tab.locator("#tag").select_option("confused")
+    for box in tab.locator('input[name="run"]').all():
+        box.set_checked(box.get_attribute("value") == "names")
+    expect(tab.locator("p.count")).to_contain_text(str(len(NAMES)))
+    text = ""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        tab.locator(".sample[data-painted]").first.wait_for()
+        assert_nothing_hangs_over(tab)
+        text += tab.locator("body").inner_text()
+    assert CANARY in text
+    assert tab.locator("script:not([src]), img[onerror], svg[onload]").count() == 0
+
+
+def test_a_sample_with_a_hostile_id_opens(page: Page, tab: Frame) -> None:
+    tab.locator("#tag").select_option("confused")
+    for box in tab.locator('input[name="run"]').all():
+        box.set_checked(box.get_attribute("value") == "names")
+    cards = tab.locator("article.sample")
+    cards.first.wait_for()
+    for place in range(4):
+        cards.nth(place).focus()
+        page.keyboard.press("Enter")
+        dialog = tab.locator("dialog[open]")
+        dialog.wait_for()
+        assert_nothing_hangs_over(tab)
+        page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+
+
+def test_every_run_and_tag_is_shown_under_its_own_name(page: Page, tab: Frame) -> None:
+    tags = shown_tags(tab)
+    assert set(tags) == {"confused", *NAMES[: len(FOLDERS)]}
+    for folder, tag in zip(FOLDERS, NAMES, strict=False):
+        tab.locator("#tag").select_option(tag)
+        box = tab.locator('input[name="run"]')
+        expect(box).to_have_count(1)
+        assert box.get_attribute("value") == folder
+        expect(tab.locator("article.sample")).to_have_count(2)
+        refused = any(c in folder + tag for c in '"\\\t\n')
+        if refused:
+            expect(tab.locator("article.sample").first).to_contain_text("--load_fast=false")
+        else:
+            tab.locator(".sample[data-painted]").first.wait_for()
+        assert_nothing_hangs_over(tab)
+    assert tab.locator('[role="alert"]:visible').count() == 0
