@@ -29,10 +29,15 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    """Accelerate keeps its settings in the class."""
+    """Accelerate keeps its settings in classes, where another test may have left some."""
+
+    def clear() -> None:
+        for state in (AcceleratorState, GradientState, PartialState):
+            state._shared_state.clear()
+
+    clear()
     yield
-    for state in (AcceleratorState, GradientState, PartialState):
-        state._shared_state.clear()
+    clear()
 
 
 def accelerated(precision: str) -> tuple[Any, Any, Any, Any]:
