@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength
-from tests.synthetic import make_sample, write_session
+from tests.synthetic import DIGITS, make_sample, write_session
 from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
@@ -25,9 +25,13 @@ Pixels = npt.NDArray[np.int64]
 TAGS: dict[str, dict[str, Any]] = {
     "digits": {},
     "all": {"targets": tuple(range(10))},
+    "named": {"targets": tuple(range(10))},
     "photos": {"shape": (3, 224, 224)},
     "signals": {"shape": (2, 300)},
 }
+LONG_NAMES = dataclasses.replace(
+    DIGITS, class_names=tuple(f"soft-coated wheaten terrier {index}" for index in range(10))
+)
 LOW, HIGH = -0.4242, 2.8215
 """What is painted black and white: the bounds of ``synthetic.DIGITS``."""
 
@@ -50,7 +54,8 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 for target in weak.targets
             ]
             captures[1][0] = dataclasses.replace(weak, targets=tuple(fainter))
-        write_session(directory / "run", captures, tag=tag, session=f"session-{tag}")
+        info = LONG_NAMES if tag == "named" else DIGITS
+        write_session(directory / "run", captures, tag=tag, session=f"session-{tag}", info=info)
     return directory
 
 
@@ -229,6 +234,19 @@ def test_many_targets_fold_and_a_chip_shows_one_alone(look: Callable[..., Frame]
     card.get_by_role("button", name="7", exact=True).click()
     expect(card.locator(".verdict")).to_have_count(3)
     expect(tab.locator(".sample").nth(1).locator(".verdict")).to_have_count(3)
+
+
+def test_long_names_leave_the_chip_that_opens_more_in_sight(look: Callable[..., Frame]) -> None:
+    tab = look(tag="named")
+    chips = first(tab).locator(".chips")
+    more = chips.get_by_role("button", name="+5 more")
+    outer, inner = chips.bounding_box(), more.bounding_box()
+    assert outer is not None
+    assert inner is not None
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+    assert inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+    more.click()
+    expect(first(tab).locator(".verdict")).to_have_count(10)
 
 
 def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) -> None:

@@ -33,6 +33,7 @@ export function targetChips(sample, { rows, choice, chipLines }, onChange) {
   else if (choice === "more") chips.push(moreChip("fewer", "Show fewer targets", () => choose(null)));
   const row = element("div", { className: "chips", role: "group", ariaLabel: "Make it a …" }, "make it a", ...chips);
   row.style.setProperty("--lines", String(chipLines));
+  row.classList.toggle("one-line", chipLines === 1);
   return row;
 }
 
