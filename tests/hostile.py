@@ -65,7 +65,11 @@ def write_logdir(logdir: Path) -> None:
     _write_damaged(logdir)
 
 
-HOSTILE_INFO = dataclasses.replace(DIGITS, class_names=tuple(NAMES[:10]))
+LONGEST = ("W" * 256, "long words " * 23)
+"""Those of the classes that all samples are moved towards."""
+HOSTILE_INFO = dataclasses.replace(
+    DIGITS, class_names=(*NAMES[:5], LONGEST[0], *NAMES[5:7], LONGEST[1], NAMES[14])
+)
 
 
 def hostile_captures() -> list[list[Sample]]:

@@ -54,6 +54,15 @@ def assert_nothing_hangs_over(tab: Frame) -> None:
             .map((each) => each.outerHTML.slice(0, 200))"""
     )
     assert outside == []
+    spilt = tab.evaluate(
+        """() => [...document.querySelectorAll("article.sample, dialog[open] :is(section, figure)")]
+            .flatMap((box) => [...box.querySelectorAll("*")].map((inner) => [box, inner]))
+            .filter(([, inner]) => inner.getClientRects().length)
+            .filter(([box, inner]) =>
+                inner.getBoundingClientRect().right > box.getBoundingClientRect().right + 1)
+            .map(([, inner]) => inner.outerHTML.slice(0, 200))"""
+    )
+    assert spilt == []
 
 
 def test_ids_and_class_names_are_text(page: Page, tab: Frame) -> None:
