@@ -9,6 +9,7 @@ Any answer but 200 is an error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -124,9 +125,10 @@ def memory_of_children(process: int) -> int:
     """Resident bytes of every process below this one."""
     total = 0
     for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            pages = int(Path(f"/proc/{child}/statm").read_text().split()[1])
-            total += pages * os.sysconf("SC_PAGE_SIZE") + memory_of_children(int(child))
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+            for child in (task / "children").read_text().split():
+                pages = int(Path(f"/proc/{child}/statm").read_text().split()[1])
+                total += pages * os.sysconf("SC_PAGE_SIZE") + memory_of_children(int(child))
     return total
 
 
@@ -170,12 +172,14 @@ def main() -> None:
             for thread in threads:
                 thread.start()
             memory = []
-            for _ in range(10):
-                look_at_scalars(address, options.seconds / 10, measured, "Scalars, meanwhile")
-                memory.append(memory_of_children(os.getpid()) / 1e6)
-            until.set()
-            for thread in threads:
-                thread.join()
+            try:
+                for _ in range(10):
+                    look_at_scalars(address, options.seconds / 10, measured, "Scalars, meanwhile")
+                    memory.append(memory_of_children(os.getpid()) / 1e6)
+            finally:
+                until.set()
+                for thread in threads:
+                    thread.join()
     report(measured, memory, options)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -233,6 +235,23 @@ def test_mistakes_are_no_server_errors(served: Served) -> None:
             served.get("data/plugin/gradascent/" + path)
         assert raised.value.code == code
         assert json.loads(raised.value.read()).keys() == {"error"}
+
+
+def test_slow_clients_keep_nobody_waiting(served: Served) -> None:
+    """Some that never end their question, and some that never read the answer."""
+    session = write_session(served.logdir / "slow", make_captures(30, 2))
+    served.until(lambda: "slow" in served.runs())
+    base = urllib.parse.urlsplit(served.address)
+    path = f"{base.path}data/plugin/gradascent/payloads?run=slow&tag=confused"
+    asked = path + "".join(f"&sample={session}.{n}.0" for n in range(30))
+    with contextlib.ExitStack() as stack:
+        for number in range(30):
+            slow = stack.enter_context(socket.create_connection(("localhost", base.port or 0)))
+            slow.sendall(f"GET {asked if number % 2 else '/'} HTTP/1.1\r\nHost: x\r\n".encode())
+            if number % 2:
+                slow.sendall(b"\r\n")
+        assert "slow" in served.runs()
+        assert served.get(asked.removeprefix(base.path))
 
 
 @on_linux

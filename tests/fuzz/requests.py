@@ -22,6 +22,10 @@ from tests.wsgi import PREFIX, make_app
 
 METHODS = ("GET", "HEAD", "GET", "POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 MISTAKES = (400, 404, 405)
+TRAVERSALS = (
+    *("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..%252f", "%252e%252e%252f", "..%5c", "..\\"),
+    *("..;/", "....//", "/", "//", "%2f", "..%00/", "%c0%ae%c0%ae/", "..%c0%af", "%uff0e%uff0e/"),
+)
 
 
 def request(data: bytes) -> int:
@@ -71,7 +75,16 @@ def seeds() -> Iterator[bytes]:
     for name in (*NAMES, *FOLDERS):
         query = urllib.parse.urlencode({"run": FOLDERS[0], "tag": name}, errors="replace")
         yield f"\0index?{query}\n".encode()
-    yield from (b"\0static/index.js\n", b"\1static/%2e%2e/%2e%2e/setup.py\nidentity")
+    for up in TRAVERSALS:
+        yield f"\0static/{up}{up}{up}{up}etc/passwd\n".encode()
+        yield f"\0index?run={up}sound&tag=confused\n".encode()
+    for number in ("-1", "0", "9" * 9, "9" * 19, "9" * 400, "1e9", "0x10", "NaN", "٣", ""):
+        yield f"\0payloads?run=sound&tag=confused&sample=sound.{number}.{number}\n".encode()
+        yield f"\0records?run=sound&tag=confused&part=sound.{number}.{number}\n".encode()
+    yield b"\0index?run=sound&run=torn&tag=confused\n"
+    yield b"\0index?run=sound&tag=confused&" + b"x=1&" * 16_000 + b"\n"
+    yield b"\0payloads?run=sound&tag=confused" + b"&sample=sound.0.0" * 3_800 + b"\n"
+    yield from (b"\0static/index.js\n", b"\1static/\nidentity", b"\0runs?tag=%F0%28%8C%28\n")
 
 
 @functools.cache
