@@ -28,7 +28,11 @@ from tests.test_event_file import frame_ends
 
 RANDOM = np.random.default_rng(0)
 CAPTURES = [
-    [make_sample(RANDOM, step=100 * number, shape=(1, 1, 1), targets=(number,), id=str(number))]
+    [
+        make_sample(
+            RANDOM, step=100 * number, shape=(1, 1, 1), targets=(5,) * (number == 1), id=str(number)
+        )
+    ]
     for number in range(3)
 ]
 STRIDE = 83

@@ -13,7 +13,7 @@ def test_what_the_long_turn_tries_holds_in_a_short_one() -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-W", "error", "-m", "bench.endurance"),
-            *("--kills", "2", "--hooks", "40", "--calls", "10000"),
+            *("--kills", "5", "--hooks", "40", "--calls", "10000"),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -22,5 +22,5 @@ def test_what_the_long_turn_tries_holds_in_a_short_one() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "2 trainings killed" in done.stdout
+    assert "5 trainings killed" in done.stdout
     assert "none of them lost" in done.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -311,31 +310,6 @@ def test_however_the_process_ends_what_was_written_is_readable(
     found = steps(tmp_path)
     assert found == list(range(len(found)))
     assert len(found) >= 5 if lost else len(found) == 11
-
-
-def test_killed_in_the_middle_of_writing(tmp_path: Path) -> None:
-    """Again and again, at random moments: at most the last record is torn."""
-    for attempt in range(5):
-        folder = tmp_path / str(attempt)
-        child = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                TRAINING + "print(flush=True)\nwhile True:\n    hook(batch, logits)",
-                str(folder),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(0.3 + 0.07 * attempt)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-        found = steps(folder)
-        assert len(found) > 3
-        assert found == list(range(len(found)))
 
 
 def test_data_loader_workers_forked_while_the_writer_is_busy(tmp_path: Path) -> None:
