@@ -49,6 +49,7 @@ MAX_RANKS = 1 << 20
 MAX_NAME_LENGTH = 256
 """Characters of a tag, a sample's id or a class name."""
 MAX_RECORD_BYTES = 1 << 18
+MAX_RECORDS_A_CAPTURE = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 28
 MAX_SESSION_INFO_BYTES = 1 << 20
 MAX_CAPTURES = 1 << 53

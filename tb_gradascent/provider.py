@@ -26,7 +26,13 @@ from tensorboard import errors
 from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
 
 from tb_gradascent.index import finite_time, order_of, span_of, superseded_from
-from tb_gradascent.metadata import PLUGIN_NAME, SessionInfo, series_tag, split_series_tag
+from tb_gradascent.metadata import (
+    MAX_RECORDS_A_CAPTURE,
+    PLUGIN_NAME,
+    SessionInfo,
+    series_tag,
+    split_series_tag,
+)
 from tb_gradascent.records import PayloadInfo, RecordError, check_payload
 from tb_gradascent.rows import CaptureRows, encode_capture, find_payload, least_step
 
@@ -289,6 +295,15 @@ class _Capture:
         return _CAPTURE_BYTES + _RECORD_BYTES * self.records
 
 
+def _values_of(datum: TensorDatum) -> Sequence[object]:
+    """A capture's records as stored; too many are one that cannot be read.
+
+    A tensor's shape may repeat one value as often as it likes.
+    """
+    stored = np.asarray(datum.numpy)
+    return stored.reshape(-1).tolist() if stored.size <= MAX_RECORDS_A_CAPTURE else [None]
+
+
 class _Session:
     """What one session recorded under one tag.
 
@@ -311,8 +326,7 @@ class _Session:
         for datum in data or ():
             capture = kept.get(datum.step)
             if capture is None or capture.wall_time != finite_time(datum.wall_time):
-                values = np.asarray(datum.numpy).reshape(-1).tolist()
-                capture = _Capture(datum.step, datum.wall_time, values)
+                capture = _Capture(datum.step, datum.wall_time, _values_of(datum))
             self.by_number.setdefault(datum.step, capture)
         self.captures = list(self.by_number.values())
         self.damaged = data is None

@@ -289,6 +289,19 @@ def test_what_a_cache_holds_is_counted_class_names_and_keys_too(tmp_path: Path) 
     assert sizes["c"] > 50 * (600 + 100)
 
 
+def test_a_tensor_that_repeats_one_value_without_end_is_one_unreadable_record(
+    tmp_path: Path,
+) -> None:
+    write_session(tmp_path, make_captures(1, 1, shape=(1, 1, 1)), session="good", start=1.0)
+    file = EventFile(tmp_path / file_name("s"))
+    event = make_event("confused", "s", 0, [(b"{}", b"")], DIGITS, 1.0)
+    event.summary.value[1].tensor.tensor_shape.dim[0].size = 2_000_000
+    file.append(event)
+    file.close()
+    counts = read_index(SampleProvider(Watched(tmp_path)))["counts"]
+    assert (counts["samples"], counts["unreadable"]) == (1, 1)
+
+
 def test_many_sessions_none_of_which_can_be_read_cost_few_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ RUNS = {
     "image": 300_000,
     "session_info": 100_000,
     "names": 100_000,
-    "joined": 50_000,
+    "joined": 20_000,
     "event": 20_000,
     "event_file": 50_000,
     "tensors": 20_000,
