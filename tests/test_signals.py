@@ -1,22 +1,13 @@
-"""Inputs that are no images: one-dimensional signals, from the training loop to the screen."""
+"""Inputs that are no images: one-dimensional signals, from the training loop to the record."""
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
-from playwright.sync_api import Locator, Page
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, Sample, read_samples
-from tests.browser import open_tab, read_pixels, set_strength
-from tests.synthetic import make_captures, write_session
 
 LENGTH = 96
 MEAN, STD = (0.0, 1.0, -3.0), (1.0, 2.0, 0.5)
@@ -131,65 +122,3 @@ def test_a_signals_morph_keeps_within_each_channels_own_bounds(
             assert (image + delta <= torch.maximum(high, image) + slack).all()
             touched |= ((image < low) | (image > high)).any(1)
     assert touched.any(), "some values begin outside of the bounds"
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("shape", [(1, 100), (12, 700)], ids=str)
-def test_a_signal_is_painted_as_a_strip_with_its_morph(
-    serve: Callable[..., str], page: Page, tmp_path: Path, shape: tuple[int, int]
-) -> None:
-    write_session(tmp_path / "run", make_captures(1, shape=shape))
-    recorded = {sample.index: sample for sample in read_samples(tmp_path)}
-    tab = open_tab(page, serve(tmp_path))
-    tab.locator(".sample[data-painted]").first.wait_for()
-    set_strength(tab, 0.5)
-    cards = tab.locator(".sample[data-painted]").all()
-    assert cards
-    for card in cards:
-        sample = recorded[int((card.get_attribute("data-sample") or "").rpartition(".")[2])]
-        assert card.locator(".heading").first.inner_text() == "original"
-        canvas = card.locator("canvas.panels")
-        panels = json.loads(canvas.get_attribute("data-panels") or "")
-        original = strip(canvas, panels["image"], shape[0])
-        assert original == pytest.approx(levels(sample.image), abs=2)
-        for target, panel in zip(sample.targets, panels["targets"], strict=True):
-            assert target.delta is not None
-            morph = strip(canvas, panel["morph"], shape[0])
-            assert morph == pytest.approx(levels(sample.image + 0.5 * target.delta), abs=2)
-            gradient = rows_of(canvas, panel["gradient"], shape[0])
-            redness = gradient[..., 0] - gradient[..., 2]
-            slope = shortened(target.gradient)
-            share = slope / np.abs(slope).max()
-            assert (redness[share > 0.1] > 0).all()
-            assert (redness[share < -0.1] < 0).all()
-
-
-def rows_of(canvas: Locator, panel: list[int], channels: int) -> npt.NDArray[np.int64]:
-    """A strip's colours, shape (channels, width, 3); each row is painted several times."""
-    left, top, width, height = panel
-    high = height // channels
-    rows = [read_pixels(canvas, left, top + high * i, width, high) for i in range(channels)]
-    assert all((row == row[:1]).all() for row in rows)
-    return np.stack([row[0] for row in rows])
-
-
-def strip(canvas: Locator, panel: list[int], channels: int) -> npt.NDArray[np.int64]:
-    """A strip's grey levels, shape (channels, width)."""
-    rows = rows_of(canvas, panel, channels)
-    assert (rows == rows[..., :1]).all(), "a strip is grey"
-    return rows[..., 0]
-
-
-def levels(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """What the bounds of ``synthetic.DIGITS`` make of a signal."""
-    shown: npt.NDArray[np.float64] = np.clip((shortened(signal) + 0.4242) / 3.2457, 0, 1) * 255
-    return shown
-
-
-def shortened(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """At most 512 values a channel, each the mean of a share of them."""
-    length = signal.shape[1]
-    pixels = min(length, 512)
-    ends = np.arange(pixels + 1) * length // pixels
-    shares = [signal[:, a:b].mean(1) for a, b in itertools.pairwise(ends)]
-    return np.stack(shares, 1).astype(np.float64)
