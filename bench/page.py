@@ -21,14 +21,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from playwright.sync_api import Browser, Frame, Page, ViewportSize, sync_playwright
 
-from bench.many_samples import write_run
-from tests.browser import ARGUMENTS
+from bench.many_samples import SAMPLES_A_CAPTURE, write_run
+from tb_gradascent.event_file import file_name
+from tests.browser import ARGUMENTS, reload_data
 from tests.chromium import REMEDY, find
 from tests.tensorboard_process import tensorboard
 
 INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 PATIENCE = 300
+NEW_SAMPLES = 100
 
 
 Value = TypeVar("Value")
@@ -145,8 +147,8 @@ def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
     report_frames("dragging", seen["intervals"])
 
 
-def measure_scroll(page: Page, frame: Frame) -> None:
-    """Scrolls as a mouse does, two thousand pixels a second."""
+def measure_scroll(page: Page, frame: Frame) -> list[float]:
+    """Milliseconds between frames while a mouse's wheel scrolls two thousand pixels a second."""
     session = page.context.new_cdp_session(page)
     box = required(frame.locator(".grid").bounding_box(), "grid")
     frame.evaluate("bench.watch()")
@@ -161,8 +163,9 @@ def measure_scroll(page: Page, frame: Frame) -> None:
             "preventFling": True,
         },
     )
-    report_frames("scrolling", frame.evaluate("bench.stop()")["intervals"])
+    intervals: list[float] = frame.evaluate("bench.stop()")["intervals"]
     frame.evaluate("document.querySelector('.grid').scrollTop = 0")
+    return intervals
 
 
 def report_frames(what: str, intervals: list[float]) -> None:
@@ -178,8 +181,9 @@ def percentile(values: list[float], share: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[share - 1]
 
 
-def measure_choices(frame: Frame) -> None:
-    """From a choice until its answer is on the screen, each three times."""
+def measure_choices(frame: Frame) -> dict[str, float]:
+    """Milliseconds from a choice until its answer is on the screen: medians of three."""
+    found: dict[str, float] = {}
     frame.evaluate("for (const rare of document.querySelectorAll('details')) rare.open = true")
     for name, (selector, value, back) in FILTERS.items():
         taken = []
@@ -189,7 +193,33 @@ def measure_choices(frame: Frame) -> None:
                 frame.wait_for_timeout(300)
                 if choice == value:
                     taken.append(took)
-        report(name, statistics.median(taken), "ms", 100)
+        found[name] = statistics.median(taken)
+    return found
+
+
+def measure_reload(page: Page, frame: Frame, address: str, run: Path, samples: int) -> float:
+    """The longest task, in milliseconds, while a reload brings in a hundred samples more."""
+    file = run / file_name(write_run(run, NEW_SAMPLES, seed=1))
+    try:
+        wait_until_loaded(address, _captures(samples) + _captures(NEW_SAMPLES))
+        start = frame.evaluate("performance.now()")
+        reload_data(page)
+        wait_until_listed(frame, samples + NEW_SAMPLES)
+        frame.wait_for_timeout(1000)
+    finally:
+        file.unlink()
+    tasks: list[tuple[float, float]] = frame.evaluate("bench.longTasks")
+    return max((duration for began, duration in tasks if began > start), default=0.0)
+
+
+def wait_until_listed(frame: Frame, samples: int) -> None:
+    """Waits until the page counts so many."""
+    words = f"document.querySelector('p.count').textContent.includes('{samples:,}')"
+    frame.wait_for_function(words)
+
+
+def _captures(samples: int) -> int:
+    return -(-samples // SAMPLES_A_CAPTURE)
 
 
 def heap(page: Page) -> float:
@@ -207,7 +237,7 @@ def measure(case: Case, browser: Browser, folder: Path) -> None:
     if not (logdir / "run").exists():
         write_run(logdir / "run", case.samples, shape=case.shape)
     with tensorboard(logdir, "--reload_interval", "5") as address:
-        wait_until_loaded(address, -(-case.samples // 4))
+        wait_until_loaded(address, _captures(case.samples))
         for which in ("first", "second"):
             page, frame = open_tab(browser, address)
             rows = frame.evaluate("bench.firstRows")
@@ -217,19 +247,20 @@ def measure(case: Case, browser: Browser, folder: Path) -> None:
         frame.wait_for_function(
             "document.querySelector('p.count')?.textContent.match(/[0-9,]{3,}/)"
         )
-        frame.wait_for_function(
-            f"document.querySelector('p.count').textContent.includes('{case.samples:,}')"
-        )
+        wait_until_listed(frame, case.samples)
         report("all samples listed", frame.evaluate("performance.now()"), "ms")
         tasks = frame.evaluate("bench.longTasks")
         report("longest task while it opens", max((t for _, t in tasks), default=0), "ms")
         measure_drag(page, frame, case.script)
-        measure_scroll(page, frame)
-        measure_choices(frame)
+        report_frames("scrolling", measure_scroll(page, frame))
+        for name, took in measure_choices(frame).items():
+            report(name, took, "ms", 100)
         report("JavaScript heap and buffers", heap(page), "MB", 300)
         if case.samples <= 10_000:
             frame.evaluate("bench.scrollThrough(1)")
             report("the same, scrolled from end to end", heap(page), "MB", 300)
+        took = measure_reload(page, frame, address, logdir / "run", case.samples)
+        report("longest task while a reload adds 100", took, "ms", 100)
         page.close()
 
 

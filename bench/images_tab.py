@@ -1,0 +1,180 @@
+"""TensorBoard's own Images tab with the pictures that ours shows: ``python -m bench.images_tab``.
+
+The same samples are written twice: by our format, and as five images each (the original, and a
+gradient and a morph for each of two targets), a tag an image, as ``SummaryWriter.add_image`` would.
+Both tabs are opened by turns, each in a page of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import struct
+import tempfile
+import time
+import urllib.request
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from bench.many_samples import SAMPLES_A_CAPTURE, STARTED, STEPS_A_CAPTURE, write_run
+from bench.page import VIEWPORT, chromium, measure_scroll, open_tab, wait_until_loaded
+from tb_gradascent.samples import Array
+from tests.synthetic import make_sample
+from tests.tensorboard_process import tensorboard
+
+DISTINCT = 48
+FRAMES = """async () => {
+  const intervals = [];
+  let last = performance.now();
+  const end = last + 4500;
+  while (last < end) {
+    const now = await new Promise(requestAnimationFrame);
+    intervals.push(now - last);
+    last = now;
+  }
+  return intervals;
+}"""
+FIRST_PICTURE = """() => {
+  const pictures = (root) => [...root.querySelectorAll("*")].flatMap((node) => [
+    ...(node.localName === "img" && node.src.includes("plugin/images") ? [node] : []),
+    ...(node.shadowRoot ? pictures(node.shadowRoot) : []),
+  ]);
+  return pictures(document).some((picture) => picture.complete && picture.naturalWidth)
+    ? performance.now()
+    : 0;
+}"""
+
+
+def png(picture: Array) -> bytes:
+    """A grey picture, any range of values, as PNG."""
+    low, high = float(picture.min()), float(picture.max())
+    grey = ((picture - low) * (255 / ((high - low) or 1))).round().astype(np.uint8)
+    height, width = grey.shape
+    lines = b"".join(b"\0" + line.tobytes() for line in grey)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
+
+
+def write_images(directory: Path, samples: int) -> None:
+    """The samples as images: a step a capture, a tag for each of a capture's pictures."""
+    rng = np.random.default_rng(0)
+    panels: list[list[Summary.Image]] = []
+    for _ in range(min(DISTINCT, samples)):
+        sample = make_sample(rng)
+        arrays = [sample.image]
+        for target in sample.targets:
+            arrays += [target.gradient, sample.image + target.gradient * np.float32(0.5)]
+        panels.append(
+            [
+                Summary.Image(height=28, width=28, colorspace=1, encoded_image_string=png(array[0]))
+                for array in arrays
+            ]
+        )
+    writer = EventFileWriter(str(directory))
+    for capture in range(samples // SAMPLES_A_CAPTURE):
+        values = [
+            Summary.Value(tag=f"sample {place}/panel {panel}", image=image)
+            for place in range(SAMPLES_A_CAPTURE)
+            for panel, image in enumerate(
+                panels[(capture * SAMPLES_A_CAPTURE + place) % len(panels)]
+            )
+        ]
+        step, wall_time = capture * STEPS_A_CAPTURE, STARTED + capture
+        writer.add_event(Event(step=step, wall_time=wall_time, summary=Summary(value=values)))
+    writer.close()
+
+
+def open_images(browser: Browser, address: str) -> tuple[Page, float]:
+    """TensorBoard on another tab, then Images; the milliseconds until its first picture."""
+    page = browser.new_page(viewport=VIEWPORT)
+    page.set_default_timeout(120_000)
+    page.goto(f"{address}#timeseries")
+    tab = page.get_by_role("tab", name="Images")
+    tab.wait_for()
+    page.wait_for_timeout(2000)
+    start = page.evaluate("performance.now()")
+    tab.click()
+    end = page.wait_for_function(FIRST_PICTURE).json_value()
+    return page, float(end - start)
+
+
+def scroll_images(page: Page) -> list[float]:
+    """Milliseconds between frames while it is scrolled two thousand pixels a second."""
+    session = page.context.new_cdp_session(page)
+    page.evaluate(f"window.frames_seen = ({FRAMES})()")
+    gesture = {"x": 800, "y": 500, "yDistance": -8000, "speed": 2000, "preventFling": True}
+    session.send("Input.synthesizeScrollGesture", {**gesture, "gestureSourceType": "mouse"})
+    intervals: list[float] = page.evaluate("window.frames_seen")
+    return intervals
+
+
+def reachable_steps(address: str) -> int:
+    """At how many steps the Images tab can show a tag."""
+    url = f"{address}data/plugin/images/images?run=images&tag=sample%200%2Fpanel%200&sample=0"
+    with urllib.request.urlopen(url) as answer:  # noqa: S310  # our own TensorBoard
+        listed: list[Any] = json.load(answer)
+    return len(listed)
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.images_tab", description=__doc__)
+    parser.add_argument("--samples", type=int, default=10_000, help="to write (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="openings of each (%(default)s)")
+    options = parser.parse_args()
+    captures = options.samples // SAMPLES_A_CAPTURE
+    ours: list[float] = []
+    theirs: list[float] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chromium() as browser,
+    ):
+        write_run(Path(folder) / "run", options.samples)
+        write_images(Path(folder) / "images", options.samples)
+        with tensorboard(Path(folder), "--reload_interval", "5") as address:
+            wait_until_loaded(address, captures)
+            time.sleep(5)
+            for _ in range(options.rounds):
+                page, frame = open_tab(browser, address)
+                ours.append(float(frame.evaluate("bench.firstRows")))
+                our_frames = measure_scroll(page, frame)
+                page.close()
+                page, first = open_images(browser, address)
+                theirs.append(first)
+                their_frames = scroll_images(page)
+                page.close()
+            reachable = reachable_steps(address)
+    print(f"{'':44}{'our tab':>12}{'Images':>12}")
+    rows = (
+        ("first rows, first picture, ms", statistics.median(ours), statistics.median(theirs)),
+        ("time between frames while scrolling, p95, ms", _late(our_frames), _late(their_frames)),
+        (f"steps that can be reached, of {captures:,}", captures, reachable),
+    )
+    for name, one, other in rows:
+        print(f"{name:44}{one:12,.0f}{other:12,.0f}")
+
+
+def _late(intervals: list[float]) -> float:
+    return statistics.quantiles(intervals, n=100, method="inclusive")[94]
+
+
+if __name__ == "__main__":
+    main()
