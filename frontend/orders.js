@@ -27,26 +27,52 @@ function largestGradientNorm({ targets }) {
 }
 
 /**
- * The samples in an order. Those that tie come newest first, except in the oldest order; then as they
- * were.
+ * The places of samples, in an order. Those that tie come newest first, except in the oldest order;
+ * then as they were.
  * @param {Sample[]} samples
  * @param {Sort} sort
  */
-export function sorted(samples, sort) {
+export function placesInOrder(samples, sort) {
+  if (sort === "newest" && areInTime(samples)) return newestFirst(samples);
   const { keyOf } = ORDERS[sort];
   const sense = sort === "oldest" ? 1 : -1;
   const keys = Float64Array.from(samples, (sample) => comparable(keyOf(sample)));
-  const steps = Float64Array.from(samples, ({ step }) => step);
-  const times = Float64Array.from(samples, ({ wall_time }) => wall_time);
   const places = Uint32Array.from(samples, (_, place) => place);
-  places.sort(
-    (one, other) =>
-      keys[one] - keys[other] ||
-      sense * (steps[one] - steps[other]) ||
-      sense * (times[one] - times[other]) ||
-      one - other,
-  );
-  return Array.from(places, (place) => samples[place]);
+  return places.sort((one, other) => {
+    const difference = keys[one] - keys[other];
+    if (difference) return difference;
+    const [first, second] = [samples[one], samples[other]];
+    return sense * (first.step - second.step) || sense * (first.wall_time - second.wall_time) || one - other;
+  });
+}
+
+/**
+ * Whether samples are as one run's come.
+ * @param {Sample[]} samples
+ */
+function areInTime(samples) {
+  for (let place = 1; place < samples.length; place++) {
+    const [before, after] = [samples[place - 1], samples[place]];
+    if (!(before.step < after.step || (before.step === after.step && before.wall_time <= after.wall_time))) return false;
+  }
+  return true;
+}
+
+/**
+ * The same as sorting, without it: captures from the last to the first, each as it is.
+ * @param {Sample[]} samples in time
+ */
+function newestFirst(samples) {
+  const places = new Uint32Array(samples.length);
+  let filled = 0;
+  for (let end = samples.length; end > 0; ) {
+    const { step, wall_time } = samples[end - 1];
+    let start = end - 1;
+    while (start > 0 && samples[start - 1].step === step && samples[start - 1].wall_time === wall_time) start--;
+    for (let place = start; place < end; place++) places[filled++] = place;
+    end = start;
+  }
+  return places;
 }
 
 /** @param {number | null} key */

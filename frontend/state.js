@@ -4,7 +4,7 @@ import { className } from "./captions.js";
 import { confusionMatrix } from "./confusion_matrix.js";
 import { NO_FILTERS, facetsOf, missesOf, rankOf } from "./filters.js";
 import { INITIAL_LOOK, commonEnd } from "./look.js";
-import { sorted } from "./orders.js";
+import { placesInOrder } from "./orders.js";
 import { remembered } from "./remembered.js";
 import { asksFor, targetCounts } from "./target_choice.js";
 
@@ -377,10 +377,13 @@ export function largestStrength(state) {
   return recordedStrengths(state).at(-1) ?? 0;
 }
 
-/** @type {(state: State) => Sample[]} */
-const sortedSamples = remembered(
+/**
+ * The places that samples have in `samplesInUse`, in the order in which they are shown.
+ * @type {(state: State) => Uint32Array}
+ */
+const order = remembered(
   (state) => [samplesInUse(state), state.sort],
-  (state) => sorted(samplesInUse(state), state.sort),
+  (state) => placesInOrder(samplesInUse(state), state.sort),
 );
 
 /**
@@ -396,12 +399,12 @@ export const selectedSample = remembered(
 );
 
 /**
- * What each of the sorted samples misses, see `missesOf`.
+ * What each sample in use misses, see `missesOf`.
  * @type {(state: State) => Uint16Array}
  */
 const misses = remembered(
-  (state) => [sortedSamples(state), filtersInUse(state)],
-  (state) => missesOf(sortedSamples(state), filtersInUse(state)),
+  (state) => [samplesInUse(state), filtersInUse(state)],
+  (state) => missesOf(samplesInUse(state), filtersInUse(state)),
 );
 
 /**
@@ -409,11 +412,17 @@ const misses = remembered(
  * @type {(state: State) => Sample[]}
  */
 export const shownSamples = remembered(
-  (state) => [sortedSamples(state), misses(state), state.target],
+  (state) => [order(state), misses(state), state.target],
   (state) => {
+    const samples = samplesInUse(state);
     const missed = misses(state);
     const isAsked = asksFor(state.target);
-    return sortedSamples(state).filter((sample, place) => missed[place] === 0 && isAsked(sample));
+    /** @type {Sample[]} */
+    const shown = [];
+    for (const place of order(state)) {
+      if (missed[place] === 0 && isAsked(samples[place])) shown.push(samples[place]);
+    }
+    return shown;
   },
 );
 
@@ -460,8 +469,8 @@ export function axesInUse(state) {
 
 /** @type {(state: State) => ConfusionMatrix} */
 export const matrixInUse = remembered(
-  (state) => [sortedSamples(state), misses(state), axesInUse(state)],
-  (state) => confusionMatrix(sortedSamples(state), misses(state), axesInUse(state)),
+  (state) => [samplesInUse(state), misses(state), axesInUse(state)],
+  (state) => confusionMatrix(samplesInUse(state), misses(state), axesInUse(state)),
 );
 
 /**
@@ -490,8 +499,8 @@ export const stretchedRuns = remembered(
 
 /** @type {(state: State) => Facets} */
 export const facetsInUse = remembered(
-  (state) => [sortedSamples(state), misses(state)],
-  (state) => facetsOf(sortedSamples(state), misses(state)),
+  (state) => [samplesInUse(state), misses(state)],
+  (state) => facetsOf(samplesInUse(state), misses(state)),
 );
 
 /**
@@ -499,10 +508,10 @@ export const facetsInUse = remembered(
  * @type {(state: State) => [number, number][]}
  */
 export const targetsInUse = remembered(
-  (state) => [sortedSamples(state), misses(state)],
+  (state) => [samplesInUse(state), misses(state)],
   (state) => {
     const missed = misses(state);
-    return targetCounts(sortedSamples(state).filter((_, place) => missed[place] === 0));
+    return targetCounts(samplesInUse(state).filter((_, place) => missed[place] === 0));
   },
 );
 

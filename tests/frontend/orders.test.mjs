@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ORDERS, sorted } from "../../frontend/orders.js";
+import { ORDERS, placesInOrder } from "../../frontend/orders.js";
 import { makeSample, makeTarget } from "./samples.mjs";
 
 /** The places of samples that differ in the given fields, in an order. */
 function order(sort, fields) {
   const samples = fields.map((field, index) => makeSample({ ...field, index }));
-  return sorted(samples, sort).map(({ index }) => index);
+  return Array.from(placesInOrder(samples, sort), (place) => samples[place].index);
 }
 
 const flipping = (distance) => ({
@@ -37,4 +37,15 @@ test("what ties comes newest first, then as it was", () => {
   assert.deepEqual(order("loss", fields), [2, 1, 3, 0]);
   assert.deepEqual(order("oldest", [{ step: 1 }, { step: 1 }]), [0, 1]);
   assert.deepEqual(order("newest", [{ step: 1 }, { step: 1 }]), [0, 1]);
+});
+
+test("samples that come in time are newest first without being sorted, just as if they had been", () => {
+  const fields = Array.from({ length: 60 }, (_, place) => ({ step: Math.floor(place / 7), wall_time: Math.floor(place / 3) }));
+  const expected = fields
+    .map((field, place) => ({ ...field, place }))
+    .sort((one, other) => other.step - one.step || other.wall_time - one.wall_time || one.place - other.place);
+  assert.deepEqual(order("newest", fields), expected.map(({ place }) => place));
+  const [moved, ...others] = fields;
+  const shifted = expected.map(({ place }) => (place + 59) % 60);
+  assert.deepEqual(order("newest", [...others, moved]), shifted, "sorted, as the last one is out of time");
 });
