@@ -181,19 +181,40 @@ def percentile(values: list[float], share: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[share - 1]
 
 
-def measure_choices(frame: Frame) -> dict[str, float]:
-    """Milliseconds from a choice until its answer is on the screen: medians of three."""
-    found: dict[str, float] = {}
+class Answer(NamedTuple):
+    """What a choice took, in milliseconds: medians of three.
+
+    Attributes:
+        wall: Until its answer was on the screen.
+        work: Of the page's main thread, in its own time: what other processes take does not count.
+    """
+
+    wall: float
+    work: float
+
+
+def measure_choices(page: Page, frame: Frame) -> dict[str, Answer]:
+    """Filters and orders, each chosen three times."""
+    found: dict[str, Answer] = {}
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def work() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return float(next(m["value"] for m in metrics if m["name"] == "TaskDuration")) * 1e3
+
     frame.evaluate("for (const rare of document.querySelectorAll('details')) rare.open = true")
     for name, (selector, value, back) in FILTERS.items():
         taken = []
         for _ in range(3):
             for choice in (value, back):
+                before = work()
                 took = frame.evaluate("([s, v]) => bench.choose(s, v)", [selector, choice])
+                worked = work() - before
                 frame.wait_for_timeout(300)
                 if choice == value:
-                    taken.append(took)
-        found[name] = statistics.median(taken)
+                    taken.append((took, worked))
+        found[name] = Answer(*map(statistics.median, zip(*taken, strict=True)))
     return found
 
 
@@ -253,8 +274,9 @@ def measure(case: Case, browser: Browser, folder: Path) -> None:
         report("longest task while it opens", max((t for _, t in tasks), default=0), "ms")
         measure_drag(page, frame, case.script)
         report_frames("scrolling", measure_scroll(page, frame))
-        for name, took in measure_choices(frame).items():
-            report(name, took, "ms", 100)
+        for name, answer in measure_choices(page, frame).items():
+            report(name, answer.wall, "ms", 100)
+            report(f"{name}, main thread's own time", answer.work, "ms", 100)
         report("JavaScript heap and buffers", heap(page), "MB", 300)
         if case.samples <= 10_000:
             frame.evaluate("bench.scrollThrough(1)")
