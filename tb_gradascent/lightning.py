@@ -78,12 +78,11 @@ class GradAscentCallback(Callback):
         log = self._log or _directory(trainer)
         if self._log is None and trainer.fast_dev_run:  # type: ignore[attr-defined]
             log = self._exit.enter_context(tempfile.TemporaryDirectory())
-        self._training = _Look(pl_module, log, self._options)
-        self.hook = self._exit.enter_context(self._training.hook)
+        self._training = self._look(pl_module, log, self._options)
+        self.hook = self._training.hook
         if self._validation:
             options = self._options | {"tag": "validation"}
-            self._validating = _Look(pl_module, log, options, with_gradients=False)
-            self._exit.enter_context(self._validating.hook)
+            self._validating = self._look(pl_module, log, options, with_gradients=False)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -135,6 +134,12 @@ class GradAscentCallback(Callback):
         self._training = self._validating = None
         self._exit.close()
 
+    def _look(self, *args: Any, **options: Any) -> _Look:
+        look = _Look(*args, **options)
+        self._exit.enter_context(look.hook)
+        self._exit.callback(look.stop)
+        return look
+
 
 class _Look:
     """A hook, and the watch over the passes that it is about.
@@ -166,7 +171,7 @@ class _Look:
 
     def begin(self, step: int) -> None:
         """Watches from here on, if a capture is due."""
-        self._stop()
+        self.stop()
         if self.hook.is_due(step):
             self._step = step
             self._watch = ForwardWatch(_watched(self._module), self._is_wanted)
@@ -176,13 +181,14 @@ class _Look:
         if self._watch is None:
             return
         seen = self._watch.take()
-        self._stop()
+        self.stop()
         if seen is not None:
             self._classifier = seen.module
         logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
         look(self.hook, self._step, seen, batch, logits=logits, beside=self._own_forward)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Watches no more."""
         if self._watch is not None:
             self._watch.remove()
             self._watch = None

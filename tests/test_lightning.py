@@ -382,8 +382,10 @@ def test_an_interrupted_training_keeps_its_samples(tmp_path: Path) -> None:
             return super().training_step(batch, batch_idx)
 
     callback = GradAscentCallback(every=1, strict=True)
+    module = Interrupted()
     with pytest.raises(RuntimeError, match="as if"):
-        fit(Interrupted(), tmp_path, callback)
+        fit(module, tmp_path, callback)
+    assert not any(part._forward_hooks for part in module.modules())
     assert steps(list(read_samples(tmp_path))) == [0, 1, 2]
 
 
