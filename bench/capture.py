@@ -1,140 +1,215 @@
-"""What one capture costs: against a training step, and against the passes it cannot avoid.
+"""What one capture costs the loop.
 
-A training step, a capture (a call of the hook that is due, writing thread and all) and the bare
-passes (the same rows and the same numbers of forward and backward passes, in eval mode, and nothing
-else) take turns, so that what slows the machine slows all three. Medians of their ratios are
-printed. Every capture is a full one: ``top_k`` samples, however sure the network is.
+A capture is a call of the hook that is due; encoding and writing happen elsewhere, and do not
+count. Every capture is a full one of four samples with two targets, however sure the network is. It
+is compared with
+
+- a training step;
+- the bare passes: the forward and backward passes that it cannot avoid, in eval mode, of the same
+  rows, in the same pieces, as many as the ascent of that very capture took, and nothing else;
+- the alternatives, see ``alternatives``: on four samples of the same batch.
+
+Before each of them the network is trained by a step, so that all meet the same caches.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm.auto import tqdm
+from torch.utils.tensorboard import SummaryWriter
 
-from bench.workloads import digit_batches, resnet18
+from bench import report
+from bench.alternatives import captum_images, tutorial_figures
+from bench.measure import Work, by_turns, ratio, spread
+from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 
-WARM_UP = 2
+SAMPLES, TARGETS, STRENGTHS_ASKED = 4, 2, 9
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A network, and the batches that it is trained on."""
+    """A network, the batches that it is trained on, and how often each thing is measured.
+
+    Attributes:
+        rounds: Of captures and bare passes.
+        slow_rounds: Of the alternatives.
+    """
 
     name: str
     model: nn.Module
     batches: list[tuple[Tensor, Tensor]]
+    rounds: int
+    slow_rounds: int
 
 
-def digits_case(rounds: int) -> Case:
-    """The demo's network on the demo's digits, batch 64."""
-    model = models.cnn((1, 28, 28), 10)
-    return Case("demo's CNN, 64 × 1×28×28", model, digit_batches(rounds + WARM_UP))
-
-
-def resnet_case(rounds: int) -> Case:
-    """ResNet-18 on noise in the shape of CIFAR-10, batch 128."""
-    batches = [
-        (torch.randn(128, 3, 32, 32), torch.randint(10, (128,))) for _ in range(rounds + WARM_UP)
+def cases() -> list[Case]:
+    """The demo's network on the demo's digits, and ResNet-18."""
+    torch.manual_seed(0)
+    colour = photographs(256, (3, 32, 32)).split(128)
+    return [
+        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(), 60, 6),
+        Case("ResNet-18", resnet18(), [(x, torch.randint(10, (128,))) for x in colour], 6, 3),
     ]
-    return Case("ResNet-18, 128 × 3×32×32", resnet18(), batches)
 
 
 def bare_passes(model: nn.Module, images: Tensor, steps: int) -> None:
-    """The passes of a capture of 4 samples with 2 targets each, whose ascent took so many steps."""
+    """The passes of a capture whose ascent took so many steps."""
+    rows = SAMPLES * TARGETS
     with torch.no_grad():
-        model(images[:4])
-    rows = images[:8].detach().requires_grad_()
-    logits = model(rows)
-    torch.autograd.grad(logits[:, 0].sum(), rows, retain_graph=True)
+        model(images[:SAMPLES])
+    x = images[:rows].detach().requires_grad_()
+    logits = model(x)
+    torch.autograd.grad(logits[:, 0].sum(), x, retain_graph=True)
     for _ in range(steps):
-        torch.autograd.grad(logits[:, 1].sum(), rows)
-        rows = rows.detach().requires_grad_()
-        logits = model(rows)
+        torch.autograd.grad(logits[:, 1].sum(), x)
+        x = x.detach().requires_grad_()
+        logits = model(x)
+    points = images.repeat(-(-rows * STRENGTHS_ASKED // len(images)), 1, 1, 1)
     with torch.no_grad():
-        for piece in images.repeat(2, 1, 1, 1)[:72].split(len(images)):
+        for piece in points[: rows * STRENGTHS_ASKED].split(len(images)):
             model(piece)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+class Loop:
+    """A training, of which one step is made before each thing that is measured."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.steps = 0
+        self.inputs, self.labels = case.batches[0]
+        self.logits = torch.zeros(())
+        self._optimizer = torch.optim.Adam(case.model.parameters(), lr=1e-3)
+
+    def step(self) -> None:
+        """The next batch, forward and backward."""
+        self.inputs, self.labels = self.case.batches[self.steps % len(self.case.batches)]
+        self.steps += 1
+        self.case.model.train()
+        self.logits = self.case.model(self.inputs)
+        self._optimizer.zero_grad()
+        functional.cross_entropy(self.logits, self.labels).backward()
+        self._optimizer.step()
 
 
-def measure(case: Case) -> None:
-    """Print a case's ratios."""
-    torch.manual_seed(0)
-    model, optimizer = case.model, torch.optim.Adam(case.model.parameters(), lr=1e-3)
-    table: list[tuple[float, float, float]] = []
-    logits = torch.zeros(())
-
-    def step() -> None:
-        nonlocal logits
-        logits = model(inputs)
-        loss = functional.cross_entropy(logits, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
+def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[str, ...]]]:
+    """A case's ratios, and all that was measured of it."""
+    loop = Loop(case)
+    criterion = ProbabilityMargin(max_margin=1)
     with (
-        tempfile.TemporaryDirectory() as folder,
+        GradAscentHook(case.model, folder / "full", every=1, criterion=criterion) as full,
         GradAscentHook(
-            model, folder, every=1, criterion=ProbabilityMargin(max_margin=1), strict=True
-        ) as hook,
+            case.model, folder / "gradients", every=1, criterion=criterion, ascent=None
+        ) as gradients,
+        SummaryWriter(str(folder / "figures")) as figures,
+        SummaryWriter(str(folder / "images")) as images,
     ):
-        for inputs, labels in tqdm(case.batches, desc=case.name, leave=False, disable=None):
-            took = seconds(step)
-            captured = seconds(lambda: hook(inputs, logits, labels))  # noqa: B023
-            hook._writer.flush()
-            newest = list(read_samples(folder, step=hook._calls - 1))
-            steps = max(target.steps for sample in newest for target in sample.targets)
-            step()  # before either, so that both meet the same caches
-            model.eval()
-            bare = seconds(lambda: bare_passes(model, inputs, steps))  # noqa: B023
-            model.train()
-            table.append((took, captured, bare))
-        size = sum(path.stat().st_size for path in Path(folder).iterdir())
-        samples = hook.stats.written
-    rows = table[WARM_UP:]
-    against_step = [captured / took for took, captured, _ in rows]
-    against_bare = [captured / bare for _, captured, bare in rows]
-    print(
-        f"{case.name:26} {statistics.median(took for took, _, _ in rows) * 1e3:9.1f} ms"
-        f" {statistics.median(against_step):14.2f} {statistics.median(against_step) / 100:12.2%}"
-        f" {statistics.median(against_bare):14.2f} {size / samples / 1e3:9.2f} kB"
+
+        def call(hook: GradAscentHook) -> Work:
+            return lambda: hook(loop.inputs, loop.logits, loop.labels, step=loop.steps)
+
+        def log(
+            way: Callable[[SummaryWriter, nn.Module, Tensor, int], None], to: SummaryWriter
+        ) -> Work:
+            return lambda: way(to, case.model, loop.inputs[:SAMPLES], loop.steps)
+
+        taken = 0
+
+        def bare() -> None:
+            bare_passes(case.model, loop.inputs, taken)
+
+        def before(name: str) -> None:
+            nonlocal taken
+            full._writer.flush()
+            gradients._writer.flush()
+            if name == "bare passes":
+                taken = _steps_taken(folder / "full", loop.steps)
+            loop.step()
+            if name == "bare passes":
+                case.model.eval()
+
+        quick = by_turns(
+            {
+                "step": loop.step,
+                "capture": call(full),
+                "bare passes": bare,
+                "gradients alone": call(gradients),
+            },
+            case.rounds,
+            what=f"capture, {case.name}",
+            before=before,
+            warm_up=2,
+        )
+        slow = by_turns(
+            {
+                "capture": call(full),
+                "gradients alone": call(gradients),
+                "tutorial's figures": log(tutorial_figures, figures),
+                "captum, add_images": log(captum_images, images),
+            },
+            case.slow_rounds,
+            what=f"alternatives, {case.name}",
+            before=before,
+        )
+    against_bare = ratio(quick["capture"], quick["bare passes"])
+    against_step = ratio(quick["capture"], quick["step"])
+    tutorial, captum = slow["tutorial's figures"], slow["captum, add_images"]
+    found = [
+        ("capture against its bare passes", against_bare.text("{:.2f}"), "at most 1.25"),
+        ("capture against a training step", against_step.text("{:.2f}"), ""),
+        (
+            "tutorial's figures against a capture",
+            ratio(tutorial, slow["capture"]).text("{:.0f}"),
+            "at least 100",
+        ),
+        (
+            "tutorial's figures against a capture of the gradients alone",
+            ratio(tutorial, slow["gradients alone"]).text("{:.0f}"),
+            "at least 200",
+        ),
+        (
+            "captum and `add_images` against a capture of the gradients alone",
+            ratio(captum, slow["gradients alone"]).text("{:.1f}"),
+            "",
+        ),
+    ]
+    rows: list[tuple[str, ...]] = [
+        (case.name, name, spread([value * 1e3 for value in took]).text("{:.4g}"))
+        for name, took in {**slow, **quick}.items()
+    ]
+    return [report.Figure(f"{case.name}: {what}", value, goal) for what, value, goal in found], rows
+
+
+def _steps_taken(folder: Path, step: int) -> int:
+    return max(
+        target.steps for sample in read_samples(folder, step=step) for target in sample.targets
     )
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.capture", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=60, help="of the CNN (%(default)s)")
-    parser.add_argument("--resnet-rounds", type=int, default=8, help="of ResNet (%(default)s)")
-    parser.add_argument("--threads", type=int, help="torch's (by default as many as it chooses)")
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; medians; kB are 1,000\n")
-    print(
-        f"{'':26} {'a step':>12} {'capture / step':>14} {'every 100':>12} {'capture / bare':>14}"
-        f" {'a sample':>12}"
+def run() -> report.Section:
+    """Measures all cases."""
+    figures, rows = [], []
+    for case in cases():
+        with tempfile.TemporaryDirectory() as folder:
+            found, measured = measure(case, Path(folder))
+        figures += found
+        rows += measured
+    return report.Section(
+        "Cost of a capture",
+        figures,
+        ("network", "what", "ms in the loop"),
+        rows,
+        f"{SAMPLES} samples with {TARGETS} targets each; batches of 64 × 1×28×28 and "
+        "128 × 3×32×32.",
     )
-    measure(digits_case(options.rounds))
-    measure(resnet_case(options.resnet_rounds))
 
 
 if __name__ == "__main__":
-    main()
+    report.show(run())

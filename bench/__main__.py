@@ -1,0 +1,35 @@
+"""``python -m bench``, or ``make bench``: everything, and ``bench/RESULTS.md`` anew."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+import torch
+from tqdm.auto import tqdm
+
+from bench import report
+
+MODULES = ("training", "capture", "sizes", "quality", "startup", "scan")
+"""Each has a ``run()`` that returns a section of the results, in this order."""
+
+
+def main() -> None:
+    """Measure what was asked for; all of it is written down."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=MODULES, help="print these, and write nothing")
+    parser.add_argument("--threads", type=int, help="torch's (by default as many as it chooses)")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    sections = []
+    for name in tqdm(options.only or MODULES, desc="bench", unit="benchmark", disable=None):
+        section = importlib.import_module(f"bench.{name}").run()
+        report.show(section)
+        sections.append(section)
+    if not options.only:
+        report.write(sections)
+
+
+if __name__ == "__main__":
+    main()

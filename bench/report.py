@@ -1,0 +1,129 @@
+"""What the benchmarks found, printed and as ``bench/RESULTS.md``."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PACKAGES = ("torch", "tensorboard", "numpy", "matplotlib", "captum", "foolbox")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A result that matters by itself.
+
+    Attributes:
+        what: Was measured, against what.
+        value: A ratio where that makes sense, with its spread.
+        goal: What it should be; "" for none.
+    """
+
+    what: str
+    value: str
+    goal: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """What one benchmark found.
+
+    Attributes:
+        title: Of the benchmark.
+        figures: Listed together with those of all benchmarks.
+        head: Of the table of all that it measured.
+        rows: Of that table.
+        note: What has to be known to read them, in Markdown.
+    """
+
+    title: str
+    figures: Sequence[Figure]
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    note: str = ""
+
+    def text(self) -> str:
+        """In Markdown."""
+        parts = [f"## {self.title}", self.note, table(self.head, self.rows) if self.rows else ""]
+        return "\n\n".join(part for part in parts if part)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, a line a row."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def figures(sections: Sequence[Section]) -> str:
+    """The table of what matters most, of all sections."""
+    rows = [
+        (figure.what, figure.value, figure.goal)
+        for section in sections
+        for figure in section.figures
+    ]
+    return table(("what", "measured", "goal"), rows)
+
+
+def show(section: Section) -> None:
+    """Prints a section by itself."""
+    print(f"{section.text()}\n\n{figures([section])}\n")
+
+
+def write(sections: Sequence[Section], path: Path = RESULTS) -> None:
+    """Writes all that was found, and where."""
+    intro = (
+        "# Results\n\n"
+        "`make bench` wrote this; [docs/benchmarks.md](../docs/benchmarks.md) says how each figure "
+        "is measured.\nMedians stand before their quartiles; what is compared took turns."
+    )
+    parts = [
+        intro,
+        table(("", ""), surroundings()),
+        f"## What matters\n\n{figures(sections)}",
+        *(section.text() for section in sections),
+    ]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def surroundings() -> list[tuple[str, str]]:
+    """Where it was measured."""
+    found = [
+        ("processor", f"{_processor()}, {os.cpu_count()} cores"),
+        ("threads of torch", str(torch.get_num_threads())),
+        ("system", f"{platform.system()}, Python {platform.python_version()}"),
+        ("packages", ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)),
+        ("commit", _commit()),
+    ]
+    if torch.cuda.is_available():
+        found.insert(1, ("GPU", torch.cuda.get_device_name()))
+    return found
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    folder = Path(__file__).parent
+    commands = (["git", "rev-parse", "--short", "HEAD"], ["git", "status", "--porcelain"])
+    try:
+        name, changes = (
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+            for command in commands
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    changed = [line for line in changes.splitlines() if not line.endswith(f"/{RESULTS.name}")]
+    return name.strip() + (" with changes" if changed else "")
