@@ -27,15 +27,18 @@ FRAMEWORKS = {
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
     "ignite": [*TORCH, "pytorch-ignite>=0.5"],
 }
-TEST = [
+BENCH = [
     *TORCH,
-    *itertools.chain.from_iterable(FRAMEWORKS.values()),
-    "axe-playwright-python>=0.1.4",
     "captum>=0.9",
     "foolbox>=3.3.4",
-    "hypothesis>=6.100",
     "matplotlib>=3.10",
     "playwright>=1.50",
+]
+TEST = [
+    *BENCH,
+    *itertools.chain.from_iterable(FRAMEWORKS.values()),
+    "axe-playwright-python>=0.1.4",
+    "hypothesis>=6.100",
     "pytest>=8",
     "setuptools>=77",
 ]
@@ -79,6 +82,7 @@ setup(
         "torch": TORCH,
         **FRAMEWORKS,
         "demo": TORCH,
+        "bench": BENCH,
         "test": TEST,
         "fuzz": FUZZ,
         "dev": DEV,

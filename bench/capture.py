@@ -41,6 +41,7 @@ class Case:
     Attributes:
         rounds: Of captures and bare passes.
         slow_rounds: Of the alternatives.
+        small: Whether drawing figures takes longer than any of the network's passes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Case:
     batches: list[tuple[Tensor, Tensor]]
     rounds: int
     slow_rounds: int
+    small: bool = False
 
 
 def cases() -> list[Case]:
@@ -55,7 +57,7 @@ def cases() -> list[Case]:
     torch.manual_seed(0)
     colour = photographs(256, (3, 32, 32)).split(128)
     return [
-        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(), 60, 6),
+        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(), 60, 6, small=True),
         Case("ResNet-18", resnet18(), [(x, torch.randint(10, (128,))) for x in colour], 6, 3),
     ]
 
@@ -167,12 +169,12 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
         (
             "tutorial's figures against a capture",
             ratio(tutorial, slow["capture"]).text("{:.0f}"),
-            "at least 100",
+            "at least 100" * case.small,
         ),
         (
             "tutorial's figures against a capture of the gradients alone",
             ratio(tutorial, slow["gradients alone"]).text("{:.0f}"),
-            "at least 200",
+            "at least 200" * case.small,
         ),
         (
             "captum and `add_images` against a capture of the gradients alone",
@@ -207,7 +209,8 @@ def run() -> report.Section:
         ("network", "what", "ms in the loop"),
         rows,
         f"{SAMPLES} samples with {TARGETS} targets each; batches of 64 × 1×28×28 and "
-        "128 × 3×32×32.",
+        "128 × 3×32×32. On a CPU most of a capture of ResNet-18 is its bare passes, so that no "
+        "goal is set against figures, which cost the same for any network.",
     )
 
 
