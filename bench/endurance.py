@@ -48,7 +48,7 @@ def kill(attempts: int, seed: int = 0) -> None:
     for _ in range(attempts):
         with tempfile.TemporaryDirectory() as folder:
             ours, theirs = fork.Pipe(duplex=False)
-            training = fork.Process(target=_train, args=(folder, batches, theirs))
+            training = fork.Process(target=_train, args=(folder, batches, ours, theirs))
             training.start()
             theirs.close()
             written = ours.recv()
@@ -81,7 +81,10 @@ def _end(events: list[tuple[int, object]], path: Path) -> int:
     return events[-1][0] + 8 + 4 + int(length) + 4
 
 
-def _train(folder: str, batches: list[tuple[Tensor, Tensor]], told: Connection) -> None:
+def _train(
+    folder: str, batches: list[tuple[Tensor, Tensor]], heard: Connection, told: Connection
+) -> None:
+    heard.close()  # so that this process ends with the one that listens
     model = models.cnn((1, 28, 28), 10)
     optimizer = torch.optim.Adam(model.parameters())
     with GradAscentHook(model, folder, every=1, top_k=2) as hook:
