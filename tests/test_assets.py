@@ -147,3 +147,15 @@ def test_every_stylesheet_is_linked() -> None:
     assert sorted(re.findall(r'"(\w+)"', listed[1])) == sorted(
         path.stem for path in (FRONTEND / "style").iterdir()
     )
+
+
+def test_no_two_stylesheets_style_one_class_each_in_its_own_way() -> None:
+    styled: dict[str, set[str]] = {}
+    for sheet in (FRONTEND / "style").glob("*.css"):
+        rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for selectors in re.findall(r"([^{}]+)\{", rules):
+            for selector in map(str.strip, selectors.split(",")):
+                if re.fullmatch(r"\.[\w-]+", selector):
+                    styled.setdefault(selector, set()).add(sheet.name)
+    assert styled
+    assert {name: sheets for name, sheets in styled.items() if len(sheets) > 1} == {}

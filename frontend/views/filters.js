@@ -60,8 +60,8 @@ export class FilterFields {
       "section",
       { className: "filters", ariaLabel: "Filters" },
       search,
-      element("div", { className: "beside" }, prediction, label),
-      element("div", { className: "beside" }, outcome, show),
+      element("div", { className: "abreast" }, prediction, label),
+      element("div", { className: "abreast" }, outcome, show),
       element(
         "details",
         { className: "rare" },
