@@ -46,7 +46,7 @@ class Case:
     model: Callable[[], nn.Module]
     batches: Callable[[], list[tuple[Tensor, Tensor]]]
     every: int = DEFAULT_EVERY
-    pairs: int = 15
+    pairs: int = 30
     device: str = "cpu"
     autocast: bool = False
     compiled: bool = False

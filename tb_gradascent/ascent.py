@@ -229,7 +229,7 @@ def response(
     with torch.no_grad():
         for some in unknown.split(at_once):
             scales = some.reshape((-1,) + (1,) * inputs.dim())
-            points = (inputs + scales * deltas).flatten(0, 1)
+            points = torch.addcmul(inputs, scales, deltas).flatten(0, 1)
             answers += [forward(piece) for piece in points.split(max_rows or len(points))]
         chances, predictions = verdict(torch.cat(answers), classes.repeat(len(strengths), 1))
     return Response(
