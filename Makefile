@@ -20,7 +20,7 @@ help:
 	@echo 'make lint        ruff, mypy, and tsc where Node.js is installed'
 	@echo 'make bench       every benchmark; rewrites bench/RESULTS.md (a quarter of an hour)'
 	@echo 'make fuzz        a million hostile inputs, and trainings killed 200 times (minutes)'
-	@echo 'make screenshot  docs/screenshot-{light,dark}.png'
+	@echo 'make screenshot  the pictures of the README, docs/screenshot-*.png'
 	@echo 'make clean       remove the environment and what was built'
 	@echo 'Arguments go through ARGS="…": make test ARGS="-k gradients"'
 

@@ -1,4 +1,4 @@
-"""``make screenshot``: docs/screenshot-light.png and docs/screenshot-dark.png, for the README."""
+"""``make screenshot``: docs/screenshot-*.png, the pictures of the README."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tests.chromium import REMEDY, find
 from tests.tensorboard_process import tensorboard
 
 HERE = Path(__file__).resolve().parent
+PARTS = ("light", "dark", "detail", "follow")
+"""The grid in both themes, a sample large, and samples through the training."""
 SIZE: ViewportSize = {"width": 1400, "height": 900}
 
 
@@ -24,15 +26,21 @@ def take(logdir: Path, folder: Path) -> None:
         raise SystemExit(f"Chromium is missing; {REMEDY}.")
     with tensorboard(logdir) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        for mode in ("light", "dark"):
+        for name in PARTS:
             page = browser.new_page(viewport=SIZE)
             tab = open_tab(page, address)
-            if mode == "dark":
+            if name == "dark":
                 set_dark_mode(page)
-            tab.locator("#show").select_option("confused")
             tab.locator(".sample[data-painted]").first.wait_for()
-            page.wait_for_timeout(1000)  # transitions end
-            page.screenshot(path=str(folder / f"screenshot-{mode}.png"))
+            if name == "follow":
+                tab.get_by_role("tab", name="Follow").click()
+            else:
+                tab.locator("#show").select_option("confused")
+            if name == "detail":
+                tab.locator("#sort").select_option("margin")
+                tab.locator(".sample[data-painted] h2").first.click()
+            page.wait_for_timeout(1500)  # pictures arrive, transitions end
+            page.screenshot(path=str(folder / f"screenshot-{name}.png"))
             page.close()
         browser.close()
 
