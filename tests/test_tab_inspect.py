@@ -365,3 +365,19 @@ def test_a_link_opens_the_sample_again(
     detail = again.get_by_role("dialog")
     expect(detail.locator(".position")).to_have_text("2 of 50")
     assert shown_in(detail) == key
+
+
+def test_a_card_that_is_made_anew_keeps_the_focus(page: Page, tab: Frame) -> None:
+    card = tab.locator(".sample").first
+    card.focus()
+    width = card.locator("canvas").evaluate("canvas => canvas.clientWidth")
+    tab.locator("#zoom").evaluate(  # which does not take the focus
+        """zoom => {
+            zoom.value = "1";
+            zoom.dispatchEvent(new Event("change", { bubbles: true }));
+        }"""
+    )
+    expect(card.locator("canvas")).not_to_have_js_property("clientWidth", width)
+    expect(card).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tab.get_by_role("dialog")).to_be_visible()

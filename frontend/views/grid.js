@@ -191,6 +191,22 @@ export class Grid {
 
   #render() {
     if (this.hidden) return;
+    const focused = keyAt(document.activeElement);
+    this.#renderCards();
+    this.#giveBackFocus(focused);
+  }
+
+  /**
+   * A card that is made anew, or moved among the others, loses the focus.
+   * @param {string | null} key of the sample that had it
+   */
+  #giveBackFocus(key) {
+    if (key !== null && keyAt(document.activeElement) !== key) {
+      this.#cards.get(key)?.element.focus({ preventScroll: true });
+    }
+  }
+
+  #renderCards() {
     const { scrollTop, clientHeight } = this.element;
     const bottom = scrollTop + clientHeight;
     const margin = MARGIN * clientHeight;
@@ -324,8 +340,10 @@ export class Grid {
     this.scene = scene;
     const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
     if (!same("runColour", "largestStrength")) {
+      const focused = keyAt(document.activeElement);
       for (const [key, card] of this.#cards) this.#drop(key, card);
       this.#render();
+      this.#giveBackFocus(focused);
       return;
     }
     for (const card of this.#cards.values()) {
