@@ -44,6 +44,7 @@ lint: $(VENV)/installed-dev
 	fi
 
 bench: $(VENV)/installed-bench
+	$(run) -m tests.chromium
 	$(run) -m bench $(ARGS)
 
 fuzz: $(VENV)/installed-fuzz

@@ -10,7 +10,17 @@ from tqdm.auto import tqdm
 
 from bench import report
 
-MODULES = ("training", "capture", "sizes", "quality", "startup", "scan")
+MODULES = (
+    "training",
+    "capture",
+    "sizes",
+    "quality",
+    "startup",
+    "scan",
+    "scale",
+    "page",
+    "images_tab",
+)
 """Each has a ``run()`` that returns a section of the results, in this order."""
 
 

@@ -7,9 +7,7 @@ Both tabs are opened by turns, each in a page of its own.
 
 from __future__ import annotations
 
-import argparse
 import json
-import statistics
 import struct
 import tempfile
 import time
@@ -23,9 +21,12 @@ from playwright.sync_api import Browser, Page
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tqdm.auto import trange
 
+from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, STARTED, STEPS_A_CAPTURE, write_run
-from bench.page import VIEWPORT, chromium, measure_scroll, open_tab, wait_until_loaded
+from bench.measure import ratio, spread
+from bench.page import VIEWPORT, chromium, measure_scroll, open_tab, percentile, wait_until_loaded
 from tb_gradascent.samples import Array
 from tests.synthetic import make_sample
 from tests.tensorboard_process import tensorboard
@@ -134,25 +135,18 @@ def reachable_steps(address: str) -> int:
     return len(listed)
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.images_tab", description=__doc__)
-    parser.add_argument("--samples", type=int, default=10_000, help="to write (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="openings of each (%(default)s)")
-    options = parser.parse_args()
-    captures = options.samples // SAMPLES_A_CAPTURE
+def run(samples: int = 10_000, rounds: int = 5) -> report.Section:
+    """Measures both tabs by turns."""
+    captures = samples // SAMPLES_A_CAPTURE
     ours: list[float] = []
     theirs: list[float] = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        chromium() as browser,
-    ):
-        write_run(Path(folder) / "run", options.samples)
-        write_images(Path(folder) / "images", options.samples)
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        write_run(Path(folder) / "run", samples)
+        write_images(Path(folder) / "images", samples)
         with tensorboard(Path(folder), "--reload_interval", "5") as address:
             wait_until_loaded(address, captures)
             time.sleep(5)
-            for _ in range(options.rounds):
+            for _ in trange(rounds, desc="Images", leave=False, disable=None):
                 page, frame = open_tab(browser, address)
                 ours.append(float(frame.evaluate("bench.firstRows")))
                 our_frames = measure_scroll(page, frame)
@@ -162,19 +156,33 @@ def main() -> None:
                 their_frames = scroll_images(page)
                 page.close()
             reachable = reachable_steps(address)
-    print(f"{'':44}{'our tab':>12}{'Images':>12}")
-    rows = (
-        ("first rows, first picture, ms", statistics.median(ours), statistics.median(theirs)),
-        ("time between frames while scrolling, p95, ms", _late(our_frames), _late(their_frames)),
-        (f"steps that can be reached, of {captures:,}", captures, reachable),
+    return report.Section(
+        "Beside TensorBoard's Images",
+        [
+            report.Figure(
+                "our first rows against the first picture of Images",
+                ratio(ours, theirs).text("{:.2f}"),
+            ),
+            report.Figure(
+                f"steps that can be reached, of {captures:,}: ours, Images'",
+                f"{captures:,}, {reachable:,}",
+            ),
+        ],
+        ("", "our tab", "Images"),
+        [
+            ("first rows, first picture, ms", spread(ours).text(), spread(theirs).text()),
+            (
+                "time between frames while scrolling, p95, ms",
+                _late(our_frames),
+                _late(their_frames),
+            ),
+        ],
     )
-    for name, one, other in rows:
-        print(f"{name:44}{one:12,.0f}{other:12,.0f}")
 
 
-def _late(intervals: list[float]) -> float:
-    return statistics.quantiles(intervals, n=100, method="inclusive")[94]
+def _late(intervals: list[float]) -> str:
+    return f"{percentile(intervals, 95):.1f}"
 
 
 if __name__ == "__main__":
-    main()
+    report.show(run())

@@ -1,9 +1,9 @@
 """How fast the tab is: the real TensorBoard, a real Chromium, made-up runs of many samples.
 
-Each case is opened twice: the first time the plugin has not read the run's records yet, the second
-time it has; TensorBoard itself has loaded the run before. Times count from the moment at which the
-tab is clicked (the page's own time origin). Dragging and scrolling are real input events. Frames
-are counted in the page: 60 a second is what the screen shows at the most.
+Each case is opened twice: the first time the plugin has not parsed the run's records yet, the
+second time it has; TensorBoard itself has loaded the run before. Times count from the moment at
+which the tab is clicked (the page's own time origin). Dragging and scrolling are real input events.
+Frames are counted in the page: 60 a second is what the screen shows at the most.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from playwright.sync_api import Browser, Frame, Page, ViewportSize, sync_playwright
+from tqdm.auto import tqdm
 
+from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from tb_gradascent.event_file import file_name
 from tests.browser import ARGUMENTS, reload_data
@@ -31,6 +33,18 @@ INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 PATIENCE = 300
 NEW_SAMPLES = 100
+MOST_SCROLLED = 10_000
+"""Samples that are scrolled through from end to end: more would take minutes."""
+
+FIRST_ROWS = "first rows, ms"
+SCRIPT = "script of a strength's change, median, ms"
+INPUT = "from the slider's input to the screen, p95, ms"
+ANSWER = "the slowest filter or order, ms"
+MEMORY = "memory, scrolled from end to end, MB"
+RELOAD = "longest task while a reload adds 100 samples, ms"
+
+Found = Iterator[tuple[str, float]]
+"""What was measured, with its unit, and how much it was."""
 
 
 Value = TypeVar("Value")
@@ -66,13 +80,6 @@ FILTERS = {
     "sort: gradient": ("#sort", "gradient", "newest"),
     "sort: oldest": ("#sort", "oldest", "newest"),
 }
-
-
-def report(name: str, value: float, unit: str, goal: float | None = None) -> None:
-    """One line; a goal that is missed is marked."""
-    above = goal is not None and value > goal
-    asked = "" if goal is None else f"  goal {goal:g}{'  MISSED' if above else ''}"
-    print(f"  {name:44} {value:10.1f} {unit:5}{asked}", flush=True)
 
 
 @contextlib.contextmanager
@@ -124,7 +131,7 @@ def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
     return page, frame
 
 
-def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
+def measure_drag(page: Page, frame: Frame) -> Found:
     """Drags the strength slider to and fro with the mouse."""
     box = required(frame.locator("#strength").bounding_box(), "slider")
     before = frame.locator("[data-painted]").first.get_attribute("data-painted")
@@ -139,12 +146,10 @@ def measure_drag(page: Page, frame: Frame, script_goal: float) -> None:
     page.mouse.up()
     if frame.locator("[data-painted]").first.get_attribute("data-painted") == before:
         raise RuntimeError("dragging the slider changed nothing")
-    report(
-        "strength: script a change, median", statistics.median(seen["scripts"]), "ms", script_goal
-    )
-    report("strength: script a change, p95", percentile(seen["scripts"], 95), "ms")
-    report("strength: input to paint, p95", percentile(seen["latencies"], 95), "ms", 40)
-    report_frames("dragging", seen["intervals"])
+    yield SCRIPT, statistics.median(seen["scripts"])
+    yield "script of a strength's change, p95, ms", percentile(seen["scripts"], 95)
+    yield INPUT, percentile(seen["latencies"], 95)
+    yield from frames("dragging", seen["intervals"])
 
 
 def measure_scroll(page: Page, frame: Frame) -> list[float]:
@@ -168,12 +173,10 @@ def measure_scroll(page: Page, frame: Frame) -> list[float]:
     return intervals
 
 
-def report_frames(what: str, intervals: list[float]) -> None:
-    """Frames a second, and how many came late."""
-    late = sum(interval > 1.5 * 1000 / 60 for interval in intervals)
-    report(f"{what}: frames a second", 1000 * len(intervals) / sum(intervals), "")
-    report(f"{what}: frames that came late", 100 * late / len(intervals), "%")
-    report(f"{what}: time between frames, p95", percentile(intervals, 95), "ms")
+def frames(what: str, intervals: list[float]) -> Found:
+    """Frames a second, and the time between them."""
+    yield f"frames a second while {what}", 1000 * len(intervals) / sum(intervals)
+    yield f"time between frames while {what}, p95, ms", percentile(intervals, 95)
 
 
 def percentile(values: list[float], share: int) -> float:
@@ -251,54 +254,87 @@ def heap(page: Page) -> float:
     return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
 
 
-def measure(case: Case, browser: Browser, folder: Path) -> None:
+def measure(case: Case, browser: Browser, folder: Path) -> Found:
     """Every figure of a case."""
-    print(f"\n{case}", flush=True)
     logdir = folder / str(case.samples) / str(case.shape[-1])
     if not (logdir / "run").exists():
         write_run(logdir / "run", case.samples, shape=case.shape)
     with tensorboard(logdir, "--reload_interval", "5") as address:
         wait_until_loaded(address, _captures(case.samples))
-        for which in ("first", "second"):
-            page, frame = open_tab(browser, address)
-            rows = frame.evaluate("bench.firstRows")
-            report(f"first rows, {which} opening", rows, "ms", case.first_rows)
-            if which == "first":
-                page.close()
-        frame.wait_for_function(
-            "document.querySelector('p.count')?.textContent.match(/[0-9,]{3,}/)"
-        )
+        page, frame = open_tab(browser, address)
+        yield FIRST_ROWS, frame.evaluate("bench.firstRows")
+        page.close()
+        page, frame = open_tab(browser, address)
+        yield "first rows, opened again, ms", frame.evaluate("bench.firstRows")
         wait_until_listed(frame, case.samples)
-        report("all samples listed", frame.evaluate("performance.now()"), "ms")
-        tasks = frame.evaluate("bench.longTasks")
-        report("longest task while it opens", max((t for _, t in tasks), default=0), "ms")
-        measure_drag(page, frame, case.script)
-        report_frames("scrolling", measure_scroll(page, frame))
-        for name, answer in measure_choices(page, frame).items():
-            report(name, answer.wall, "ms", 100)
-            report(f"{name}, main thread's own time", answer.work, "ms", 100)
-        report("JavaScript heap and buffers", heap(page), "MB", 300)
-        if case.samples <= 10_000:
+        yield "all samples listed, ms", frame.evaluate("performance.now()")
+        yield from measure_drag(page, frame)
+        yield from frames("scrolling", measure_scroll(page, frame))
+        answers = measure_choices(page, frame)
+        for name, answer in answers.items():
+            yield f"{name}, ms", answer.wall
+        yield ANSWER, max(answer.wall for answer in answers.values())
+        yield "the same, the page's own time, ms", max(answer.work for answer in answers.values())
+        yield "memory, MB", heap(page)
+        if case.samples <= MOST_SCROLLED:
             frame.evaluate("bench.scrollThrough(1)")
-            report("the same, scrolled from end to end", heap(page), "MB", 300)
-        took = measure_reload(page, frame, address, logdir / "run", case.samples)
-        report("longest task while a reload adds 100", took, "ms", 100)
+            yield MEMORY, heap(page)
+        yield RELOAD, measure_reload(page, frame, address, logdir / "run", case.samples)
         page.close()
 
 
+def figures(case: Case, found: dict[str, float]) -> Iterator[report.Figure]:
+    """What has a goal."""
+    goals = {
+        FIRST_ROWS: case.first_rows,
+        SCRIPT: case.script,
+        INPUT: 40,
+        ANSWER: 100,
+        MEMORY: 300,
+        RELOAD: 100,
+    }
+    for name, goal in goals.items():
+        if name in found:
+            yield report.Figure(f"{case}: {name}", f"{found[name]:,.1f}", f"at most {goal:,g}")
+    for what in ("dragging", "scrolling"):
+        name = f"frames a second while {what}"
+        yield report.Figure(f"{case}: {name}", f"{found[name]:.0f}", "60")
+
+
+def section(found: dict[Case, dict[str, float]]) -> report.Section:
+    """What was found, a column a case."""
+    names = list(dict.fromkeys(name for each in found.values() for name in each))
+    rows = [
+        (name, *(f"{each[name]:,.1f}" if name in each else "" for each in found.values()))
+        for name in names
+    ]
+    return report.Section(
+        "The tab",
+        [figure for case, each in found.items() for figure in figures(case, each)],
+        ("", *map(str, found)),
+        rows,
+    )
+
+
+def run(cases: Sequence[Case] = CASES, folder: Path | None = None) -> report.Section:
+    """Measures the tab in each case; with a folder the runs stay there for the next time."""
+    found: dict[Case, dict[str, float]] = {}
+    with contextlib.ExitStack() as stack:
+        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        browser = stack.enter_context(chromium())
+        for case in tqdm(cases, desc="the tab", leave=False, disable=None):
+            found[case] = dict(measure(case, browser, folder))
+    return section(found)
+
+
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure what was asked for, and print it."""
     parser = argparse.ArgumentParser(prog="python -m bench.page", description=__doc__)
-    parser.add_argument("--most", type=int, default=100_000, help="samples (%(default)s)")
     parser.add_argument("--only", type=int, nargs="*", help="cases of so many samples")
     parser.add_argument("--folder", type=Path, help="keeps the runs there, for the next time")
     options = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        browser = stack.enter_context(chromium())
-        for case in CASES:
-            if case.samples <= options.most and (not options.only or case.samples in options.only):
-                measure(case, browser, folder)
+    cases = [case for case in CASES if not options.only or case.samples in options.only]
+    report.show(run(cases, options.folder))
 
 
 if __name__ == "__main__":

@@ -8,23 +8,23 @@ samples cost ten times as much, 0 where they cost nothing more.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import math
 import os
-import shutil
 import statistics
 import struct
 import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser
+from tqdm.auto import tqdm
 
+from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from bench.page import chromium, measure_choices, open_tab, wait_until_listed
 from tests.tensorboard_process import tensorboard
@@ -34,6 +34,14 @@ LOADERS = {"fast": "--load_fast=true", "slow": "--load_fast=false"}
 FIRST_CAPTURES = 256
 SHOWN = 60
 PATIENCE = 600
+
+GROWING = (
+    "writing, ms",
+    "until all is loaded, ms",
+    "all records, not read before, ms",
+    "TensorBoard, MB",
+)
+"""What grows with the samples, and must not grow faster."""
 
 Costs = dict[str, float]
 
@@ -157,37 +165,50 @@ def exponent(costs: list[float], sizes: list[int]) -> float:
     return math.log(costs[-1] / costs[-2]) / math.log(sizes[-1] / sizes[-2])
 
 
-def show(found: dict[int, Costs]) -> None:
-    """A table: a row a cost, a column a size."""
+def section(found: dict[int, Costs]) -> report.Section:
+    """What was found, a column a size."""
     sizes = list(found)
-    print(f"\n{'':52}" + "".join(f"{size:>12,}" for size in sizes) + f"{'exponent':>12}")
-    for name in found[sizes[0]]:
-        costs = [found[size][name] for size in sizes]
-        cells = "".join(f"{cost:12,.1f}" for cost in costs)
-        print(f"{name:52}{cells}{exponent(costs, sizes):12.2f}", flush=True)
+    costs = {name: [found[size][name] for size in sizes] for name in found[sizes[0]]}
+    growth = {name: exponent(values, sizes) for name, values in costs.items()}
+    return report.Section(
+        "Scale",
+        [
+            report.Figure(
+                f"{name}, with {sizes[-2]:,} to {sizes[-1]:,} samples: exponent",
+                f"{growth[name]:.2f}",
+                "at most 1",
+            )
+            for name in growth
+            if name.endswith(GROWING)
+        ],
+        ("", *(f"{size:,}" for size in sizes), "exponent"),
+        [
+            (name, *(f"{cost:,.1f}" for cost in values), f"{growth[name]:.2f}")
+            for name, values in costs.items()
+        ],
+    )
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
-    parser.add_argument("--most", type=int, default=SIZES[-1], help="samples (%(default)s)")
-    options = parser.parse_args()
+def run(sizes: Sequence[int] = SIZES) -> report.Section:
+    """Measures all that grows with a run."""
     found: dict[int, Costs] = {}
     with chromium() as browser:
-        for size in (size for size in SIZES if size <= options.most):
-            logdir = Path(tempfile.mkdtemp())
-            try:
-                costs = {"writing, ms": seconds(lambda: write_run(logdir / "run", size)) * 1e3}  # noqa: B023
-                for mode in LOADERS:
-                    captures = -(-size // SAMPLES_A_CAPTURE)
-                    measured = measure_server(logdir, captures, mode)
-                    costs |= {f"{mode}: {name}": value for name, value in measured}
-                costs |= measure_page(logdir, size, browser)
-            finally:
-                shutil.rmtree(logdir)
-            found[size] = costs
-    show(found)
+        for size in tqdm(sizes, desc="scale", leave=False, disable=None):
+            found[size] = measure(size, browser)
+    return section(found)
+
+
+def measure(size: int, browser: Browser) -> Costs:
+    """What a run of so many samples costs."""
+    captures = -(-size // SAMPLES_A_CAPTURE)
+    with tempfile.TemporaryDirectory() as folder:
+        logdir = Path(folder)
+        costs = {"writing, ms": seconds(lambda: write_run(logdir / "run", size)) * 1e3}
+        for mode in LOADERS:
+            measured = measure_server(logdir, captures, mode)
+            costs |= {f"{mode} loader: {name}": value for name, value in measured}
+        return costs | measure_page(logdir, size, browser)
 
 
 if __name__ == "__main__":
-    main()
+    report.show(run())
