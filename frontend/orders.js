@@ -22,8 +22,11 @@ export const ORDERS = {
 
 /** @param {Sample} sample */
 function largestGradientNorm({ targets }) {
-  const norms = targets.map(({ gradient_norm }) => gradient_norm).filter((norm) => !Number.isNaN(norm));
-  return norms.length ? Math.max(...norms) : NaN;
+  let largest = NaN;
+  for (const { gradient_norm: norm } of targets) {
+    if (!Number.isNaN(norm) && !(norm <= largest)) largest = norm;
+  }
+  return largest;
 }
 
 /**
