@@ -18,7 +18,7 @@ help:
 	@echo 'make demo        train a small CNN on digits, then open TensorBoard on it (about a minute)'
 	@echo 'make test        all tests, in a real TensorBoard and a real browser too'
 	@echo 'make lint        ruff, mypy, and tsc where Node.js is installed'
-	@echo 'make bench       every benchmark; rewrites bench/RESULTS.md (a quarter of an hour)'
+	@echo 'make bench       every benchmark; rewrites bench/RESULTS.md (half an hour)'
 	@echo 'make fuzz        a million hostile inputs, and trainings killed 200 times (minutes)'
 	@echo 'make screenshot  the pictures of the README, docs/screenshot-*.png'
 	@echo 'make clean       remove the environment and what was built'

@@ -1,4 +1,4 @@
-"""``python -m bench``, or ``make bench``: everything, and ``bench/RESULTS.md`` anew."""
+"""``python -m bench``, or ``make bench``: everything, into ``RESULTS.md`` and the README."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def main() -> None:
         sections.append(section)
     if not options.only:
         report.write(sections)
+        report.quote(sections)
 
 
 if __name__ == "__main__":

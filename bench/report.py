@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+README = Path(__file__).resolve().parent.parent / "README.md"
 PACKAGES = ("torch", "tensorboard", "numpy", "matplotlib", "captum", "foolbox")
 
 
@@ -93,6 +94,17 @@ def write(sections: Sequence[Section], path: Path = RESULTS) -> None:
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
+def quote(sections: Sequence[Section], path: Path = README) -> None:
+    """Brings the figures that the README has up to date: rows that begin with a figure's name."""
+    measured = {figure.what: figure.value for section in sections for figure in section.figures}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for place, line in enumerate(lines):
+        what = line.removeprefix("| ").partition(" | ")[0]
+        if line.startswith("| ") and what in measured:
+            lines[place] = f"| {what} | {measured[what]} |"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def surroundings() -> list[tuple[str, str]]:
     """Where it was measured."""
     found = [
@@ -125,5 +137,6 @@ def _commit() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    changed = [line for line in changes.splitlines() if not line.endswith(f"/{RESULTS.name}")]
+    results = (RESULTS.name, README.name, "quality.png")
+    changed = [line for line in changes.splitlines() if not line.endswith(results)]
     return name.strip() + (" with changes" if changed else "")

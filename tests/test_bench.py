@@ -135,6 +135,16 @@ def test_results_are_written_with_what_matters_first(tmp_path: Path) -> None:
     assert np.__version__ in text
 
 
+def test_the_readme_quotes_the_results(tmp_path: Path) -> None:
+    figures = [report.Figure("this", "1.01", "1"), report.Figure("that", "2.02")]
+    path = tmp_path / "README.md"
+    text = "this\n\n| this | 3 |\n| this and that | 4 |\n| that | |\n\n| other | 5 |\n"
+    path.write_text(text, encoding="utf-8")
+    report.quote([report.Section("", figures)], path)
+    expected = text.replace("| 3 |", "| 1.01 |").replace("| that | |", "| that | 2.02 |")
+    assert path.read_text(encoding="utf-8") == expected
+
+
 def test_every_benchmark_runs_by_name_and_is_explained() -> None:
     explained = DOCS.read_text(encoding="utf-8")
     for name in bench.MODULES:
