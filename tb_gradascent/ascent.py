@@ -231,16 +231,14 @@ def response(
             scales = some.reshape((-1,) + (1,) * inputs.dim())
             points = torch.addcmul(inputs, scales, deltas).flatten(0, 1)
             answers += [forward(piece) for piece in points.split(max_rows or len(points))]
-        chances, predictions = verdict(torch.cat(answers), classes.repeat(len(strengths), 1))
-    return Response(
-        chances.unflatten(0, (-1, rows)).transpose(0, 1), predictions.unflatten(0, (-1, rows)).T
-    )
+        logits = torch.cat(answers).unflatten(0, (-1, rows))
+        return verdict(logits.transpose(0, 1), classes[:, None].expand(-1, len(strengths), -1))
 
 
 def verdict(logits: Tensor, classes: Tensor) -> Response:
-    """What logits (N, C) say: the probabilities of classes (N, K), and the predictions."""
-    chances = at_least_float32(logits).softmax(1).float()
-    return Response(chances.gather(1, classes), logits.argmax(1))
+    """What logits (…, C) say: the probabilities of classes (…, K), and the predictions."""
+    chances = at_least_float32(logits).softmax(-1).float()
+    return Response(chances.gather(-1, classes), logits.argmax(-1))
 
 
 class _Region:
@@ -324,8 +322,7 @@ def _reasons(arrived: Tensor, active: Tensor, finite: Tensor) -> Tensor:
 
 def _magnitudes(rows: Tensor) -> Tensor:
     """The largest magnitude in each row, NaN where one is, shape (N,)."""
-    largest: Tensor = torch.linalg.vector_norm(rows.flatten(1), torch.inf, 1)
-    return largest
+    return rows.abs().flatten(1).amax(1)
 
 
 def _column(values: Tensor, x: Tensor) -> Tensor:

@@ -134,11 +134,10 @@ def capture(
 def as_stored(arrays: Tensor) -> Tensor:
     """Each row (N, …), float32, rounded to what ``quantization`` stores of a delta."""
     shape = (-1,) + (1,) * (arrays.dim() - 1)
-    finite = arrays.isfinite()
-    magnitude = arrays.abs().where(finite, 0).flatten(1)
+    magnitude = arrays.abs().nan_to_num(0, 0, 0).flatten(1).amax(1)
     least = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
-    quantum = (magnitude.amax(1) / DELTA_LEVELS).clamp_min(least).reshape(shape)
-    return torch.where(finite, (arrays / quantum).round() * quantum, arrays)
+    quantum = (magnitude / DELTA_LEVELS).clamp_min(least).reshape(shape)
+    return (arrays / quantum).round() * quantum
 
 
 class _Morphs(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -101,7 +100,8 @@ def input_gradient(
 def lengths(rows: Tensor) -> Tensor:
     """‖row‖₂ of each row (N, …), shape (N, 1, …); also where its square does not fit a float32."""
     flat = rows.flatten(1)
-    largest = torch.linalg.vector_norm(flat, math.inf, 1, keepdim=True)
+    # The norm of this order takes twice as long over a handful of rows.
+    largest = flat.abs().amax(1, keepdim=True)
     scaled = flat / largest.clamp_min(TINY)
     length: Tensor = largest * torch.linalg.vector_norm(scaled, 2, 1, keepdim=True)
     return length.reshape((-1,) + (1,) * (rows.dim() - 1))

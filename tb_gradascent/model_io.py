@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
@@ -76,9 +77,8 @@ def find_logits(output: object) -> Tensor | None:
 
 def device_of(module: nn.Module) -> torch.device | None:
     """Where a model's first parameter or buffer is; ``None`` if it has neither."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        return tensor.device
-    return None
+    first = next(itertools.chain(module.parameters(), module.buffers()), None)
+    return None if first is None else first.device
 
 
 def dtype_of(module: nn.Module) -> torch.dtype | None:
