@@ -347,6 +347,45 @@ def test_runs_without_a_common_id_say_what_to_do(page: Page, tmp_path: Path) -> 
         expect(tab.locator(".pair")).to_have_count(0)
 
 
+@pytest.mark.parametrize("way", ["Escape", "button", "beside"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_sample_opens_in_the_moment_in_which_one_is_closed(
+    page: Page, tab: Frame, way: str, place: int
+) -> None:
+    """The same one or another, before the browser's own ``close`` event, which comes a task later."""
+    detail = open_first(tab)
+    title = tab.locator(".sample h2").nth(place).text_content()
+    tab.evaluate(
+        """place => {
+            const dialog = document.querySelector("dialog[open]");
+            window.closeWasTold = new Promise((resolve) => {
+                const observer = new MutationObserver(() => {
+                    if (dialog.open) return;
+                    observer.disconnect();
+                    dialog.addEventListener("close", () => setTimeout(resolve));
+                    document.querySelectorAll(".sample h2")[place].click();
+                });
+                observer.observe(dialog, { attributes: true });
+            });
+        }""",
+        place,
+    )
+    if way == "Escape":
+        page.keyboard.press("Escape")
+    elif way == "button":
+        detail.get_by_role("button", name="Close").click()
+    else:
+        box = detail.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] - 8, box["y"] + 20)
+    tab.evaluate("closeWasTold")
+    expect(detail).to_be_visible()
+    assert detail.get_by_role("heading").first.text_content() == title
+    detail.locator('[data-part="original"][data-painted]').wait_for()
+    page.keyboard.press("Escape")
+    expect(detail).to_be_hidden()
+
+
 def test_a_link_opens_the_sample_again(
     page: Page, tab: Frame, served: str, recorded: dict[str, Sample]
 ) -> None:

@@ -7,12 +7,16 @@ export class Dialog {
   actions = element("div", { className: "actions" });
   content = element("div", { className: "dialog-content" });
   element;
+  #onClose;
+  /** Whether its next closing is still to be told. */
+  #untold = false;
 
   /**
    * @param {string} name its class and the beginning of its heading's id
-   * @param {() => void} onClose
+   * @param {() => void} onClose is told once of each closing, before anything can open it again
    */
   constructor(name, onClose) {
+    this.#onClose = onClose;
     this.heading = element("h2", { id: `${name}-title` });
     const close = element("button", { type: "button", className: "close", ariaLabel: "Close" }, "✕");
     this.element = element(
@@ -24,18 +28,29 @@ export class Dialog {
     this.element.setAttribute("aria-labelledby", this.heading.id);
     // Of all that is in it nothing is more likely to be wanted than something else.
     this.element.autofocus = true;
-    close.addEventListener("click", () => this.element.close());
-    this.element.addEventListener("close", onClose);
+    close.addEventListener("click", () => this.close());
     this.element.addEventListener("mousedown", ({ target }) => {
-      if (target === this.element) this.element.close();
+      if (target === this.element) this.close();
     });
+    this.element.addEventListener("cancel", () => this.close());
+    // It comes a task later, so it is but for closings that the browser announced by no "cancel".
+    this.element.addEventListener("close", () => this.#tell());
   }
 
   open() {
-    if (!this.element.open) this.element.showModal();
+    if (this.element.open) return;
+    this.element.showModal();
+    this.#untold = true;
   }
 
   close() {
-    if (this.element.open) this.element.close();
+    this.element.close();
+    this.#tell();
+  }
+
+  #tell() {
+    if (this.element.open || !this.#untold) return;
+    this.#untold = false;
+    this.#onClose();
   }
 }
