@@ -352,7 +352,7 @@ def test_runs_without_a_common_id_say_what_to_do(page: Page, tmp_path: Path) -> 
 def test_a_sample_opens_in_the_moment_in_which_one_is_closed(
     page: Page, tab: Frame, way: str, place: int
 ) -> None:
-    """The same one or another, before the browser's own ``close`` event, which comes a task later."""
+    """The same or another, before the browser's own ``close`` event, which comes a task later."""
     detail = open_first(tab)
     title = tab.locator(".sample h2").nth(place).text_content()
     tab.evaluate(
