@@ -24,21 +24,16 @@ const SAME = 1e-6;
  * @returns {Verdict}
  */
 export function verdictAt({ predictions, probabilities }, strengths, strength) {
-  const above = strengths.findIndex((recorded) => recorded > strength - SAME);
-  if (above < 0) return { kind: "unknown" };
-  if (strengths[above] < strength + SAME) {
-    return { kind: "exact", prediction: predictions[above], probability: probabilities[above] };
-  }
-  const below = above - 1;
-  if (below < 0) return { kind: "unknown" };
+  const asked = askedAround(strengths, strength);
+  if (!asked) return { kind: "unknown" };
+  const { below, above } = asked;
   if (predictions[below] !== predictions[above]) {
     return { kind: "either", predictions: [predictions[below], predictions[above]] };
   }
-  const share = (strength - strengths[below]) / (strengths[above] - strengths[below]);
   return {
-    kind: "between",
+    kind: below === above ? "exact" : "between",
     prediction: predictions[below],
-    probability: probabilities[below] + share * (probabilities[above] - probabilities[below]),
+    probability: interpolated(probabilities, asked),
   };
 }
 
@@ -81,12 +76,29 @@ export function flipDistanceOf(target, strengths) {
  * @returns {{probability: number, exact: boolean} | null}
  */
 export function probabilityAt(strengths, probabilities, strength) {
+  const asked = askedAround(strengths, strength);
+  return asked && { probability: interpolated(probabilities, asked), exact: asked.below === asked.above };
+}
+
+/**
+ * The places of the strengths just below and above one, both the same where it is one of them, and
+ * which share of the way between them it is; `null` where it is not between any.
+ * @param {number[]} strengths ascending
+ * @param {number} strength
+ */
+function askedAround(strengths, strength) {
   const above = strengths.findIndex((recorded) => recorded > strength - SAME);
   if (above < 0) return null;
-  if (strengths[above] < strength + SAME) return { probability: probabilities[above], exact: true };
+  if (strengths[above] < strength + SAME) return { below: above, above, share: 0 };
   const below = above - 1;
   if (below < 0) return null;
-  const share = (strength - strengths[below]) / (strengths[above] - strengths[below]);
-  const probability = probabilities[below] + share * (probabilities[above] - probabilities[below]);
-  return { probability, exact: false };
+  return { below, above, share: (strength - strengths[below]) / (strengths[above] - strengths[below]) };
+}
+
+/**
+ * @param {number[]} values one for each strength
+ * @param {{below: number, above: number, share: number}} asked
+ */
+function interpolated(values, { below, above, share }) {
+  return values[below] + share * (values[above] - values[below]);
 }

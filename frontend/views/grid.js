@@ -28,6 +28,7 @@ const FOCUS_MARGIN = 16;
 
 /** What of a card has a meaning of its own when it is clicked. */
 const NOT_TO_OPEN = "button, input, select, a, label, .curve";
+
 /**
  * What the user chose of how the samples stand.
  * @typedef {Pick<Frame, "zoom" | "target" | "choices">} Choices
@@ -353,7 +354,6 @@ export class Grid {
   }
 }
 
-/**
 /**
  * The sample on whose card something is.
  * @param {EventTarget | null} target

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { flipCaption, verdictCaption } from "../../frontend/captions.js";
-import { flipOf, isFlipped, verdictAt } from "../../frontend/verdict.js";
+import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../frontend/verdict.js";
 import { makeTarget } from "./samples.mjs";
 
 const STRENGTHS = [0, 0.5, 1];
@@ -38,6 +38,15 @@ test("nothing is extrapolated", () => {
   assert.deepEqual(verdictAt(target, STRENGTHS, 1.1), { kind: "unknown" });
   assert.deepEqual(verdictAt(target, [0.2, 0.5, 1], 0.1), { kind: "unknown" });
   assert.deepEqual(verdictAt(makeTarget({ probabilities: [], predictions: [] }), [], 0), { kind: "unknown" });
+});
+
+test("a class's probability is the recorded one, or interpolated, or none", () => {
+  const at = (strength) => probabilityAt([0.2, 0.6, 1], [0.9, 0.5, 0.1], strength);
+  assert.deepEqual(at(0.6), { probability: 0.5, exact: true });
+  assert.equal(at(0.7).exact, false);
+  assert.ok(Math.abs(at(0.7).probability - 0.4) < 1e-12);
+  assert.equal(at(0.1), null);
+  assert.equal(at(1.1), null);
 });
 
 test("the flip is the first strength at which the target is said", () => {
