@@ -92,7 +92,7 @@ def capture(
         for rows, target, original in zip(
             images.repeat_interleave(each, 0).split(at_once),
             targets.flatten().split(at_once),
-            classes[:, 0].repeat_interleave(each).split(at_once),
+            classes[:, :1].expand(-1, each).flatten().split(at_once),
             strict=True,
         )
     ]

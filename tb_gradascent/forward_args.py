@@ -80,6 +80,9 @@ class ForwardArgs:
         return isinstance(value, Tensor) and value.dim() > 0 and len(value) == self.samples
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> ForwardArgs:
+        if not (self.args or self.kwargs):
+            return self
+
         def changed(value: Any) -> Any:
             return change(value.detach()) if isinstance(value, Tensor) else value
 

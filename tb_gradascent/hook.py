@@ -585,7 +585,7 @@ class GradAscentHook:
     def _run(self, module: nn.Module, inputs: Tensor, beside: ForwardArgs) -> Tensor:
         call = functools.partial(self._forward, module) if self._forward else module
         output = call(inputs, *beside.args, **beside.kwargs)
-        return self._checked(output, len(inputs), "the model (or forward=…) must return")
+        return self._checked(output, inputs.shape[0], "the model (or forward=…) must return")
 
     def _put(
         self,
@@ -668,7 +668,7 @@ class GradAscentHook:
     def _checked(self, output: object, samples: int, who: str) -> Tensor:
         """The logits in a model's output, at least two columns."""
         logits = find_logits(output)
-        if logits is None or logits.dim() != 2 or len(logits) != samples:
+        if logits is None or logits.dim() != 2 or logits.shape[0] != samples:
             raise ValueError(
                 f"{who} logits of shape ({samples}, classes), a row a sample, and got "
                 f"{describe(output)}: give forward=lambda model, inputs: …, where the model does "

@@ -66,7 +66,7 @@ class Passes:
 
     def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
-            given = beside if row is None else beside.of_row(row, len(inputs))
+            given = beside if row is None else beside.of_row(row, inputs.shape[0])
             return self._run(self._module, inputs, given.to(inputs.device))
 
         return answer
