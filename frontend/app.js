@@ -11,6 +11,8 @@ import { Player } from "./player.js";
 import {
   initialState,
   largestStrength,
+  matrixInUse,
+  namesOf,
   recordedStrengths,
   runColour,
   runsOfTag,
@@ -120,8 +122,9 @@ class App {
     onOpen: (sample) => this.#open(sample),
   });
   #views = { samples: this.#grid, follow: this.#follow, compare: this.#compare };
+  #arrays = new ArrayCache();
   #detail = new Detail(this.#scene, {
-    arrays: new ArrayCache(),
+    arrays: this.#arrays,
     onChange: this.#onChange,
     link: () => addressOf(toLink(this.#state)),
     onClose: (sample) => {
@@ -148,7 +151,10 @@ class App {
   #makeIt = new MakeIt(this.#onChange);
   #appearance = new Appearance(this.#onChange);
   #downloads = new Downloads(() => this.#scene);
-  #help = new Help();
+  #help = new Help(this.#scene, {
+    arrays: this.#arrays,
+    shown: () => ({ samples: this.#samples, matrix: matrixInUse(this.#state), nameOf: namesOf(this.#state) }),
+  });
   #tabs = new Tabs(
     { samples: this.#grid.element, follow: this.#follow.element, compare: this.#compare.element },
     this.#onChange,
@@ -352,6 +358,7 @@ class App {
     this.#scene = scene;
     for (const view of Object.values(this.#views)) view.setScene(scene);
     this.#detail.setScene(scene);
+    this.#help.setScene(scene);
   }
 
   /** The view that is chosen: it alone shows samples, and has what of them is fetched. */

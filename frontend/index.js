@@ -21,6 +21,7 @@ const STYLES = [
   "grid",
   "card",
   "response_curve",
+  "thumbnail",
   "messages",
   "dialog",
   "detail",

@@ -7,8 +7,9 @@ import { rasterOf } from "../layout.js";
 import { runColour } from "../state.js";
 import { element, place } from "./dom.js";
 import { labelled, select } from "./fields.js";
-import { Frame, THUMBNAIL, paintThumbnail } from "./frame.js";
+import { Frame } from "./frame.js";
 import { note } from "./messages.js";
+import { THUMBNAIL, paintThumbnail, thumbnail } from "./panel.js";
 
 /** @import {History} from "../history.js" */
 /** @import {Command} from "../keyboard.js" */
@@ -180,7 +181,7 @@ export class Follow {
    */
   #makeRow(history, at) {
     const { run, id, samples } = history;
-    const original = element("canvas", { width: 1, height: 1 });
+    const original = thumbnail();
     const dot = element("span", { className: "run-colour" });
     dot.style.background = this.#colourOf(run);
     const head = element(

@@ -4,16 +4,14 @@ import { className, decimals, isWrong } from "../captions.js";
 import { CHART, HEAD, PITCH, lineThrough } from "../filmstrip.js";
 import { strengthOf } from "../state.js";
 import { drawing, element } from "./dom.js";
-import { paintPart } from "./panel.js";
+import { paintThumbnail, thumbnail } from "./panel.js";
 
 /** @import {Picture, Sample} from "../types.js" */
 /** @import {Scene} from "./card.js" */
 /** @import {Part} from "./panel.js" */
 
-export const THUMBNAIL = 84;
-
 export class Frame {
-  #canvas = element("canvas", { width: 1, height: 1 });
+  #canvas = thumbnail();
   /** @type {Picture | null} */
   #picture = null;
   element;
@@ -91,15 +89,4 @@ export class Frame {
   showProblem(problem) {
     if (!this.#picture) this.element.title = problem;
   }
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {Picture} picture
- * @param {Part} part
- * @param {Scene} scene
- */
-export function paintThumbnail(canvas, picture, part, scene) {
-  paintPart(canvas, picture, part, { width: THUMBNAIL, height: THUMBNAIL }, scene);
-  canvas.classList.toggle("crisp", canvas.width <= THUMBNAIL);
 }

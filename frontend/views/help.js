@@ -1,19 +1,29 @@
 /** The help: what every picture and number is, where it comes from, and the keys. */
 
+import { exampleOf } from "../example.js";
 import { KEYS } from "../keyboard.js";
 import { Dialog } from "./dialog.js";
 import { element } from "./dom.js";
+import { HelpFigures } from "./help_figures.js";
+import { AXES, MatrixTable } from "./matrix_table.js";
 
-/** @type {[topic: string, ...paragraphs: string[]][]} */
+/** @import {ArrayCache} from "../arrays.js" */
+/** @import {ConfusionMatrix} from "../confusion_matrix.js" */
+/** @import {Sample} from "../types.js" */
+/** @import {Scene} from "./card.js" */
+
+/** @type {[topic: string, figure: string | null, words: string][]} */
 const TOPICS = [
   [
     "The original",
+    "original",
     "The image exactly as the network saw it, turned back into what a person would be shown: x · std + mean, if the " +
       "hook was told them. The title says its most probable classes, with their probabilities (the softmax of the " +
       "logits), and its true class; a wrong prediction is red.",
   ],
   [
     "The gradient",
+    "gradient",
     "g = ∂s / ∂x: how the score s of the target class would change with each pixel of this one image, the weights " +
       "staying as they are. The score is the target's logit, unless the hook was given another. Red pixels raise it " +
       "when they brighten, blue ones lower it, the page's colour is zero. Of an image in colour the sum over its " +
@@ -22,6 +32,7 @@ const TOPICS = [
   ],
   [
     "The ascent",
+    "ascent",
     "Falcon and Canziani [1] added an image's gradient to the image until the network saw another digit. Here each " +
       "step follows the margin m = logit of the target − log Σ exp(the other logits), whose sigmoid is the target's " +
       "probability. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x: as long as m is nearly linear, " +
@@ -32,12 +43,14 @@ const TOPICS = [
   ],
   [
     "The morph",
+    "morph",
     "original + strength × delta, for all samples at the strength of the one slider. At 0 it is the original, at 1 the " +
       "end of the ascent, and beyond that it goes further along the same line. How little it takes is the point: " +
       "directions like these are what Szegedy et al. [3] and Goodfellow et al. [4] found networks to be so sensitive to.",
   ],
   [
     "What the network says of it",
+    "response",
     "While it trained, the network itself was asked about the morph at several strengths: the points of the curve. At " +
       "those the page repeats its answer. Between two it says ≈ and interpolates the probability, or names both classes " +
       "where the answer changed; beyond the last it says nothing. The flip is the smallest of those strengths at which " +
@@ -45,23 +58,34 @@ const TOPICS = [
   ],
   [
     "The flip distance",
+    "distance",
     "‖delta‖ × the strength of the flip, in the model's units: how far the image had to be changed until the network " +
       "said the target. A small one on a picture that still looks like what it was is a decision that hangs on little.",
   ],
   [
     "Margin, entropy and loss",
+    "measures",
     "Three measures of confusion. The margin is the largest probability minus the second largest (Scheffer et al. [6]): " +
       "the smaller, the more confused. The entropy, −Σ p log₂ p, is in bits: 1 is a coin toss between two classes. The " +
       "loss is the cross entropy, −ln p of the true class, in nats. Active learning chooses by the first two which " +
       "samples to ask a person about (Settles [7]).",
   ],
   [
+    "The confusion matrix",
+    "matrix",
+    "How many of the samples that are shown are of each pair of classes: the stronger a cell's colour, the more. Framed " +
+      "cells are right answers, and take no part in the colours. A click on a cell leaves its samples alone, another " +
+      "brings back the rest. It counts what was captured, confused samples and probes, and not a whole data set.",
+  ],
+  [
     "Follow and Compare",
+    null,
     "A probe, or an id that was captured more than once, can be followed from step to step. Two runs are compared on " +
       "the samples whose id both recorded, each at the step nearest to the other's.",
   ],
   [
     "The counts",
+    null,
     "“48 of 10,312 samples”: those that the filters leave, of all that were recorded for the runs and the tag that are " +
       "chosen. Nothing is sampled away. Samples that were damaged, lost in writing, or recorded again after a restart " +
       "from a checkpoint are counted beside it.",
@@ -97,26 +121,105 @@ const SOURCES = [
   ],
 ];
 
+/**
+ * @typedef {object} Shown what the page shows at this moment
+ * @property {Sample[]} samples
+ * @property {ConfusionMatrix} matrix
+ * @property {(index: number) => string} nameOf
+ */
+
 export class Help {
-  #dialog = new Dialog("help", () => {});
+  #dialog = new Dialog("help", () => this.#closed());
+  /** @type {Map<string, HTMLElement>} where each figure stands */
+  #places = new Map();
+  /** @type {HelpFigures | null} */
+  #figures = null;
   element = this.#dialog.element;
   button = element("button", { type: "button", ariaLabel: "Help", title: "What everything means; also the key ?" }, "?");
 
-  constructor() {
+  /**
+   * @param {Scene} scene
+   * @param {object} page
+   * @param {ArrayCache} page.arrays
+   * @param {() => Shown} page.shown
+   */
+  constructor(scene, { arrays, shown }) {
+    this.scene = scene;
+    this.arrays = arrays;
+    this.shown = shown;
     this.#dialog.heading.textContent = "What you see, and the keys";
     this.#dialog.content.append(
-      ...TOPICS.map(([topic, ...paragraphs]) =>
-        section(topic, ...paragraphs.map((words) => element("p", {}, words))),
-      ),
       section("Keys", keyTable()),
-      section("Sources", element("ol", {}, ...SOURCES.map(([words, address]) => element("li", {}, link(words, address))))),
+      element(
+        "div",
+        { className: "topics" },
+        ...TOPICS.map(([topic, figure, words]) => section(topic, element("p", {}, words), ...this.#placeFor(figure))),
+        section("Sources", element("ol", {}, ...SOURCES.map(([words, address]) => element("li", {}, link(words, address))))),
+      ),
     );
     this.button.addEventListener("click", () => this.open());
   }
 
+  /** @param {string | null} figure */
+  #placeFor(figure) {
+    if (figure === null) return [];
+    const place = element("div", { className: "illustration" });
+    this.#places.set(figure, place);
+    return [place];
+  }
+
   open() {
+    const { samples, matrix, nameOf } = this.shown();
+    const example = exampleOf(samples);
+    if (example) this.#show(new HelpFigures(example.sample, example.place));
+    if (matrix.classes.length) this.#put("matrix", matrixFigure(matrix, nameOf));
     this.#dialog.open();
   }
+
+  /** @param {HelpFigures} figures */
+  async #show(figures) {
+    this.#figures = figures;
+    try {
+      const arrays = await this.arrays.get(figures.sample);
+      if (this.#figures !== figures) return;
+      figures.showArrays(arrays, this.scene);
+      for (const [name, figure] of Object.entries(figures.elements)) this.#put(name, figure);
+    } catch {
+      // The words do without; what is wrong with the sample stands on its card.
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {HTMLElement} figure
+   */
+  #put(name, figure) {
+    this.#places.get(name)?.replaceChildren(figure);
+  }
+
+  #closed() {
+    this.#figures = null;
+    for (const place of this.#places.values()) place.replaceChildren();
+  }
+
+  /** @param {Scene} scene */
+  setScene(scene) {
+    this.scene = scene;
+    this.#figures?.setScene(scene);
+  }
+}
+
+/**
+ * @param {ConfusionMatrix} matrix
+ * @param {(index: number) => string} nameOf
+ */
+function matrixFigure(matrix, nameOf) {
+  const table = new MatrixTable();
+  table.show(matrix, nameOf);
+  // A picture only: the one that filters stands in the pane.
+  table.element.inert = true;
+  const { rows, columns } = AXES[matrix.axes];
+  return element("figure", { className: "matrix" }, element("p", {}, `↓ ${rows}, → ${columns}`), table.element);
 }
 
 function keyTable() {

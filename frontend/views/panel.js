@@ -2,14 +2,20 @@
 
 import { inkOf } from "../look.js";
 import { showGradient, showMorph, showOriginal } from "../picture.js";
+import { element } from "./dom.js";
 
 /** @import {Picture, Rectangle} from "../types.js" */
 /** @import {Scene} from "./card.js" */
+
+/** The longer side of a small picture, in CSS pixels. */
+export const THUMBNAIL = 84;
 
 /**
  * What is painted: the place is that of a target among the sample's.
  * @typedef {{kind: "original"} | {kind: "gradient" | "morph", place: number}} Part
  */
+
+/** @typedef {Pick<Scene, "strength" | "theme" | "look" | "scaleEnd">} Setting what a picture depends on */
 
 /**
  * An image in its own pixels, a signal in those of the screen.
@@ -17,7 +23,7 @@ import { showGradient, showMorph, showOriginal } from "../picture.js";
  * @param {Picture} picture
  * @param {Part} part
  * @param {{width: number, height: number}} size at which it is shown, in CSS pixels
- * @param {Pick<Scene, "strength" | "theme" | "look" | "scaleEnd">} scene
+ * @param {Setting} scene
  */
 export function paintPart(canvas, picture, part, size, { strength, theme, look, scaleEnd }) {
   const ratio = window.devicePixelRatio;
@@ -38,4 +44,20 @@ export function paintPart(canvas, picture, part, size, { strength, theme, look, 
   }
   // Its pixels come from the processor and are never drawn on by the graphics card.
   canvas.getContext("2d", { willReadFrequently: true })?.putImageData(image, 0, 0);
+}
+
+/** A small picture, still empty. */
+export function thumbnail() {
+  return element("canvas", { className: "thumbnail", width: 1, height: 1 });
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas a `thumbnail`
+ * @param {Picture} picture
+ * @param {Part} part
+ * @param {Setting} scene
+ */
+export function paintThumbnail(canvas, picture, part, scene) {
+  paintPart(canvas, picture, part, { width: THUMBNAIL, height: THUMBNAIL }, scene);
+  canvas.classList.toggle("crisp", canvas.width <= THUMBNAIL);
 }
