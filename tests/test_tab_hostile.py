@@ -102,6 +102,17 @@ def test_a_sample_with_a_hostile_id_opens(page: Page, tab: Frame) -> None:
         dialog.wait_for(state="hidden")
 
 
+def test_the_help_shows_hostile_names_as_text(page: Page, tab: Frame) -> None:
+    show_names_alone(tab)
+    tab.get_by_role("button", name="Help").click()
+    panel = tab.locator("dialog[open]")
+    panel.locator("canvas").first.wait_for()
+    assert CANARY in panel.inner_text()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert_nothing_hangs_over(tab)
+
+
 def test_every_run_and_tag_is_shown_under_its_own_name(page: Page, tab: Frame) -> None:
     tags = shown_tags(tab)
     assert set(tags) == {"confused", *NAMES[: len(FOLDERS)]}

@@ -66,7 +66,8 @@ export class HelpFigures {
     const { session, strengths } = this.sample;
     const panels = someOf(strengths, MOST_MORPHS).map((strength) => {
       const verdict = verdictAt(target, strengths, strength);
-      const chip = element("span", { className: "chip" }, verdictCaption(verdict, target, session.class_names));
+      const words = verdictCaption(verdict, target, session.class_names);
+      const chip = element("span", { className: "chip", title: words }, words);
       chip.classList.toggle("flipped", isFlipped(verdict, target));
       return this.#panel({ kind: "morph", place: this.place }, { strength }, decimals(strength), chip);
     });
