@@ -2,6 +2,7 @@
 
 import { DAMAGED, NOT_YET, READY, REFUSED, fetchPayloads } from "./api.js";
 import { PROBLEMS } from "./arrays.js";
+import { Pacer } from "./pacer.js";
 import { decodePayload } from "./payload.js";
 import { makePicture, serves } from "./picture.js";
 
@@ -39,6 +40,7 @@ export class Loader {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #failed = false;
+  #pacer = new Pacer();
 
   /** @param {Listener} listener */
   constructor(listener) {
@@ -144,6 +146,7 @@ export class Loader {
     if (status === READY) {
       try {
         const arrays = await decodePayload(sample, bytes);
+        await this.#pacer.turn();
         this.#keep(sample, makePicture(sample, arrays, this.listener.rasterOf(sample)));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);

@@ -28,8 +28,10 @@ export function makeImagePicture(sample, arrays, raster) {
   const size = raster ?? own;
   const planes = Math.min(channels, 3);
   const [image, ...rest] = arrays;
+  const painted = (/** @type {Float32Array} */ values) =>
+    shrink(values.subarray(0, planes * width * height), planes, own, size);
   const units = levelUnits(sample, image, planes);
-  const base = shrink(inLevels(image, units, width * height), planes, own, size);
+  const base = inLevels(painted(image), units);
   let place = 0;
   const targets = sample.targets.map((target) => {
     const gradient = rest[place++];
@@ -39,7 +41,7 @@ export function makeImagePicture(sample, arrays, raster) {
     );
     const delta = target.delta_norm === null ? null : rest[place++];
     const slopes = units.map(({ levels }) => ({ low: 0, levels }));
-    const change = delta && shrink(inLevels(delta, slopes, width * height), planes, own, size);
+    const change = delta && inLevels(painted(delta), slopes);
     return { ...levels, change };
   });
   const bytes = targets.reduce(
@@ -65,12 +67,12 @@ function levelUnits({ session }, image, planes) {
 }
 
 /**
- * @param {Float32Array} values
+ * @param {Float32Array} values of the painted channels
  * @param {{low: number, levels: number}[]} units one a painted channel
- * @param {number} pixels of one channel
  */
-function inLevels(values, units, pixels) {
-  const scaled = new Float32Array(units.length * pixels);
+function inLevels(values, units) {
+  const scaled = new Float32Array(values.length);
+  const pixels = values.length / units.length;
   units.forEach(({ low, levels }, plane) => {
     for (let i = plane * pixels; i < (plane + 1) * pixels; i++) scaled[i] = (values[i] - low) * levels;
   });
@@ -101,7 +103,9 @@ export function rangeOf(image) {
 function sumOverChannels(gradient, channels) {
   if (channels === 1) return gradient;
   const sums = new Float32Array(gradient.length / channels);
-  for (let i = 0; i < gradient.length; i++) sums[i % sums.length] += gradient[i];
+  for (let start = 0; start < gradient.length; start += sums.length) {
+    for (let pixel = 0; pixel < sums.length; pixel++) sums[pixel] += gradient[start + pixel];
+  }
   return sums;
 }
 
@@ -112,10 +116,11 @@ function sumOverChannels(gradient, channels) {
  */
 function largestOverChannels(gradient, channels) {
   const most = new Float32Array(gradient.length / channels);
-  for (let i = 0; i < gradient.length; i++) {
-    const at = i % most.length;
-    // Math.max keeps NaN.
-    most[at] = Math.max(most[at], Math.abs(gradient[i]));
+  for (let start = 0; start < gradient.length; start += most.length) {
+    for (let pixel = 0; pixel < most.length; pixel++) {
+      // Math.max keeps NaN.
+      most[pixel] = Math.max(most[pixel], Math.abs(gradient[start + pixel]));
+    }
   }
   return most;
 }
