@@ -183,6 +183,17 @@ def test_the_pictures_follow_the_theme_and_the_strength(
     assert np.median(dark) < 100
 
 
+def test_the_keyboard_scrolls_it(
+    page: Page, open_help: Callable[[str], tuple[Frame, Locator]]
+) -> None:
+    tab, panel = open_help("digits")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(panel).to_be_visible()
+    page.keyboard.press("PageDown")
+    tab.wait_for_function("document.querySelector('dialog[open] .dialog-content').scrollTop > 0")
+
+
 def test_what_was_not_recorded_is_not_shown(
     open_help: Callable[[str], tuple[Frame, Locator]],
 ) -> None:
@@ -208,7 +219,10 @@ def assert_words_alone(panel: Locator) -> None:
 
 
 def test_where_no_sample_is_the_words_are(
-    page: Page, tmp_path: Path, open_help: Callable[[str], tuple[Frame, Locator]]
+    page: Page,
+    tmp_path: Path,
+    serve: Callable[..., str],
+    open_help: Callable[[str], tuple[Frame, Locator]],
 ) -> None:
     tab, panel = open_help("digits")
     panel.locator("canvas").first.wait_for()
@@ -217,8 +231,7 @@ def test_where_no_sample_is_the_words_are(
     expect(tab.locator("p.count")).to_contain_text("0 of 12")
     tab.get_by_role("button", name="Help").click()
     assert_words_alone(panel)
-    with tensorboard(tmp_path) as address:
-        tab = open_tab(page, address)
-        tab.locator("section.empty").click()
-        page.keyboard.press("?")
-        assert_words_alone(tab.get_by_role("dialog"))
+    tab = open_tab(page, serve(tmp_path))
+    tab.locator("section.empty").click()
+    page.keyboard.press("?")
+    assert_words_alone(tab.get_by_role("dialog"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -235,6 +235,73 @@ def test_keys_in_a_field_are_the_fields(page: Page, tab: Frame) -> None:
     assert tab.evaluate("document.activeElement.id") == "sort"
 
 
+def strength_of(tab: Frame) -> float:
+    return float(tab.locator("#strength").input_value())
+
+
+def next_frames(tab: Frame) -> None:
+    tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+
+
+def assert_stands_still(tab: Frame) -> None:
+    next_frames(tab)  # the last strength of the play is painted
+    strength = strength_of(tab)
+    next_frames(tab)
+    assert strength_of(tab) == strength
+
+
+@pytest.mark.parametrize("place", [".sample", ".grid", "nothing"])
+def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame, place: str) -> None:
+    if place == "nothing":
+        tab.locator("p.count").click()
+    else:
+        tab.locator(place).first.focus()
+    page.keyboard.press("Space")
+    expect(tab.get_by_role("button", name="Pause")).to_be_visible()
+    expect(tab.locator('output[for="strength"]')).not_to_have_text("1.00")
+    page.keyboard.press("Space")
+    expect(tab.get_by_role("button", name="Play")).to_be_visible()
+    assert_stands_still(tab)
+    assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0, "nor does it scroll"
+
+
+def test_the_space_bar_plays_the_large_morphs_too(page: Page, tab: Frame) -> None:
+    detail = open_first(tab)
+    page.keyboard.press("Space")
+    expect(detail.locator("output")).not_to_have_text("1.00")
+    page.keyboard.press("Space")
+    assert_stands_still(tab)
+    expect(detail).to_be_visible()
+
+
+def test_the_space_bar_is_a_fields_and_a_buttons_own(page: Page, tab: Frame) -> None:
+    for node in (
+        "#search",
+        "#sort",
+        "#strength",
+        'input[name="run"]',
+        "button.reload",
+        ".appearance summary",
+        ".sample .curve",
+        ".matrix [role=gridcell]",
+    ):
+        tab.locator(node).first.focus()
+        page.keyboard.press("Space")
+        next_frames(tab)
+        expect(tab.get_by_role("button", name="Play")).to_be_visible()
+        if node == "#search":
+            assert tab.locator(node).input_value() == " "
+        page.keyboard.press("Escape")  # what it opened
+    assert strength_of(tab) == 1
+    assert not tab.locator('input[name="run"]').first.is_checked()
+    play = tab.get_by_role("button", name=re.compile("Play|Pause"))
+    play.focus()
+    page.keyboard.press("Space")
+    expect(play).to_have_accessible_name("Pause")
+    page.keyboard.press("Space")
+    expect(play).to_have_accessible_name("Play")
+
+
 def test_a_sample_is_followed_through_training(
     page: Page, tab: Frame, recorded: dict[str, Sample]
 ) -> None:
@@ -335,16 +402,17 @@ def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[st
     )
 
 
-def test_runs_without_a_common_id_say_what_to_do(page: Page, tmp_path: Path) -> None:
+def test_runs_without_a_common_id_say_what_to_do(
+    page: Page, tmp_path: Path, serve: Callable[..., str]
+) -> None:
     for seed, run in enumerate(("one", "two")):
         rng = np.random.default_rng(seed)
         samples = [make_sample(rng, id=f"{run}/{place}") for place in range(2)]
         write_session(tmp_path / run, [samples], start=1.7e9)
-    with tensorboard(tmp_path) as address:
-        tab = open_tab(page, address)
-        tab.get_by_role("tab", name="Compare").click()
-        expect(tab.locator(".compare .note")).to_contain_text("give the hook the same ids")
-        expect(tab.locator(".pair")).to_have_count(0)
+    tab = open_tab(page, serve(tmp_path))
+    tab.get_by_role("tab", name="Compare").click()
+    expect(tab.locator(".compare .note")).to_contain_text("give the hook the same ids")
+    expect(tab.locator(".pair")).to_have_count(0)
 
 
 @pytest.mark.parametrize("way", ["Escape", "button", "beside"])

@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 export class Dialog {
   heading;
   actions = element("div", { className: "actions" });
-  content = element("div", { className: "dialog-content" });
+  content = element("div", { className: "dialog-content", tabIndex: -1 });
   element;
   #onClose;
   /** Whether its next closing is still to be told. */
@@ -26,8 +26,6 @@ export class Dialog {
       this.content,
     );
     this.element.setAttribute("aria-labelledby", this.heading.id);
-    // Of all that is in it nothing is more likely to be wanted than something else.
-    this.element.autofocus = true;
     close.addEventListener("click", () => this.close());
     this.element.addEventListener("mousedown", ({ target }) => {
       if (target === this.element) this.close();
@@ -40,6 +38,9 @@ export class Dialog {
   open() {
     if (this.element.open) return;
     this.element.showModal();
+    // The browser would focus the first button, which then would take keys that are not meant for it.
+    // Here the arrows and the page keys scroll.
+    this.content.focus();
     this.#untold = true;
   }
 
