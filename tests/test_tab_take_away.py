@@ -168,6 +168,71 @@ def test_the_snippet_loads_the_same_samples_in_the_same_order(
     assert done.stdout.splitlines() == expected
 
 
+@pytest.fixture(params=["granted", "denied", "absent"])
+def clipboard(page: Page, tab: Frame, request: pytest.FixtureRequest) -> None:
+    """What the page may do: a page that is not https, as of another machine, has no clipboard."""
+    if request.param == "denied":
+        page.context.clear_permissions()
+        page.context.grant_permissions(["geolocation"])  # and no other
+        state = "navigator.permissions.query({name: 'clipboard-write'}).then(({state}) => state)"
+        assert tab.evaluate(state) == "denied"
+    elif request.param == "absent":
+        tab.evaluate("delete Navigator.prototype.clipboard")
+        assert tab.evaluate("navigator.clipboard === undefined")
+
+
+def pasted(page: Page, tab: Frame) -> str:
+    """What a user pastes, whatever pages may read."""
+    tab.evaluate("document.body.append(document.createElement('textarea'))")
+    field = tab.locator("body > textarea")
+    field.focus()
+    page.keyboard.press("Control+V")
+    text = field.input_value()
+    field.evaluate("field => field.remove()")
+    return text
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_the_code_is_copied_with_and_without_permission(page: Page, tab: Frame) -> None:
+    tab.locator(".downloads summary").click()
+    button = tab.locator('.downloads button[name="Python"]')
+    button.click()
+    expect(tab.locator(".downloads [role=status]")).to_have_text("The code is in the clipboard.")
+    expect(button).to_be_focused()
+    assert tab.locator("textarea").count() == 0
+    text = pasted(page, tab)
+    assert text.startswith("from tb_gradascent import read_samples")
+    compile(text, "pasted", "exec")
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_a_link_is_copied_with_and_without_permission(page: Page, tab: Frame, served: str) -> None:
+    tab.locator(".sample h2").nth(1).click()
+    detail = tab.get_by_role("dialog")
+    button = detail.get_by_role("button", name="Copy link")
+    button.click()
+    expect(detail.get_by_text("copied", exact=True)).to_be_visible()
+    expect(button).to_be_focused()
+    assert tab.locator("textarea").count() == 0
+    page.keyboard.press("Escape")
+    text = pasted(page, tab)
+    assert text.startswith(served)
+    assert "p.gradascent.selected=base" in text
+
+
+def test_where_nothing_can_be_copied_the_page_says_so(page: Page, tab: Frame) -> None:
+    tab.evaluate("delete Navigator.prototype.clipboard; document.execCommand = () => false")
+    tab.locator(".downloads summary").click()
+    tab.locator('.downloads button[name="Python"]').click()
+    status = tab.locator(".downloads [role=status]")
+    expect(status).to_have_text("This browser does not let the page copy.")
+    page.keyboard.press("Escape")
+    tab.locator(".sample h2").first.click()
+    detail = tab.get_by_role("dialog")
+    detail.get_by_role("button", name="Copy link").click()
+    expect(detail.locator(".actions")).to_contain_text("does not let the page copy")
+
+
 def test_the_help_explains_and_names_its_sources(page: Page, tab: Frame) -> None:
     tab.locator(".grid").focus()
     page.keyboard.press("?")
