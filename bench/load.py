@@ -9,7 +9,6 @@ Any answer but 200 is an error.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -30,6 +29,7 @@ import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from bench import processes
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from tb_gradascent import records
 from tb_gradascent.event_file import EventFile, file_name
@@ -41,6 +41,8 @@ SHOWN = 48
 NEWEST = 1000
 """Captures whose records a page asks for at first."""
 RUN, TAG = "training", "confused"
+TENTHS = 10
+TENSORBOARD, DATA_SERVER, THE_FILES = "TensorBoard", "its data server", "the run's files"
 
 
 @dataclasses.dataclass
@@ -87,8 +89,19 @@ def browse(address: str, until: threading.Event, measured: Measured, seed: int) 
             measured.errors.append("payloads: the first sample is not there")
 
 
-def train(folder: Path, until: threading.Event) -> None:
-    """Appends a capture to the run twice a second."""
+def browse_scalars(address: str, until: threading.Event, measured: Measured, seed: int) -> None:
+    """One person at Scalars, who asks as often."""
+    rng = random.Random(seed)  # noqa: S311  # it keeps nothing secret
+    while not until.wait(rng.uniform(0.5, 1.5)):
+        for _ in range(4):
+            measured.ask("Scalars, the others", scalars(address))
+
+
+VISITORS = {"gradascent": browse, "scalars": browse_scalars}
+
+
+def train(folder: Path, until: threading.Event, rate: float) -> None:
+    """Appends so many captures a second to the run."""
     file = EventFile(folder / RUN / file_name("live"))
     rng = np.random.default_rng(0)
     started = time.time()
@@ -97,19 +110,24 @@ def train(folder: Path, until: threading.Event) -> None:
             records.encode(make_sample(rng, step=2_000_000 + number, id=f"live/{number}-{place}"))
             for place in range(SAMPLES_A_CAPTURE)
         ]
-        file.append(make_event(TAG, "live", number, encoded, DIGITS, started + number / 2))
-        if until.wait(0.5):
+        file.append(make_event(TAG, "live", number, encoded, DIGITS, started + number / rate))
+        if until.wait(1 / rate):
             break
     file.close()
 
 
 def look_at_scalars(address: str, seconds: float, measured: Measured, kind: str) -> None:
     """Somebody who reloads a curve four times a second."""
-    query = urllib.parse.urlencode({"run": RUN, "tag": "loss"})
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        measured.ask(kind, f"{address}data/plugin/scalars/scalars?{query}")
+        measured.ask(kind, scalars(address))
         time.sleep(0.25)
+
+
+def scalars(address: str) -> str:
+    """Where a curve's points are."""
+    query = urllib.parse.urlencode({"run": RUN, "tag": "loss"})
+    return f"{address}data/plugin/scalars/scalars?{query}"
 
 
 def write_scalars(folder: Path) -> None:
@@ -121,25 +139,13 @@ def write_scalars(folder: Path) -> None:
     file.close()
 
 
-def memory_of_children(process: int) -> int:
-    """Resident bytes of every process below this one."""
-    total = 0
-    for task in Path(f"/proc/{process}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
-            for child in (task / "children").read_text().split():
-                pages = int(Path(f"/proc/{child}/statm").read_text().split()[1])
-                total += pages * os.sysconf("SC_PAGE_SIZE") + memory_of_children(int(child))
-    return total
-
-
 def wait_until_read(address: str, samples: int) -> None:
     """Until TensorBoard has read the whole run, and its curve."""
     series = urllib.parse.urlencode({"run": RUN, "tag": TAG})
-    curve = urllib.parse.urlencode({"run": RUN, "tag": "loss"})
     while True:
         attempt = Measured()
         index = attempt.ask("", f"{address}data/plugin/gradascent/index?{series}")
-        attempt.ask("", f"{address}data/plugin/scalars/scalars?{curve}")
+        attempt.ask("", scalars(address))
         if not attempt.errors:
             captures = (session["captures"] for session in json.loads(index)["sessions"])
             if sum(captures) * SAMPLES_A_CAPTURE >= samples:
@@ -153,7 +159,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50, help="(%(default)s)")
     parser.add_argument("--samples", type=int, default=10_000, help="in the run (%(default)s)")
     parser.add_argument("--seconds", type=float, default=600, help="under load (%(default)s)")
+    parser.add_argument("--rate", type=float, default=2, help="captures a second (%(default)s)")
     parser.add_argument("--load-fast", default="true", choices=["true", "false"])
+    parser.add_argument("--at", default="gradascent", choices=VISITORS, help="which tab they see")
     options = parser.parse_args()
     measured, until = Measured(), threading.Event()
     with tempfile.TemporaryDirectory() as name:
@@ -164,18 +172,21 @@ def main() -> None:
             wait_until_read(address, options.samples)
             quiet = min(options.seconds / 4, 20)
             look_at_scalars(address, quiet, measured, "Scalars, nobody else")
-            threads = [threading.Thread(target=train, args=(folder, until))]
-            threads += [
-                threading.Thread(target=browse, args=(address, until, measured, seed))
+            threads = [
+                threading.Thread(target=VISITORS[options.at], args=(address, until, measured, seed))
                 for seed in range(options.clients)
             ]
+            if options.rate:
+                threads += [threading.Thread(target=train, args=(folder, until, options.rate))]
+            memory = [held(folder)]
             for thread in threads:
                 thread.start()
-            memory = []
             try:
-                for _ in range(10):
-                    look_at_scalars(address, options.seconds / 10, measured, "Scalars, meanwhile")
-                    memory.append(memory_of_children(os.getpid()) / 1e6)
+                for _ in range(TENTHS):
+                    look_at_scalars(
+                        address, options.seconds / TENTHS, measured, "Scalars, meanwhile"
+                    )
+                    memory.append(held(folder))
             finally:
                 until.set()
                 for thread in threads:
@@ -183,7 +194,16 @@ def main() -> None:
     report(measured, memory, options)
 
 
-def report(measured: Measured, memory: list[float], options: argparse.Namespace) -> None:
+def held(folder: Path) -> dict[str, float]:
+    """MB that each of TensorBoard's processes takes, and the run's files."""
+    found = {THE_FILES: sum(path.stat().st_size for path in (folder / RUN).iterdir()) / 1e6}
+    for process in processes.below():
+        name = DATA_SERVER if processes.name(process) == "server" else TENSORBOARD
+        found[name] = found.get(name, 0) + processes.memory(process)
+    return found
+
+
+def report(measured: Measured, memory: list[dict[str, float]], options: argparse.Namespace) -> None:
     """Print what was measured; an error ends the process as a failure."""
     print(
         f"{options.clients} clients, {options.samples:,} samples, {options.seconds:g} s, "
@@ -194,11 +214,9 @@ def report(measured: Measured, memory: list[float], options: argparse.Namespace)
         p99 = float(np.quantile(seconds, 0.99))
         times = (statistics.median(seconds), p99, max(seconds))
         print(f"{kind:22} {len(seconds):9,}" + "".join(f" {t * 1e3:6.0f} ms" for t in times))
-    print(
-        "\nTensorBoard's memory, at each tenth of the time: "
-        + ", ".join(f"{megabytes:.0f}" for megabytes in memory)
-        + " MB"
-    )
+    print(f"\n{'MB, tenths of the time':26}" + "".join(f"{n:6}" for n in range(len(memory))))
+    for name in memory[0]:
+        print(f"{name:26}" + "".join(f"{found.get(name, 0):6.0f}" for found in memory))
     print(f"errors: {len(measured.errors)}")
     if measured.errors:
         sys.exit("\n".join(sorted(set(measured.errors))[:10]))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import statistics
 import struct
 import tempfile
@@ -24,7 +23,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 from tqdm.auto import tqdm
 
-from bench import report
+from bench import processes, report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from bench.page import chromium, measure_choices, open_tab, wait_until_listed
 from tests.tensorboard_process import tensorboard
@@ -105,7 +104,7 @@ class Server:
 
 def measure_server(logdir: Path, captures: int, mode: str) -> Iterator[tuple[str, float]]:
     """What TensorBoard takes, in milliseconds and MB."""
-    before = set(_children(os.getpid()))
+    before = set(processes.below())
     start = time.perf_counter()
     with tensorboard(logdir, LOADERS[mode]) as address:
         server = Server(address, captures)
@@ -121,8 +120,8 @@ def measure_server(logdir: Path, captures: int, mode: str) -> Iterator[tuple[str
             f"arrays of {SHOWN} samples": server.read_payloads,
         }.items():
             yield f"{name}, again, ms", statistics.median(seconds(work) for _ in range(5)) * 1e3
-        if started := set(_children(os.getpid())) - before:
-            yield "memory of TensorBoard, MB", sum(map(_memory, _with_children(started)))
+        if started := set(processes.below()) - before:
+            yield "memory of TensorBoard, MB", sum(map(processes.memory, started))
 
 
 def measure_page(logdir: Path, samples: int, browser: Browser) -> Costs:
@@ -136,26 +135,6 @@ def measure_page(logdir: Path, samples: int, browser: Browser) -> Costs:
             costs[f"{name}, ms"] = answer.wall
         page.close()
     return costs
-
-
-def _children(process: int) -> list[int]:
-    """Of each thread of a process; none where the system does not tell."""
-    found: list[int] = []
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, path.read_text().split())
-    return found
-
-
-def _with_children(processes: set[int]) -> set[int]:
-    below = {child for process in processes for child in _children(process)}
-    return processes | (_with_children(below) if below else set())
-
-
-def _memory(process: int) -> float:
-    """MB that a process has to itself; what it shares counts in part."""
-    text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1e3
 
 
 def exponent(costs: list[float], sizes: list[int]) -> float:

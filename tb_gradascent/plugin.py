@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tensorboard import plugin_util
@@ -26,6 +26,8 @@ from tb_gradascent.provider import (
 )
 
 _FOREVER = "private, max-age=31536000, immutable"
+_SENT = 1 << 16
+"""Bytes of an answer that are put together at a time."""
 
 Route = Callable[[Request], Response]
 
@@ -84,15 +86,13 @@ class GradAscentPlugin(base_plugin.TBPlugin):
     def _serve_records(self, request: Request) -> Response:
         run, tag = _one(request, "run"), _one(request, "tag")
         parts = [Part.parse(text) for text in _several(request, "part", MAX_PARTS)]
-        answer = self._samples.records(_scope(request), run, tag, parts)
-        response: Response = http_util.Respond(request, answer, "application/octet-stream")
-        return response
+        return _respond_bytes(request, self._samples.records(_scope(request), run, tag, parts))
 
     def _serve_payloads(self, request: Request) -> Response:
         run, tag = _one(request, "run"), _one(request, "tag")
         addresses = [Address.parse(text) for text in _several(request, "sample", MAX_PAYLOADS)]
         answer, complete = self._samples.payloads(_scope(request), run, tag, addresses)
-        response: Response = http_util.Respond(request, answer, "application/octet-stream")
+        response = _respond_bytes(request, answer)
         return _cache_forever(response) if complete else response
 
     def _serve_static(self, request: Request) -> Response:
@@ -131,6 +131,31 @@ def _app(route: Route) -> Any:
 def _respond_json(request: Request, content: dict[str, Any], code: int = 200) -> Response:
     response: Response = http_util.Respond(request, content, "application/json", code)
     return response
+
+
+def _respond_bytes(request: Request, pieces: Sequence[bytes]) -> Response:
+    """An answer in pieces, joined no sooner than they are sent.
+
+    A client is slow at times, and clients are many: each has no copy of its own but of ``_SENT``.
+    """
+    response: Response = http_util.Respond(request, b"", "application/octet-stream")
+    response.content_length = sum(map(len, pieces))
+    if request.method != "HEAD":
+        response.response = _join(pieces)
+    return response
+
+
+def _join(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in pieces of at most ``_SENT`` bytes, unless one was larger before."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if waiting and size + len(piece) > _SENT:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        waiting.append(piece)
+        size += len(piece)
+    yield b"".join(waiting)
 
 
 def _cache_forever(response: Response) -> Response:

@@ -16,9 +16,9 @@ import re
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import grpc  # type: ignore[import-untyped]
 import numpy as np
@@ -35,6 +35,8 @@ from tb_gradascent.metadata import (
 )
 from tb_gradascent.records import PayloadInfo, RecordError, check_payload
 from tb_gradascent.rows import CaptureRows, encode_capture, find_payload, least_step
+
+T = TypeVar("T")
 
 MAX_PAYLOADS: Final = 256
 """Samples that one answer may hold."""
@@ -177,8 +179,11 @@ class SampleProvider:
         self._keep(scope, series)
         return answer
 
-    def records(self, scope: Scope, run: str, tag: str, parts: Sequence[Part]) -> bytes:
+    def records(self, scope: Scope, run: str, tag: str, parts: Sequence[Part]) -> list[bytes]:
         """The records of some captures of one tag of one run, as rows: see ``http_api.md``.
+
+        Returns:
+            Pieces of the answer. They are not joined: most of them are kept here for all who ask.
 
         Raises:
             UnknownSeriesError: There is no such run or tag.
@@ -196,11 +201,11 @@ class SampleProvider:
 
     def payloads(
         self, scope: Scope, run: str, tag: str, addresses: Sequence[Address]
-    ) -> tuple[bytes, bool]:
+    ) -> tuple[list[bytes], bool]:
         """The payloads of samples, in their order: see ``http_api.md``.
 
         Returns:
-            The answer, and whether every status in it is 0.
+            Pieces of the answer, and whether every status in it is 0.
 
         Raises:
             UnknownSeriesError: There is no such run or tag.
@@ -221,13 +226,13 @@ class SampleProvider:
             else:
                 size += located.payload["bytes"]
                 reads.append(self._pool.submit(self._source.read_payload, scope, located))
-        parts: list[bytes] = []
+        pieces: list[bytes] = []
         complete = True
         for read in reads:
             status, payload = (read, b"") if isinstance(read, int) else read.result()
             complete &= status == OK
-            parts += _STATUS.pack(status, len(payload)), payload
-        return b"".join(parts), complete
+            pieces += _STATUS.pack(status, len(payload)), payload
+        return pieces, complete
 
     def _find(self, scope: Scope, run: str, tag: str) -> _Series:
         with self._lock:
@@ -458,6 +463,7 @@ class _Source:
 
     def __init__(self, data_provider: DataProvider) -> None:
         self._provider = data_provider
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="gradascent-reader")
 
     def list_series(
         self, scope: Scope, run: str | None = None
@@ -510,7 +516,8 @@ class _Source:
         self, scope: Scope, run: str, tag: str, sessions: Collection[str]
     ) -> dict[str, list[TensorDatum] | None]:
         tags = {series_tag(tag, "index", session): session for session in sessions}
-        read = self._provider.read_tensors(
+        read = self._read(
+            self._provider.read_tensors,
             scope.context,
             experiment_id=scope.experiment,
             plugin_name=PLUGIN_NAME,
@@ -525,7 +532,8 @@ class _Source:
         """The keys of each capture's payloads, by the capture's number."""
         text = series_tag(tag, "payload", session)
         with _answering():
-            read = self._provider.read_blob_sequences(
+            read = self._read(
+                self._provider.read_blob_sequences,
                 scope.context,
                 experiment_id=scope.experiment,
                 plugin_name=PLUGIN_NAME,
@@ -536,6 +544,14 @@ class _Source:
             datum.step: tuple(reference.blob_key for reference in datum.values)
             for datum in (read or {}).get(run, {}).get(text, [])
         }
+
+    def _read(self, read: Callable[..., T], *args: object, **kwargs: object) -> T:
+        """A whole series, one at a time.
+
+        TensorBoard takes many times the memory of what it hands over, and each thread that asked
+        would keep what the allocator has got for it.
+        """
+        return self._reader.submit(read, *args, **kwargs).result()
 
     def read_payload(self, scope: Scope, located: _Located) -> tuple[int, bytes]:
         """``(status, payload)``, the payload empty unless the status is 0."""
@@ -568,7 +584,7 @@ def _answering() -> Iterator[None]:
         ) from error
 
 
-def _answer_records(parts: Sequence[Part], captures: Sequence[Sequence[_Capture]]) -> bytes:
+def _answer_records(parts: Sequence[Part], captures: Sequence[Sequence[_Capture]]) -> list[bytes]:
     """Each part's captures from its last backwards, as far as the answer's limits allow."""
     answer: list[bytes] = []
     records = size = 0
@@ -589,7 +605,6 @@ def _answer_records(parts: Sequence[Part], captures: Sequence[Sequence[_Capture]
                 unreadable += read.unreadable
                 records += capture.records
                 size += len(read.rows)
-        rows.reverse()
-        body = b"".join(rows)
-        answer += _PART.pack(first, end, unreadable, len(body)), body
-    return b"".join(answer)
+        rows.append(_PART.pack(first, end, unreadable, sum(map(len, rows))))
+        answer += reversed(rows)
+    return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,24 @@ def test_the_documented_statuses_and_limits_are_the_codes() -> None:
     assert f"up to {provider.MAX_PAYLOADS} samples" in API
     assert f"1 to {provider.MAX_PARTS} parts" in API
     assert f"An answer holds {provider.MAX_RECORDS} records at the most" in API
+
+
+def test_clients_that_are_slow_to_read_hold_no_copy_each(tmp_path: Path) -> None:
+    session = write_session(tmp_path, make_captures(150, 4, shape=(1, 1, 1)), start=1000.0)
+    path = f"records?run=.&tag=confused&part={session}.0.150"
+    client = serve(tmp_path)
+    whole = get(client, path).data
+    tracemalloc.start()
+    try:
+        slow = [get(client, path, buffered=False) for _ in range(20)]
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 5 * len(whole)
+    assert all(response.content_length == len(whole) for response in slow)
+    assert all(response.data == whole for response in slow)
+    head = client.head(PREFIX + path)
+    assert (head.content_length, head.data) == (len(whole), b"")
 
 
 def test_runs_are_listed(client: Client) -> None:

@@ -65,7 +65,7 @@ class Watched:
 def read_index(samples: SampleProvider, run: str = ".", tag: str = "confused") -> dict[str, Any]:
     index = json.loads(gzip.decompress(samples.index(SCOPE, run, tag)))
     return index_reader.read_index(
-        index, lambda part: samples.records(SCOPE, run, tag, [Part.parse(part)])
+        index, lambda part: b"".join(samples.records(SCOPE, run, tag, [Part.parse(part)]))
     )
 
 
@@ -81,7 +81,7 @@ def split(answer: bytes) -> list[tuple[int, bytes]]:
 
 def read_payloads(samples: SampleProvider, *addresses: Address) -> list[tuple[int, bytes]]:
     answer, complete = samples.payloads(SCOPE, ".", "confused", addresses)
-    parts = split(answer)
+    parts = split(b"".join(answer))
     assert complete == all(status == OK for status, _ in parts)
     return parts
 
@@ -183,7 +183,7 @@ def test_unknown_runs_and_tags_are_refused_and_not_remembered(tmp_path: Path) ->
 
 def read_records(samples: SampleProvider, *parts: str) -> list[tuple[int, int, list[str]]]:
     """(first, end, ids) of each part's answer."""
-    answer = samples.records(SCOPE, ".", "confused", [Part.parse(part) for part in parts])
+    answer = b"".join(samples.records(SCOPE, ".", "confused", [Part.parse(part) for part in parts]))
     found = []
     for _ in parts:
         first, end, _, length = struct.unpack_from("<4I", answer)
