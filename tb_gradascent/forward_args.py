@@ -56,6 +56,11 @@ class ForwardArgs:
         )
 
     @property
+    def none(self) -> bool:
+        """Whether the model is given the inputs and nothing else."""
+        return not (self.args or self.kwargs)
+
+    @property
     def differ(self) -> bool:
         """Whether each sample has its own."""
         return any(map(self._has_rows, (*self.args, *self.kwargs.values())))
@@ -67,6 +72,16 @@ class ForwardArgs:
                 value[row].expand(times, *value.shape[1:]) if self._has_rows(value) else value
             )
         )
+
+    def alone(self, row: int) -> ForwardArgs:
+        """A copy of one sample's in the computer's own memory, as if all samples had the same."""
+
+        def own(value: Tensor) -> Tensor:
+            if not self._has_rows(value):
+                return value.cpu().clone()
+            return value[row].cpu().clone().expand(self.samples, *value.shape[1:])
+
+        return self._changed(own)
 
     def to(self, device: torch.device) -> ForwardArgs:
         """On a device."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import itertools
 import logging
 import operator
 import os
@@ -29,7 +28,7 @@ from tb_gradascent.confusion import (
     valid_labels,
 )
 from tb_gradascent.describe import describe
-from tb_gradascent.distributed import find_place, is_connected
+from tb_gradascent.distributed import find_place
 from tb_gradascent.forward_args import AdditionalForwardArgs, ForwardArgs
 from tb_gradascent.gradients import Score, check_score
 from tb_gradascent.isolation import uncompiled, unwrap
@@ -39,7 +38,7 @@ from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.model_io import find_logits
 from tb_gradascent.passes import Passes, open_passes
 from tb_gradascent.samples import Sample, mean_flip_distance
-from tb_gradascent.scan import Best, number
+from tb_gradascent.scan import Look, Unpack, search
 from tb_gradascent.schedule import Schedule, stretch
 from tb_gradascent.targets import Targets, check_targets
 from tb_gradascent.transfer import fetch
@@ -371,6 +370,7 @@ class GradAscentHook:
         *,
         step: SupportsIndex | None = None,
         ids: Iterable[object] | None = None,
+        unpack: Unpack | None = None,
         top_k: int = 32,
         tag: str = "scan",
     ) -> int:
@@ -384,21 +384,34 @@ class GradAscentHook:
         interrupt then leaves nothing. With ``ranks="zero"`` rank 0 scans what it is given.
 
         Args:
-            loader: Gives ``inputs`` or ``(inputs, labels, …)``, batch by batch.
+            loader: Gives ``inputs`` or ``(inputs, labels, …)``, batch by batch, or whatever else
+                ``unpack`` takes.
             step: The training step; by default that of the hook's last call.
             ids: A name or number for each sample of the loader, in its order; by default its place
                 there. In one of several ranks' parts that is its place in the data set, if a
                 ``DistributedSampler`` deals them out, and else ``"<rank>/<place in its part>"``.
+            unpack: Maps what the loader gives to what a call takes, by name: ``inputs``, and if
+                there are any, ``labels``, ``ids`` and ``additional_forward_args``. For a model of
+                two inputs, say, ``lambda item: {"inputs": item["image"], "labels": item["label"],
+                "additional_forward_args": (item["age"],)}``.
             top_k: Samples at the most.
             tag: Under which they appear.
 
         Returns:
             Samples that this process captured.
+
+        Raises:
+            ValueError: ``unpack``, ``top_k`` or ``tag`` breaks its rule.
         """
+        if unpack is not None and not callable(unpack):
+            raise ValueError(
+                "unpack must be a callable that maps an item of the loader to a mapping, and is "
+                f"{unpack!r}"
+            )
         now = max(self._calls - 1, 0) if step is None else operator.index(step)
         top_k = arguments.whole_number("top_k", top_k, 1)
         tag = arguments.tag_name(tag)
-        return self._guarded(lambda: self._scan(loader, now, ids, top_k, tag))
+        return self._guarded(lambda: self._scan(loader, now, ids, unpack, top_k, tag))
 
     @property
     def stats(self) -> Stats:
@@ -505,59 +518,36 @@ class GradAscentHook:
         loader: Iterable[Any],
         step: int,
         ids: Iterable[object] | None,
+        unpack: Unpack | None,
         top_k: int,
         tag: str,
     ) -> int:
         place = self._place if self._ranks == "all" else None
-        if place is not None and not is_connected():
-            raise RuntimeError(
-                "a scan by several processes needs torch.distributed.init_process_group(), since "
-                'they tell each other what they found: call it first, or give ranks="zero"'
-            )
-        best = Best(top_k)
-        stopped: BaseException | None = None
-        try:
-            self._search(loader, ids, tag, best)
-        except Exception as error:
-            stopped = error
-            if place is None:
-                raise
-        except KeyboardInterrupt as error:
-            stopped = error
-            if place is not None:  # the other ranks may be anywhere
-                raise
-        if place is not None:
-            best = best.of_all_ranks(place, stopped if isinstance(stopped, Exception) else None)
+        found = search(loader, top_k, self._looking, ids=ids, unpack=unpack, place=place, title=tag)
         recorded: list[_Part] = []
         with self._passes() as passes:
             if passes is None:
                 return 0
-            for found in best.batches():
-                recorded += self._record(passes, found, range(len(found.inputs)), found, step)
+            if found.last is not None:
+                passes.pad_like(found.last)
+            for batch in found.batches:
+                recorded += self._record(passes, batch, range(len(batch.inputs)), batch, step)
         captured = self._put(tag, step, recorded, dict)
-        if stopped is not None:
+        if found.interrupt is not None:
             self._captured += captured
-            raise stopped
+            raise found.interrupt
         return captured
 
-    def _search(
-        self, loader: Iterable[Any], ids: Iterable[object] | None, tag: str, best: Best
-    ) -> None:
-        """Offers every sample of a loader; an interrupt leaves what was offered by then."""
-        from tqdm.auto import tqdm
-
-        numbering = number(loader, self._place if self._ranks == "all" else None)
-        names = numbering.ids if ids is None else iter(ids)
-        hidden = True if self._info.rank else None
+    @contextlib.contextmanager
+    def _looking(self) -> Iterator[Look | None]:
+        """Scores batches; ``None`` as :meth:`_passes` is."""
         with self._passes() as passes:
-            if passes is None:
-                return
-            for item in tqdm(loader, desc=tag, unit="batch", disable=hidden):
-                inputs, labels = item[:2] if isinstance(item, (tuple, list)) else (item, None)
-                batch = Batch.of(inputs, labels, list(itertools.islice(names, len(inputs))))
-                batch.check_channels(self._info)
-                scores = self._scores(passes.ask(batch), batch.labels)
-                best.offer(batch, scores, itertools.islice(numbering.places, len(inputs)))
+            yield None if passes is None else functools.partial(self._look_over, passes)
+
+    def _look_over(self, passes: Passes, batch: Batch) -> Tensor:
+        batch.check_channels(self._info)
+        passes.pad_like(batch)
+        return self._scores(passes.ask(batch), batch.labels)
 
     @contextlib.contextmanager
     def _passes(self) -> Iterator[Passes | None]:

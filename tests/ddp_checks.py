@@ -19,9 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data.distributed import DistributedSampler
 
-from tb_gradascent import Ascent, GradAscentHook, Misclassified, read_samples
+from tb_gradascent import Ascent, GradAscentHook, Misclassified, ProbabilityMargin, read_samples
 from tests import zoo
-from tests.networks import convolutional, digits
+from tests.networks import Scaled, aged, convolutional, digits
 from tests.test_no_trace import State, bystanders, contents, differences, flat, modes, random_states
 from tests.torchrun import run
 
@@ -186,6 +186,21 @@ def a_scan_of_parts_that_the_user_made(directory: Path) -> None:
         hook.scan(part, top_k=4)
 
 
+def a_scan_of_a_model_of_two_inputs(directory: Path) -> None:
+    images, ages = aged(11)
+    data = TensorDataset(images, ages)
+    sampler: DistributedSampler[Any] = DistributedSampler(data, shuffle=False)
+    model = DistributedDataParallel(Scaled())
+    options: Any = {"criterion": ProbabilityMargin(1), "targets": "all", "ascent": None}
+    with GradAscentHook(model, directory, strict=True, **options) as hook:
+        captured = hook.scan(
+            DataLoader(data, batch_size=4, sampler=sampler),
+            unpack=lambda item: {"inputs": item[0], "additional_forward_args": {"age": item[1]}},
+            top_k=5,
+        )
+    assert captured == (5 if dist.get_rank() == 0 else 0)
+
+
 def a_scan_that_fails_on_one_rank_fails_on_all(directory: Path) -> None:
     images, _ = digits("test")
     part = [images[:30], images[:1].long() if dist.get_rank() == 1 else images[:1]]
@@ -247,6 +262,7 @@ CHECKS = (
     a_scan_finds_the_most_confused_of_the_whole,
     a_scan_keeps_no_sample_twice,
     a_scan_of_parts_that_the_user_made,
+    a_scan_of_a_model_of_two_inputs,
     a_scan_that_fails_on_one_rank_fails_on_all,
     a_rank_whose_captures_fail_does_not_hold_up_the_others,
     the_page_of_the_docs_runs,

@@ -284,6 +284,14 @@ def what_the_model_is_given_beside_the_images(directory: Path) -> None:
             batch = torch.rand(4, *zoo.SHAPE), confused
             taken = hook(*batch, additional_forward_args=(torch.rand(4) + 1,))
             assert taken == 4 * (step == dist.get_rank())
+        # Of different lengths, and recorded by one of the ranks alone.
+        part = [(torch.rand(4, *zoo.SHAPE), torch.rand(4) + 1) for _ in range(2 - dist.get_rank())]
+        captured = hook.scan(
+            part,
+            unpack=lambda item: {"inputs": item[0], "additional_forward_args": item[1]},
+            top_k=3,
+        )
+        assert captured == 3 * (dist.get_rank() == 0)
 
 
 def other_dtypes(directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""Small classifiers for the tests; of one of them the gradient is known by hand."""
+"""Small classifiers for the tests; of two of them the gradient is known by hand."""
 
 from __future__ import annotations
 
@@ -29,6 +29,26 @@ class Quadratic(nn.Module):
     def gradient(self, x: Tensor, target: int) -> Tensor:
         """Solved by hand."""
         return (self.a[target] + 2 * self.b[target] * x).detach()
+
+
+class Scaled(nn.Module):
+    """logit_c = age · (a_c · x) + b_c, so ∂logit_c/∂x = age · a_c."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.a = nn.Parameter(torch.randn(3, 1, 4, 5, generator=generator))
+        self.b = nn.Parameter(torch.randn(3, generator=generator))
+
+    def forward(self, x: Tensor, age: Tensor, *, sign: int = 1) -> Tensor:
+        assert age.shape[:1] == x.shape[:1]
+        return sign * age * torch.einsum("nchw,kchw->nk", x, self.a) + self.b
+
+
+def aged(count: int) -> tuple[Tensor, Tensor]:
+    """Images, shape (count, 1, 4, 5), and an age each, shape (count, 1): 1, 2, …"""
+    generator = torch.Generator().manual_seed(2)
+    return torch.rand(count, 1, 4, 5, generator=generator), torch.arange(1.0, count + 1)[:, None]
 
 
 def convolutional(channels: int = 1, classes: int = 10, seed: int = 0) -> nn.Sequential:

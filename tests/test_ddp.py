@@ -10,7 +10,7 @@ import torch
 
 from tb_gradascent import GradAscentHook, Misclassified, read_samples
 from tests.ddp_checks import CHECKS, STEPS
-from tests.networks import convolutional, digits
+from tests.networks import Scaled, aged, convolutional, digits
 from tests.torchrun import PASSED, launch
 
 
@@ -106,6 +106,23 @@ def test_parts_of_ones_own_are_numbered_by_rank(outcomes: object, directory: Pat
         rank, _, place = sample.id.partition("/")
         assert rank == "0"
         assert np.array_equal(sample.image, images[int(place)].numpy())
+
+
+def test_a_scan_by_two_ranks_gives_each_sample_its_own_arguments(
+    outcomes: object, directory: Path
+) -> None:
+    model = Scaled()
+    images, ages = aged(11)
+    chances = model(images, ages).softmax(1).sort(1).values
+    order = (chances[:, -1] - chances[:, -2]).argsort().tolist()
+    samples = list(read_samples(directory / "a_scan_of_a_model_of_two_inputs"))
+    assert [sample.id for sample in samples] == [str(row) for row in order[:5]]
+    for sample in samples:
+        age = int(sample.id or "") + 1
+        for target in sample.targets:
+            expected = (age * model.a[target.index]).detach().numpy()
+            largest = np.abs(expected).max()
+            np.testing.assert_allclose(target.gradient, expected, atol=largest / 2000)
 
 
 def test_a_scan_needs_the_process_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

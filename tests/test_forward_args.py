@@ -11,28 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, read_samples
-
-
-class Scaled(nn.Module):
-    """logit_c = age · (a_c · x) + b_c, so ∂logit_c/∂x = age · a_c."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(1)
-        self.a = nn.Parameter(torch.randn(3, 1, 4, 5, generator=generator))
-        self.b = nn.Parameter(torch.randn(3, generator=generator))
-        self.rows: list[int] = []
-
-    def forward(self, x: Tensor, age: Tensor, *, sign: int = 1) -> Tensor:
-        assert age.shape[:1] == x.shape[:1]
-        self.rows.append(len(x))
-        return sign * age * torch.einsum("nchw,kchw->nk", x, self.a) + self.b
-
-
-def batch() -> tuple[Tensor, Tensor]:
-    """Images, and an age each, shape (6, 1)."""
-    generator = torch.Generator().manual_seed(2)
-    return torch.rand(6, 1, 4, 5, generator=generator), torch.arange(1.0, 7)[:, None]
+from tests.networks import Scaled, aged
 
 
 def swapped(model: nn.Module, x: Tensor, age: Tensor, sign: int = 1) -> Tensor:
@@ -57,7 +36,7 @@ def test_gradients_are_those_at_the_samples_own_arguments(
     tmp_path: Path, given: Any, sign: int, forward: Any, asked: bool
 ) -> None:
     model = Scaled()
-    images, ages = batch()
+    images, ages = aged(6)
     with GradAscentHook(
         model,
         tmp_path,
@@ -83,7 +62,7 @@ def test_gradients_are_those_at_the_samples_own_arguments(
 
 def test_the_verdicts_are_those_at_the_samples_own_arguments(tmp_path: Path) -> None:
     model = Scaled()
-    images, ages = batch()
+    images, ages = aged(6)
     with GradAscentHook(model, tmp_path, strict=True) as hook:
         hook.probe(images[:2], additional_forward_args=(ages[:2],))
         hook(images, model(images, ages), ids=range(6), additional_forward_args=(ages,))
@@ -104,7 +83,7 @@ def test_what_is_the_same_for_all_leaves_the_samples_together(tmp_path: Path) ->
             return x.flatten(1)[:, :3] * scale * (2 if double else 1)
 
     rows: list[int] = []
-    images, _ = batch()
+    images, _ = aged(6)
     with GradAscentHook(Flagged(), tmp_path, ascent=None, strict=True) as hook:
         scale = torch.tensor(2.0)
         hook(
@@ -116,7 +95,7 @@ def test_what_is_the_same_for_all_leaves_the_samples_together(tmp_path: Path) ->
 
 
 def test_something_else_is_refused(tmp_path: Path) -> None:
-    images, _ = batch()
+    images, _ = aged(6)
     with GradAscentHook(Scaled(), tmp_path, strict=True) as hook:
         with pytest.raises(ValueError, match="additional_forward_args must be a tuple"):
             hook.probe(images, additional_forward_args=3)  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
-from tests.networks import convolutional, digits, train
+from tb_gradascent.forward_args import ForwardArgs
+from tests.networks import Scaled, aged, convolutional, digits, train
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,100 @@ def test_a_loader_of_inputs_alone_and_ids_of_ones_own(tmp_path: Path, trained: n
     assert [sample.label for sample in samples] == [None] * 3
     expected = most_confused_of_all(trained, 3)
     assert [sample.id for sample in samples] == [f"digit {row}" for row in expected]
+
+
+def test_a_loader_of_lists_of_one_tensor(tmp_path: Path, trained: nn.Module) -> None:
+    """As ``TensorDataset`` makes them of inputs alone."""
+    images, _ = digits("test")
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        assert hook.scan(DataLoader(TensorDataset(images[:100]), batch_size=50), top_k=3) == 3
+    assert [sample.label for sample in read_samples(tmp_path, tag="scan")] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda item: (item["age"],),
+        lambda item: {"age": item["age"], "sign": 1},
+        lambda item: {"age": item["age"], "sign": torch.ones(1, 1)},
+    ],
+    ids=["after the image", "by keyword, with a flag", "with a tensor for all"],
+)
+def test_a_model_of_two_inputs(tmp_path: Path, given: Any) -> None:
+    model = Scaled()
+    images, ages = aged(30)
+    loader = [
+        {"image": images[rows], "label": torch.arange(30)[rows] % 3, "age": ages[rows]}
+        for rows in torch.arange(30).split(8)
+    ]
+
+    def unpack(item: dict[str, Tensor]) -> dict[str, Any]:
+        ids = [f"{age:g} years" for age in item["age"].flatten().tolist()]
+        named = {"inputs": item["image"], "labels": item["label"], "ids": ids}
+        return {**named, "additional_forward_args": given(item)}
+
+    criterion = ProbabilityMargin(max_margin=1)
+    with GradAscentHook(model, tmp_path, criterion=criterion, targets="all", strict=True) as hook:
+        assert hook.scan(loader, unpack=unpack, top_k=10) == 10
+    chances = model(images, ages).softmax(1).sort(1).values
+    order = (chances[:, -1] - chances[:, -2]).argsort()[:10].tolist()
+    samples = list(read_samples(tmp_path, tag="scan"))
+    assert [sample.id for sample in samples] == [f"{row + 1} years" for row in order]
+    for row, sample in zip(order, samples, strict=True):
+        assert np.array_equal(sample.image, images[row].numpy())
+        assert sample.label == row % 3
+        for target in sample.targets:
+            expected = (ages[row] * model.a[target.index]).detach().numpy()
+            largest = np.abs(expected).max()
+            np.testing.assert_allclose(target.gradient, expected, atol=largest / 2000)
+            assert target.delta is not None
+            for strength, probability in zip(target.strengths, target.probabilities, strict=True):
+                x = torch.from_numpy(sample.image + strength * target.delta)[None]
+                chance = model(x, ages[row][None]).softmax(1)[0, target.index].item()
+                assert probability == pytest.approx(chance, abs=1e-5)
+
+
+def test_what_else_the_model_is_given_is_held_of_the_best_alone(
+    tmp_path: Path, trained: nn.Module
+) -> None:
+    sizes: list[int] = []
+
+    def alone(self: ForwardArgs, row: int) -> ForwardArgs:
+        own = copied(self, row)
+        sizes.append(own.args[0].untyped_storage().nbytes())
+        return own
+
+    copied = ForwardArgs.alone
+    images, ages = aged(300)
+    with pytest.MonkeyPatch.context() as patch, GradAscentHook(Scaled(), tmp_path) as hook:
+        patch.setattr(ForwardArgs, "alone", alone)
+        hook.scan(
+            [(images, ages)],
+            unpack=lambda item: {"inputs": item[0], "additional_forward_args": item[1]},
+        )
+    assert set(sizes) == {ages[:1].nbytes}
+
+
+@pytest.mark.parametrize(
+    ("unpack", "ids", "message"),
+    [
+        (None, None, r"gives mappings, with 'image', 'age': say what they hold, unpack=lambda"),
+        (lambda item: item["image"], None, r'unpack must return a mapping with "inputs".*float32'),
+        (lambda item: {"labels": 0}, None, "and returned keys 'labels'"),
+        (lambda item: {"inputs": item["image"], "age": 3}, None, "returned keys 'inputs', 'age'"),
+        (lambda item: {"inputs": 3}, None, "inputs must be a floating point tensor"),
+        (lambda item: {"inputs": item["image"], "ids": range(8)}, range(8), "ids must be given on"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_refused(
+    tmp_path: Path, unpack: Any, ids: Any, message: str
+) -> None:
+    images, ages = aged(8)
+    with GradAscentHook(Scaled(), tmp_path, strict=True) as hook:
+        with pytest.raises(ValueError, match=message):
+            hook.scan([{"image": images, "age": ages}], unpack=unpack, ids=ids)
+        with pytest.raises(ValueError, match=r"unpack must be a callable .* and is 3"):
+            hook.scan([images], unpack=3)  # type: ignore[arg-type]
 
 
 def test_no_more_than_the_best_is_held(tmp_path: Path, trained: nn.Module) -> None:
