@@ -26,8 +26,8 @@ const OWN_FILTERS = {
   guesses: BITS.pair | BITS.prediction,
 };
 
-/** As many as can be told apart in the left pane. */
-export const MOST_CLASSES = 20;
+/** As many as have room for their names in the left pane. */
+export const MOST_CLASSES = 16;
 
 /**
  * @param {Sample[]} samples

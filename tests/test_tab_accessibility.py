@@ -113,3 +113,42 @@ def test_axe_core_sees_what_is_wrong(page: Page, served: str) -> None:
     tab.locator(".sample[data-painted]").first.wait_for()
     tab.evaluate("document.body.append(document.createElement('button'))")
     assert any("button-name" in one for one in violations(tab))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_counts_are_legible_on_every_colour_of_the_matrix(
+    page: Page, served: str, theme: str
+) -> None:
+    tab = open_tab(page, served)
+    tab.locator(".matrix [role=gridcell]").first.wait_for()
+    if theme == "dark":
+        set_dark_mode(page)
+        tab.locator('html[data-theme="dark"]').wait_for()
+    pairs = tab.locator(".matrix [role=gridcell]").first.evaluate(
+        """(cell) => {
+            const canvas = new OffscreenCanvas(1, 1);
+            const context = canvas.getContext("2d", { willReadFrequently: true });
+            const painted = (colour) => {
+                context.fillStyle = colour;
+                context.fillRect(0, 0, 1, 1);
+                return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            };
+            return Array.from({ length: 101 }, (_, share) => {
+                cell.style.setProperty("--share", `${share}%`);
+                const { color, backgroundColor } = getComputedStyle(cell);
+                return [painted(color), painted(backgroundColor)];
+            });
+        }"""
+    )
+    lightness = luminance(np.array(pairs))
+    contrasts = (lightness.max(axis=1) + 0.05) / (lightness.min(axis=1) + 0.05)
+    assert contrasts.min() >= 4.5
+    grounds = lightness[:, 1]
+    assert abs(grounds[-1] - grounds[0]) > 0.3, "the colours were really there"
+
+
+def luminance(colours: np.ndarray) -> np.ndarray:
+    """WCAG's relative luminance of colours in the last axis, 0 to 255."""
+    share = colours / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ [0.2126, 0.7152, 0.0722])

@@ -167,6 +167,9 @@ def test_all_probabilities_and_numbers_are_told(tab: Frame, recorded: dict[str, 
     (at,) = np.flatnonzero(sample.targets[0].strengths == 0.75)
     eight = detail.locator(".probabilities tr", has=tab.locator("th", has_text=re.compile(r"^8\b")))
     expect(eight.locator("td").nth(1)).to_have_text(f"{sample.targets[0].probabilities[at]:.2f}")
+    still = sample.targets[0].original_probabilities[at]
+    expect(eight.locator("td").nth(2)).to_have_text(f"{still:.2f}")
+    expect(detail.locator(".probabilities thead")).to_contain_text(f"still {sample.classes[0]}")
     words = "\n".join(detail.locator("dl.facts").all_inner_texts()).split("\n")
     time = datetime.fromtimestamp(sample.wall_time, timezone.utc)
     for expected in (

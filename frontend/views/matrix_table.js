@@ -9,8 +9,8 @@ import { element } from "./dom.js";
 const MOST_WITH_COUNTS = 10;
 /** Longer names are written upwards over their columns. */
 const SHORT = 2;
-/** The share of the largest count from which on a cell's ground is nearer to the other end. */
-const STRONG = 0.6;
+/** How much colour one sample has at the least, so that it differs from none. */
+const FAINTEST = 0.15;
 
 /** @type {Record<Axes, {title: string, rows: string, columns: string}>} */
 export const AXES = {
@@ -73,9 +73,8 @@ export class MatrixTable {
       const count = counts[place];
       const { row, column } = classesOf(cell);
       // Right answers, probes most of all, would leave no colour for the others.
-      const share = largest && row !== column ? count / largest : 0;
-      cell.style.setProperty("--share", `${100 * share}%`);
-      cell.classList.toggle("strong", share > STRONG);
+      const colour = count && row !== column ? FAINTEST + (1 - FAINTEST) * (count / largest) : 0;
+      cell.style.setProperty("--share", `${100 * colour}%`);
       cell.textContent = count && classes.length <= MOST_WITH_COUNTS ? countOf(count) : "";
       const { rows, columns } = AXES[axes];
       const samples = `${countOf(count)} ${count === 1 ? "sample" : "samples"}`;

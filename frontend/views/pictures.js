@@ -29,6 +29,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export class Pictures {
   /** @type {Shown[]} */
   #shown = [];
+  #heads = element("thead", { hidden: true }, element("tr", {}, ...["", "model units", "display units"].map(head)));
   #readout = element("tbody");
   #where = element("caption");
   /** @type {{x: number, y: number} | null} */
@@ -46,7 +47,7 @@ export class Pictures {
       "table",
       {},
       this.#where,
-      element("thead", {}, element("tr", {}, ...["", "model units", "display units"].map(head))),
+      this.#heads,
       this.#readout,
     ),
   );
@@ -178,6 +179,7 @@ export class Pictures {
   }
 
   #showReadout() {
+    this.#heads.hidden = !this.#loaded || !this.#cursor;
     if (!this.#loaded || !this.#cursor) {
       this.#where.textContent = "Point at a picture, or focus one and press the arrow keys, to read its values.";
       this.#readout.replaceChildren();

@@ -1,4 +1,4 @@
-/** The probabilities of all recorded classes as bars: of the original, and of each morph. */
+/** The probabilities of all recorded classes as bars: in the original, and in the morph to each. */
 
 import { className, decimals } from "../captions.js";
 import { probabilityAt } from "../verdict.js";
@@ -7,60 +7,74 @@ import { element } from "./dom.js";
 /** @import {Sample, Target} from "../types.js" */
 
 export class ProbabilityTable {
-  /** @type {{cell: HTMLTableCellElement, target: Target, probabilities: number[]}[]} */
-  #morphs = [];
+  /** @type {{cell: HTMLTableCellElement, probabilities: number[]}[]} those that follow the strength */
+  #ofMorphs = [];
   element;
 
   /** @param {Sample} sample */
   constructor(sample) {
     this.sample = sample;
-    const { classes, session, targets, label } = sample;
-    const names = session.class_names;
-    const asked = targets.filter(({ delta_norm }) => delta_norm !== null);
+    const { classes, session, targets } = sample;
     const rows = [...new Set([...classes, ...targets.map(({ index }) => index)])];
-    const heads = ["class", "original", ...asked.map(({ index }) => `morph → ${className(names, index)}`)];
+    const heads = [head("class"), head("original")];
+    if (targets.some(({ delta_norm }) => delta_norm !== null)) {
+      const name = className(session.class_names, classes[0]);
+      heads.push(
+        head("morph to it", "Of the row's class in the morph towards it."),
+        head(`still ${name}`, `Of ${name}, which the network says of the original, in that same morph.`),
+      );
+    }
     this.element = element(
       "table",
       { className: "probabilities" },
-      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
-      element(
-        "tbody",
-        {},
-        ...rows.map((index) => {
-          const name = className(names, index) + (index === label ? " (true)" : "");
-          const place = classes.indexOf(index);
-          const original = place < 0 ? unknown() : element("td", {}, ...bar(sample.probabilities[place]));
-          const morphs = asked.map((target) => this.#morph(target, index));
-          return element("tr", {}, element("th", { scope: "row" }, name), original, ...morphs);
-        }),
-      ),
+      element("thead", {}, element("tr", {}, ...heads)),
+      element("tbody", {}, ...rows.map((index) => this.#row(index, heads.length - 2))),
     );
   }
 
   /**
-   * @param {Target} target
    * @param {number} index a class
+   * @param {number} morphs how many columns are of morphs
    */
-  #morph(target, index) {
-    const probabilities =
-      index === target.index
-        ? target.probabilities
-        : index === this.sample.classes[0]
-          ? target.original_probabilities
-          : null;
-    if (!probabilities) return unknown();
-    const cell = element("td");
-    this.#morphs.push({ cell, target, probabilities });
-    return cell;
+  #row(index, morphs) {
+    const { classes, probabilities, session, targets, label } = this.sample;
+    const place = classes.indexOf(index);
+    const target = targets.find((one) => one.index === index && one.delta_norm !== null);
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, className(session.class_names, index) + (index === label ? " (true)" : "")),
+      place < 0 ? nothing("Only the most probable classes are recorded.") : element("td", {}, ...bar(probabilities[place])),
+      ...(morphs ? this.#ofMorph(target) : []),
+    );
+  }
+
+  /** @param {Target | undefined} target */
+  #ofMorph(target) {
+    const missing = "There is no morph to this class.";
+    if (!target) return [nothing(missing), nothing(missing)];
+    return [target.probabilities, target.original_probabilities].map((probabilities) => {
+      const cell = element("td");
+      this.#ofMorphs.push({ cell, probabilities });
+      return cell;
+    });
   }
 
   /** @param {number} strength */
   showStrength(strength) {
-    for (const { cell, probabilities } of this.#morphs) {
+    for (const { cell, probabilities } of this.#ofMorphs) {
       const found = probabilityAt(this.sample.strengths, probabilities, strength);
       cell.replaceChildren(...(found ? bar(found.probability, found.exact ? "" : "≈ ") : ["not asked"]));
     }
   }
+}
+
+/**
+ * @param {string} words
+ * @param {string} [title]
+ */
+function head(words, title = "") {
+  return element("th", { scope: "col", title }, words);
 }
 
 /**
@@ -73,6 +87,7 @@ function bar(probability, sign = "") {
   return [element("span", { className: "track", ariaHidden: "true" }, filled), sign + decimals(probability)];
 }
 
-function unknown() {
-  return element("td", { title: "Of a morph only its target and the original's class are recorded." }, "–");
+/** @param {string} title */
+function nothing(title) {
+  return element("td", { title }, "–");
 }
