@@ -83,21 +83,21 @@ export function allProbabilities({ classes, probabilities, session }) {
 }
 
 /**
+ * "8 at 0.95" or "5 (8 at 0.45)": what the network says, and how probable the target is.
  * @param {Verdict} verdict
  * @param {Target} target
  * @param {string[] | null} names
+ * @returns {[said: string, chance: string]}
  */
-export function verdictCaption(verdict, target, names) {
-  if (verdict.kind === "unknown") return "not asked here";
+export function verdictParts(verdict, target, names) {
+  if (verdict.kind === "unknown") return ["not asked here", ""];
   if (verdict.kind === "either") {
-    return verdict.predictions.map((index) => className(names, index)).join(" or ");
+    return [verdict.predictions.map((index) => className(names, index)).join(" or "), ""];
   }
   const { kind, prediction, probability } = verdict;
   const chance = (kind === "exact" ? " at " : ", ≈") + decimals(probability);
   const goal = className(names, target.index);
-  return prediction === target.index
-    ? goal + chance
-    : `${className(names, prediction)} (${goal}${chance})`;
+  return prediction === target.index ? [goal, chance] : [`${className(names, prediction)} (${goal}`, `${chance})`];
 }
 
 /**

@@ -58,6 +58,11 @@ def set_strength(tab: Frame, strength: float) -> None:
     tab.locator(f'.sample[data-painted="{strength:.2f}"]').first.wait_for()
 
 
+def wait_for_paint(tab: Frame) -> None:
+    """Wait until all that the page was told so far is on the screen: it paints with its frames."""
+    tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+
+
 def read_pixels(canvas: Locator, x: int, y: int, w: int, h: int) -> npt.NDArray[np.int64]:
     """A rectangle of a canvas, in its own pixels: shape (height, width, 3), 0 to 255."""
     encoded: Any = canvas.evaluate(

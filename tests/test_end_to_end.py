@@ -151,7 +151,8 @@ def test_the_verdict_is_what_the_network_said(
             sample = recorded[known[key_of(card)]]
             for target in sample.targets:
                 (place,) = np.flatnonzero(target.strengths == strength)
-                words = card.locator(f'.verdict[data-target="{target.index}"]').inner_text()
+                verdict = card.locator(f'.verdict[data-target="{target.index}"]')
+                words = verdict.text_content() or ""
                 assert words.startswith(str(target.predictions[place]))
                 chance = re.search(r"at (\d\.\d\d)", words)
                 assert chance, words

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from tests.browser import open_tab
+from tests.browser import open_tab, wait_for_paint
 from tests.hostile import CANARY, FOLDERS, NAMES, write_logdir
 from tests.tensorboard_process import tensorboard
 
@@ -45,8 +45,7 @@ def shown_tags(tab: Frame) -> list[str]:
 
 def assert_nothing_hangs_over(tab: Frame) -> None:
     """Nothing makes the page wider than it is, and no card's text leaves its card."""
-    # The grid hears of its new width with the next frame.
-    tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+    wait_for_paint(tab)  # the grid hears of its new width with the next frame
     wide, room = tab.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= room
     outside = tab.evaluate(

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from tests.browser import open_tab, read_pixels, set_strength
+from tests.browser import open_tab, read_pixels, set_strength, wait_for_paint
 from tests.synthetic import make_captures, make_sample, write_session
 from tests.tensorboard_process import tensorboard
 
@@ -242,14 +242,10 @@ def strength_of(tab: Frame) -> float:
     return float(tab.locator("#strength").input_value())
 
 
-def next_frames(tab: Frame) -> None:
-    tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
-
-
 def assert_stands_still(tab: Frame) -> None:
-    next_frames(tab)  # the last strength of the play is painted
+    wait_for_paint(tab)
     strength = strength_of(tab)
-    next_frames(tab)
+    wait_for_paint(tab)
     assert strength_of(tab) == strength
 
 
@@ -290,7 +286,7 @@ def test_the_space_bar_is_a_fields_and_a_buttons_own(page: Page, tab: Frame) -> 
     ):
         tab.locator(node).first.focus()
         page.keyboard.press("Space")
-        next_frames(tab)
+        wait_for_paint(tab)
         expect(tab.get_by_role("button", name="Play")).to_be_visible()
         if node == "#search":
             assert tab.locator(node).input_value() == " "

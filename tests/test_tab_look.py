@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength
+from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength, wait_for_paint
 from tests.synthetic import DIGITS, make_sample, write_session
 from tests.tensorboard_process import tensorboard
 
@@ -249,6 +249,22 @@ def test_long_names_leave_the_chip_that_opens_more_in_sight(look: Callable[..., 
     expect(first(tab).locator(".verdict")).to_have_count(10)
 
 
+def test_of_a_long_name_the_beginning_gives_way_to_how_probable_it_is(
+    page: Page, look: Callable[..., Frame]
+) -> None:
+    tab = look(tag="named")
+    page.set_viewport_size({"width": 700, "height": 900})
+    set_strength(tab, 1)
+    verdict = first(tab).locator(".verdict").first
+    expect(verdict).to_have_text(re.compile(r"^soft-coated wheaten terrier \d at 0\.\d\d$"))
+    cut = verdict.locator(".said").evaluate("said => said.scrollWidth > said.clientWidth")
+    assert cut, "the name has no room"
+    chance, chip = verdict.locator(".chance").bounding_box(), verdict.bounding_box()
+    assert chance is not None
+    assert chip is not None
+    assert chance["x"] + chance["width"] <= chip["x"] + chip["width"]
+
+
 def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) -> None:
     tab = look(tag="digits")
     expect(tab.get_by_label("make it a", exact=True)).to_contain_text("5 (6)")
@@ -334,6 +350,7 @@ def test_the_play_button_runs_every_morph_until_it_is_pressed_again(
         strengths.append(float(shown[0] or "nan"))
     assert strengths == sorted(strengths)
     tab.get_by_role("button", name="Pause").click()
+    wait_for_paint(tab)
     stopped = first(tab).get_attribute("data-painted")
     tab.page.wait_for_timeout(300)
     assert first(tab).get_attribute("data-painted") == stopped

@@ -1,9 +1,9 @@
 /** One sample, large, in a dialog: its pictures, its probabilities, its curves, its numbers. */
 
-import { countOf, decimals, isWrong, saying, truth, verdictCaption } from "../captions.js";
+import { countOf, decimals, isWrong, saying, truth } from "../captions.js";
 import { makePicture } from "../picture.js";
 import { strengthOf, withStrength } from "../state.js";
-import { isFlipped, verdictAt } from "../verdict.js";
+import { verdictAt } from "../verdict.js";
 import { copyText } from "./copy.js";
 import { Dialog } from "./dialog.js";
 import { element } from "./dom.js";
@@ -11,6 +11,7 @@ import { sampleFacts, targetFacts } from "./facts.js";
 import { Pictures } from "./pictures.js";
 import { ProbabilityTable } from "./probabilities.js";
 import { ResponseChart } from "./response.js";
+import { VerdictChip } from "./verdict_chip.js";
 
 /** @import {ArrayCache} from "../arrays.js" */
 /** @import {OnChange} from "../state.js" */
@@ -129,18 +130,10 @@ export class Detail {
     const facts = targetFacts(sample, target);
     if (target.delta_norm === null) return element("div", { className: "towards" }, ...pictures, facts);
     const beside = element("div", { className: sample.shape.length === 2 ? "stacked" : "beside" }, ...pictures);
-    const verdict = element("p", { className: "verdict chip" });
-    verdict.dataset.target = String(target.index);
-    this.#followers.push({
-      showStrength: (strength) => {
-        const said = verdictAt(target, sample.strengths, strength);
-        verdict.textContent = verdictCaption(said, target, sample.session.class_names);
-        verdict.classList.toggle("flipped", isFlipped(said, target));
-        verdict.classList.toggle("open", said.kind === "either" || said.kind === "unknown");
-      },
-    });
+    const chip = new VerdictChip(target, sample.session.class_names);
+    this.#followers.push({ showStrength: (strength) => chip.show(verdictAt(target, sample.strengths, strength)) });
     const chart = this.#follow(new ResponseChart(sample, target));
-    return element("div", { className: "towards" }, beside, chart, element("div", {}, verdict, facts));
+    return element("div", { className: "towards" }, beside, chart, element("div", {}, chip.element, facts));
   }
 
   /** @param {{element: HTMLElement, showStrength: (strength: number) => void}} part */

@@ -1,14 +1,15 @@
 /** The help's pictures: one of the samples that are on show, drawn as everywhere on the page. */
 
-import { className, decimals, saying, stoppedCaption, truth, verdictCaption } from "../captions.js";
+import { className, decimals, saying, stoppedCaption, truth } from "../captions.js";
 import { someOf } from "../example.js";
 import { STYLES } from "../look.js";
 import { makePicture } from "../picture.js";
-import { flipDistanceOf, flipOf, isFlipped, verdictAt } from "../verdict.js";
+import { flipDistanceOf, flipOf, verdictAt } from "../verdict.js";
 import { element } from "./dom.js";
 import { precise } from "./facts.js";
 import { paintThumbnail, thumbnail } from "./panel.js";
 import { ResponseChart } from "./response.js";
+import { VerdictChip } from "./verdict_chip.js";
 
 /** @import {Arrays} from "../arrays.js" */
 /** @import {GradientStyle, Picture, Sample, Target} from "../types.js" */
@@ -65,11 +66,9 @@ export class HelpFigures {
   #morphs(target) {
     const { session, strengths } = this.sample;
     const panels = someOf(strengths, MOST_MORPHS).map((strength) => {
-      const verdict = verdictAt(target, strengths, strength);
-      const words = verdictCaption(verdict, target, session.class_names);
-      const chip = element("span", { className: "chip", title: words }, words);
-      chip.classList.toggle("flipped", isFlipped(verdict, target));
-      return this.#panel({ kind: "morph", place: this.place }, { strength }, decimals(strength), chip);
+      const chip = new VerdictChip(target, session.class_names);
+      chip.element.title = chip.show(verdictAt(target, strengths, strength));
+      return this.#panel({ kind: "morph", place: this.place }, { strength }, decimals(strength), chip.element);
     });
     return figure(panels, `Its morph → ${this.goal} at several strengths, and what the network says of each.`);
   }

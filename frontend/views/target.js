@@ -1,9 +1,10 @@
 /** What stands beside a target's morph: the verdict, the response curve, the flip. */
 
-import { className, flipCaption, stoppedCaption, verdictCaption } from "../captions.js";
-import { flipOf, isFlipped, verdictAt } from "../verdict.js";
+import { className, flipCaption, stoppedCaption } from "../captions.js";
+import { flipOf, verdictAt } from "../verdict.js";
 import { element } from "./dom.js";
 import { ResponseCurve } from "./response_curve.js";
+import { VerdictChip } from "./verdict_chip.js";
 
 /** @import {CardLayout} from "../layout.js" */
 /** @import {Sample, Target} from "../types.js" */
@@ -13,9 +14,7 @@ const WORDS_HEIGHT = 44;
 const HIGHEST_CURVE = 120;
 
 export class TargetWords {
-  /** @type {Text} */
-  #caption = document.createTextNode("");
-  #verdict;
+  #chip;
   #curve;
 
   /**
@@ -31,18 +30,17 @@ export class TargetWords {
     const names = sample.session.class_names;
     const goal = className(names, target.index);
     const flip = flipOf(target, sample.strengths);
-    const title =
+    this.#chip = new VerdictChip(target, names);
+    this.#chip.element.title =
       `What the network says of this morph, and the probability of ${goal}. ` +
       "≈ is interpolated between the two nearest strengths at which it was asked.";
-    this.#verdict = element("p", { className: "verdict chip", title }, this.#caption);
-    this.#verdict.dataset.target = String(target.index);
     const height = Math.min(rowHeight - WORDS_HEIGHT, HIGHEST_CURVE);
     this.#curve = new ResponseCurve(sample, target, { width: textWidth, height, largestStrength }, onStrength);
     const below = [flipCaption(flip, target, names), stoppedCaption(target)].filter(Boolean).join(" · ");
     this.element = element(
       "div",
       { className: "words" },
-      this.#verdict,
+      this.#chip.element,
       this.#curve.element,
       element("p", { className: "flip", title: below }, below),
     );
@@ -58,11 +56,7 @@ export class TargetWords {
   /** @param {number} strength */
   showStrength(strength) {
     const { sample, target } = this;
-    const verdict = verdictAt(target, sample.strengths, strength);
-    const caption = verdictCaption(verdict, target, sample.session.class_names);
-    if (caption !== this.#caption.data) this.#caption.data = caption;
-    this.#verdict.classList.toggle("flipped", isFlipped(verdict, target));
-    this.#verdict.classList.toggle("open", verdict.kind === "either" || verdict.kind === "unknown");
-    this.#curve.showStrength(strength, caption);
+    const words = this.#chip.show(verdictAt(target, sample.strengths, strength));
+    this.#curve.showStrength(strength, words);
   }
 }
