@@ -1,7 +1,10 @@
 /** Two runs on the same samples: which pairs there are, and in what they differ. Pure. */
 
+import { remembered } from "./remembered.js";
+import { comparedRuns, samplesInUse } from "./state.js";
 import { flipDistanceOf } from "./verdict.js";
 
+/** @import {State} from "./state.js" */
 /** @import {Sample} from "./types.js" */
 
 /**
@@ -25,20 +28,13 @@ import { flipDistanceOf } from "./verdict.js";
  * @returns {Comparison}
  */
 export function compare(first, second) {
-  const firstById = byId(first);
-  const secondById = byId(second);
-  /** @type {Map<Sample, Sample>} */
-  const partners = new Map();
-  for (const [id, some] of firstById) {
-    const others = secondById.get(id) ?? [];
-    for (const sample of some) {
-      const partner = nearest(others, sample.step);
-      if (partner && nearest(some, partner.step) === sample) partners.set(sample, partner);
-    }
-  }
-  const pairs = first.flatMap((sample) => {
-    const partner = partners.get(sample);
-    return partner ? [{ first: sample, second: partner }] : [];
+  const ofFirst = inBoth(first, second);
+  /** @type {Pair[]} */
+  const pairs = [];
+  first.forEach((sample, place) => {
+    const { some, others } = ofFirst[place];
+    const partner = nearest(others, sample.step);
+    if (partner && nearest(some, partner.step) === sample) pairs.push({ first: sample, second: partner });
   });
   return {
     pairs,
@@ -48,22 +44,63 @@ export function compare(first, second) {
 }
 
 /**
- * @param {Sample[]} samples
- * @returns {Map<string, Sample[]>} each by step
+ * The comparison of the two runs that are chosen, whatever the filters leave of it; `null` where
+ * there are not two.
+ * @type {(state: State) => Comparison | null}
  */
-function byId(samples) {
-  /** @type {Map<string, Sample[]>} */
+export const comparisonInUse = remembered(
+  (state) => [samplesInUse(state), ...(comparedRuns(state) ?? [])],
+  (state) => {
+    const [first, second] = comparedRuns(state) ?? [];
+    if (first === second) return null;
+    const samplesOf = (/** @type {string | undefined} */ name) => samplesInUse(state).filter(({ run }) => run === name);
+    return compare(samplesOf(first), samplesOf(second));
+  },
+);
+
+/** @typedef {{some: Sample[], others: Sample[]}} Same the samples of one id in both runs, by step */
+
+/** @type {Sample[]} */
+const NONE = [];
+/** @type {Same} */
+const NAMELESS = { some: NONE, others: NONE };
+
+/**
+ * @param {Sample[]} first
+ * @param {Sample[]} second
+ * @returns {Same[]} for each of the first; ids of the second run alone are left out
+ */
+function inBoth(first, second) {
+  /** @type {Map<string, Same>} */
   const ids = new Map();
-  for (const sample of samples) {
-    if (sample.id === null) continue;
-    const same = ids.get(sample.id);
-    if (same) same.push(sample);
-    else ids.set(sample.id, [sample]);
+  const ofFirst = first.map((sample) => {
+    if (sample.id === null) return NAMELESS;
+    const known = ids.get(sample.id);
+    if (known) {
+      known.some.push(sample);
+      return known;
+    }
+    const same = { some: [sample], others: NONE };
+    ids.set(sample.id, same);
+    return same;
+  });
+  for (const sample of second) {
+    const same = sample.id === null ? undefined : ids.get(sample.id);
+    if (same?.others.length) same.others.push(sample);
+    else if (same) same.others = [sample];
   }
-  for (const same of ids.values()) {
-    same.sort((one, other) => one.step - other.step || one.wall_time - other.wall_time);
+  for (const { some, others } of ids.values()) {
+    if (!others.length) continue;
+    sortByStep(some);
+    sortByStep(others);
   }
-  return ids;
+  return ofFirst;
+}
+
+/** @param {Sample[]} samples */
+function sortByStep(samples) {
+  if (samples.length < 2) return;
+  samples.sort((one, other) => one.step - other.step || one.wall_time - other.wall_time);
 }
 
 /**
@@ -117,12 +154,26 @@ function difference(first, second) {
 
 /**
  * The pairs of which either sample passes the filters, in the order of the page.
- * @param {Pair[]} pairs
+ * @param {Comparison} comparison
  * @param {Sample[]} shown filtered and sorted
  */
-export function pairsShown(pairs, shown) {
-  const places = new Map(shown.map((sample, place) => [sample, place]));
-  const placeOf = (/** @type {Pair} */ { first, second }) =>
-    Math.min(places.get(first) ?? Infinity, places.get(second) ?? Infinity);
-  return pairs.filter((pair) => placeOf(pair) < Infinity).sort((one, other) => placeOf(one) - placeOf(other));
+export function pairsShown(comparison, shown) {
+  const pairOf = pairBySample(comparison);
+  /** @type {Set<Pair>} */
+  const pairs = new Set();
+  for (const sample of shown) {
+    const pair = pairOf.get(sample);
+    if (pair) pairs.add(pair);
+  }
+  return [...pairs];
 }
+
+const pairBySample = remembered(
+  (/** @type {Comparison} */ { pairs }) => [pairs],
+  ({ pairs }) => {
+    /** @type {Map<Sample, Pair>} */
+    const pairOf = new Map();
+    for (const pair of pairs) pairOf.set(pair.first, pair).set(pair.second, pair);
+    return pairOf;
+  },
+);

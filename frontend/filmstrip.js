@@ -10,10 +10,10 @@ export const ROW = 236;
 export const CHART = 44;
 
 /**
- * @param {History[]} histories
+ * @param {Pick<History, "count">[]} histories
  */
 export function sizeOfStrips(histories) {
-  const longest = histories.reduce((most, { samples }) => Math.max(most, samples.length), 0);
+  const longest = histories.reduce((most, { count }) => Math.max(most, count), 0);
   return { width: HEAD + longest * PITCH, height: histories.length * ROW };
 }
 

@@ -2,13 +2,40 @@
 
 /** @import {Sample} from "./types.js" */
 
-/**
- * @typedef {object} History
- * @property {string} key unique among the histories of a selection
- * @property {string} run
- * @property {string} id
- * @property {Sample[]} samples two or more, from the earliest step to the latest
- */
+/** Of a long training there are thousands, and few are looked at: these are put in order. */
+export class History {
+  #samples;
+  #isSorted = false;
+
+  /** @param {Sample[]} samples two or more, of one id and run; they are sorted in place */
+  constructor(samples) {
+    this.#samples = samples;
+  }
+
+  get count() {
+    return this.#samples.length;
+  }
+
+  /** From the earliest step to the latest. */
+  get samples() {
+    if (!this.#isSorted) this.#samples.sort((one, other) => one.step - other.step || one.wall_time - other.wall_time);
+    this.#isSorted = true;
+    return this.#samples;
+  }
+
+  get run() {
+    return this.#samples[0].run;
+  }
+
+  get id() {
+    return /** @type {string} */ (this.#samples[0].id);
+  }
+
+  /** Unique among the histories of a selection. */
+  get key() {
+    return JSON.stringify([this.run, this.id]);
+  }
+}
 
 /**
  * The ids that occur at two steps or more of one run, in the order in which their first sample
@@ -17,32 +44,43 @@
  * @returns {History[]}
  */
 export function historiesOf(samples) {
-  /** @type {Map<string, Map<string, Sample[]>>} */
-  const runs = new Map();
-  /** @type {Sample[][]} */
-  const all = [];
-  for (const sample of samples) {
-    if (sample.id === null) continue;
-    let ids = runs.get(sample.run);
-    if (!ids) runs.set(sample.run, (ids = new Map()));
-    const same = ids.get(sample.id);
-    if (same) {
-      same.push(sample);
-    } else {
-      const first = [sample];
-      ids.set(sample.id, first);
-      all.push(first);
-    }
-  }
-  return all.filter((same) => same.some(({ step }) => step !== same[0].step)).map(historyOf);
+  const { groups, sizes } = grouped(samples);
+  /** @type {Sample[][]} those of one sample alone stay empty: most ids of a long training are */
+  const several = sizes.map(() => NONE);
+  samples.forEach((sample, place) => {
+    const group = groups[place];
+    if (group < 0 || sizes[group] < 2) return;
+    if (several[group] === NONE) several[group] = [sample];
+    else several[group].push(sample);
+  });
+  return several.filter((same) => same.some(({ step }) => step !== same[0].step)).map((same) => new History(same));
 }
+
+/** @type {Sample[]} */
+const NONE = [];
 
 /**
  * @param {Sample[]} samples
- * @returns {History}
+ * @returns {{groups: Int32Array, sizes: number[]}} of each sample the number of its run and id, which
+ *   count up as they first occur, -1 without an id; and how many samples have that number
  */
-function historyOf(samples) {
-  const { run, id } = samples[0];
-  const sorted = [...samples].sort((one, other) => one.step - other.step || one.wall_time - other.wall_time);
-  return { key: JSON.stringify([run, id]), run, id: /** @type {string} */ (id), samples: sorted };
+function grouped(samples) {
+  const groups = new Int32Array(samples.length).fill(-1);
+  /** @type {number[]} */
+  const sizes = [];
+  /** @type {Map<string, Map<string, number>>} */
+  const runs = new Map();
+  samples.forEach(({ run, id }, place) => {
+    if (id === null) return;
+    let ids = runs.get(run);
+    if (!ids) runs.set(run, (ids = new Map()));
+    let group = ids.get(id);
+    if (group === undefined) {
+      group = sizes.push(0) - 1;
+      ids.set(id, group);
+    }
+    groups[place] = group;
+    sizes[group]++;
+  });
+  return { groups, sizes };
 }

@@ -38,6 +38,7 @@ const AT = {
 const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none"];
 
 const TEXT = new TextDecoder();
+const LAST_ASCII = 0x7f;
 
 /**
  * Where samples come from.
@@ -212,7 +213,7 @@ class RowSample {
     const { classes, strengths, targets } = AT;
     const integers = this.#integer(classes) + this.#integer(targets) * (4 + this.#integer(strengths));
     const start = this.#at + this.#integersAt + 4 * integers;
-    return TEXT.decode(new Uint8Array(this.#view.buffer, start, this.#integer(AT.idBytes)));
+    return textAt(this.#view, start, this.#integer(AT.idBytes));
   }
 
   /** @param {number} flag */
@@ -303,9 +304,33 @@ class RowTarget {
     return (this.#originals ??= numbersAt(this.#view, start, this.#strengths));
   }
 
+  get flip_place() {
+    const { index } = this;
+    for (let place = 0; place < this.#strengths; place++) {
+      if (this.#view.getUint32(this.#integers + 16 + 4 * place, true) === index) return place;
+    }
+    return -1;
+  }
+
   get predictions() {
     return (this.#predictions ??= integersAt(this.#view, this.#integers + 16, this.#strengths));
   }
+}
+
+/**
+ * Nearly all ids are ASCII and short, and a decoder takes several times as long for these.
+ * @param {DataView<ArrayBuffer>} view
+ * @param {number} at
+ * @param {number} length in bytes
+ */
+function textAt(view, at, length) {
+  const codes = [];
+  for (let place = 0; place < length; place++) {
+    const code = view.getUint8(at + place);
+    if (code > LAST_ASCII) return TEXT.decode(new Uint8Array(view.buffer, at, length));
+    codes.push(code);
+  }
+  return String.fromCharCode(...codes);
 }
 
 /**

@@ -29,6 +29,8 @@ export interface Target {
   original_probabilities: number[];
   /** The predicted class at each of the sample's strengths. */
   predictions: number[];
+  /** The place of the first of them that is the target; -1 if none is. */
+  flip_place: number;
   steps: number;
   stopped: Stopped;
   gradient_norm: number;

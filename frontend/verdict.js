@@ -51,8 +51,7 @@ export function isFlipped(verdict, target) {
  * @param {Target} target
  * @param {number[]} strengths
  */
-export function flipOf(target, strengths) {
-  const place = target.predictions.indexOf(target.index);
+export function flipOf({ flip_place: place }, strengths) {
   return place < 0 ? null : strengths[place];
 }
 

@@ -14,6 +14,9 @@ import { TargetWords } from "./target.js";
 /** @import {OnChange} from "../state.js" */
 /** @import {Look, Picture, Rectangle, Sample, TargetPanels, Theme} from "../types.js" */
 
+/** What of a card has a meaning of its own when it is clicked. */
+export const NOT_TO_OPEN = "button, input, select, a, label, .curve";
+
 /** The width of a heading's letter, about. */
 const LETTER = 5.8;
 

@@ -1,17 +1,17 @@
 /** Two runs side by side on the same samples, and what differs between them. */
 
 import { className, countOf, decimals, signedDecimals } from "../captions.js";
-import { compare, differencesOf, pairsShown } from "../comparison.js";
+import { comparisonInUse, differencesOf, pairsShown } from "../comparison.js";
 import { neighbour } from "../keyboard.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../pair_layout.js";
-import { comparedRuns, runsOfTag, samplesInUse, withCompared } from "../state.js";
-import { Card } from "./card.js";
+import { comparedRuns, runsOfTag, withCompared } from "../state.js";
+import { Card, NOT_TO_OPEN } from "./card.js";
 import { element, place } from "./dom.js";
 import { precise } from "./facts.js";
 import { fill, labelled, select } from "./fields.js";
 import { note } from "./messages.js";
 
-/** @import {Pair} from "../comparison.js" */
+/** @import {Comparison, Pair} from "../comparison.js" */
 /** @import {Command} from "../keyboard.js" */
 /** @import {PairLayout} from "../pair_layout.js" */
 /** @import {OnChange, State} from "../state.js" */
@@ -24,9 +24,6 @@ const NO_RUNS = "Choose two different runs with this tag.";
 const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids: give the hook the same ids in both
 runs, as in hook(inputs, logits, labels, ids=names), or the same fixed samples with hook.probe(inputs, labels, ids).`;
 const FILTERED = "No pair passes all filters: take some away.";
-
-/** What of a card has a meaning of its own when it is clicked. */
-const NOT_TO_OPEN = "button, input, select, a, label, .curve";
 
 /** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
 
@@ -99,11 +96,11 @@ export class Compare {
     const runs = comparedRuns(state);
     this.#showRuns(state, runs);
     const { chosenZoom, target, cardChoices } = state;
-    const inUse = samplesInUse(state);
-    const made = [inUse, this.#samples, runs?.join("\n"), chosenZoom, target, cardChoices, this.element.clientWidth];
+    const comparison = comparisonInUse(state);
+    const made = [comparison, this.#samples, chosenZoom, target, cardChoices, this.element.clientWidth];
     if (made.some((input, at) => input !== this.#arranged[at])) {
       this.#arranged = made;
-      this.#pair(inUse, runs);
+      this.#pair(comparison, runs);
       for (const { element: node } of this.#rows.values()) node.remove();
       this.#rows.clear();
       const frame = {
@@ -132,20 +129,19 @@ export class Compare {
   }
 
   /**
-   * @param {Sample[]} samples of all ticked runs
+   * @param {Comparison | null} comparison
    * @param {[string, string] | null} runs
    */
-  #pair(samples, runs) {
-    const [first, second] = (runs ?? ["", ""]).map((name) => samples.filter(({ run }) => run === name));
-    const isTwo = runs !== null && runs[0] !== runs[1];
-    const { pairs, unmatchedFirst, unmatchedSecond } = compare(isTwo ? first : [], isTwo ? second : []);
-    this.#pairs = pairsShown(pairs, this.#samples);
-    const count = `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs`;
-    this.#count.textContent =
-      isTwo && pairs.length
-        ? `${count}; ${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} of ${runs[1]} have no partner`
-        : "";
-    this.#nothing.textContent = !isTwo ? NO_RUNS : pairs.length ? FILTERED : NO_PAIRS;
+  #pair(comparison, runs) {
+    this.#pairs = comparison ? pairsShown(comparison, this.#samples) : [];
+    this.#count.textContent = "";
+    if (comparison?.pairs.length && runs) {
+      const { pairs, unmatchedFirst, unmatchedSecond } = comparison;
+      this.#count.textContent =
+        `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs; ` +
+        `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} of ${runs[1]} have no partner`;
+    }
+    this.#nothing.textContent = !comparison ? NO_RUNS : comparison.pairs.length ? FILTERED : NO_PAIRS;
     this.#nothing.hidden = this.#pairs.length > 0;
     this.#scroller.hidden = !this.#pairs.length;
   }

@@ -149,7 +149,7 @@ export class Follow {
       frame.element.remove();
       frames.delete(column);
     }
-    const last = Math.min(end, history.samples.length);
+    const last = Math.min(end, history.count);
     for (let column = first; column < last; column++) {
       if (frames.has(column)) continue;
       const frame = new Frame(history.samples, column, this.#partOf(history.samples[column]));
@@ -180,7 +180,7 @@ export class Follow {
    * @returns {Row}
    */
   #makeRow(history, at) {
-    const { run, id, samples } = history;
+    const { run, id, samples, count } = history;
     const original = thumbnail();
     const dot = element("span", { className: "run-colour" });
     dot.style.background = this.#colourOf(run);
@@ -192,7 +192,7 @@ export class Follow {
       element("strong", { title: id }, id),
       element("span", {}, truth(samples[0])),
       element("span", { title: run }, dot, run),
-      element("span", {}, `${countOf(samples.length)} captures`),
+      element("span", {}, `${countOf(count)} captures`),
     );
     head.style.width = `${HEAD}px`;
     const node = element("div", { className: "strip" }, head);
@@ -273,7 +273,7 @@ export class Follow {
       this.#focus(first.rows[0], first.columns[0]);
       return;
     }
-    const ends = { first: 0, last: this.#histories[row].samples.length - 1 };
+    const ends = { first: 0, last: this.#histories[row].count - 1 };
     const across = command === "left" ? column - 1 : command === "right" ? column + 1 : column;
     const to = command === "first" || command === "last" ? ends[command] : across;
     this.#focus(command === "up" ? row - 1 : command === "down" ? row + 1 : row, to);
@@ -286,7 +286,7 @@ export class Follow {
   #focus(row, column) {
     const at = Math.min(Math.max(row, 0), this.#histories.length - 1);
     const history = this.#histories[at];
-    const to = Math.min(Math.max(column, 0), history.samples.length - 1);
+    const to = Math.min(Math.max(column, 0), history.count - 1);
     this.#focused = { row: at, column: to };
     this.#scrollTo(at, to);
     this.#render();

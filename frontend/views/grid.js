@@ -2,7 +2,7 @@
 
 import { neighbour } from "../keyboard.js";
 import { GRID_GAP, boxOf, gridLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
-import { Card } from "./card.js";
+import { Card, NOT_TO_OPEN } from "./card.js";
 import { element, place } from "./dom.js";
 
 /** @import {Command} from "../keyboard.js" */
@@ -25,9 +25,6 @@ import { element, place } from "./dom.js";
 
 /** Between a focused card and the edge of the visible part, in CSS pixels. */
 const FOCUS_MARGIN = 16;
-
-/** What of a card has a meaning of its own when it is clicked. */
-const NOT_TO_OPEN = "button, input, select, a, label, .curve";
 
 /**
  * What the user chose of how the samples stand.

@@ -72,5 +72,7 @@ test("a margin that is no number has no difference", () => {
 test("a pair is shown as long as either of both passes the filters", () => {
   const [a, b, c, d, e, f] = Array.from({ length: 6 }, (_, step) => at("x", step));
   const pairs = [{ first: a, second: b }, { first: c, second: d }, { first: e, second: f }];
-  assert.deepEqual(pairsShown(pairs, [f, b]), [pairs[2], pairs[0]]);
+  const comparison = { pairs, unmatchedFirst: 0, unmatchedSecond: 0 };
+  assert.deepEqual(pairsShown(comparison, [f, b, e]), [pairs[2], pairs[0]]);
+  assert.deepEqual(pairsShown(comparison, []), []);
 });

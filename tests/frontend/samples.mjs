@@ -42,7 +42,7 @@ export function makeSample(fields = {}) {
 }
 
 export function makeTarget(fields = {}) {
-  return {
+  const target = {
     index: 8,
     probabilities: [0.45, 0.81, 0.95],
     original_probabilities: [0.46, 0.12, 0.03],
@@ -53,4 +53,5 @@ export function makeTarget(fields = {}) {
     delta_norm: 1,
     ...fields,
   };
+  return { ...target, flip_place: target.predictions.indexOf(target.index) };
 }
