@@ -14,11 +14,13 @@ import json
 import math
 import re
 import struct
+import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import grpc  # type: ignore[import-untyped]
 import numpy as np
@@ -47,6 +49,8 @@ MAX_RECORDS: Final = 4096
 MAX_ANSWER_BYTES: Final = 32 << 20
 MAX_SERIES_BYTES: Final = 512 << 20
 """What the records of one tag of one run may take in memory, as ``_Series.size`` counts."""
+MAX_INDEX_BYTES: Final = 64 << 20
+"""What the sessions of one tag of one run may take as JSON."""
 CACHE_BYTES: Final = 128 << 20
 """Parsed records that are kept for the next request; the least recently used go first."""
 
@@ -62,8 +66,10 @@ _RECORD_BYTES: Final = 200
 """What a record takes beside its own bytes, its payload's key included."""
 _SESSION_BYTES: Final = 8000
 """What a session takes beside its captures and class names."""
-_NAME_BYTES: Final = 60
-"""What a class name takes beside its characters."""
+_SESSIONS_AT_ONCE: Final = 4096
+"""Sessions that TensorBoard is asked for at a time, so that too many are noticed on the way."""
+_REFUSED_SECONDS: Final = 60
+"""For so long what is too large is not read once more, which would take seconds each time."""
 _PATIENCE: Final = 500
 """Reads that may fail, while sessions that can be read are told from those that cannot."""
 _PART: Final = struct.Struct("<4I")
@@ -172,12 +178,9 @@ class SampleProvider:
             TooLargeError: It holds too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        series = self._find(scope, run, tag)
-        with series.lock:
+        with self._opened(scope, run, tag) as series:
             series.refresh(scope)
-            answer = series.answer()
-        self._keep(scope, series)
-        return answer
+            return series.answer()
 
     def records(self, scope: Scope, run: str, tag: str, parts: Sequence[Part]) -> list[bytes]:
         """The records of some captures of one tag of one run, as rows: see ``http_api.md``.
@@ -190,12 +193,10 @@ class SampleProvider:
             TooLargeError: It holds too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        series = self._find(scope, run, tag)
-        with series.lock:
+        with self._opened(scope, run, tag) as series:
             captures = [series.captures(scope, part) for part in parts]
         answer = _answer_records(parts, captures)
-        self._keep(scope, series)
-        with series.lock:
+        with self._opened(scope, run, tag) as series:
             series.measure()
         return answer
 
@@ -212,10 +213,8 @@ class SampleProvider:
             TooLargeError: It holds too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        series = self._find(scope, run, tag)
-        with series.lock:
+        with self._opened(scope, run, tag) as series:
             found = series.locate(scope, addresses)
-        self._keep(scope, series)
         size = 0
         reads: list[Future[tuple[int, bytes]] | int] = []
         for located in found:
@@ -234,21 +233,27 @@ class SampleProvider:
             pieces += _STATUS.pack(status, len(payload)), payload
         return pieces, complete
 
-    def _find(self, scope: Scope, run: str, tag: str) -> _Series:
-        with self._lock:
-            known = self._series.get((scope.experiment, run, tag))
-        return known or _Series(self._source, run, tag)
+    @contextlib.contextmanager
+    def _opened(self, scope: Scope, run: str, tag: str) -> Iterator[_Series]:
+        """What is known of a series, for one request at a time: many who come at once read it once.
 
-    def _keep(self, scope: Scope, series: _Series) -> None:
-        """Remembers a series, and forgets the least recently used until the rest fit."""
+        On leaving, the least recently used ones are forgotten until the rest fit.
+        """
+        key = (scope.experiment, run, tag)
         with self._lock:
-            key = (scope.experiment, series.run, series.tag)
-            self._series[key] = series
+            series = self._series.setdefault(key, _Series(self._source, run, tag))
             self._series.move_to_end(key)
-            size = sum(kept.size for kept in self._series.values())
-            while len(self._series) > 1 and size > CACHE_BYTES:
-                _, forgotten = self._series.popitem(last=False)
-                size -= forgotten.size
+        try:
+            with series.lock:
+                yield series
+        finally:
+            with self._lock:
+                if not series.known:
+                    self._series.pop(key, None)
+                size = sum(kept.size for kept in self._series.values())
+                while len(self._series) > 1 and size > CACHE_BYTES:
+                    _, forgotten = self._series.popitem(last=False)
+                    size -= forgotten.size
 
 
 class _State(NamedTuple):
@@ -349,7 +354,7 @@ class _Session:
         names = self.span.info.class_names or ()
         return (
             _SESSION_BYTES
-            + sum(_NAME_BYTES + len(name) for name in names)
+            + sum(map(sys.getsizeof, names))
             + sum(capture.size for capture in self.captures)
         )
 
@@ -371,15 +376,26 @@ class _Series:
         self.lock = threading.Lock()
         self.run = run
         self.tag = tag
-        self.size = 0
         self._source = source
+        self._refusal: tuple[float, str] | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.size = 0
         self._states: dict[str, _State] = {}
         self._sessions: dict[str, _Session] = {}
         self._blob_keys: dict[str, dict[int, tuple[str, ...]]] = {}
         self._answer: bytes | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether there is anything worth remembering, be it that it is too large."""
+        return bool(self._states or self._refusal)
+
     def refresh(self, scope: Scope) -> None:
         """Reads the records of the sessions that TensorBoard has more of than the last time."""
+        if self._refusal and time.monotonic() < self._refusal[0]:
+            raise TooLargeError(self._refusal[1])
         # Listed before the records are read: at worst these are newer than the state says, and
         # are read once more.
         states = self._source.list_series(scope, self.run).get(self.run, {}).get(self.tag)
@@ -387,6 +403,13 @@ class _Series:
             raise UnknownSeriesError(
                 f"run {self.run[:80]!r} has no tag {self.tag[:80]!r}; ask for one that runs lists"
             )
+        self._refuse_beyond(MAX_SERIES_BYTES, len(states) * _SESSION_BYTES)
+        try:
+            self._load(scope, states)
+        except TooLargeError as error:
+            self._refuse(str(error))
+
+    def _load(self, scope: Scope, states: dict[str, _State]) -> None:
         changed = {name for name, state in states.items() if state != self._states.get(name)}
         if not changed and len(states) == len(self._states):
             return
@@ -396,29 +419,41 @@ class _Series:
             info = SessionInfo.decode(states[name].info)
             sessions[name] = _Session(name, info, data, self._sessions.get(name))
             size += sessions[name].size
-            self._refuse_beyond(size)
+            self._refuse_beyond(MAX_SERIES_BYTES, size)
         self._states, self._sessions, self._answer, self.size = states, sessions, None, size
 
     def measure(self) -> None:
         """Brings ``size`` up to date, after captures were read."""
         self.size = sum(session.size for session in self._sessions.values())
-        self._refuse_beyond(self.size)
+        self._refuse_beyond(MAX_SERIES_BYTES, self.size)
 
-    def _refuse_beyond(self, size: int) -> None:
-        if size > MAX_SERIES_BYTES:
-            raise TooLargeError(
+    def _refuse_beyond(self, most: int, size: int) -> None:
+        if size > most:
+            self._refuse(
                 f"run {self.run[:80]!r} has more records under the tag {self.tag[:80]!r} than "
-                f"the {MAX_SERIES_BYTES >> 20} MiB that a page is sent; read_samples reads them"
+                f"the {most >> 20} MiB that a page is sent; read_samples reads them"
             )
+
+    def _refuse(self, why: str) -> NoReturn:
+        """Forgets what is too large, and does not look at it again for a while."""
+        self._clear()
+        self._refusal = time.monotonic() + _REFUSED_SECONDS, why
+        raise TooLargeError(why)
 
     def answer(self) -> bytes:
         """The index as gzipped JSON."""
         if self._answer is None:
             sessions = sorted(self._sessions.values(), key=lambda session: order_of(session.span))
             cuts = superseded_from([session.span for session in sessions])
-            listed = [session.to_json(cut) for session, cut in zip(sessions, cuts, strict=True)]
-            index = {"run": self.run, "tag": self.tag, "sessions": listed}
-            self._answer = gzip.compress(json.dumps(index, allow_nan=False).encode(), 3, mtime=0)
+            listed: list[str] = []
+            size = 0
+            for session, cut in zip(sessions, cuts, strict=True):
+                listed.append(json.dumps(session.to_json(cut), allow_nan=False))
+                size += len(listed[-1])
+                self._refuse_beyond(MAX_INDEX_BYTES, size)
+            named = json.dumps({"run": self.run, "tag": self.tag})
+            index = f'{named[:-1]}, "sessions": [{", ".join(listed)}]}}'
+            self._answer = gzip.compress(index.encode(), 3, mtime=0)
         return self._answer
 
     def captures(self, scope: Scope, part: Part) -> Sequence[_Capture]:
@@ -493,7 +528,8 @@ class _Source:
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
     ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
         """What each session's index series holds; ``None`` where TensorBoard cannot read it."""
-        waiting = [sessions]
+        starts = range(0, len(sessions), _SESSIONS_AT_ONCE)
+        waiting = [sessions[start : start + _SESSIONS_AT_ONCE] for start in reversed(starts)]
         failed = 0
         while waiting:
             some = waiting.pop()
@@ -502,7 +538,9 @@ class _Source:
                     read = self._read_records(scope, run, tag, some)
             except UnavailableError:
                 raise
-            except Exception:
+            except Exception as error:
+                if isinstance(error, TooLargeError) and len(some) == 1:
+                    raise
                 failed += 1
                 if len(some) > 1 and failed < _PATIENCE:
                     middle = len(some) // 2
@@ -573,10 +611,20 @@ class _Source:
 
 @contextlib.contextmanager
 def _answering() -> Iterator[None]:
-    """Says in a sentence that TensorBoard's data server does not answer, where it does not."""
+    """Says in a sentence that TensorBoard's data server does not answer, where it does not.
+
+    Raises:
+        UnavailableError: So it is.
+        TooLargeError: Its answer was longer than TensorBoard takes.
+    """
     try:
         yield
     except grpc.RpcError as error:
+        if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise TooLargeError(
+                "one session has more records than TensorBoard takes from its data server at once "
+                "(256 MiB); start TensorBoard with --load_fast=false, or use read_samples"
+            ) from error
         reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
         raise UnavailableError(
             f"TensorBoard's data server does not answer ({reason}); if it stays so, restart "

@@ -1,4 +1,4 @@
-"""The most confused samples of a stream, in bounded memory; the stream may be spread over ranks."""
+"""The most confused samples that a loader gives, in bounded memory; it may be one rank's part."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import google_crc32c
+import grpc  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
@@ -264,7 +266,8 @@ def test_a_run_of_too_many_records_is_refused_in_a_sentence(
 ) -> None:
     for run, count in (("small", 1), ("large", 40)):
         write_session(tmp_path / run, make_captures(count, 2, shape=(1, 2, 2)))
-    samples = SampleProvider(Watched(tmp_path))
+    watched = Watched(tmp_path)
+    samples = SampleProvider(watched)
     monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 40_000)
     assert read_index(samples, "small")["counts"]["samples"] == 2
     for ask in (
@@ -273,7 +276,79 @@ def test_a_run_of_too_many_records_is_refused_in_a_sentence(
     ):
         with pytest.raises(TooLargeError, match=r"'large' .* read_samples"):
             ask()
-    assert [run for _, run, _ in samples._series] == ["small"]
+    assert watched.asked["read_tensors"] == 2, "it is not read again for each who asks"
+    assert [series.size > 0 for series in samples._series.values()] == [True, False]
+    monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 1 << 20)
+    with pytest.raises(TooLargeError):
+        samples.index(SCOPE, "large", "confused")
+    clock = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    assert read_index(samples, "large")["counts"]["samples"] == 80
+
+
+def test_more_sessions_than_can_be_shown_are_not_even_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_many_sessions(tmp_path, 40)
+    watched = Watched(tmp_path)
+    monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 300_000)
+    with pytest.raises(TooLargeError, match="read_samples"):
+        SampleProvider(watched).index(SCOPE, ".", "confused")
+    assert watched.asked["read_tensors"] == 0
+    assert len(list(read_samples(tmp_path))) == 40
+
+
+def test_many_sessions_are_read_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that too many are noticed before all of them are in memory."""
+    write_many_sessions(tmp_path, 40)
+    watched = Watched(tmp_path)
+    monkeypatch.setattr(provider, "_SESSIONS_AT_ONCE", 16)
+    index = read_index(SampleProvider(watched))
+    assert index["counts"]["samples"] == len(index["sessions"]) == 40
+    assert watched.asked["read_tensors"] == 3
+
+
+def test_class_names_that_make_an_index_too_long_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every session has its own, and a character may take 12 bytes of JSON."""
+    names = SessionInfo(class_names=("\U0001f9e8" * 200,) * 50)
+    write_many_sessions(tmp_path, 10, names)
+    samples = SampleProvider(Watched(tmp_path))
+    monkeypatch.setattr(provider, "MAX_INDEX_BYTES", 1_000_000)
+    with pytest.raises(TooLargeError, match="read_samples"):
+        samples.index(SCOPE, ".", "confused")
+    assert sum(series.size for series in samples._series.values()) == 0
+
+
+class Exhausted(grpc.RpcError):  # type: ignore[misc]
+    """What a call raises whose answer is longer than TensorBoard takes."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+grpc.Call.register(Exhausted)
+
+
+def test_what_the_data_server_cannot_answer_at_once_is_asked_for_in_parts(tmp_path: Path) -> None:
+    write_many_sessions(tmp_path, 8)
+    watched = Watched(tmp_path)
+    samples = SampleProvider(watched)
+    most = 3
+
+    def read(*args: Any, run_tag_filter: Any, **kwargs: Any) -> Any:
+        if len(run_tag_filter.tags) > most:
+            raise Exhausted
+        return watched._provider.read_tensors(*args, run_tag_filter=run_tag_filter, **kwargs)
+
+    watched.instead["read_tensors"] = read
+    assert read_index(samples)["counts"]["samples"] == 8
+    most = 0
+    with pytest.raises(TooLargeError, match="--load_fast=false, or use read_samples"):
+        read_index(SampleProvider(watched))
 
 
 def test_what_a_cache_holds_is_counted_class_names_and_keys_too(tmp_path: Path) -> None:
@@ -300,6 +375,16 @@ def test_a_tensor_that_repeats_one_value_without_end_is_one_unreadable_record(
     file.close()
     counts = read_index(SampleProvider(Watched(tmp_path)))["counts"]
     assert (counts["samples"], counts["unreadable"]) == (1, 1)
+
+
+def write_many_sessions(folder: Path, count: int, info: SessionInfo = DIGITS) -> None:
+    """In one event file, each with a capture of one small sample, a step further."""
+    rng = np.random.default_rng(0)
+    file = EventFile(folder / file_name("s"))
+    for number in range(count):
+        encoded = [records.encode(make_sample(rng, step=number, shape=(1, 1, 1)))]
+        file.append(make_event("confused", f"s{number}", 0, encoded, info, 1.0 + number))
+    file.close()
 
 
 def test_many_sessions_none_of_which_can_be_read_cost_few_requests(

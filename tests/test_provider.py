@@ -6,6 +6,7 @@ import gzip
 import json
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -479,6 +480,12 @@ def test_many_threads_get_the_same_answer(tmp_path: Path) -> None:
     samples = SampleProvider(watched)
     answers: list[bytes] = []
 
+    def read_slowly(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.2)  # so that all of them come meanwhile
+        return watched._provider.read_tensors(*args, **kwargs)
+
+    watched.instead["read_tensors"] = read_slowly
+
     def ask() -> None:
         answers.append(samples.index(SCOPE, ".", "confused"))
         assert read_payloads(samples, Address(session, 3, 1))[0][0] == OK
@@ -490,6 +497,7 @@ def test_many_threads_get_the_same_answer(tmp_path: Path) -> None:
         thread.join()
     assert len(answers) == 8
     assert len(set(answers)) == 1
+    assert watched.asked["read_tensors"] == 1, "who comes first reads for all"
 
 
 @pytest.mark.parametrize(
