@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from pathlib import Path
+
+import google_crc32c
 
 from tb_gradascent import records
 from tb_gradascent.event_file import EventFile, file_name
@@ -13,6 +16,8 @@ from tests.synthetic import DIGITS, make_captures, make_event, write_session
 
 CANARY = "canary()"
 """A script that a page must never run."""
+
+OVERLONG = "over long " * 1000
 
 NAMES = [
     f"<script>{CANARY}</script>",
@@ -50,8 +55,9 @@ FOLDERS = [
     "tab\tand\nline",
     "日本語",
     "x" * 250,
+    "/".join(["deep" * 60] * 15),
 ]
-"""Names that a directory may have, and so a run."""
+"""Names that a directory may have, and so a run: the last is as long as a path may be, nearly."""
 
 
 def write_logdir(logdir: Path) -> None:
@@ -62,6 +68,7 @@ def write_logdir(logdir: Path) -> None:
         write_session(logdir / folder, sound[:1], tag=NAMES[place] or "confused", start=1000.0)
     write_session(logdir / "names", hostile_captures(), info=HOSTILE_INFO, start=1000.0)
     _write_numbers(logdir / "numbers")
+    write_overlong(logdir / "overlong")
     _write_damaged(logdir)
 
 
@@ -76,6 +83,28 @@ def hostile_captures() -> list[list[Sample]]:
     """A capture whose samples have the hostile names for ids."""
     samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
     return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
+
+
+def write_overlong(folder: Path) -> None:
+    """Names of ten thousand characters, which no hook writes: of a class, a sample, a tag.
+
+    Beside them stands a sound sample, ``"sound"``.
+    """
+    sound, long = make_captures(1, 2, shape=(1, 6, 6))[0]
+    encoded = [records.encode(dataclasses.replace(sound, id="sound")), records.encode(long)]
+    fields = json.loads(encoded[1][0])
+    del fields["checksum"]
+    content = json.dumps({**fields, "id": OVERLONG}).encode()[:-1]
+    sealed = content + b',"checksum":%d}' % google_crc32c.value(content)
+    event = make_event("confused", "s", 0, [encoded[0], (sealed, encoded[1][1])], DIGITS, 1000.0)
+    info = {**DIGITS.to_json(), "class_names": [OVERLONG] * 10}
+    event.summary.value[1].metadata.plugin_data.content = json.dumps(info).encode()
+    other = make_event("confused", "t", 0, encoded[:1], DIGITS, 1000.0)
+    for value in other.summary.value:
+        value.tag = value.tag.replace("confused", OVERLONG)
+    file = EventFile(folder / file_name("s"))
+    file.append(event, other)
+    file.close()
 
 
 def _write_numbers(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Frame, Page, expect
 
 from tests.browser import open_tab, wait_for_paint
-from tests.hostile import CANARY, FOLDERS, NAMES, write_logdir
+from tests.hostile import CANARY, FOLDERS, NAMES, OVERLONG, write_logdir
 from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
@@ -110,6 +110,22 @@ def test_the_help_shows_hostile_names_as_text(page: Page, tab: Frame) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert_nothing_hangs_over(tab)
+
+
+def test_names_of_ten_thousand_characters_are_cut_or_counted(page: Page, tab: Frame) -> None:
+    tab.locator("#tag").select_option("confused")
+    for box in tab.locator('input[name="run"]').all():
+        box.set_checked(box.get_attribute("value") == "overlong")
+    cards = tab.locator("article.sample")
+    expect(cards).to_have_count(1)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        tab.locator(".sample[data-painted]").first.wait_for()
+        assert_nothing_hangs_over(tab)
+    expect(cards.first).to_contain_text("sound")
+    expect(tab.locator("p.count")).to_have_text("1 of 1 samples, 1 unreadable")
+    assert OVERLONG[:256] in tab.content()
+    assert OVERLONG[:257] not in tab.content()
 
 
 def test_every_run_and_tag_is_shown_under_its_own_name(page: Page, tab: Frame) -> None:
