@@ -42,6 +42,13 @@ NEWEST = 1000
 """Captures whose records a page asks for at first."""
 RUN, TAG = "training", "confused"
 TENTHS = 10
+SLACK = 24.0
+"""MB by which TensorBoard may grow without a leak: allocators keep what they once had."""
+SETTLED = 60.0
+"""Seconds; in less time than that, TensorBoard is still getting what it needs."""
+HELD = 4.0
+"""How many times what was written it may grow beside that. Its data server keeps all of it, and its
+data provider hands over a whole series at a time, to one viewer as to fifty."""
 TENSORBOARD, DATA_SERVER, THE_FILES = "TensorBoard", "its data server", "the run's files"
 
 
@@ -217,7 +224,14 @@ def report(measured: Measured, memory: list[dict[str, float]], options: argparse
     print(f"\n{'MB, tenths of the time':26}" + "".join(f"{n:6}" for n in range(len(memory))))
     for name in memory[0]:
         print(f"{name:26}" + "".join(f"{found.get(name, 0):6.0f}" for found in memory))
+    grown = {name: memory[-1][name] - memory[1].get(name, 0) for name in memory[-1]}
+    written = grown.pop(THE_FILES)
+    print(
+        f"Since the first tenth {sum(grown.values()):.0f} MB were taken, and {written:.0f} written"
+    )
     print(f"errors: {len(measured.errors)}")
+    if options.seconds >= SETTLED and sum(grown.values()) > SLACK + HELD * written:
+        sys.exit("TensorBoard takes more and more memory")
     if measured.errors:
         sys.exit("\n".join(sorted(set(measured.errors))[:10]))
 

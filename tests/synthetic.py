@@ -147,6 +147,16 @@ def write_session(
     return session
 
 
+def write_many_sessions(directory: Path, count: int, info: metadata.SessionInfo = DIGITS) -> None:
+    """In one event file, each with a capture of one small sample, a step further."""
+    rng = np.random.default_rng(0)
+    file = EventFile(directory / file_name("s"))
+    for number in range(count):
+        encoded = [records.encode(make_sample(rng, step=number, shape=(1, 1, 1)))]
+        file.append(make_event("confused", f"s{number}", 0, encoded, info, 1.0 + number))
+    file.close()
+
+
 def make_captures(
     count: int,
     samples: int = 4,

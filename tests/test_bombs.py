@@ -36,6 +36,7 @@ from tests.synthetic import (
     make_event,
     make_sample,
     string_tensor,
+    write_many_sessions,
     write_session,
 )
 from tests.tensorboard_process import tensorboard
@@ -416,16 +417,6 @@ def test_a_tensor_that_repeats_one_value_without_end_is_one_unreadable_record(
     file.close()
     counts = read_index(SampleProvider(Watched(tmp_path)))["counts"]
     assert (counts["samples"], counts["unreadable"]) == (1, 1)
-
-
-def write_many_sessions(folder: Path, count: int, info: SessionInfo = DIGITS) -> None:
-    """In one event file, each with a capture of one small sample, a step further."""
-    rng = np.random.default_rng(0)
-    file = EventFile(folder / file_name("s"))
-    for number in range(count):
-        encoded = [records.encode(make_sample(rng, step=number, shape=(1, 1, 1)))]
-        file.append(make_event("confused", f"s{number}", 0, encoded, info, 1.0 + number))
-    file.close()
 
 
 def test_many_sessions_none_of_which_can_be_read_cost_few_requests(
