@@ -9,9 +9,6 @@ import subprocess
 import sys
 import time
 import tracemalloc
-import urllib.error
-import urllib.parse
-import urllib.request
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,8 +25,6 @@ from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.provider import Address, SampleProvider, TooLargeError
 from tb_gradascent.records import RecordError
 from tb_gradascent.rows import encode_capture, find_payload
-from tests import index_reader
-from tests.hostile import OVERLONG, write_overlong
 from tests.synthetic import (
     DIGITS,
     make_captures,
@@ -39,7 +34,6 @@ from tests.synthetic import (
     write_many_sessions,
     write_session,
 )
-from tests.tensorboard_process import tensorboard
 from tests.test_provider import OK, SCOPE, Watched, read_index, read_payloads
 
 MIB = 1 << 20
@@ -234,47 +228,6 @@ def test_a_number_that_no_page_can_say_is_unreadable_and_hides_no_other(tmp_path
     ]
     assert [address.capture for address in addresses] == [0, 2**53 - 1]
     assert [status for status, _ in read_payloads(samples, *addresses)] == [OK, OK]
-
-
-def test_a_tag_longer_than_a_hooks_is_nobodys() -> None:
-    longest = "t" * metadata.MAX_NAME_LENGTH
-    assert metadata.split_series_tag(f"{longest}/index/s") == (longest, "index", "s")
-    assert metadata.split_series_tag(f"{longest}t/index/s") is None
-
-
-def test_names_of_ten_thousand_characters_are_cut_counted_or_nobodys(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    write_overlong(tmp_path)
-    (sample,) = read_samples(tmp_path)
-    assert sample.id == "sound"
-    assert sample.class_names == (OVERLONG[: metadata.MAX_NAME_LENGTH],) * 10
-    assert "1 damaged" in caplog.text
-    with pytest.raises(ValueError, match="tag must be one that was recorded"):
-        list(read_samples(tmp_path, tag=OVERLONG))
-
-
-@pytest.mark.parametrize("load_fast", ["true", "false"])
-def test_tensorboard_serves_what_stands_beside_them(tmp_path: Path, load_fast: str) -> None:
-    write_overlong(tmp_path / "overlong")
-    with tensorboard(tmp_path, f"--load_fast={load_fast}") as address:
-
-        def ask(path: str) -> bytes:
-            with urllib.request.urlopen(f"{address}data/plugin/gradascent/{path}") as answer:
-                return bytes(answer.read())
-
-        while not (runs := json.loads(ask("runs"))["runs"]):
-            time.sleep(0.5)
-        assert runs == [{"run": "overlong", "tags": ["confused"]}]
-        known = "run=overlong&tag=confused"
-        listed = json.loads(ask(f"index?{known}"))
-        index = index_reader.read_index(listed, lambda part: ask(f"records?{known}&part={part}"))
-        assert [each["id"] for each in index["samples"]] == ["sound"]
-        assert index["counts"]["unreadable"] == 1
-        names = {OVERLONG[: metadata.MAX_NAME_LENGTH]}
-        assert [set(session["class_names"]) for session in index["sessions"]] == [names]
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            ask(f"index?run=overlong&tag={urllib.parse.quote(OVERLONG)}")
 
 
 def test_a_capture_of_very_many_records_is_found_at_once() -> None:
