@@ -27,7 +27,8 @@ MODULES = (
 def main() -> None:
     """Measure what was asked for; all of it is written down."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=MODULES, help="print these, and write nothing")
+    parser.add_argument("--only", nargs="+", choices=MODULES, help="these, and write nothing")
+    parser.add_argument("--update", action="store_true", help="with --only: write these down, too")
     parser.add_argument("--threads", type=int, help="torch's (by default as many as it chooses)")
     options = parser.parse_args()
     if options.threads:
@@ -37,9 +38,10 @@ def main() -> None:
         section = importlib.import_module(f"bench.{name}").run()
         report.show(section)
         sections.append(section)
-    if not options.only:
-        report.write(sections)
-        report.quote(sections)
+    if options.only and not options.update:
+        return
+    (report.update if options.only else report.write)(sections)
+    report.quote(sections)
 
 
 if __name__ == "__main__":

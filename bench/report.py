@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -51,9 +51,11 @@ class Section:
     rows: Sequence[Sequence[str]] = ()
     note: str = ""
 
-    def text(self) -> str:
+    def text(self, commit: str = "") -> str:
         """In Markdown."""
-        parts = [f"## {self.title}", self.note, table(self.head, self.rows) if self.rows else ""]
+        said = f"Measured at commit {commit}." if commit else ""
+        rows = table(self.head, self.rows) if self.rows else ""
+        parts = [f"## {self.title}", said, self.note, rows]
         return "\n\n".join(part for part in parts if part)
 
 
@@ -65,12 +67,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def figures(sections: Sequence[Section]) -> str:
     """The table of what matters most, of all sections."""
-    rows = [
-        (figure.what, figure.value, figure.goal)
+    return table(("what", "measured", "goal"), list(_cells(sections).values()))
+
+
+def _cells(sections: Sequence[Section]) -> dict[str, tuple[str, str, str]]:
+    return {
+        figure.what: (figure.what, figure.value, figure.goal)
         for section in sections
         for figure in section.figures
-    ]
-    return table(("what", "measured", "goal"), rows)
+    }
 
 
 def show(section: Section) -> None:
@@ -89,20 +94,36 @@ def write(sections: Sequence[Section], path: Path = RESULTS) -> None:
         intro,
         table(("", ""), surroundings()),
         f"## What matters\n\n{figures(sections)}",
-        *(section.text() for section in sections),
+        *(section.text(_commit()) for section in sections),
     ]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
+def update(sections: Sequence[Section], path: Path = RESULTS) -> None:
+    """Brings some sections up to date, and their figures; the others stay as they are."""
+    cells = _cells(sections)
+    text = _with_rows(path.read_text(encoding="utf-8"), cells)
+    parts = text.removesuffix("\n").split("\n\n## ")
+    titles = [part.partition("\n")[0] for part in parts]
+    for section in sections:
+        parts[titles.index(section.title)] = section.text(_commit()).removeprefix("## ")
+    path.write_text("\n\n## ".join(parts) + "\n", encoding="utf-8")
+
+
 def quote(sections: Sequence[Section], path: Path = README) -> None:
     """Brings the figures that the README has up to date: rows that begin with a figure's name."""
-    measured = {figure.what: figure.value for section in sections for figure in section.figures}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    cells = {what: cells[:2] for what, cells in _cells(sections).items()}
+    path.write_text(_with_rows(path.read_text(encoding="utf-8"), cells), encoding="utf-8")
+
+
+def _with_rows(text: str, cells: Mapping[str, Sequence[str]]) -> str:
+    """Of a text's tables, the rows that begin with one of these names, anew."""
+    lines = text.splitlines()
     for place, line in enumerate(lines):
         what = line.removeprefix("| ").partition(" | ")[0]
-        if line.startswith("| ") and what in measured:
-            lines[place] = f"| {what} | {measured[what]} |"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if line.startswith("| ") and what in cells:
+            lines[place] = "| " + " | ".join(cells[what]) + " |"
+    return "\n".join(lines) + "\n"
 
 
 def surroundings() -> list[tuple[str, str]]:
@@ -112,7 +133,6 @@ def surroundings() -> list[tuple[str, str]]:
         ("threads of torch", str(torch.get_num_threads())),
         ("system", f"{platform.system()}, Python {platform.python_version()}"),
         ("packages", ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)),
-        ("commit", _commit()),
     ]
     if torch.cuda.is_available():
         found.insert(1, ("GPU", torch.cuda.get_device_name()))

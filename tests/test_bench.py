@@ -135,6 +135,19 @@ def test_results_are_written_with_what_matters_first(tmp_path: Path) -> None:
     assert np.__version__ in text
 
 
+def test_a_part_of_the_results_is_brought_up_to_date(tmp_path: Path) -> None:
+    def section(name: str, value: str) -> report.Section:
+        figures = [report.Figure(f"{name} against that", value, "at most 3")]
+        return report.Section(f"Of {name}", figures, ("what", "ms"), [(name, value)], "A note.")
+
+    names = ("this", "these", "those")
+    path, expected = tmp_path / "RESULTS.md", tmp_path / "EXPECTED.md"
+    report.write([section(name, "1") for name in names], path)
+    report.update([section("these", "2")], path)
+    report.write([section(name, "2" if name == "these" else "1") for name in names], expected)
+    assert path.read_text(encoding="utf-8") == expected.read_text(encoding="utf-8")
+
+
 def test_the_readme_quotes_the_results(tmp_path: Path) -> None:
     figures = [report.Figure("this", "1.01", "1"), report.Figure("that", "2.02")]
     path = tmp_path / "README.md"
