@@ -13,7 +13,16 @@ import tb_gradascent
 from tb_gradascent import Ascent, GradAscentHook, confusion
 from tests.documented import names
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "bench" / "RESULTS.md"
+
+
+def rows_after(text: str, heading: str) -> dict[str, str]:
+    """Of the first table after some words: what stands in the first column, and in the second."""
+    table = text[text.index(heading) :].partition("\n| --- |")[2].split("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines()[1:]]
+    return {what.strip(): value.strip() for what, value in rows}
 
 
 def table_under(heading: str) -> dict[str, str]:
@@ -51,6 +60,13 @@ def test_a_row_for_each_method() -> None:
     public = [name for name in vars(GradAscentHook) if not name.startswith("_")]
     missing = [name for name in public if f"hook.{name}" not in rows]
     assert missing == []
+
+
+def test_what_it_says_of_cost_was_measured() -> None:
+    measured = rows_after(RESULTS.read_text(encoding="utf-8"), "## What matters")
+    said = rows_after(README, "[bench/RESULTS.md](bench/RESULTS.md)")
+    assert len(said) >= 5
+    assert {what: measured.get(what) for what in said} == said
 
 
 @pytest.mark.filterwarnings("default")
