@@ -10,20 +10,12 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import Request, Response
 
+from tb_gradascent.address import Address, Part, RequestError
 from tb_gradascent.assets import ENTRY, Assets
 from tb_gradascent.metadata import PLUGIN_NAME, RECORD_VERSION
-from tb_gradascent.provider import (
-    MAX_PARTS,
-    MAX_PAYLOADS,
-    Address,
-    Part,
-    RequestError,
-    SampleProvider,
-    Scope,
-    TooLargeError,
-    UnavailableError,
-    UnknownSeriesError,
-)
+from tb_gradascent.provider import MAX_PARTS, MAX_PAYLOADS, SampleProvider
+from tb_gradascent.series import UnknownSeriesError
+from tb_gradascent.source import Scope, TooLargeError, UnavailableError
 
 _FOREVER = "private, max-age=31536000, immutable"
 _SENT = 1 << 16

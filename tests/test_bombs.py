@@ -19,12 +19,14 @@ import grpc  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from tb_gradascent import metadata, provider, read_samples, records
+from tb_gradascent import metadata, read_samples, records, series, source
+from tb_gradascent.address import Address
 from tb_gradascent.event_file import EventFile, file_name, find_event_files, locate_events
 from tb_gradascent.metadata import SessionInfo
-from tb_gradascent.provider import Address, SampleProvider, TooLargeError
+from tb_gradascent.provider import SampleProvider
 from tb_gradascent.records import RecordError
 from tb_gradascent.rows import encode_capture, find_payload
+from tb_gradascent.source import TooLargeError
 from tests.synthetic import (
     DIGITS,
     make_captures,
@@ -263,7 +265,7 @@ def test_a_run_of_too_many_records_is_refused_in_a_sentence(
         write_session(tmp_path / run, make_captures(count, 2, shape=(1, 2, 2)))
     watched = Watched(tmp_path)
     samples = SampleProvider(watched)
-    monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 40_000)
+    monkeypatch.setattr(series, "MAX_SERIES_BYTES", 40_000)
     assert read_index(samples, "small")["counts"]["samples"] == 2
     for ask in (
         lambda: samples.index(SCOPE, "large", "confused"),
@@ -273,7 +275,7 @@ def test_a_run_of_too_many_records_is_refused_in_a_sentence(
             ask()
     assert watched.asked["read_tensors"] == 2, "it is not read again for each who asks"
     assert [series.size > 0 for series in samples._series.values()] == [True, False]
-    monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 1 << 20)
+    monkeypatch.setattr(series, "MAX_SERIES_BYTES", 1 << 20)
     with pytest.raises(TooLargeError):
         samples.index(SCOPE, "large", "confused")
     clock = time.monotonic() + 3600
@@ -286,7 +288,7 @@ def test_more_sessions_than_can_be_shown_are_not_even_read(
 ) -> None:
     write_many_sessions(tmp_path, 40)
     watched = Watched(tmp_path)
-    monkeypatch.setattr(provider, "MAX_SERIES_BYTES", 300_000)
+    monkeypatch.setattr(series, "MAX_SERIES_BYTES", 300_000)
     with pytest.raises(TooLargeError, match="read_samples"):
         SampleProvider(watched).index(SCOPE, ".", "confused")
     assert watched.asked["read_tensors"] == 0
@@ -299,7 +301,7 @@ def test_many_sessions_are_read_some_at_a_time(
     """So that too many are noticed before all of them are in memory."""
     write_many_sessions(tmp_path, 40)
     watched = Watched(tmp_path)
-    monkeypatch.setattr(provider, "_SESSIONS_AT_ONCE", 16)
+    monkeypatch.setattr(source, "_SESSIONS_AT_ONCE", 16)
     index = read_index(SampleProvider(watched))
     assert index["counts"]["samples"] == len(index["sessions"]) == 40
     assert watched.asked["read_tensors"] == 3
@@ -312,7 +314,7 @@ def test_class_names_that_make_an_index_too_long_are_refused(
     names = SessionInfo(class_names=("\U0001f9e8" * 200,) * 50)
     write_many_sessions(tmp_path, 10, names)
     samples = SampleProvider(Watched(tmp_path))
-    monkeypatch.setattr(provider, "MAX_INDEX_BYTES", 1_000_000)
+    monkeypatch.setattr(series, "MAX_INDEX_BYTES", 1_000_000)
     with pytest.raises(TooLargeError, match="read_samples"):
         samples.index(SCOPE, ".", "confused")
     assert sum(series.size for series in samples._series.values()) == 0
@@ -375,7 +377,7 @@ def test_a_tensor_that_repeats_one_value_without_end_is_one_unreadable_record(
 def test_many_sessions_none_of_which_can_be_read_cost_few_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider, "_PATIENCE", 50)
+    monkeypatch.setattr(source, "_PATIENCE", 50)
 
     encoded = [records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
     file = EventFile(tmp_path / file_name("s"))

@@ -53,7 +53,18 @@ TRAIN = (
     "transformers",
     "ignite",
 )
-VIEW = ("index", "reader", "rows", "provider", "assets", "plugin", "loader")
+VIEW = (
+    "index",
+    "reader",
+    "rows",
+    "address",
+    "source",
+    "series",
+    "provider",
+    "assets",
+    "plugin",
+    "loader",
+)
 
 TRAIN_ONLY = {"torch", "tqdm"}
 VIEW_ONLY = {"werkzeug", "wsgiref"}

@@ -18,7 +18,8 @@ import pytest
 from tensorboard.data.provider import RunTagFilter
 
 from tb_gradascent import metadata, read_samples
-from tb_gradascent.provider import Address, SampleProvider
+from tb_gradascent.address import Address
+from tb_gradascent.provider import SampleProvider
 from tests import index_reader
 from tests.hostile import OVERLONG, write_overlong
 from tests.synthetic import make_captures, write_session
@@ -70,8 +71,9 @@ def test_tensorboard_serves_what_stands_beside_them(tmp_path: Path, load_fast: s
         assert index["counts"]["unreadable"] == 1
         names = {OVERLONG[: metadata.MAX_NAME_LENGTH]}
         assert [set(session["class_names"]) for session in index["sessions"]] == [names]
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as raised:
             ask(f"index?run=overlong&tag={urllib.parse.quote(OVERLONG)}")
+        raised.value.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are text")
@@ -91,8 +93,9 @@ def test_a_run_whose_name_is_no_text(tmp_path: Path, load_fast: str) -> None:
             index = json.loads(ask(f"index?run={urllib.parse.quote(name)}&tag=confused"))
             assert [session["captures"] for session in index["sessions"]] == [1]
         for name in ("%E9", "%ED%B3%A9"):
-            with pytest.raises(urllib.error.HTTPError, match="404"):
+            with pytest.raises(urllib.error.HTTPError, match="404") as raised:
                 ask(f"index?run={name}&tag=confused")
+            raised.value.close()
 
 
 @pytest.mark.parametrize("run", [os.fsdecode(b"latin-1 \xe9"), "\ud800", "\udc00\ud800", "a\0b"])

@@ -19,7 +19,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse
 
 import tb_gradascent
-from tb_gradascent import provider
+from tb_gradascent import provider, source
 from tb_gradascent.loader import GradAscentLoader
 from tests.index_reader import read_rows
 from tests.synthetic import make_captures, write_session
@@ -114,7 +114,7 @@ def test_the_documented_statuses_and_limits_are_the_codes() -> None:
     payloads = API.split("## `payloads`")[1]
     statuses = [int(status) for status in re.findall(r"^\| (\d) \|", payloads, re.MULTILINE)]
     assert statuses == [*range(5)]
-    assert statuses[-2:] == [provider.LEFT_OUT, provider.REFUSED]
+    assert statuses[-2:] == [source.LEFT_OUT, source.REFUSED]
     assert f"{provider.MAX_ANSWER_BYTES >> 20} MiB" in API
     assert f"up to {provider.MAX_PAYLOADS} samples" in API
     assert f"1 to {provider.MAX_PARTS} parts" in API
@@ -170,7 +170,7 @@ def test_a_signal_is_served_with_two_numbers_for_its_shape(tmp_path: Path) -> No
     assert [sample["shape"] for sample in samples] == [[12, 300]]
     payloads = get(client, f"payloads?run=run&tag=confused&sample={session}.0.0")
     status, length = struct.unpack_from("<II", payloads.data)
-    assert (status, length) == (provider.OK, samples[0]["payload"]["bytes"])
+    assert (status, length) == (source.OK, samples[0]["payload"]["bytes"])
 
 
 def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
@@ -180,10 +180,10 @@ def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
     assert whole.mimetype == "application/octet-stream"
     assert "Content-Encoding" not in whole.headers
     status, length = struct.unpack_from("<II", whole.data)
-    assert (status, length) == (provider.OK, len(whole.data) - 8)
+    assert (status, length) == (source.OK, len(whole.data) - 8)
     missing = get(client, path + "13.0")
     assert missing.status_code == 200
-    assert missing.data == struct.pack("<II", provider.MISSING, 0)
+    assert missing.data == struct.pack("<II", source.MISSING, 0)
     assert missing.headers.getlist("Cache-Control") == ["no-cache, must-revalidate"]
 
 
@@ -324,7 +324,7 @@ def test_a_data_server_that_is_gone_is_a_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
-        raise provider.UnavailableError("TensorBoard's data server does not answer (X)")
+        raise source.UnavailableError("TensorBoard's data server does not answer (X)")
 
     monkeypatch.setattr(provider.SampleProvider, "runs", fail)
     response = get(client, "runs")

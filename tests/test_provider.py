@@ -21,18 +21,13 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tensorboard.context import RequestContext
 
-from tb_gradascent import provider, records
+from tb_gradascent import provider, records, series
+from tb_gradascent.address import Address, Part, RequestError
 from tb_gradascent.event_file import EventFile, file_name
-from tb_gradascent.provider import (
-    Address,
-    Part,
-    RequestError,
-    SampleProvider,
-    Scope,
-    UnavailableError,
-    UnknownSeriesError,
-)
+from tb_gradascent.provider import SampleProvider
 from tb_gradascent.rows import CaptureRows, encode_capture
+from tb_gradascent.series import UnknownSeriesError
+from tb_gradascent.source import Scope, UnavailableError
 from tests import index_reader
 from tests.synthetic import DIGITS, make_captures, make_event, string_tensor, write_session
 
@@ -149,7 +144,7 @@ def test_only_new_captures_of_sessions_that_grew_are_parsed(
         parsed.append(number)
         return encode_capture(number, wall_time, values)
 
-    monkeypatch.setattr(provider, "encode_capture", encode)
+    monkeypatch.setattr(series, "encode_capture", encode)
     file.append(make_event("confused", "live", 2, encoded[2], DIGITS, 4.0))
     file.close()
     watched.reload()
@@ -234,7 +229,7 @@ def test_records_are_parsed_when_they_are_asked_for(
         parsed.append(number)
         return encode_capture(number, wall_time, values)
 
-    monkeypatch.setattr(provider, "encode_capture", encode)
+    monkeypatch.setattr(series, "encode_capture", encode)
     samples = SampleProvider(Watched(tmp_path))
     samples.index(SCOPE, ".", "confused")
     assert parsed == [0], "which a restart would supersede from"

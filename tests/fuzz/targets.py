@@ -25,11 +25,13 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.context import RequestContext
 
 from tb_gradascent import metadata, palette, read_samples, records
+from tb_gradascent.address import Address, Part, RequestError
 from tb_gradascent.event_file import EventFile, file_name, frame
 from tb_gradascent.index import Capture, Session, join, parse_capture
 from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
-from tb_gradascent.provider import Address, Part, RequestError, SampleProvider, Scope
+from tb_gradascent.provider import SampleProvider
 from tb_gradascent.records import Record, RecordError
+from tb_gradascent.source import Scope
 from tests.fuzz.requests import request
 from tests.synthetic import DIGITS, make_captures, make_event, make_sample
 

@@ -1,0 +1,200 @@
+"""TensorBoard's data provider, in either of its loading modes, asked in the plugin's terms."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple, TypeVar
+
+import grpc  # type: ignore[import-untyped]
+from tensorboard import errors
+from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
+
+from tb_gradascent.metadata import PLUGIN_NAME, series_tag, split_series_tag
+from tb_gradascent.records import PayloadInfo, RecordError, check_payload
+
+T = TypeVar("T")
+
+OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
+"""What becomes of a payload that is asked for."""
+
+_ALL: Final = 1_000_000_000
+"""Points of a series to read: TensorBoard wants a number, and never holds as many."""
+_SESSIONS_AT_ONCE: Final = 4096
+"""Sessions that TensorBoard is asked for at a time, so that too many are noticed on the way."""
+_PATIENCE: Final = 500
+"""Reads that may fail, while sessions that can be read are told from those that cannot."""
+
+
+class TooLargeError(RuntimeError):
+    """There are more records than a page could show; the message says so in a sentence."""
+
+
+class UnavailableError(RuntimeError):
+    """TensorBoard's data server does not answer; the message says so in a sentence."""
+
+
+class Scope(NamedTuple):
+    """Whose data a request is about: TensorBoard's request context and experiment."""
+
+    context: Any
+    experiment: str
+
+
+class SessionState(NamedTuple):
+    """What tells whether TensorBoard has read more of a session, and what it says of it."""
+
+    last_capture: int | None
+    last_wall_time: float | None
+    info: bytes
+
+
+class Located(NamedTuple):
+    """How to recognise a sample's payload, and where TensorBoard keeps it."""
+
+    payload: PayloadInfo
+    key: str
+
+
+class Source:
+    """TensorBoard's data provider, asked in the plugin's terms.
+
+    The multiplexer of ``--load_fast=false`` hands over whatever an event file holds, and its
+    conversions raise on what does not make sense: that is damage to one session, not a failure.
+    """
+
+    def __init__(self, data_provider: DataProvider) -> None:
+        self._provider = data_provider
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="gradascent-reader")
+
+    def list_series(
+        self, scope: Scope, run: str | None = None
+    ) -> dict[str, dict[str, dict[str, SessionState]]]:
+        """Each session's state, by run, tag and session's name; of one run only, if given."""
+        only = RunTagFilter(runs=None if run is None else [run])
+        try:
+            with _answering():
+                listed = self._provider.list_tensors(
+                    scope.context,
+                    experiment_id=scope.experiment,
+                    plugin_name=PLUGIN_NAME,
+                    run_tag_filter=only,
+                )
+        except errors.NotFoundError:
+            return {}
+        found: dict[str, dict[str, dict[str, SessionState]]] = {}
+        for name, series in (listed or {}).items():
+            for text, of in series.items():
+                parts = split_series_tag(text)
+                if parts is not None and parts[1] == "index":
+                    state = SessionState(of.max_step, of.max_wall_time, bytes(of.plugin_content))
+                    found.setdefault(name, {}).setdefault(parts[0], {})[parts[2]] = state
+        return found
+
+    def read_records(
+        self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
+    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+        """What each session's index series holds; ``None`` where TensorBoard cannot read it."""
+        starts = range(0, len(sessions), _SESSIONS_AT_ONCE)
+        waiting = [sessions[start : start + _SESSIONS_AT_ONCE] for start in reversed(starts)]
+        failed = 0
+        while waiting:
+            some = waiting.pop()
+            try:
+                with _answering():
+                    read = self._read_records(scope, run, tag, some)
+            except UnavailableError:
+                raise
+            except Exception as error:
+                if isinstance(error, TooLargeError) and len(some) == 1:
+                    raise
+                failed += 1
+                if len(some) > 1 and failed < _PATIENCE:
+                    middle = len(some) // 2
+                    waiting += some[middle:], some[:middle]
+                else:
+                    yield from dict.fromkeys(some).items()
+            else:
+                yield from read.items()
+
+    def _read_records(
+        self, scope: Scope, run: str, tag: str, sessions: Collection[str]
+    ) -> dict[str, list[TensorDatum] | None]:
+        tags = {series_tag(tag, "index", session): session for session in sessions}
+        read = self._read(
+            self._provider.read_tensors,
+            scope.context,
+            experiment_id=scope.experiment,
+            plugin_name=PLUGIN_NAME,
+            downsample=_ALL,
+            run_tag_filter=RunTagFilter(runs=[run], tags=list(tags)),
+        ).get(run, {})
+        return {session: read.get(text, []) for text, session in tags.items()}
+
+    def read_blob_keys(
+        self, scope: Scope, run: str, tag: str, session: str
+    ) -> dict[int, tuple[str, ...]]:
+        """The keys of each capture's payloads, by the capture's number."""
+        text = series_tag(tag, "payload", session)
+        with _answering():
+            read = self._read(
+                self._provider.read_blob_sequences,
+                scope.context,
+                experiment_id=scope.experiment,
+                plugin_name=PLUGIN_NAME,
+                downsample=_ALL,
+                run_tag_filter=RunTagFilter(runs=[run], tags=[text]),
+            )
+        return {
+            datum.step: tuple(reference.blob_key for reference in datum.values)
+            for datum in (read or {}).get(run, {}).get(text, [])
+        }
+
+    def _read(self, read: Callable[..., T], *args: object, **kwargs: object) -> T:
+        """A whole series, one at a time.
+
+        TensorBoard takes many times the memory of what it hands over, and each thread that asked
+        would keep what the allocator has got for it.
+        """
+        return self._reader.submit(read, *args, **kwargs).result()
+
+    def read_payload(self, scope: Scope, located: Located) -> tuple[int, bytes]:
+        """``(status, payload)``, the payload empty unless the status is 0."""
+        try:
+            with _answering():
+                payload = self._provider.read_blob(scope.context, blob_key=located.key)
+        except errors.NotFoundError:
+            return MISSING, b""
+        except errors.InvalidArgumentError:
+            return REFUSED, b""
+        except (LookupError, TypeError, ValueError):
+            return DAMAGED, b""
+        try:
+            check_payload(located.payload, payload if isinstance(payload, bytes) else b"")
+        except RecordError:
+            return DAMAGED, b""
+        return OK, payload
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Says in a sentence that TensorBoard's data server does not answer, where it does not.
+
+    Raises:
+        UnavailableError: So it is.
+        TooLargeError: Its answer was longer than TensorBoard takes.
+    """
+    try:
+        yield
+    except grpc.RpcError as error:
+        if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise TooLargeError(
+                "one session has more records than TensorBoard takes from its data server at once "
+                "(256 MiB); start TensorBoard with --load_fast=false, or use read_samples"
+            ) from error
+        reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
+        raise UnavailableError(
+            f"TensorBoard's data server does not answer ({reason}); if it stays so, restart "
+            "TensorBoard"
+        ) from error
