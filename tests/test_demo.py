@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +43,27 @@ def test_two_runs_learn_and_follow_one_image_of_each_digit(demo_runs: Path) -> N
         assert all(sample.class_names == tuple("0123456789") for sample in samples)
 
 
+@contextlib.contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """What a shell starts in the background ignores them, and so do the processes below it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_demo_says_how_well_it_did_then_serves_the_tab_until_interrupted(
     tmp_path: Path,
 ) -> None:
     command = [sys.executable, "-m", "demo", "--epochs", "1", "--port", "0"]
     command += ["--logdir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
+    with (
+        heeding_interrupts(),
+        subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(process.kill)  # whatever fails, nothing waits for it
         assert process.stdout is not None
         accuracies = []
         for line in process.stdout:
