@@ -90,23 +90,24 @@ def write(sections: Sequence[Section], path: Path = RESULTS) -> None:
         "`make bench` wrote this; [docs/benchmarks.md](../docs/benchmarks.md) says how each figure "
         "is measured.\nMedians stand before their quartiles; what is compared took turns."
     )
+    commit = _commit()
     parts = [
         intro,
         table(("", ""), surroundings()),
         f"## What matters\n\n{figures(sections)}",
-        *(section.text(_commit()) for section in sections),
+        *(section.text(commit) for section in sections),
     ]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def update(sections: Sequence[Section], path: Path = RESULTS) -> None:
     """Brings some sections up to date, and their figures; the others stay as they are."""
-    cells = _cells(sections)
-    text = _with_rows(path.read_text(encoding="utf-8"), cells)
+    commit = _commit()
+    text = _with_rows(path.read_text(encoding="utf-8"), _cells(sections))
     parts = text.removesuffix("\n").split("\n\n## ")
     titles = [part.partition("\n")[0] for part in parts]
     for section in sections:
-        parts[titles.index(section.title)] = section.text(_commit()).removeprefix("## ")
+        parts[titles.index(section.title)] = section.text(commit).removeprefix("## ")
     path.write_text("\n\n## ".join(parts) + "\n", encoding="utf-8")
 
 

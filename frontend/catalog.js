@@ -4,6 +4,7 @@
  */
 
 import { fetchRecords, fetchSessions } from "./api.js";
+import { byStep } from "./orders.js";
 import { readRows } from "./records.js";
 
 /** @import {Index, Sample, Session} from "./types.js" */
@@ -166,8 +167,6 @@ function gather(sessions) {
     counts.dropped += dropped;
   }
   counts.samples = samples.length;
-  samples.sort(
-    (one, other) => one.step - other.step || one.wall_time - other.wall_time || one.index - other.index,
-  );
+  samples.sort((one, other) => byStep(one, other) || one.index - other.index);
   return { counts, samples };
 }

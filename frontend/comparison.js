@@ -1,5 +1,6 @@
 /** Two runs on the same samples: which pairs there are, and in what they differ. Pure. */
 
+import { byStep } from "./orders.js";
 import { remembered } from "./remembered.js";
 import { comparedRuns, samplesInUse } from "./state.js";
 import { flipDistanceOf } from "./verdict.js";
@@ -91,16 +92,10 @@ function inBoth(first, second) {
   }
   for (const { some, others } of ids.values()) {
     if (!others.length) continue;
-    sortByStep(some);
-    sortByStep(others);
+    some.sort(byStep);
+    others.sort(byStep);
   }
   return ofFirst;
-}
-
-/** @param {Sample[]} samples */
-function sortByStep(samples) {
-  if (samples.length < 2) return;
-  samples.sort((one, other) => one.step - other.step || one.wall_time - other.wall_time);
 }
 
 /**

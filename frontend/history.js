@@ -1,5 +1,7 @@
 /** The same sample through training: what was recorded of one id in one run, step by step. Pure. */
 
+import { byStep } from "./orders.js";
+
 /** @import {Sample} from "./types.js" */
 
 /** Of a long training there are thousands, and few are looked at: these are put in order. */
@@ -18,7 +20,7 @@ export class History {
 
   /** From the earliest step to the latest. */
   get samples() {
-    if (!this.#isSorted) this.#samples.sort((one, other) => one.step - other.step || one.wall_time - other.wall_time);
+    if (!this.#isSorted) this.#samples.sort(byStep);
     this.#isSorted = true;
     return this.#samples;
   }

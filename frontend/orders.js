@@ -20,6 +20,15 @@ export const ORDERS = {
   flip: { words: "smallest flip distance first", keyOf: smallestFlipDistance },
 };
 
+/**
+ * From the earliest step to the latest, for `sort`.
+ * @param {Sample} one
+ * @param {Sample} other
+ */
+export function byStep(one, other) {
+  return one.step - other.step || one.wall_time - other.wall_time;
+}
+
 /** @param {Sample} sample */
 function largestGradientNorm({ targets }) {
   let largest = NaN;
@@ -45,7 +54,7 @@ export function placesInOrder(samples, sort) {
     const difference = keys[one] - keys[other];
     if (difference) return difference;
     const [first, second] = [samples[one], samples[other]];
-    return sense * (first.step - second.step) || sense * (first.wall_time - second.wall_time) || one - other;
+    return sense * byStep(first, second) || one - other;
   });
 }
 

@@ -29,13 +29,8 @@ class Address:
         Raises:
             RequestError: It is something else.
         """
-        match = _ADDRESS.fullmatch(text)
-        if match is None:
-            raise RequestError(
-                "sample must be <session>.<capture>.<index>, as the index lists them, "
-                f"and is {text[:80]!r}"
-            )
-        return cls(match[1], int(match[2]), int(match[3]))
+        rule = "sample must be <session>.<capture>.<index>, as the index lists them,"
+        return cls(*_split(text, _ADDRESS, rule))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +54,12 @@ class Part:
         Raises:
             RequestError: It is something else.
         """
-        match = _PART.fullmatch(text)
-        if match is None:
-            raise RequestError(f"part must be <session>.<first>.<end>, and is {text[:80]!r}")
-        return cls(match[1], int(match[2]), int(match[3]))
+        return cls(*_split(text, _PART, "part must be <session>.<first>.<end>,"))
+
+
+def _split(text: str, pattern: re.Pattern[str], rule: str) -> tuple[str, int, int]:
+    """A session's name and two numbers."""
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise RequestError(f"{rule} and is {text[:80]!r}")
+    return match[1], int(match[2]), int(match[3])

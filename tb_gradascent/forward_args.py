@@ -95,7 +95,7 @@ class ForwardArgs:
         return isinstance(value, Tensor) and value.dim() > 0 and len(value) == self.samples
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> ForwardArgs:
-        if not (self.args or self.kwargs):
+        if self.none:
             return self
 
         def changed(value: Any) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import grpc  # type: ignore[import-untyped]
 from tensorboard import errors
@@ -13,8 +13,6 @@ from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
 
 from tb_gradascent.metadata import PLUGIN_NAME, series_tag, split_series_tag
 from tb_gradascent.records import PayloadInfo, RecordError, check_payload
-
-T = TypeVar("T")
 
 OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
 """What becomes of a payload that is asked for."""
@@ -122,14 +120,7 @@ class Source:
         self, scope: Scope, run: str, tag: str, sessions: Collection[str]
     ) -> dict[str, list[TensorDatum] | None]:
         tags = {series_tag(tag, "index", session): session for session in sessions}
-        read = self._read(
-            self._provider.read_tensors,
-            scope.context,
-            experiment_id=scope.experiment,
-            plugin_name=PLUGIN_NAME,
-            downsample=_ALL,
-            run_tag_filter=RunTagFilter(runs=[run], tags=list(tags)),
-        ).get(run, {})
+        read = self._read(self._provider.read_tensors, scope, run, tags)
         return {session: read.get(text, []) for text, session in tags.items()}
 
     def read_blob_keys(
@@ -138,26 +129,30 @@ class Source:
         """The keys of each capture's payloads, by the capture's number."""
         text = series_tag(tag, "payload", session)
         with _answering():
-            read = self._read(
-                self._provider.read_blob_sequences,
-                scope.context,
-                experiment_id=scope.experiment,
-                plugin_name=PLUGIN_NAME,
-                downsample=_ALL,
-                run_tag_filter=RunTagFilter(runs=[run], tags=[text]),
-            )
+            read = self._read(self._provider.read_blob_sequences, scope, run, [text])
         return {
             datum.step: tuple(reference.blob_key for reference in datum.values)
-            for datum in (read or {}).get(run, {}).get(text, [])
+            for datum in read.get(text, [])
         }
 
-    def _read(self, read: Callable[..., T], *args: object, **kwargs: object) -> T:
-        """A whole series, one at a time.
+    def _read(
+        self, read: Callable[..., Any], scope: Scope, run: str, tags: Iterable[str]
+    ) -> dict[str, Any]:
+        """Whole series of one run, by tag, for one caller at a time.
 
         TensorBoard takes many times the memory of what it hands over, and each thread that asked
         would keep what the allocator has got for it.
         """
-        return self._reader.submit(read, *args, **kwargs).result()
+        answer = self._reader.submit(
+            read,
+            scope.context,
+            experiment_id=scope.experiment,
+            plugin_name=PLUGIN_NAME,
+            downsample=_ALL,
+            run_tag_filter=RunTagFilter(runs=[run], tags=list(tags)),
+        ).result()
+        series: dict[str, Any] = (answer or {}).get(run, {})
+        return series
 
     def read_payload(self, scope: Scope, located: Located) -> tuple[int, bytes]:
         """``(status, payload)``, the payload empty unless the status is 0."""

@@ -48,6 +48,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def served(logdir: Path) -> Iterator[str]:
+    """One TensorBoard for all tests of a file, on that file's own ``logdir``."""
+    with tensorboard(logdir) as address:
+        yield address
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
     """:func:`tensorboard` as a function; what it starts ends after the test."""

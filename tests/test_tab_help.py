@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from playwright.sync_api import Frame, Locator, Page, expect
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength
 from tests.synthetic import make_sample, write_session
-from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
 
@@ -67,13 +66,6 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for tag, capture in captures.items():
         write_session(directory / "run", [capture], tag=tag, session=f"session-{tag}", start=1.7e9)
     return directory
-
-
-@pytest.fixture(scope="module")
-def served(logdir: Path) -> Iterator[str]:
-    """One TensorBoard for all tests of this file."""
-    with tensorboard(logdir) as address:
-        yield address
 
 
 @pytest.fixture

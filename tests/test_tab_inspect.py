@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from playwright.sync_api import Frame, Locator, Page, expect
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, read_pixels, set_strength, wait_for_paint
 from tests.synthetic import make_captures, make_sample, write_session
-from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
 
@@ -36,13 +35,6 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
             capture += [make_sample(rng, step=step, id=id, probe=True) for id in PROBES]
         write_session(directory / run, captures, session=f"session-{run}", start=1.7e9)
     return directory
-
-
-@pytest.fixture(scope="module")
-def served(logdir: Path) -> Iterator[str]:
-    """One TensorBoard for all tests of this file."""
-    with tensorboard(logdir) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength, wait_for_paint
 from tests.synthetic import DIGITS, make_sample, write_session
-from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
 
@@ -57,13 +56,6 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         info = LONG_NAMES if tag == "named" else DIGITS
         write_session(directory / "run", captures, tag=tag, session=f"session-{tag}", info=info)
     return directory
-
-
-@pytest.fixture(scope="module")
-def served(logdir: Path) -> Iterator[str]:
-    """One TensorBoard for all tests of this file."""
-    with tensorboard(logdir) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

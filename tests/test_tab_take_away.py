@@ -16,7 +16,6 @@ from playwright.sync_api import Frame, Page, expect
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, set_strength
 from tests.synthetic import make_sample, write_session
-from tests.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
 
@@ -36,13 +35,6 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]  # fmt: skip
         write_session(directory / run, captures, session=f"s-{run.replace(' ', '-')}", start=1.7e9)
     return directory
-
-
-@pytest.fixture(scope="module")
-def served(logdir: Path) -> Iterator[str]:
-    """One TensorBoard for all tests of this file."""
-    with tensorboard(logdir) as address:
-        yield address
 
 
 @pytest.fixture
