@@ -6,12 +6,10 @@ import dataclasses
 import re
 from typing import Final
 
+from tb_gradascent.errors import RequestError
+
 _ADDRESS: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.(-?[0-9]{1,18})\.([0-9]{1,9})")
 _PART: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.([0-9]{1,9})\.([0-9]{1,9})")
-
-
-class RequestError(ValueError):
-    """A request breaks a rule; the message names it in a sentence."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
@@ -134,7 +134,7 @@ def mean_flip_distance(samples: Iterable[Sample]) -> dict[str, float]:
         for target in sample.targets
         if target.flip_distance
     ]
-    return {"flip_distance": statistics.fmean(distances)} if distances else {}
+    return {"flip_distance": math.fsum(distances) / len(distances)} if distances else {}
 
 
 def _norm(array: Array) -> float:

@@ -19,11 +19,12 @@ import numpy as np
 from tensorboard.data.provider import TensorDatum
 
 from tb_gradascent.address import Address, Part
+from tb_gradascent.errors import TooLargeError, UnknownSeriesError
 from tb_gradascent.index import finite_time, order_of, span_of, superseded_from
 from tb_gradascent.metadata import MAX_RECORDS_A_CAPTURE, SessionInfo
 from tb_gradascent.records import PayloadInfo
 from tb_gradascent.rows import CaptureRows, encode_capture, find_payload, least_step
-from tb_gradascent.source import Located, Scope, SessionState, Source, TooLargeError
+from tb_gradascent.source import Located, Scope, SessionState, Source
 
 MAX_SERIES_BYTES: Final = 512 << 20
 """What the records of one tag of one run may take in memory, as ``Series.size`` counts."""
@@ -38,10 +39,6 @@ _SESSION_BYTES: Final = 8000
 """What a session takes beside its captures and class names."""
 _REFUSED_SECONDS: Final = 60
 """For so long what is too large is not read once more, which would take seconds each time."""
-
-
-class UnknownSeriesError(LookupError):
-    """There is no such run or tag; the message says so in a sentence."""
 
 
 class StoredCapture:

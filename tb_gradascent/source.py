@@ -11,6 +11,7 @@ import grpc  # type: ignore[import-untyped]
 from tensorboard import errors
 from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
 
+from tb_gradascent.errors import TooLargeError, UnavailableError
 from tb_gradascent.metadata import PLUGIN_NAME, series_tag, split_series_tag
 from tb_gradascent.records import PayloadInfo, RecordError, check_payload
 
@@ -23,14 +24,6 @@ _SESSIONS_AT_ONCE: Final = 4096
 """Sessions that TensorBoard is asked for at a time, so that too many are noticed on the way."""
 _PATIENCE: Final = 500
 """Reads that may fail, while sessions that can be read are told from those that cannot."""
-
-
-class TooLargeError(RuntimeError):
-    """There are more records than a page could show; the message says so in a sentence."""
-
-
-class UnavailableError(RuntimeError):
-    """TensorBoard's data server does not answer; the message says so in a sentence."""
 
 
 class Scope(NamedTuple):

@@ -21,12 +21,12 @@ import pytest
 
 from tb_gradascent import metadata, read_samples, records, series, source
 from tb_gradascent.address import Address
+from tb_gradascent.errors import TooLargeError
 from tb_gradascent.event_file import EventFile, file_name, find_event_files, locate_events
 from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.provider import SampleProvider
 from tb_gradascent.records import RecordError
 from tb_gradascent.rows import encode_capture, find_payload
-from tb_gradascent.source import TooLargeError
 from tests.synthetic import (
     DIGITS,
     make_captures,

@@ -167,7 +167,7 @@ def test_a_sample_is_an_image_or_a_signal(shape: tuple[int, ...], fits: bool) ->
 
 
 @pytest.mark.parametrize(
-    "module", ["tb_gradascent", "tb_gradascent.plugin", "tb_gradascent.reader"]
+    "module", ["tb_gradascent", "tb_gradascent.data_routes", "tb_gradascent.reader"]
 )
 def test_the_view_side_never_imports_torch(module: str) -> None:
     code = f"import {module}, sys; assert 'torch' not in sys.modules, 'torch was imported'"

@@ -97,7 +97,7 @@ def test_the_page_is_found_wherever_the_package_runs_from(
 
 
 @pytest.mark.parametrize(
-    "module", ["tb_gradascent", "tb_gradascent.loader", "tb_gradascent.plugin"]
+    "module", ["tb_gradascent", "tb_gradascent.loader", "tb_gradascent.data_routes"]
 )
 def test_tensorboard_starts_without_torch(module: str) -> None:
     code = f"import sys, {module}; assert not {{'torch', 'tqdm', 'tensorflow'}} & set(sys.modules)"

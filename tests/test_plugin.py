@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import re
 import struct
+import subprocess
+import sys
+import threading
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +20,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorboard.backend import security_validator
+from tensorboard.data.provider import DataProvider
 from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse
 
 import tb_gradascent
-from tb_gradascent import provider, source
+from tb_gradascent import data_routes, provider, source
+from tb_gradascent.errors import UnavailableError
 from tb_gradascent.loader import GradAscentLoader
 from tests.index_reader import read_rows
 from tests.synthetic import make_captures, write_session
@@ -195,6 +202,46 @@ def test_as_many_payloads_as_documented_and_no_more(client: Client) -> None:
     assert "1 to 256 times" in error_of(get(client, path + one * (provider.MAX_PAYLOADS + 1)))
 
 
+def test_nothing_that_reads_data_is_imported_before_it_is_asked_for() -> None:
+    # TensorBoard's start-up pays for every import, whether or not a run holds samples.
+    code = """
+import sys, tempfile
+from tests.wsgi import PREFIX, serve
+with tempfile.TemporaryDirectory() as logdir:
+    client = serve(logdir)
+    assert client.get("/data/plugins_listing").status_code == 200
+    loaded = {name for name in sys.modules if name.startswith("tb_gradascent.")}
+    names = ("errors", "version", "metadata", "loader", "assets", "responses", "plugin")
+    assert loaded == {f"tb_gradascent.{name}" for name in names}, loaded
+    assert client.get(PREFIX + "runs").json["runs"] == []
+    assert "tb_gradascent.provider" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_first_requests_share_one_provider(
+    logdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    start = threading.Barrier(8)
+
+    class Counted(provider.SampleProvider):
+        def __init__(self, data_provider: DataProvider) -> None:
+            made.append(self)
+            time.sleep(0.05)
+            super().__init__(data_provider)
+
+    def ask(_: int) -> int:
+        start.wait()
+        return get(fresh, "runs").status_code
+
+    monkeypatch.setattr(data_routes, "SampleProvider", Counted)
+    fresh = serve(logdir)
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(ask, range(8))] == [200] * 8
+    assert len(made) == 1
+
+
 def entry_module(client: Client) -> str:
     listing = client.get("/data/plugins_listing").json
     assert listing is not None
@@ -324,7 +371,7 @@ def test_a_data_server_that_is_gone_is_a_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
-        raise source.UnavailableError("TensorBoard's data server does not answer (X)")
+        raise UnavailableError("TensorBoard's data server does not answer (X)")
 
     monkeypatch.setattr(provider.SampleProvider, "runs", fail)
     response = get(client, "runs")

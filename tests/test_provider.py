@@ -22,12 +22,12 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tensorboard.context import RequestContext
 
 from tb_gradascent import provider, records, series
-from tb_gradascent.address import Address, Part, RequestError
+from tb_gradascent.address import Address, Part
+from tb_gradascent.errors import RequestError, UnavailableError, UnknownSeriesError
 from tb_gradascent.event_file import EventFile, file_name
 from tb_gradascent.provider import SampleProvider
 from tb_gradascent.rows import CaptureRows, encode_capture
-from tb_gradascent.series import UnknownSeriesError
-from tb_gradascent.source import Scope, UnavailableError
+from tb_gradascent.source import Scope
 from tests import index_reader
 from tests.synthetic import DIGITS, make_captures, make_event, string_tensor, write_session
 

@@ -25,7 +25,8 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.context import RequestContext
 
 from tb_gradascent import metadata, palette, read_samples, records
-from tb_gradascent.address import Address, Part, RequestError
+from tb_gradascent.address import Address, Part
+from tb_gradascent.errors import RequestError
 from tb_gradascent.event_file import EventFile, file_name, frame
 from tb_gradascent.index import Capture, Session, join, parse_capture
 from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
