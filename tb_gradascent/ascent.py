@@ -21,7 +21,7 @@ from tb_gradascent.gradients import (
     steepest,
     target_score,
 )
-from tb_gradascent.margins import at_least_float32, target_margin
+from tb_gradascent.margins import TargetMargin, at_least_float32
 from tb_gradascent.samples import Stopped
 
 #: What the numbers in ``Ascended.stopped`` stand for.
@@ -166,10 +166,10 @@ def ascend(
     x = inputs
     if logits is None:
         x, logits = _asked(forward, start.clone())
-    margin, slopes = target_margin(logits.detach(), targets)
-    first = margin
+    margin = TargetMargin(logits.detach(), targets)
+    first = margin.values
     steps = torch.zeros_like(targets)
-    arrived = margin >= goal
+    arrived = first >= goal
     active = ~arrived
     finite = torch.ones_like(active)
 
@@ -177,26 +177,27 @@ def ascend(
         if not active.any():
             break
         if ascent.step_size is None:
-            gradient, x = gradient_of(logits, x, slopes), x.detach()
-            step = _newton_step(region.inward(x, gradient), ascent.norm, aim - margin)
+            gradient, x = gradient_of(logits, x, margin.slopes()), x.detach()
+            gradient = region.inward(x, gradient)
+            moved = _after_newton_step(x, gradient, ascent.norm, aim - margin.values)
         else:
             with torch.enable_grad():
                 followed = target_score(logits, targets, score)
             gradient, x = gradient_of(followed, x), x.detach()
-            step = _fixed_step(gradient, ascent.step_size, ascent.norm if ascent.epsilon else None)
-        moved = x + step
+            direction = steepest(gradient, ascent.norm).direction if ascent.epsilon else gradient
+            moved = x.add(direction, alpha=ascent.step_size)
         finite = _magnitudes(moved) < torch.inf  # before the bounds would hide it
         moved = region.project(moved)
         active = active & finite & region.has_left(x, moved)
         steps += active
         x, logits = _asked(forward, torch.where(_column(active, x), moved, x))
-        margin, slopes = target_margin(logits.detach(), targets)
-        arrived = arrived | (margin >= goal)
+        margin = TargetMargin(logits.detach(), targets)
+        arrived = arrived | (margin.values >= goal)
         active = active & ~arrived
 
     x = x.detach()
     if ascent.step_size is None:
-        back = _taken_back(start, x, first, margin, goal)
+        back = _taken_back(start, x, first, margin.values, goal)
         x = torch.where(_column(arrived & (steps > 0), x), back, x)
     return Ascended(x, steps, _reasons(arrived, active, finite))
 
@@ -289,19 +290,15 @@ def _asked(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
         return x, forward(x)
 
 
-def _newton_step(gradient: Tensor, norm: Norm, missing: Tensor) -> Tensor:
-    """``missing / (g·d) · d``, with d steepest: for "l2" ``missing · g / ‖g‖₂²``.
+def _after_newton_step(x: Tensor, gradient: Tensor, norm: Norm, missing: Tensor) -> Tensor:
+    """``x + missing / (g·d) · d``, with d steepest: for "l2" ``x + missing · g / ‖g‖₂²``.
 
     ``missing``, shape (N,), is how far the margin is to rise, and g = ∂margin/∂x where x is free to
     move; g·d is ‖g‖₂, or for "linf" ‖g‖₁.
     """
     direction, slope = steepest(gradient, norm)
-    return direction * (_column(missing.to(gradient.dtype), gradient) / slope.clamp_min(_FLAT))
-
-
-def _fixed_step(gradient: Tensor, size: float, norm: Norm | None) -> Tensor:
-    """The gradient times the size, or in a norm the steepest step of that length."""
-    return (gradient if norm is None else steepest(gradient, norm).direction) * size
+    length = _column(missing.to(gradient.dtype), gradient) / slope.clamp_min(_FLAT)
+    return torch.addcmul(x, direction, length)
 
 
 def _taken_back(start: Tensor, end: Tensor, first: Tensor, last: Tensor, goal: float) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.describe import describe
-from tb_gradascent.margins import probability_margin, target_margin
+from tb_gradascent.margins import TargetMargin, probability_margin
 
 
 class Criterion(Protocol):
@@ -182,7 +182,7 @@ class Misclassified(Combinable):
         truth, known = _needed(self, logits, labels)
         logits = logits.float()
         prediction = logits.argmax(1)
-        odds = target_margin(logits, prediction).values
+        odds = TargetMargin(logits, prediction).values
         wrong = known & (prediction != truth) & logits.amax(1).isfinite()
         return torch.where(wrong, odds, -torch.inf)
 

@@ -21,6 +21,8 @@ Score = ScoreName | Callable[[Tensor, Tensor], Tensor]
 #: Keeps a division by a row's own zero finite.
 TINY: Final = torch.finfo(torch.float32).tiny
 
+_KNOW_FLOAT64: Final = frozenset({"cpu", "cuda"})
+
 
 def check_score(score: object) -> None:
     """Refuses what :func:`target_score` could not use.
@@ -98,13 +100,13 @@ def input_gradient(
 
 
 def lengths(rows: Tensor) -> Tensor:
-    """‖row‖₂ of each row (N, …), shape (N, 1, …); also where its square does not fit a float32."""
-    flat = rows.flatten(1)
-    # The norm of this order takes twice as long over a handful of rows.
-    largest = flat.abs().amax(1, keepdim=True)
-    scaled = flat / largest.clamp_min(TINY)
-    length: Tensor = largest * torch.linalg.vector_norm(scaled, 2, 1, keepdim=True)
-    return length.reshape((-1,) + (1,) * (rows.dim() - 1))
+    """‖row‖₂ of each row (N, …), shape (N, 1, …).
+
+    Also where its square does not fit a float32, on devices that know float64.
+    """
+    wide = torch.float64 if rows.device.type in _KNOW_FLOAT64 else None
+    length: Tensor = torch.linalg.vector_norm(rows.flatten(1), 2, 1, dtype=wide)
+    return length.to(rows.dtype).reshape((-1,) + (1,) * (rows.dim() - 1))
 
 
 class Steepest(NamedTuple):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -19,29 +17,29 @@ def probability_margin(logits: Tensor) -> Tensor:
     return first - second
 
 
-class TargetMargin(NamedTuple):
+class TargetMargin:
     """How far each row's target class is ahead of the others.
 
+    Args:
+        logits: Shape (N, C).
+        targets: Class indices, shape (N,).
+
     Attributes:
-        values: logit_c − logsumexp(the other logits), shape (N,): its sigmoid is c's probability.
-            Unlike the probability it has a useful slope however sure the network is. NaN where a
-            logit is no number, or the target's is −∞.
-        slopes: ∂values/∂logits, shape (N, C): 1 for the target, and for the others minus their
-            softmax.
+        values: logit_c − logsumexp(the other logits), at least float32, shape (N,): its sigmoid is
+            c's probability. Unlike the probability it has a useful slope however sure the network
+            is. NaN where a logit is no number, or the target's is −∞.
     """
 
-    values: Tensor
-    slopes: Tensor
+    def __init__(self, logits: Tensor, targets: Tensor) -> None:
+        logits = at_least_float32(logits)
+        self._column = targets[:, None]
+        ahead = logits - logits.gather(1, self._column)
+        # Finite, so that a network which knows no other class has a margin, too.
+        ahead.scatter_(1, self._column, torch.finfo(logits.dtype).min)
+        self._shares = ahead.log_softmax(1)
+        # torch.logsumexp would take four times as long over a handful of rows.
+        self.values = self._shares.amax(1) - ahead.amax(1)
 
-
-def target_margin(logits: Tensor, targets: Tensor) -> TargetMargin:
-    """The margin of each row's target, at least float32, of logits (N, C) and targets (N,)."""
-    logits = at_least_float32(logits)
-    column = targets[:, None]
-    ahead = logits - logits.gather(1, column)
-    # Finite, so that a network which knows no other class has a margin, too.
-    ahead.scatter_(1, column, torch.finfo(logits.dtype).min)
-    shares = ahead.log_softmax(1)
-    # torch.logsumexp would take four times as long over a handful of rows.
-    values = shares.amax(1) - ahead.amax(1)
-    return TargetMargin(values, shares.exp().neg_().scatter_(1, column, 1))
+    def slopes(self) -> Tensor:
+        """∂values/∂logits, shape (N, C): 1 for the target, for the others minus their softmax."""
+        return self._shares.exp().neg_().scatter_(1, self._column, 1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tb_gradascent.ascent import REASONS, Ascended, Ascent, ascend, response
 from tb_gradascent.gradients import Norm
-from tb_gradascent.margins import target_margin
+from tb_gradascent.margins import TargetMargin
 from tests.networks import Quadratic, convolutional, digits, train
 
 
@@ -46,7 +46,7 @@ def test_the_margins_sigmoid_is_the_targets_probability() -> None:
     logits = torch.randn(20, 7, generator=torch.Generator().manual_seed(0)) * 5
     targets = torch.arange(20) % 7
     expected = logits.double().softmax(1).gather(1, targets[:, None])[:, 0]
-    torch.testing.assert_close(target_margin(logits, targets).values.double().sigmoid(), expected)
+    torch.testing.assert_close(TargetMargin(logits, targets).values.double().sigmoid(), expected)
 
 
 def test_it_reaches_the_confidence_within_the_bounds(trained: nn.Module) -> None:
