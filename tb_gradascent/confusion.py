@@ -239,9 +239,9 @@ def most_confused(scores: Tensor, top_k: int) -> list[int]:
     scores = _as_scores(scores.detach()).float()
     scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     best = scores.topk(min(top_k, len(scores)))
-    # One transfer for both: on a GPU each one waits for the queue.
-    values, rows = torch.stack((best.values.double(), best.indices.double())).tolist()
-    return [int(row) for value, row in zip(values, rows, strict=True) if value > -math.inf]
+    # One transfer: on a GPU each one waits for the queue.
+    rows = best.indices.where(best.values > -torch.inf, -1).tolist()
+    return [row for row in rows if row >= 0]
 
 
 def check_labels(logits: Tensor, labels: Tensor | None) -> None:

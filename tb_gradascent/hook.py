@@ -559,7 +559,8 @@ class GradAscentHook:
             yield None
             return
         module = unwrap(self._model)
-        check_sharding(module)
+        if self._sharded is None:
+            check_sharding(module)
         lockstep = Lockstep(module, self._writer.size) if self._is_sharded() else None
         self.capturing = True
         try:

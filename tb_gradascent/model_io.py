@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -75,16 +74,26 @@ def find_logits(output: object) -> Tensor | None:
     return output
 
 
-def device_of(module: nn.Module) -> torch.device | None:
-    """Where a model's first parameter or buffer is; ``None`` if it has neither."""
-    first = next(itertools.chain(module.parameters(), module.buffers()), None)
-    return None if first is None else first.device
+class Wanted(NamedTuple):
+    """What inputs a model wants.
+
+    Attributes:
+        device: That of its first parameter or buffer; ``None`` if it has neither.
+        dtype: That of its floating point parameters; ``None`` if they have none or several.
+    """
+
+    device: torch.device | None
+    dtype: torch.dtype | None
 
 
-def dtype_of(module: nn.Module) -> torch.dtype | None:
-    """That of a model's floating point parameters; ``None`` if they have none or several."""
-    dtypes = {p.dtype for p in module.parameters() if p.is_floating_point()}
-    return dtypes.pop() if len(dtypes) == 1 else None
+def wanted_by(module: nn.Module) -> Wanted:
+    """What inputs a model wants, by its parameters."""
+    parameters = [*module.parameters()]
+    first = parameters[0] if parameters else next(module.buffers(), None)
+    dtypes = {parameter.dtype for parameter in parameters if parameter.is_floating_point()}
+    return Wanted(
+        None if first is None else first.device, dtypes.pop() if len(dtypes) == 1 else None
+    )
 
 
 def _leaves(value: object, name: str | None = None) -> Iterator[tuple[str | None, object]]:

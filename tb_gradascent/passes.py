@@ -13,7 +13,7 @@ from tb_gradascent.forward_args import ForwardArgs
 from tb_gradascent.gradients import Forward
 from tb_gradascent.isolation import isolated
 from tb_gradascent.lockstep import Lockstep
-from tb_gradascent.model_io import device_of, dtype_of
+from tb_gradascent.model_io import wanted_by
 
 #: Calls a model with inputs (N, …) and with what it is given beside them; gives logits (N, C).
 Run = Callable[[nn.Module, Tensor, ForwardArgs], Tensor]
@@ -27,8 +27,8 @@ class Passes:
     """
 
     def __init__(self, module: nn.Module, run: Run, lockstep: Lockstep | None) -> None:
-        self.device = lockstep.device if lockstep else device_of(module)
-        self._dtype = dtype_of(module)
+        device, self._dtype = wanted_by(module)
+        self.device = lockstep.device if lockstep else device
         self._module = module
         self._run = run
         self._lockstep = lockstep
