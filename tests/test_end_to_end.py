@@ -218,13 +218,69 @@ def test_the_reload_button_shows_what_was_written_since(
     tab = open_tab(page, address)
     expect(tab.locator(".count")).to_have_text("4 of 4 samples")
     write_session(tmp_path / "run", captures[1:], session="second")
-    deadline = time.monotonic() + 30
-    while len(addresses(address, {"run"})) < 16:
-        assert time.monotonic() < deadline, "TensorBoard did not read the new file"
-        time.sleep(0.2)
+    wait_for_samples(address, 16)
     expect(tab.locator(".count")).to_have_text("4 of 4 samples")
     reload_data(page)
     expect(tab.locator(".count")).to_have_text("16 of 16 samples")
+
+
+def wait_for_samples(address: str, count: int) -> None:
+    """Until TensorBoard has read so many of the run ``run``."""
+    deadline = time.monotonic() + 30
+    while len(addresses(address, {"run"})) < count:
+        assert time.monotonic() < deadline, "TensorBoard did not read the new file"
+        time.sleep(0.2)
+
+
+def test_what_the_keyboard_is_on_stays_when_many_samples_come_in_above_it(
+    serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    captures = make_captures(40)
+    write_session(tmp_path / "run", captures[:10], session="first")
+    address = serve(tmp_path)
+    tab = open_tab(page, address)
+    tab.locator(".sample[data-painted]").first.wait_for()
+    tab.locator(".grid").focus()
+    page.keyboard.press("ArrowRight")
+    key = key_of(tab.locator(".sample:focus"))
+    place = place_in_grid(tab, key)
+    write_session(tmp_path / "run", captures[10:], session="second")
+    wait_for_samples(address, 160)
+    reload_data(page)
+    expect(tab.locator(".count")).to_have_text("160 of 160 samples")
+    assert place_in_grid(tab, key) == place
+    assert tab.evaluate("document.activeElement.dataset.sample") == key
+
+
+def place_in_grid(tab: Frame, key: str) -> list[float]:
+    """Where a sample stands in the part of the grid that is visible."""
+    place: list[float] = tab.locator(f'.sample[data-sample="{key}"]').evaluate(
+        """card => {
+            const grid = card.closest(".grid");
+            const [one, other] = [card, grid].map((e) => e.getBoundingClientRect());
+            return [one.x - other.x, one.y - other.y];
+        }"""
+    )
+    return place
+
+
+def test_at_the_top_new_samples_come_in_where_no_key_was_pressed(
+    serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    captures = make_captures(40)
+    write_session(tmp_path / "run", captures[:1], session="first")
+    address = serve(tmp_path)
+    tab = open_tab(page, address)
+    card = tab.locator(".sample[data-painted]").first
+    card.locator("h2").click()
+    tab.get_by_role("dialog").get_by_role("button", name="Close").click()
+    before = key_of(card)
+    write_session(tmp_path / "run", captures[1:], session="second")
+    wait_for_samples(address, 160)
+    reload_data(page)
+    expect(tab.locator(".count")).to_have_text("160 of 160 samples")
+    expect(card).not_to_have_attribute("data-sample", before)
+    assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 
 
 def test_colours_are_painted_channel_by_channel_also_under_a_path_prefix(

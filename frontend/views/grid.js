@@ -53,6 +53,8 @@ export class Grid {
   #rasters = new Map();
   /** @type {string | null} the sample that has the keyboard's focus, or had it last */
   #focused = null;
+  /** A click leaves the focus on a card, too. */
+  #focusedByKeyboard = false;
   /** @type {(() => void) | null} what could not be shown while the page was hidden */
   #postponed = null;
 
@@ -72,6 +74,7 @@ export class Grid {
     this.element.addEventListener("scroll", () => this.#scrolled());
     this.element.addEventListener("focusin", ({ target }) => {
       this.#focused = keyAt(target) ?? this.#focused;
+      this.#focusedByKeyboard = target instanceof Element && target.matches(":focus-visible");
     });
     this.element.addEventListener("click", ({ target }) => {
       if (!(target instanceof Element) || target.closest(NOT_TO_OPEN)) return;
@@ -126,13 +129,13 @@ export class Grid {
   }
 
   /**
-   * `null` at the very top, where new samples may come in.
+   * `null` at the very top, where new samples may come in, unless somebody is there by keyboard.
    * @param {Stay} stay
    * @returns {Anchor | null}
    */
   #anchor(stay) {
     const { scrollTop, clientHeight } = this.element;
-    if (scrollTop === 0 || stay === "never") return null;
+    if (stay === "never" || (scrollTop === 0 && !this.#hasKeyboard)) return null;
     // A row of which only the gap below it is left is not looked at.
     const { first, end } = samplesBetween(this.#layout, scrollTop + GRID_GAP, scrollTop + clientHeight);
     const place = Math.min(first, this.#samples.length - 1);
@@ -141,6 +144,10 @@ export class Grid {
     const { columns, lead } = this.#layout;
     const followers = this.#samples.slice(place, stay === "visible" ? end : undefined);
     return { followers, offset: scrollTop - top, column: (place + lead) % columns };
+  }
+
+  get #hasKeyboard() {
+    return this.#focusedByKeyboard && keyAt(document.activeElement) !== null;
   }
 
   /**
