@@ -301,6 +301,8 @@ class GradAscentHook:
         cannot name the truth. What else the model is given after the image, or by keyword, it is
         given in captures, too, unless ``forward`` is set, which gets the image alone.
         ``optimizer.step`` must be that of the loop: a step that a ``GradScaler`` skips is none.
+        A model that is attached may be copied and saved: the copy is not watched. To
+        ``torch.jit.script`` it, ``remove()`` the handle first.
 
         Returns:
             A handle whose ``remove()`` undoes it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -68,10 +69,7 @@ class ForwardWatch:
     ) -> None:
         self._wanted = wanted
         self._seen: tuple[nn.Module, Tensor, Tensor, Any, Any] | None = None
-        self._handles = [
-            module.register_forward_hook(self._after_forward, with_kwargs=True)
-            for module in modules
-        ]
+        self._handles = [module.register_forward_hook(self, with_kwargs=True) for module in modules]
 
     def take(self) -> Pass | None:
         """What was seen since this was last asked, detached; ``None`` if nothing was."""
@@ -87,7 +85,12 @@ class ForwardWatch:
             handle.remove()
         self._seen = None
 
-    def _after_forward(
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A model is copied, for an average of its weights, say, or saved whole, and its forward
+        # hooks with it. A copy's does nothing, and needs nothing of this package.
+        return getattr, (contextlib.nullcontext(), "__exit__")
+
+    def __call__(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: object
     ) -> None:
         if not self._wanted(module):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import io
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +81,54 @@ def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
         held = weakref.ref(batch)
         del batch
         assert held() is None
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda model: torch.optim.swa_utils.AveragedModel(model).module]
+)
+def test_a_copy_of_the_model_is_not_watched(
+    tmp_path: Path, copied: Callable[[nn.Module], nn.Module]
+) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        hook.attach(optimizer)
+        plain_loop(model, optimizer, steps=1)
+        other = copied(copied(model))
+        model(torch.zeros(4, 1, 28, 28)).sum().backward()
+        other.train()
+        assert other(torch.ones(2, 1, 28, 28)).shape == (2, 10)
+        optimizer.step()
+    images = [sample.image for sample in read_samples(tmp_path, step=1)]
+    assert len(images) == 4
+    assert not np.any(images)
+
+
+def test_an_attached_model_is_saved_whole_and_loaded_where_this_package_is_not(
+    tmp_path: Path,
+) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    file = io.BytesIO()
+    with GradAscentHook(model, tmp_path / "run") as hook:
+        hook.attach(optimizer)
+        torch.save(model, file)
+    (tmp_path / "model.pt").write_bytes(file.getvalue())
+    code = """
+import sys, torch
+sys.modules["tb_gradascent"] = None  # as if it were not installed
+model = torch.load(sys.argv[1], weights_only=False)
+print(*model(torch.ones(1, 1, 8, 8))[0].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, str(tmp_path / "model.pt")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = model(torch.ones(1, 1, 8, 8))[0].tolist()
+    assert [float(value) for value in done.stdout.split()] == pytest.approx(expected)
 
 
 def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> None:
