@@ -8,13 +8,23 @@ import operator
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 _T = TypeVar("_T")
+
+#: For each kind of generator, what remembers one's state, and gives what puts it back.
+_GENERATORS: Final[dict[type, Callable[[Any], Callable[[], object]]]] = {
+    torch.Generator: lambda own: functools.partial(own.set_state, own.get_state()),
+    np.random.RandomState: lambda own: functools.partial(own.set_state, own.get_state()),
+    np.random.Generator: lambda own: functools.partial(
+        setattr, own.bit_generator, "state", own.bit_generator.state
+    ),
+    random.Random: lambda own: functools.partial(own.setstate, own.getstate()),
+}
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -63,10 +73,11 @@ def isolated(model: nn.Module) -> Iterator[None]:
       not written back in place: a pending backward pass may have saved them. The same goes for
       tensors that are plain attributes, and attributes that a pass sets, such as a hidden state
       carried to the next batch, are set back.
-    - The random states of Python, numpy, torch's CPU, the model's devices and the generators that
-      modules hold are restored.
+    - The random states of Python, numpy, torch's CPU, the model's devices and the generators of any
+      of them that modules hold are restored.
     - Gradient mode, inference mode and autocast are those of this block alone, and the casts that
-      autocast caches for the loop's next pass are neither used nor added to.
+      autocast caches for the loop's next pass are neither used nor added to. The same goes for
+      what ``parametrize.cached()`` keeps.
     - What is compiled, be it the whole model or a part, runs as it was written (torch 2.6 and
       later), so that nothing is compiled anew for the extra passes.
     - cudnn does not tune itself to their shapes.
@@ -84,6 +95,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
         torch.inference_mode(False),
         torch.enable_grad(),
         _full_precision(devices),
+        _parametrizations_computed(),
         _not_compiled(),
         _cudnn_untuned(modules),
         _resharded(modules),
@@ -176,10 +188,10 @@ def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> 
             state = library.get_rng_state(device)
             restore.append(functools.partial(library.set_rng_state, state, device))
     restore += [
-        functools.partial(value.set_state, value.get_state())
+        remember(value)
         for module in modules
         for value in vars(module).values()
-        if type(value) is torch.Generator  # isinstance is a hundred times slower here
+        if (remember := _GENERATORS.get(type(value)))
     ]
     try:
         yield
@@ -198,6 +210,20 @@ def _full_precision(devices: set[torch.device]) -> Iterator[None]:
                 off = torch.autocast(kind, enabled=False, cache_enabled=False)
                 stack.enter_context(off)
         yield
+
+
+@contextlib.contextmanager
+def _parametrizations_computed() -> Iterator[None]:
+    # What parametrize.cached() keeps is of training mode, and perhaps of before the last step.
+    parametrize: Any = nn.utils.parametrize
+    if not parametrize._cache_enabled:
+        yield
+        return
+    kept, parametrize._cache = parametrize._cache, {}
+    try:
+        yield
+    finally:
+        parametrize._cache = kept
 
 
 @contextlib.contextmanager

@@ -45,10 +45,11 @@ class Passes:
             beside: Of a whole batch.
             row: The one among these whose arguments every input is given.
         """
-        answer = self._answer(beside, row)
+        answer = self._answer(beside.copied(), row)
 
         def forward(inputs: Tensor) -> Tensor:
-            inputs = inputs.to(self._dtype or dtype)
+            # A copy, since a model may write its input in place; so it may where that is a leaf.
+            inputs = inputs.to(self._dtype or dtype, copy=True)
             return self._lockstep.run(answer, inputs) if self._lockstep else answer(inputs)
 
         return forward

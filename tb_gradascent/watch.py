@@ -93,6 +93,7 @@ class ForwardWatch:
     def __call__(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: object
     ) -> None:
+        """The forward hook: looks at a pass that a module has made."""
         if not self._wanted(module):
             return
         logits = find_logits(output)

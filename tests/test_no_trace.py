@@ -14,10 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent import Ascent, GradAscentHook, read_samples
+from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, read_samples
+from tb_gradascent.confusion import AnyCriterion
 from tests import zoo
 
 STEPS, BATCH = 50, 8
+MARGIN = ProbabilityMargin()
 
 State = dict[str, object]
 Mode = Callable[[], contextlib.AbstractContextManager[object]]
@@ -38,8 +40,11 @@ class Case:
         average: Whether an average of the weights is kept.
         when: Where the hook is called.
         around: A context in which the hook is called.
+        within: A context in which each step is made.
         watch: Registers hooks with the model, which can ask whether it runs for a capture.
         compiled: Whether the step as a whole, the hook's call in it, is compiled.
+        criterion: Of the user's own, perhaps.
+        asked: Whether the hook is given no logits.
     """
 
     model: Callable[[], nn.Module]
@@ -50,10 +55,21 @@ class Case:
     autocast: Literal["no", "forward", "step"] = "no"
     scaler: bool = False
     average: bool = False
-    when: tuple[Literal["before backward", "after step"], ...] = ("after step",)
+    when: tuple[Literal["before forward", "before backward", "after step"], ...] = ("after step",)
     around: Mode = contextlib.nullcontext
+    within: Mode = contextlib.nullcontext
     watch: Callable[[nn.Module, Callable[[], bool]], None] = lambda model, capturing: None
     compiled: bool = False
+    criterion: AnyCriterion = MARGIN
+    asked: bool = False
+
+
+def write_in_place(logits: Tensor, labels: Tensor | None) -> Tensor:
+    """A criterion that scales the logits, and fits the labels to them, where they are."""
+    assert labels is not None
+    logits /= 3
+    labels.clamp_(max=1)
+    return MARGIN(logits)
 
 
 def count_own_passes(model: nn.Module, capturing: Callable[[], bool]) -> None:
@@ -120,6 +136,21 @@ CASES = {
     "called twice a step": Case(zoo.dropout, when=("before backward", "after step")),
     "called in no_grad": Case(zoo.batch_norm, around=torch.no_grad),
     "called in inference_mode": Case(zoo.batch_norm, around=torch.inference_mode),
+    "called with the model to be asked": Case(
+        zoo.batch_norm, asked=True, when=("before forward", "after step")
+    ),
+    "inputs written in place": Case(
+        zoo.InPlace, asked=True, when=("before forward", "before backward")
+    ),
+    "parametrizations cached": Case(
+        zoo.spectral_norm,
+        within=nn.utils.parametrize.cached,
+        asked=True,
+        when=("before forward", "before backward"),
+    ),
+    "a criterion that writes in place": Case(
+        zoo.batch_norm, criterion=write_in_place, when=("before backward", "after step")
+    ),
     "captures that fail": Case(zoo.Counting, watch=fail_now_and_then),
     "hooks of the user's own": Case(zoo.batch_norm, watch=count_own_passes),
     "compiled": Case(zoo.compiled),
@@ -187,6 +218,7 @@ def train(case: Case, directory: Path | None) -> tuple[list[State], list[int]]:
                     directory,
                     every=1,
                     top_k=1,
+                    criterion=case.criterion,
                     ascent=Ascent(max_steps=2),
                     strict=case.watch is not fail_now_and_then,
                 )
@@ -194,20 +226,22 @@ def train(case: Case, directory: Path | None) -> tuple[list[State], list[int]]:
             hook.probe(probe)
         case.watch(model, lambda: hook is not None and hook.capturing)
 
-        def call(when: str, *batch: Tensor) -> None:
+        def call(when: str, inputs: Tensor, logits: Tensor | None, labels: Tensor) -> None:
             if not (hook and when in case.when):
                 return
+            batch = inputs, None if case.asked else logits, labels
             if case.compiled:  # nothing else in it, which would be compiled, too
                 captured.append(hook(*batch))
                 return
             with case.around():
-                before = bystanders(model)
+                before = bystanders(model) | {"batch": flat(batch)}
                 captured.append(hook(*batch, step=len(captured)))
-                assert differences(before, bystanders(model)) == []
+                assert differences(before, bystanders(model) | {"batch": flat(batch)}) == []
 
         def step(inputs: Tensor, labels: Tensor, update: bool) -> Tensor:
             with autocast if case.autocast == "step" else contextlib.nullcontext():
                 with autocast if case.autocast == "forward" else contextlib.nullcontext():
+                    call("before forward", inputs, None, labels)
                     logits = model(inputs)
                     loss = nn.functional.cross_entropy(logits, labels)
                 call("before backward", inputs, logits, labels)
@@ -230,7 +264,8 @@ def train(case: Case, directory: Path | None) -> tuple[list[State], list[int]]:
             inputs.requires_grad_(case.learned_inputs)
             labels = inputs.detach().flatten(1)[:, : zoo.CLASSES].argmax(1)
             update = number % case.accumulate == case.accumulate - 1
-            loss = step(inputs, labels, update)
+            with case.within():
+                loss = step(inputs, labels, update)
             states.append(
                 {
                     "model": contents(model),
@@ -315,8 +350,12 @@ def flat(value: object) -> object:
         return str(value.dtype), tuple(value.shape), value.stride(), bits
     if isinstance(value, np.ndarray):
         return value.tobytes()
-    if isinstance(value, torch.Generator):
+    if isinstance(value, torch.Generator | np.random.RandomState):
         return flat(value.get_state())
+    if isinstance(value, np.random.Generator):
+        return flat(value.bit_generator.state)
+    if isinstance(value, random.Random):
+        return flat(value.getstate())
     if isinstance(value, dict):
         return {str(key): flat(element) for key, element in value.items()}
     if isinstance(value, list | tuple):

@@ -63,6 +63,19 @@ def weight_norm() -> nn.Sequential:
     return normed(parametrizations.weight_norm)
 
 
+class InPlace(nn.Module):
+    """Scales its input where it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = dropout()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x /= 2
+        out: Tensor = self.inner(x)
+        return out
+
+
 class Counting(nn.Module):
     """Writes buffers at every forward, in place and anew, even in eval mode."""
 
@@ -128,11 +141,15 @@ class Noisy(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.generator = torch.Generator().manual_seed(1)
+        self.numpys = np.random.default_rng(1)
+        self.numpys_old = np.random.RandomState(1)
+        self.pythons = random.Random(1)  # noqa: S311
         self.inner = plain()
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + torch.randn_like(x) + torch.randn(x.shape, generator=self.generator)
         noise = random.gauss(0, 1) + np.random.standard_normal()  # noqa: NPY002
+        noise += self.numpys.normal() + self.numpys_old.normal() + self.pythons.gauss(0, 1)
         out: Tensor = self.inner(x) * (1 + noise / 9)
         return out
 
