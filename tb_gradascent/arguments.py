@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
+import operator
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,18 @@ def whole_number(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
     return int(value)
+
+
+def training_step(value: object) -> int:
+    """``value`` as a whole number, be it numpy's or a tensor.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # which this finds out
+    except TypeError:
+        raise ValueError(f"step must be a whole number, and is {value!r}") from None
 
 
 def positive(name: str, value: object) -> float:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import operator
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,7 +58,7 @@ class Stats:
         captured: Samples captured.
         written: Of these, samples in the event file.
         dropped: Of these, samples that could not be written; the rest are queued.
-        failed: Captures that failed, of which there are no samples.
+        failed: Captures that failed, of which there are no samples, and scans that did.
         waited: Seconds that the loop waited because the writing did not keep up.
         bytes: The event file's size.
         every: Steps between captures as things stand; it doubles as the budget is used up.
@@ -268,9 +267,9 @@ class GradAscentHook:
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
             return uncompiled(self, inputs, logits, labels, **named)
         try:
-            now = self._calls if step is None else operator.index(step)
-        except TypeError:
-            return self._fault(ValueError(f"step must be a whole number, and is {step!r}"))
+            now = self._calls if step is None else arguments.training_step(step)
+        except ValueError as error:
+            return self._fault(error)
         self._calls += 1
         if not self.is_due(now):
             return 0
@@ -379,11 +378,12 @@ class GradAscentHook:
         """Captures the most confused samples of a whole data set, under a tag of their own.
 
         Only the best so far are held. Interrupted by Ctrl-C, it keeps what it has found and raises
-        the interrupt on.
+        the interrupt on; a fault of the loader's or of the model's ends it likewise.
 
         With ``ranks="all"`` every process of a job calls it, with its own part of the data set.
         They tell each other what they found, and rank 0 records the most confused of the whole; an
-        interrupt then leaves nothing. With ``ranks="zero"`` rank 0 scans what it is given.
+        interrupt or a fault then leaves nothing. With ``ranks="zero"`` rank 0 scans what it is
+        given.
 
         Args:
             loader: Gives ``inputs`` or ``(inputs, labels, …)``, batch by batch, or whatever else
@@ -403,17 +403,19 @@ class GradAscentHook:
             Samples that this process captured.
 
         Raises:
-            ValueError: ``unpack``, ``top_k`` or ``tag`` breaks its rule.
+            ValueError: ``unpack``, ``step``, ``top_k`` or ``tag`` breaks its rule.
         """
         if unpack is not None and not callable(unpack):
             raise ValueError(
                 "unpack must be a callable that maps an item of the loader to a mapping, and is "
                 f"{unpack!r}"
             )
-        now = max(self._calls - 1, 0) if step is None else operator.index(step)
+        now = max(self._calls - 1, 0) if step is None else arguments.training_step(step)
         top_k = arguments.whole_number("top_k", top_k, 1)
         tag = arguments.tag_name(tag)
-        return self._guarded(lambda: self._scan(loader, now, ids, unpack, top_k, tag))
+        before = self._captured
+        self._guarded(lambda: self._scan(loader, now, ids, unpack, top_k, tag), "A scan")
+        return self._captured - before
 
     @property
     def stats(self) -> Stats:
@@ -463,14 +465,14 @@ class GradAscentHook:
             self._sharded = is_sharded(self._model)
         return self._sharded
 
-    def _guarded(self, capture: Callable[[], int]) -> int:
+    def _guarded(self, capture: Callable[[], int], what: str = "A capture") -> int:
         """Runs a capture so that no fault of it reaches the training, unless ``strict``."""
         try:
             captured = capture()
             if self._strict and self._writer.failure:
                 raise self._writer.failure
         except Exception as error:
-            return self._fault(error)
+            return self._fault(error, what)
         if not self._gave_up:
             self._failed_in_a_row = 0
         self._captured += captured
@@ -535,9 +537,9 @@ class GradAscentHook:
             for batch in found.batches:
                 recorded += self._record(passes, batch, range(len(batch.inputs)), batch, step)
         captured = self._put(tag, step, recorded, dict)
-        if found.interrupt is not None:
+        if found.fault is not None:
             self._captured += captured
-            raise found.interrupt
+            raise found.fault
         return captured
 
     @contextlib.contextmanager
@@ -681,16 +683,17 @@ class GradAscentHook:
             )
         return logits
 
-    def _fault(self, error: Exception) -> int:
+    def _fault(self, error: Exception, what: str = "A capture") -> int:
         """Logs a fault and gives 0, the samples captured; raises it if ``strict``."""
         self._failed += 1
         self._failed_in_a_row += 1
         if self._strict:
             raise error
         self._warn(
-            "capture",
-            "A capture failed and was left out; training is not affected, and this is not "
-            "repeated (strict=True raises it, hook.stats counts them): %s: %s",
+            what,
+            "%s failed; training is not affected, and this is not repeated (strict=True raises it, "
+            "hook.stats counts them): %s: %s",
+            what,
             type(error).__name__,
             error,
         )

@@ -78,12 +78,12 @@ class Found(NamedTuple):
     Attributes:
         batches: The most confused samples, the highest score first.
         last: The last batch of all, if there was any.
-        interrupt: What ended it before the loader did.
+        fault: What ended it before the loader did, an interrupt perhaps.
     """
 
     batches: Sequence[Batch]
     last: Batch | None
-    interrupt: KeyboardInterrupt | None
+    fault: Exception | KeyboardInterrupt | None
 
 
 def search(
@@ -109,8 +109,8 @@ def search(
         title: The bar's.
 
     Raises:
-        ValueError: An item holds something else.
         RuntimeError: Several search, and they are not connected, or another one failed.
+        Exception: One of several failed. Of one alone it is among what is returned.
         KeyboardInterrupt: One of several was interrupted.
     """
     if place is not None and not is_connected():
@@ -129,15 +129,13 @@ def search(
                     best.offer(last, look(last), places)
     except Exception as error:
         fault = error
-        if place is None:
-            raise
     except KeyboardInterrupt as error:
         interrupt = error
         if place is not None:  # the other ranks may be anywhere
             raise
     if place is not None:
         best = best.of_all_ranks(place, fault)
-    return Found(list(best.batches()), last, interrupt)
+    return Found(list(best.batches()), last, interrupt or fault)
 
 
 def _numbered(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, read_samples
-from tests.networks import Scaled, aged
+from tests.networks import Quadratic, Scaled, aged
 
 
 def swapped(model: nn.Module, x: Tensor, age: Tensor, sign: int = 1) -> Tensor:
@@ -101,3 +101,23 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
             hook.probe(images, additional_forward_args=3)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="and is a str"):
             hook.probe(images, additional_forward_args="age")
+
+
+def test_what_a_model_writes_there_is_not_the_loops(tmp_path: Path) -> None:
+    """A memory that the model is given, and updates in place."""
+
+    class Remembering(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Quadratic()
+
+        def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+            memory += 1
+            out: Tensor = self.inner(x) + memory
+            return out
+
+    memory, images = torch.zeros(3), torch.rand(4, 1, 4, 5)
+    with GradAscentHook(Remembering(), tmp_path, every=1, strict=True) as hook:
+        assert hook(images, torch.zeros(4, 3), additional_forward_args=memory) == 4
+        assert hook(images, None, additional_forward_args=memory) > 0
+    assert memory.eq(0).all()

@@ -208,6 +208,37 @@ def test_an_interrupt_keeps_what_was_found(tmp_path: Path, trained: nn.Module) -
     assert trained.training
 
 
+def test_a_loader_that_fails_leaves_what_was_found_before(
+    tmp_path: Path, trained: nn.Module, caplog: pytest.LogCaptureFixture
+) -> None:
+    images, _ = digits("test")
+
+    def stream() -> Iterator[Tensor]:
+        yield from images[:200].split(50)
+        raise OSError("image 200 is truncated")
+
+    with GradAscentHook(trained, tmp_path / "lenient") as hook:
+        assert hook.scan(stream(), top_k=4) == 4
+        assert (hook.stats.captured, hook.stats.failed) == (4, 1)
+    (record,) = caplog.records
+    assert "A scan failed; training is not affected" in record.getMessage()
+    assert "OSError: image 200 is truncated" in record.getMessage()
+    with GradAscentHook(trained, tmp_path / "strict", strict=True) as hook:
+        with pytest.raises(OSError, match="image 200 is truncated"):
+            hook.scan(stream(), top_k=4)
+    with GradAscentHook(trained, tmp_path / "whole", strict=True) as hook:
+        hook.scan(images[:200].split(50), top_k=4)
+    found = [[s.id for s in read_samples(tmp_path / n)] for n in ("lenient", "strict", "whole")]
+    assert found == [found[2]] * 3
+    assert trained.training
+
+
+def test_a_step_that_is_no_number_is_named(tmp_path: Path, trained: nn.Module) -> None:
+    with GradAscentHook(trained, tmp_path) as hook:
+        with pytest.raises(ValueError, match=r"step must be a whole number, and is 0\.5"):
+            hook.scan([], step=0.5)  # type: ignore[arg-type]
+
+
 def test_images_of_several_sizes(tmp_path: Path) -> None:
     model = convolutional()
     batches = [torch.rand(4, 1, 8, 8), torch.rand(4, 1, 12, 10), torch.rand(4, 1, 8, 8)]
