@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tb_gradascent import (
     Ascent,
@@ -174,6 +175,56 @@ def test_half_precision_inputs_of_an_autocast_loop(tmp_path: Path) -> None:
     with GradAscentHook(model, tmp_path, strict=True) as hook:
         with torch.autocast("cpu", torch.bfloat16):
             assert hook(images, model(images)) == 4
+
+
+class Operations(TorchDispatchMode):
+    """The names of the operations on tensors that are made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+class Untouchable:
+    """What is not even looked at."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(f"{name} was asked for")
+
+
+def test_a_call_that_is_not_due_looks_at_nothing(tmp_path: Path) -> None:
+    batch, nothing = torch.rand(4, 1, 28, 28), Untouchable()
+    with GradAscentHook(convolutional(), tmp_path, every=4, strict=True) as hook:
+        hook.probe(batch[:1], every=8)
+        for step in range(12):
+            if step % 4 == 0:
+                assert hook(batch, torch.zeros(4, 10)) == 5 - (step == 4)
+                continue
+            with Operations() as operations:
+                assert hook(nothing, nothing, nothing, ids=nothing) == 0  # type: ignore[arg-type]
+            assert operations.seen == []
+
+
+def test_an_attached_hook_that_is_not_due_does_no_operation(tmp_path: Path) -> None:
+    def operations(attached: bool) -> list[str]:
+        model = convolutional()
+        optimizer = torch.optim.SGD(model.parameters(), 0.01)
+        batch = torch.rand(4, 1, 28, 28)
+        with GradAscentHook(model, tmp_path / str(attached), every=9, strict=True) as hook:
+            if attached:
+                hook.attach(optimizer)
+            for number in range(3):
+                with Operations() as operations:
+                    model(batch).sum().backward()
+                    optimizer.step()
+                assert bool(hook.stats.captured) == attached, number
+        return operations.seen
+
+    assert operations(attached=True) == operations(attached=False) != []
 
 
 def test_without_logits_the_model_is_asked(tmp_path: Path) -> None:

@@ -55,11 +55,17 @@ def test_a_row_for_each_criterion_with_its_defaults() -> None:
         ]
 
 
-def test_a_row_for_each_method() -> None:
-    rows = " ".join(table_under("method |"))
-    public = [name for name in vars(GradAscentHook) if not name.startswith("_")]
-    missing = [name for name in public if f"hook.{name}" not in rows]
-    assert missing == []
+def test_a_row_for_each_method_with_its_parameters_and_their_defaults() -> None:
+    rows = [text.replace('"', "'") for text in table_under("method |")]
+    for name, value in vars(GradAscentHook).items():
+        if name.startswith("_") and name != "__call__":
+            continue
+        row = "hook" if name == "__call__" else f"hook.{name}"
+        if inspect.isfunction(value):
+            _, *parameters = inspect.signature(value).parameters.values()
+            bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+            row += str(inspect.Signature(bare))
+        assert row in rows
 
 
 def test_what_it_says_of_cost_was_measured() -> None:

@@ -10,7 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tb_gradascent import GradAscentHook, LogitMargin, read_samples
-from tests.networks import convolutional, digits, train
+from tests.networks import MEAN, STD, convolutional, digits, train
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
@@ -71,6 +71,24 @@ def test_scalars_say_how_confused_the_batch_and_how_far_the_flip(tmp_path: Path)
             if target.flip and target.delta is not None
         ]
         assert found["gradascent/flip_distance"][step] == pytest.approx(np.mean(distances))
+
+
+def test_a_digit_with_two_targets_takes_5_kb_at_most(tmp_path: Path) -> None:
+    """Everything included: scalars, the file's beginning, and what a session says once.
+
+    The gradients of a network that has learnt nothing yet are noise, which takes 5.4 kB.
+    """
+    model = train(convolutional(), steps=200)
+    images, labels = digits("test")
+    with GradAscentHook(
+        model, tmp_path, every=1, mean=MEAN, std=STD, class_names=list("0123456789"), strict=True
+    ) as hook:
+        for rows in torch.arange(1280).split(64):
+            hook(images[rows], model(images[rows]), labels[rows], ids=rows)
+    assert hook.stats.written >= 60
+    assert all(len(sample.targets) == 2 for sample in read_samples(tmp_path))
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert size / hook.stats.written <= 5000
 
 
 def test_scalars_of_another_tag_and_of_a_batch_without_confusion(tmp_path: Path) -> None:
