@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
 import os
 import shutil
@@ -19,8 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
+from tb_gradascent.hook import Stats
+from tests import zoo
 from tests.networks import convolutional
+from tests.test_no_trace import contents, flat, modes, random_states
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -89,6 +94,131 @@ def test_gradients_that_are_not_numbers(tmp_path: Path) -> None:
     targets = [target for sample in read_samples(tmp_path) for target in sample.targets]
     assert any(np.isnan(target.gradient).any() for target in targets)
     assert {target.stopped for target in targets} <= {"nonfinite", "stalled", "confidence"}
+
+
+class Trouble:
+    """Whether there is any."""
+
+    on = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What goes wrong at some of the steps of a training.
+
+    Attributes:
+        says: What the log then says of it.
+        options: The hook's, which know when there is trouble.
+        spoils: What a call is given then, of what it would be given.
+    """
+
+    says: str
+    options: Callable[[Trouble], dict[str, Any]] = lambda trouble: {}
+    spoils: Callable[[dict[str, Any]], dict[str, Any]] = lambda call: {}
+
+
+def failing_criterion(trouble: Trouble) -> dict[str, Any]:
+    return {"criterion": lambda logits, labels: logits[:, 0] * (1 // (not trouble.on))}
+
+
+def failing_forward(trouble: Trouble) -> dict[str, Any]:
+    def forward(model: nn.Module, x: Tensor) -> Tensor:
+        if trouble.on:
+            model[1].running_mean += torch.rand(4)  # type: ignore[index]
+            raise RuntimeError("out of luck")
+        logits: Tensor = model(x)
+        return logits
+
+    return {"forward": forward}
+
+
+FAULTS = {
+    "a criterion that raises": Fault("ZeroDivisionError", failing_criterion),
+    "a criterion of one score": Fault(
+        "criterion must return a tensor with one score a sample",
+        lambda trouble: {"criterion": lambda logits, _: logits[0 if trouble.on else ..., 0]},
+    ),
+    "a class beyond the last": Fault(
+        "targets must return classes of the logits, 0 to 3",
+        lambda trouble: {"targets": lambda logits, _: logits.argmin(1)[:, None] + 9 * trouble.on},
+    ),
+    "a score without a graph": Fault(
+        "score must return what can be differentiated",
+        lambda trouble: {
+            "score": lambda logits, _: (logits.detach() if trouble.on else logits)[:, 0]
+        },
+    ),
+    "a forward that raises": Fault("RuntimeError: out of luck", failing_forward),
+    "out of memory": Fault(
+        "memory",
+        lambda trouble: {
+            "forward": lambda model, x: torch.empty(1 << 60) if trouble.on else model(x)
+        },
+    ),
+    "inputs on another device": Fault(
+        "meta tensor", spoils=lambda call: {"inputs": call["inputs"].to("meta")}
+    ),
+    "logits of another batch": Fault(
+        "logits must be logits of shape", spoils=lambda call: {"logits": call["logits"][:3]}
+    ),
+    "soft labels": Fault(
+        "Of soft labels give labels.argmax", spoils=lambda _: {"labels": torch.full((8, 4), 0.25)}
+    ),
+    "an id too long": Fault("at most 256", spoils=lambda _: {"ids": ["x" * 300] * 8}),
+    "half a step": Fault("step must be a whole", spoils=lambda call: {"step": call["step"] + 0.5}),
+}
+
+
+def train_through(
+    fault: Fault, folder: Path | None, *, strict: bool = False
+) -> tuple[list[object], Stats | None]:
+    """A seeded training with trouble at steps 4 to 7: the state after each, and the counts."""
+    torch.manual_seed(1)
+    trouble = Trouble()
+    model = zoo.batch_norm()
+    optimizer = torch.optim.AdamW(model.parameters(), 0.01)
+    states: list[object] = []
+    with contextlib.ExitStack() as stack:
+        hook = None
+        if folder:
+            options = {"criterion": ProbabilityMargin(1), **fault.options(trouble)}
+            made = GradAscentHook(model, folder, every=1, strict=strict, **options)
+            hook = stack.enter_context(made)
+        for step in range(12):
+            trouble.on = 4 <= step < 8
+            inputs, labels = torch.randn(8, *zoo.SHAPE), torch.randint(zoo.CLASSES, (8,))
+            logits = model(inputs)
+            if hook:
+                call: dict[str, Any] = {"inputs": inputs, "logits": logits, "labels": labels}
+                call["step"] = step
+                call |= fault.spoils(call) if trouble.on else {}
+                assert hook(**call) == (0 if trouble.on else 4)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(logits, labels).backward()
+            optimizer.step()
+            states.append([contents(model), flat(optimizer.state_dict()), random_states(), modes()])
+        return states, hook.stats if hook else None
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_training_goes_on_bit_for_bit_the_same_and_so_do_captures(
+    tmp_path: Path, warnings: Callable[[], list[str]], fault: Fault
+) -> None:
+    without, _ = train_through(fault, None)
+    hooked, stats = train_through(fault, tmp_path / "lenient")
+    assert hooked == without
+    assert hooked[0] != hooked[-1]
+    assert stats is not None
+    assert (stats.captured, stats.failed, stats.dropped) == (4 * 8, 4, 0)
+    assert steps(tmp_path) == [0, 1, 2, 3, 8, 9, 10, 11]
+    (message,) = warnings()
+    assert fault.says in message
+    assert "training is not affected" in message
+    assert "strict=True raises it, hook.stats counts them" in message
+    with pytest.raises((ValueError, RuntimeError, ArithmeticError, NotImplementedError)) as raised:
+        train_through(fault, tmp_path / "strict", strict=True)
+    assert fault.says in f"{raised.typename}: {raised.value}"
+    assert steps(tmp_path / "strict") == [0, 1, 2, 3]
 
 
 def test_out_of_memory_in_a_capture(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:

@@ -181,7 +181,7 @@ class Operations(TorchDispatchMode):
     """The names of the operations on tensors that are made."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.seen: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -210,21 +210,22 @@ def test_a_call_that_is_not_due_looks_at_nothing(tmp_path: Path) -> None:
 
 
 def test_an_attached_hook_that_is_not_due_does_no_operation(tmp_path: Path) -> None:
-    def operations(attached: bool) -> list[str]:
+    def last_step(attached: bool) -> list[str]:
         model = convolutional()
         optimizer = torch.optim.SGD(model.parameters(), 0.01)
         batch = torch.rand(4, 1, 28, 28)
         with GradAscentHook(model, tmp_path / str(attached), every=9, strict=True) as hook:
             if attached:
                 hook.attach(optimizer)
-            for number in range(3):
-                with Operations() as operations:
+            for _ in range(3):
+                operations = Operations()
+                with operations:
                     model(batch).sum().backward()
                     optimizer.step()
-                assert bool(hook.stats.captured) == attached, number
+                assert bool(hook.stats.captured) == attached
         return operations.seen
 
-    assert operations(attached=True) == operations(attached=False) != []
+    assert last_step(attached=True) == last_step(attached=False) != []
 
 
 def test_without_logits_the_model_is_asked(tmp_path: Path) -> None:
