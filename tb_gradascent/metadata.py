@@ -42,6 +42,8 @@ MAX_ELEMENTS = 1 << 24
 """Elements of one sample's input: 3×2364×2364, say."""
 MAX_TARGETS = 64
 MAX_STRENGTHS = 64
+MAX_STRENGTH = 1000
+"""The largest: 1 is where the ascent ended."""
 MAX_LISTED_CLASSES = 100
 """Most probable classes that one record lists."""
 MAX_CLASSES = 1 << 20

@@ -15,6 +15,7 @@ TensorBoard's fast loader checks none. Its *payload* holds the arrays, a zlib st
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -305,7 +306,7 @@ def parse_record(data: bytes) -> Record:
             f"{metadata.MAX_ELEMENTS} elements",
             shape,
         )
-    strengths = _reals(fields, "strengths", metadata.MAX_STRENGTHS)
+    strengths = _strengths(fields)
     classes = _integers(
         fields, "classes", metadata.MAX_LISTED_CLASSES, high=metadata.MAX_CLASSES - 1
     )
@@ -446,6 +447,15 @@ def _real(fields: dict[str, Any], name: str) -> float | str:
     if not _is_real(value):
         _fail(name, "must be a number", value)
     return value  # type: ignore[return-value]  # checked just above
+
+
+def _strengths(fields: dict[str, Any]) -> list[float | str]:
+    values = _reals(fields, "strengths", metadata.MAX_STRENGTHS)
+    numbers = [float(value) for value in values]
+    ascending = all(low < high for low, high in itertools.pairwise(numbers))
+    if not ascending or not all(0 <= number <= metadata.MAX_STRENGTH for number in numbers):
+        _fail("strengths", f"must be numbers from 0 to {metadata.MAX_STRENGTH}, ascending", values)
+    return values
 
 
 def _optional_text(fields: dict[str, Any], name: str) -> str | None:

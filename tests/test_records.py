@@ -50,7 +50,7 @@ def images(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
     shape = draw(SHAPES)
-    strengths = draw(st.integers(0, 4).flatmap(lambda n: floats((n,), CHANCES)))
+    strengths = np.unique(draw(st.integers(0, 4).flatmap(lambda n: floats((n,), CHANCES))))
     listed = draw(st.integers(0, 4))
     targets = []
     for _ in range(draw(st.integers(0, 3))):
@@ -374,6 +374,12 @@ def test_a_stream_that_ends_early_is_damaged(cut: int) -> None:
         ({"margin": None}, "margin"),
         ({"probabilities": [0.5]}, "probabilities"),
         ({"strengths": [0.0]}, "probabilities"),
+        ({"strengths": [0.0, "Infinity"]}, "strengths must be numbers from 0 to 1000, ascending"),
+        ({"strengths": [0.0, "NaN", 1.0]}, "strengths"),
+        ({"strengths": [0.0, 1001]}, "strengths"),
+        ({"strengths": [-0.5, 0.0]}, "strengths"),
+        ({"strengths": [1.0, 0.5]}, "strengths"),
+        ({"strengths": [0.5, 0.5]}, "strengths"),
         ({"classes": [-1]}, "classes"),
         ({"id": "x" * (metadata.MAX_NAME_LENGTH + 1)}, "id"),
         ({"id": 7}, "id"),
