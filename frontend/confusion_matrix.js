@@ -1,6 +1,6 @@
 /** Which classes the captured samples are mixed up with, and each cell as a filter. Pure. */
 
-import { BITS, codeOf, pairOfCode } from "./filters.js";
+import { BITS } from "./filters.js";
 
 /** @import {Filters} from "./filters.js" */
 /** @import {Sample} from "./types.js" */
@@ -40,8 +40,7 @@ export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
   const cells = countCells(samples, misses, axes);
   /** @type {Map<number, number>} */
   const mixedUp = new Map();
-  for (const [code, count] of cells) {
-    const [row, column] = pairOfCode(code);
+  for (const { row, column, count } of cells) {
     for (const index of [row, column]) {
       mixedUp.set(index, (mixedUp.get(index) ?? 0) + (row === column ? 0 : count));
     }
@@ -54,11 +53,11 @@ export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
   const places = new Map(classes.map((index, place) => [index, place]));
   const counts = new Uint32Array(classes.length ** 2);
   let largest = 0;
-  for (const [code, count] of cells) {
-    const [row, column] = pairOfCode(code).map((index) => places.get(index));
+  for (const cell of cells) {
+    const [row, column] = [places.get(cell.row), places.get(cell.column)];
     if (row === undefined || column === undefined) continue;
-    counts[row * classes.length + column] = count;
-    if (row !== column) largest = Math.max(largest, count);
+    counts[row * classes.length + column] = cell.count;
+    if (row !== column) largest = Math.max(largest, cell.count);
   }
   return { axes, classes, allClasses: mixedUp.size, counts, largest };
 }
@@ -67,22 +66,22 @@ export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
  * @param {Sample[]} samples
  * @param {Uint16Array} misses
  * @param {Axes} axes
- * @returns {Map<number, number>} by row and column, as one number
+ * @returns {{row: number, column: number, count: number}[]} those that count any
  */
 function countCells(samples, misses, axes) {
   const others = ~OWN_FILTERS[axes];
-  /** @type {Map<number, number>} */
-  const cells = new Map();
+  /** @type {Map<number, Map<number, number>>} by row, then by column: a label may be any whole number */
+  const rows = new Map();
   for (let place = 0; place < samples.length; place++) {
     if (misses[place] & others) continue;
     const { label, classes } = samples[place];
     const row = axes === "labels" ? label : classes[0];
     const column = axes === "labels" ? classes[0] : classes[1];
     if (row === null || row === undefined || column === undefined) continue;
-    const code = codeOf(row, column);
-    cells.set(code, (cells.get(code) ?? 0) + 1);
+    const columns = rows.get(row) ?? new Map();
+    rows.set(row, columns.set(column, (columns.get(column) ?? 0) + 1));
   }
-  return cells;
+  return [...rows].flatMap(([row, columns]) => Array.from(columns, ([column, count]) => ({ row, column, count })));
 }
 
 /**

@@ -4,9 +4,14 @@
  * @typedef {string | number | boolean | null} Cell `null` is an empty cell
  */
 
-/** With one of these a spreadsheet takes a text for a formula, and runs it. */
-const FORMULA = /^[=+\-@\t\r]/;
-const NEEDS_QUOTES = /[",\r\n]/;
+/**
+ * Where a spreadsheet would take what follows for a formula, and run it: at the start of a text, and
+ * after whatever may separate cells, since where a comma is the decimal sign a semicolon does.
+ */
+const FORMULAS = /(^|[;\t\r\n])(?=[=+\-@＝＋－＠])/g;
+/** Some leave these out before they look. */
+const LEADING_SPACE = /^(?=[\t\r\n])/;
+const NEEDS_QUOTES = /[",;\t\r\n]/;
 
 /** @param {Cell[][]} rows */
 export function csvOf(rows) {
@@ -15,12 +20,12 @@ export function csvOf(rows) {
 
 /**
  * Numbers stay what they are, a negative one too; only texts, which strangers may have chosen, are
- * guarded by an apostrophe.
+ * guarded by apostrophes.
  * @param {Cell} cell
  */
 function written(cell) {
   if (cell === null) return "";
   if (typeof cell !== "string") return String(cell);
-  const safe = FORMULA.test(cell) ? `'${cell}` : cell;
+  const safe = cell.replaceAll(FORMULAS, "$1'").replace(LEADING_SPACE, "'");
   return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -172,21 +172,12 @@ export function smallestFlipDistance({ targets, strengths }) {
 const MANY = 1 << 20;
 
 /**
- * Two classes, in this order, as one number.
- * @param {number} first
- * @param {number} second
- */
-export function codeOf(first, second) {
-  return first * MANY + second;
-}
-
-/**
  * Two classes, in any order, as one number.
  * @param {number} one
  * @param {number} other
  */
 export function pairCode(one, other) {
-  return codeOf(Math.min(one, other), Math.max(one, other));
+  return Math.min(one, other) * MANY + Math.max(one, other);
 }
 
 /**

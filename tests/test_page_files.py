@@ -30,6 +30,12 @@ NASTY = [
     "@SUM(A1)",
     "\tx",
     "\rx",
+    "\n=x",
+    "＝1+1",
+    "a;=1+1",
+    "a;b",
+    "a\t@x",
+    "a,=1",
     'say "hi", twice',
     "two\r\nlines",
     "☃",
@@ -41,6 +47,20 @@ NASTY = [
     "{x}",
     "\0",
 ]
+
+GUARDED = {
+    '=HYPERLINK("http://x")': '\'=HYPERLINK("http://x")',
+    "+1": "'+1",
+    "-1": "'-1",
+    "@SUM(A1)": "'@SUM(A1)",
+    "\tx": "'\tx",
+    "\rx": "'\rx",
+    "\n=x": "'\n'=x",
+    "＝1+1": "'＝1+1",
+    "a;=1+1": "a;'=1+1",
+    "a\t@x": "a\t'@x",
+}
+"""Those of them that a spreadsheet might run."""
 
 
 def node(code: str, value: object) -> bytes:
@@ -82,7 +102,7 @@ def test_csv_is_read_back_by_pythons_reader() -> None:
         *([text, place] for place, text in enumerate(NASTY)),
     ]
     read = list(csv.reader(io.StringIO(as_csv(rows), newline=""), strict=True))
-    guarded = [f"'{text}" if text[:1] in "=+-@\t\r" and text else text for text in NASTY]
+    guarded = [GUARDED.get(text, text) for text in NASTY]
     assert read == [["name", "value"], *([text, str(n)] for n, text in enumerate(guarded))]
 
 
@@ -90,7 +110,8 @@ def test_no_text_is_a_formula_and_every_number_is_one() -> None:
     written = as_csv([[*NASTY, -1.5, 1e-7, 0, None, True]])
     (row,) = csv.reader(io.StringIO(written, newline=""))
     texts, numbers = row[: len(NASTY)], row[len(NASTY) :]
-    assert not any(text.startswith(("=", "+", "-", "@", "\t", "\r")) for text in texts)
+    signs = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+    assert not any(text.startswith(signs) for text in texts)
     assert [float(number) for number in numbers[:3]] == [-1.5, 1e-7, 0]
     assert numbers[3:] == ["", "true"]
 
@@ -107,6 +128,14 @@ def test_any_text_is_pythons_literal_again(texts: list[str]) -> None:
     hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs"}
     signs = set("".join(literals)) - {" "}
     assert not {sign for sign in signs if unicodedata.category(sign) in hidden}
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_no_text_is_a_formula_whatever_separates_the_cells(separator: str) -> None:
+    """Where a comma is the decimal sign, spreadsheets split at semicolons, and quotes are text."""
+    written = as_csv([["first", text, "last"] for text in NASTY])
+    for row in csv.reader(written.splitlines(), delimiter=separator):
+        assert not any(cell.startswith(("=", "+", "-", "@", "＝")) for cell in row), row
 
 
 def test_file_names_are_safe() -> None:

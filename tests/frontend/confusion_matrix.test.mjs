@@ -87,6 +87,14 @@ for (const classes of [2, 10, 100]) {
   });
 }
 
+test("a label that no class has, below zero or beyond all of them, is a row of its own", () => {
+  const matrix = matrixOf(samplesOf([-1, 3, 5], [-(2 ** 63), 3, 5], [2 ** 40 + 1, 8, 5], [2 ** 63, 8, 5]), "labels");
+  assert.deepEqual(matrix.classes, [-(2 ** 63), -1, 3, 8, 2 ** 40 + 1, 2 ** 63]);
+  assert.equal(countAt(matrix, -1, 3), 1);
+  assert.equal(countAt(matrix, 2 ** 40 + 1, 8), 1);
+  assert.equal(countAt(matrix, 2 ** 63, 8), 1);
+});
+
 test("without samples there is no class", () => {
   const matrix = matrixOf([], "labels");
   assert.deepEqual([matrix.classes, matrix.counts.length, matrix.largest], [[], 0, 0]);
