@@ -4,6 +4,7 @@
  */
 
 import { className } from "./captions.js";
+import { LARGEST_CANVAS_SIDE } from "./pixels.js";
 import { chipsOf, rowsOf } from "./target_choice.js";
 
 /** @import {CardChoice} from "./target_choice.js" */
@@ -33,7 +34,6 @@ const CHIP_LABEL = 52;
 const MOST_CHIP_LINES = 4;
 
 /** Beyond this browsers refuse a canvas, or take gigabytes for a screenful. */
-const LARGEST_CANVAS_SIDE = 16_384;
 const LARGEST_CANVAS = 1 << 24;
 /** Values in a sample's arrays: more would take seconds and hundreds of megabytes to decode. */
 const LARGEST_SAMPLE = 1 << 25;

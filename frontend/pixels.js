@@ -12,6 +12,8 @@ import { shrink } from "./resample.js";
 /** @import {Ink} from "./look.js" */
 /** @import {ImagePicture, Raster, Rectangle, Sample, TargetLevels, Theme} from "./types.js" */
 
+/** Browsers refuse a canvas beyond it. */
+export const LARGEST_CANVAS_SIDE = 16_384;
 const OPAQUE = 0xff000000;
 /** The greys that an original takes under an overlay: the darkest, and the range above it. */
 const GROUND = { light: [96, 144], dark: [16, 128] };
@@ -19,13 +21,17 @@ const GROUND = { light: [96, 144], dark: [16, 128] };
 /**
  * @param {Sample} sample an image's
  * @param {Float32Array[]} arrays image, then gradient and delta (where there is one) of each target
- * @param {Raster} [raster] the size at which it is shown; its own by default, and never more
+ * @param {Raster} [raster] the size at which it is shown, never more than its own; by default that, as
+ *   far as a canvas reaches
  * @returns {ImagePicture}
  */
 export function makeImagePicture(sample, arrays, raster) {
   const [channels, height, width] = /** @type {[number, number, number]} */ (sample.shape);
   const own = { width, height };
-  const size = raster ?? own;
+  const size = raster ?? {
+    width: Math.min(width, LARGEST_CANVAS_SIDE),
+    height: Math.min(height, LARGEST_CANVAS_SIDE),
+  };
   const planes = Math.min(channels, 3);
   const [image, ...rest] = arrays;
   const painted = (/** @type {Float32Array} */ values) =>

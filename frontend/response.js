@@ -59,11 +59,12 @@ export function strengthAt({ width, labelWidth, largestStrength }, x, step) {
 }
 
 /**
+ * What is no probability stands at the edge.
  * @param {Plot} plot
  * @param {number} probability
  */
 export function down({ height }, probability) {
-  return INSET + (1 - probability) * (height - 2 * INSET);
+  return INSET + (1 - Math.min(Math.max(probability, 0), 1)) * (height - 2 * INSET);
 }
 
 /**

@@ -55,7 +55,7 @@ export class Frame {
    * @param {number} at
    */
   #chart(samples, at) {
-    const height = (/** @type {number} */ margin) => 4 + (1 - margin) * (CHART - 8);
+    const height = (/** @type {number} */ margin) => 4 + (1 - Math.min(Math.max(margin, 0), 1)) * (CHART - 8);
     const line = lineThrough(samples, at);
     const { margin } = samples[at];
     const chart = drawing("svg", { width: PITCH, height: CHART, "aria-hidden": "true" });

@@ -84,9 +84,9 @@ export class ResponseChart {
    * @param {string} kind
    */
   #curve(probabilities, kind) {
-    const points = this.sample.strengths
-      .map((strength, place) => [this.#x(strength), this.#y(probabilities[place])])
-      .filter(([, y]) => Number.isFinite(y));
+    const points = this.sample.strengths.flatMap((strength, place) =>
+      Number.isFinite(probabilities[place]) ? [[this.#x(strength), this.#y(probabilities[place])]] : [],
+    );
     return [
       drawing("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }),
       ...points.map(([cx, cy]) => drawing("circle", { class: kind, cx, cy, r: 2.5 })),
@@ -105,9 +105,9 @@ export class ResponseChart {
     return LEFT + (strength / this.largest) * (WIDTH - LEFT - RIGHT);
   }
 
-  /** @param {number} probability */
+  /** @param {number} probability what is none stands at the edge */
   #y(probability) {
-    return TOP + (1 - probability) * (HEIGHT - TOP - BOTTOM);
+    return TOP + (1 - Math.min(Math.max(probability, 0), 1)) * (HEIGHT - TOP - BOTTOM);
   }
 }
 

@@ -109,6 +109,15 @@ test("a gradient of several channels is their sum, and its magnitude the largest
   assert.deepEqual([target.largest, target.largestMagnitude], [2, 1]);
 });
 
+test("an image that is longer than a canvas may be is reduced to what it may be", () => {
+  const values = Float32Array.from({ length: 65_536 }, (_, i) => Math.floor(i / 4));
+  for (const [shape, size] of [[[1, 1, 65_536], [16_384, 1]], [[1, 65_536, 1], [1, 16_384]]]) {
+    const { width, height, targets } = pictureOf(shape, null, [values, values, values]);
+    assert.deepEqual([width, height], size);
+    assert.equal(targets[0].change.length, 16_384);
+  }
+});
+
 test("a target without a delta has no morph", () => {
   const gradient = Float32Array.of(1, 0, 0, 0);
   const target = makeTarget({ delta_norm: null });

@@ -27,6 +27,13 @@ test("what is not a number is no point", () => {
   assert.deepEqual(lines.map(({ points }) => points.length), [2]);
 });
 
+test("what is no probability stands at the edge", () => {
+  const beyond = makeTarget({ probabilities: [1e308, -1e308, 2], original_probabilities: [0, 1, 0.5] });
+  const [{ points }] = linesOf(makeSample(), beyond, PLOT);
+  assert.deepEqual(points.map(([, y]) => y), [1, 0, 1].map((p) => down(PLOT, p)));
+  assert.ok(points.flat().every((at) => at >= 0 && at <= 200));
+});
+
 test("labels neither meet nor leave the plot", () => {
   for (const ends of [[2, 58], [30, 31], [31, 30], [1, 2], [59, 58], [0], [60]]) {
     const labels = labelHeights(ends, 60);
