@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 
@@ -68,6 +69,7 @@ def write_logdir(logdir: Path) -> None:
         write_session(logdir / folder, sound[:1], tag=NAMES[place] or "confused", start=1000.0)
     write_session(logdir / "names", hostile_captures(), info=HOSTILE_INFO, start=1000.0)
     _write_numbers(logdir / "numbers")
+    _write_values(logdir / "values")
     write_overlong(logdir / "overlong")
     _write_damaged(logdir)
 
@@ -119,6 +121,54 @@ def _write_numbers(folder: Path) -> None:
     ]:
         file.append(make_event("confused", "numbers", number, encoded, DIGITS, wall_time))
     file.close()
+
+
+NO_STRENGTHS: list[list[float | str]] = [
+    [0, 0.5, "Infinity"],
+    ["-Infinity", 0, 1],
+    [0, "NaN", 1],
+    [1, 0.5, 0],
+    [0, 0, 1],
+    [-1, 0, 1],
+    [0, 1, 1e308],
+]
+"""None of which an ascent has: their records cannot be read. The first has no end."""
+NUMBERS = ["NaN", "Infinity", "-Infinity", 1e308, -1e308, 2, -5e-324]
+"""What may stand where a probability, a margin or a norm should."""
+LABELS = [-1, -(2**63), 2**63 - 1, 2**40, 2**20]
+"""No class has one of these."""
+
+
+def _write_values(folder: Path) -> None:
+    """Records whose numbers mean nothing, those of the id ``"followed"`` at several steps."""
+    record, payload = records.encode(make_captures(1, 1, shape=(1, 6, 6))[0][0])
+    fields = json.loads(record)
+    del fields["checksum"]
+    changes = [
+        *({"strengths": strengths, **_asked(fields, 0.5, strengths)} for strengths in NO_STRENGTHS),
+        *({"label": label} for label in LABELS),
+        *(
+            {"margin": number, "entropy": number, "loss": number, "id": "followed"}
+            | {"probabilities": [number] * len(fields["classes"])}
+            | _asked(fields, number, fields["strengths"])
+            for number in NUMBERS
+        ),
+    ]
+    file = EventFile(folder / file_name("values"))
+    for place, change in enumerate(changes):
+        data = records.seal(json.dumps({**fields, "step": place, **change}).encode())
+        event = make_event("confused", "values", place, [(data, payload)], DIGITS, 1000.0 + place)
+        file.append(event)
+    file.close()
+
+
+def _asked(
+    fields: dict[str, Any], number: float | str, strengths: list[float | str]
+) -> dict[str, Any]:
+    """Targets for which the network answered each strength with a number."""
+    answers = {"probabilities": [number] * len(strengths), "delta_norm": number}
+    said = {"original_probabilities": answers["probabilities"], "predictions": [8] * len(strengths)}
+    return {"targets": [{**target, **answers, **said} for target in fields["targets"]]}
 
 
 def _write_damaged(logdir: Path) -> None:

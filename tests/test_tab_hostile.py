@@ -10,7 +10,16 @@ import pytest
 from playwright.sync_api import Frame, Page, expect
 
 from tests.browser import open_tab, wait_for_paint
-from tests.hostile import CANARY, FOLDERS, NAMES, OVERLONG, write_logdir
+from tests.hostile import (
+    CANARY,
+    FOLDERS,
+    LABELS,
+    NAMES,
+    NO_STRENGTHS,
+    NUMBERS,
+    OVERLONG,
+    write_logdir,
+)
 from tests.synthetic import make_captures, write_session
 from tests.tensorboard_process import tensorboard
 
@@ -131,6 +140,32 @@ def test_names_of_ten_thousand_characters_are_cut_or_counted(page: Page, tab: Fr
     expect(tab.locator("p.count")).to_have_text("1 of 1 samples, 1 unreadable")
     assert OVERLONG[:256] in tab.content()
     assert OVERLONG[:257] not in tab.content()
+
+
+def test_numbers_that_mean_nothing_are_shown_or_counted(page: Page, tab: Frame) -> None:
+    """A strength without end once kept the large view busy for ever, and took gigabytes."""
+    tab.locator("#tag").select_option("confused")
+    tab.get_by_role("button", name="Only values", exact=True).click()
+    readable = len(LABELS) + len(NUMBERS)
+    expect(tab.locator("p.count")).to_have_text(
+        f"{readable} of {readable} samples, {len(NO_STRENGTHS)} unreadable"
+    )
+    tab.locator(".sample[data-painted]").first.wait_for()
+    cells = tab.locator('[role="gridcell"]')
+    rows = cells.evaluate_all("cells => cells.map(({ dataset }) => Number(dataset.row))")
+    assert set(map(float, rows)) >= set(map(float, LABELS))
+    tab.locator("article.sample").first.focus()
+    page.keyboard.press("Enter")
+    dialog = tab.locator("dialog[open]")
+    for place in range(readable):
+        expect(dialog.locator(".position")).to_have_text(f"{place + 1} of {readable}")
+        dialog.locator("[data-painted]").first.wait_for()
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    tab.get_by_role("tab", name="Follow").click()
+    expect(tab.locator(".strip").first).to_contain_text("followed")
+    tab.locator(".frame").first.wait_for()
+    assert_nothing_hangs_over(tab)
 
 
 def test_every_run_and_tag_is_shown_under_its_own_name(page: Page, tab: Frame) -> None:
