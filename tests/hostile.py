@@ -133,7 +133,7 @@ NO_STRENGTHS: list[list[float | str]] = [
     [0, 1, 1e308],
 ]
 """None of which an ascent has: their records cannot be read. The first has no end."""
-NUMBERS = ["NaN", "Infinity", "-Infinity", 1e308, -1e308, 2, -5e-324]
+NUMBERS: list[float | str] = ["NaN", "Infinity", "-Infinity", 1e308, -1e308, 2, -5e-324]
 """What may stand where a probability, a margin or a norm should."""
 LABELS = [-1, -(2**63), 2**63 - 1, 2**40, 2**20]
 """No class has one of these."""

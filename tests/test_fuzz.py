@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,22 @@ def test_every_target_has_a_number_of_runs_and_seeds() -> None:
     assert {path.name for path in CORPUS.iterdir()} <= TARGETS.keys()
     assert sum(RUNS[name] for name in ("record", "payload", "image")) >= 1_000_000
     assert RUNS["request"] >= 100_000
+
+
+def test_nothing_is_imported_later_than_the_fuzzer_looks() -> None:
+    """It is guided by the coverage of what is imported with the targets, and of nothing else."""
+    code = (
+        "import sys\n"
+        "from tests.fuzz.seeds import SEEDS\n"
+        "from tests.fuzz.targets import TARGETS\n"
+        "before = set(sys.modules)\n"
+        "for seed in SEEDS['request'](): TARGETS['request'](seed)\n"
+        "print([name for name in set(sys.modules) - before if name.startswith('tb_gradascent')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "[]\n", done
 
 
 @pytest.mark.parametrize(

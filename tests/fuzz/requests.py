@@ -16,6 +16,8 @@ from tensorboard.backend import security_validator
 from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.test import create_environ, run_wsgi_app
 
+import tb_gradascent.data_routes
+import tb_gradascent.plugin  # noqa: F401  # otherwise both come too late for the fuzzer to see them
 from tb_gradascent.provider import MAX_ANSWER_BYTES
 from tests.hostile import FOLDERS, NAMES, write_logdir
 from tests.wsgi import PREFIX, make_app
