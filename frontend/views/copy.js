@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 
 /**
  * @param {string} text
- * @param {HTMLElement} [within] an open dialog: nothing outside of it can be selected
+ * @param {HTMLElement} [within] an open dialog, if there is one: what is outside of it takes no focus
  * @returns {Promise<boolean>} whether it is there
  */
 export async function copyText(text, within = document.body) {
