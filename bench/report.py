@@ -133,11 +133,16 @@ def surroundings() -> list[tuple[str, str]]:
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
         ("threads of torch", str(torch.get_num_threads())),
         ("system", f"{platform.system()}, Python {platform.python_version()}"),
-        ("packages", ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)),
+        ("packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)),
     ]
     if torch.cuda.is_available():
         found.insert(1, ("GPU", torch.cuda.get_device_name()))
     return found
+
+
+def _version(package: str) -> str:
+    # Of torch, its name on the index does not always say whether it is a CUDA build.
+    return torch.__version__ if package == "torch" else metadata.version(package)
 
 
 def _processor() -> str:
