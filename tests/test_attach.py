@@ -83,6 +83,23 @@ def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
         assert held() is None
 
 
+def test_passes_that_are_no_training_are_not_captured(tmp_path: Path) -> None:
+    """A validation that forgets ``no_grad``, and statistics of batch norm brought up to date."""
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        hook.attach(optimizer)
+        model(torch.zeros(4, 1, 28, 28)).sum().backward()
+        model.eval()
+        model(torch.ones(4, 1, 28, 28))
+        model.train()
+        with torch.no_grad():
+            model(torch.ones(4, 1, 28, 28))
+        optimizer.step()
+        assert hook.stats.captured == 4
+    assert not any(np.any(sample.image) for sample in read_samples(tmp_path))
+
+
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda model: torch.optim.swa_utils.AveragedModel(model).module]
 )

@@ -62,3 +62,14 @@ def test_within_the_budget_nothing_is_stretched_before_an_eighth_is_used() -> No
 
 def test_a_budget_too_small_for_anything_ends_quietly() -> None:
     assert simulate(1000, budget=5, cost=10) == []
+
+
+def test_a_step_that_goes_backwards_is_due_and_counts_from_there() -> None:
+    """A loop set back to a checkpoint, within an interval and across its end."""
+    schedule = Schedule(10)
+    captured = []
+    for step in (25, 26, 21, 22, 29, 30, 31, 8, 9, 10, 11):
+        if schedule.is_due(step):
+            schedule.mark(step)
+            captured.append(step)
+    assert captured == [25, 21, 30, 8, 10]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tb_gradascent import GradAscentHook, LogitMargin, read_samples
+from tb_gradascent.event_file import EventFile
 from tests.networks import MEAN, STD, convolutional, digits, train
 
 
@@ -89,6 +92,40 @@ def test_a_digit_with_two_targets_takes_5_kb_at_most(tmp_path: Path) -> None:
     assert all(len(sample.targets) == 2 for sample in read_samples(tmp_path))
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert size / hook.stats.written <= 5000
+
+
+def test_what_the_loop_writes_where_its_batch_was_does_not_reach_a_capture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop of one buffer a tensor, filled anew while the writing thread still has work to do."""
+    filled = threading.Event()
+
+    def append(self: EventFile, *events: Any) -> None:
+        assert filled.wait(60)
+        written(self, *events)
+
+    inputs, logits, labels = torch.rand(4, 1, 8, 8), torch.rand(4, 10), torch.tensor([3, 1, 4, 1])
+    before = inputs.numpy().copy()
+    chances = logits.double().softmax(1).sort(1).values
+    with GradAscentHook(convolutional(), tmp_path, every=1, strict=True) as hook:
+        probe = torch.rand(1, 1, 8, 8)
+        hook.probe(probe, ids=["probe"])
+        before_probe = probe.numpy().copy()
+        probe.zero_()
+        written = EventFile.append
+        monkeypatch.setattr(EventFile, "append", append)
+        for _ in range(2):  # one in the thread's hands, one in the queue
+            hook(inputs, logits, labels, ids=range(4))
+        for tensor in (inputs, logits, labels):
+            tensor.zero_()
+        filled.set()
+    for sample in read_samples(tmp_path):
+        row = None if sample.probe else int(sample.id or -1)
+        assert np.array_equal(sample.image, before_probe[0] if row is None else before[row])
+        assert row is None or sample.label == [3, 1, 4, 1][row]
+    expected = (chances[:, -1] - chances[:, -2]).mean().item()
+    for value in scalars(tmp_path)["gradascent/margin"].values():
+        assert value == pytest.approx(expected, abs=1e-6)
 
 
 def test_scalars_of_another_tag_and_of_a_batch_without_confusion(tmp_path: Path) -> None:
