@@ -11,6 +11,8 @@
 const FORMULAS = /(^|[;\t\r\n])(?=[=+\-@＝＋－＠])/g;
 /** Some leave these out before they look. */
 const LEADING_SPACE = /^(?=[\t\r\n])/;
+/** Many readers take it for the end of the cell, or of all. */
+const NUL = "\0";
 const NEEDS_QUOTES = /[",;\t\r\n]/;
 
 /** @param {Cell[][]} rows */
@@ -26,6 +28,6 @@ export function csvOf(rows) {
 function written(cell) {
   if (cell === null) return "";
   if (typeof cell !== "string") return String(cell);
-  const safe = cell.replaceAll(FORMULAS, "$1'").replace(LEADING_SPACE, "'");
+  const safe = cell.replaceAll(NUL, "\uFFFD").replaceAll(FORMULAS, "$1'").replace(LEADING_SPACE, "'");
   return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

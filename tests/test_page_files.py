@@ -59,8 +59,9 @@ GUARDED = {
     "＝1+1": "'＝1+1",
     "a;=1+1": "a;'=1+1",
     "a\t@x": "a\t'@x",
+    "\0": "\N{REPLACEMENT CHARACTER}",
 }
-"""Those of them that a spreadsheet might run."""
+"""Those of them that a spreadsheet might run, and the one at which some readers stop."""
 
 
 def node(code: str, value: object) -> bytes:
