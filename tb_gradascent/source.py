@@ -12,7 +12,12 @@ from tensorboard import errors
 from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
 
 from tb_gradascent.errors import TooLargeError, UnavailableError
-from tb_gradascent.metadata import PLUGIN_NAME, series_tag, split_series_tag
+from tb_gradascent.metadata import (
+    MAX_RECORDS_A_CAPTURE,
+    PLUGIN_NAME,
+    series_tag,
+    split_series_tag,
+)
 from tb_gradascent.records import PayloadInfo, RecordError, check_payload
 
 OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
@@ -119,9 +124,21 @@ class Source:
     def read_blob_keys(
         self, scope: Scope, run: str, tag: str, session: str
     ) -> dict[int, tuple[str, ...]]:
-        """The keys of each capture's payloads, by the capture's number."""
+        """The keys of each capture's payloads, by the capture's number.
+
+        None where a capture declares more than it may have: TensorBoard makes a key for each.
+        """
         text = series_tag(tag, "payload", session)
         with _answering():
+            listed = self._provider.list_blob_sequences(
+                scope.context,
+                experiment_id=scope.experiment,
+                plugin_name=PLUGIN_NAME,
+                run_tag_filter=RunTagFilter(runs=[run], tags=[text]),
+            )
+            series = (listed or {}).get(run, {}).get(text)
+            if series is None or series.max_length > MAX_RECORDS_A_CAPTURE:
+                return {}
             read = self._read(self._provider.read_blob_sequences, scope, run, [text])
         return {
             datum.step: tuple(reference.blob_key for reference in datum.values)
@@ -156,7 +173,9 @@ class Source:
             return MISSING, b""
         except errors.InvalidArgumentError:
             return REFUSED, b""
-        except (LookupError, TypeError, ValueError):
+        except UnavailableError:
+            raise
+        except Exception:  # what does not convert: see the class
             return DAMAGED, b""
         try:
             check_payload(located.payload, payload if isinstance(payload, bytes) else b"")

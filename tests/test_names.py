@@ -103,7 +103,7 @@ def test_a_run_whose_name_cannot_be_encoded_is_listed(tmp_path: Path, run: str) 
     """Whatever a loader makes of a directory's name."""
     write_session(tmp_path / "sound", make_captures(1, 1), session="s", start=1.0)
     watched = Watched(tmp_path)
-    for method in ("list_tensors", "read_tensors", "read_blob_sequences"):
+    for method in ("list_tensors", "read_tensors", "list_blob_sequences", "read_blob_sequences"):
         real = getattr(watched._provider, method)
 
         def renamed(*args: Any, run_tag_filter: Any, real: Any = real, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ from tensorboard import errors
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.types_pb2 import DT_FLOAT
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_HALF
 from tensorboard.context import RequestContext
 
 from tb_gradascent import provider, records, series
@@ -373,7 +373,9 @@ def odd_tensors() -> list[TensorProto]:
     numbers.tensor_shape.dim.add(size=2)
     unknown = TensorProto(dtype=99)
     scalar = TensorProto(dtype=string_tensor([b""]).dtype, string_val=[b"a"])
-    return [misshapen, negative, numbers, unknown, scalar]
+    halves = TensorProto(dtype=DT_HALF, half_val=[2**31 - 1])
+    halves.tensor_shape.dim.add(size=1)
+    return [misshapen, negative, numbers, unknown, scalar, halves]
 
 
 @pytest.mark.parametrize("kind", ["payload", "index"])
@@ -401,7 +403,8 @@ class Dead(grpc.RpcError):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    "method", ["list_tensors", "read_tensors", "read_blob_sequences", "read_blob"]
+    "method",
+    ["list_tensors", "read_tensors", "list_blob_sequences", "read_blob_sequences", "read_blob"],
 )
 def test_a_data_server_that_is_gone_is_said_so(tmp_path: Path, method: str) -> None:
     session = write_session(tmp_path, make_captures(1, 1))
@@ -425,6 +428,8 @@ def test_a_data_server_that_is_gone_is_said_so(tmp_path: Path, method: str) -> N
         (errors.InvalidArgumentError("blob key"), REFUSED),
         (KeyError("run"), DAMAGED),
         (IndexError(), DAMAGED),
+        (OverflowError("a half that is none"), DAMAGED),
+        (MemoryError(), DAMAGED),
     ],
 )
 def test_a_blob_that_went_away_is_a_status(tmp_path: Path, error: Exception, status: int) -> None:
@@ -436,6 +441,19 @@ def test_a_blob_that_went_away_is_a_status(tmp_path: Path, error: Exception, sta
 
     watched.instead["read_blob"] = fail
     assert read_payloads(SampleProvider(watched), Address(session, 0, 0)) == [(status, b"")]
+
+
+def test_a_payload_that_declares_very_many_blobs_is_not_listed(tmp_path: Path) -> None:
+    """TensorBoard's own loader would make a name for each of them, for ever."""
+    encoded = [records.encode(make_captures(1, 1)[0][0])]
+    event = make_event("confused", "s", 0, encoded, DIGITS, 1e3)
+    event.summary.value[0].tensor.tensor_shape.dim[0].size = 1 << 40
+    file = EventFile(tmp_path / file_name("s"))
+    file.append(event)
+    file.close()
+    watched = Watched(tmp_path)
+    assert read_payloads(SampleProvider(watched), Address("s", 0, 0)) == [(MISSING, b"")]
+    assert watched.asked["read_blob_sequences"] == 0
 
 
 def test_an_empty_or_missing_listing_is_no_runs(tmp_path: Path) -> None:
