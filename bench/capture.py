@@ -6,7 +6,7 @@ is compared with
 
 - a training step;
 - the bare passes: the forward and backward passes that it cannot avoid, in eval mode, of the same
-  rows, in the same pieces, as many as the ascent of that very capture took, and nothing else;
+  pixels, in the same pieces, as many as the ascent of that very capture took, and nothing else;
 - the alternatives, see ``alternatives``: on four samples of the same batch.
 
 Before each of them the network is trained by a step, so that all meet the same caches.
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,9 +31,10 @@ from bench.alternatives import captum_images, tutorial_figures
 from bench.measure import Work, by_turns, ratio, spread
 from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
-from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
+from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
+from tb_gradascent.capture import STRENGTHS
 
-SAMPLES, TARGETS, STRENGTHS_ASKED = 4, 2, 9
+SAMPLES, TARGETS = 4, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,21 +65,53 @@ def cases() -> list[Case]:
     ]
 
 
-def bare_passes(model: nn.Module, images: Tensor, steps: int) -> None:
-    """The passes of a capture whose ascent took so many steps."""
-    rows = SAMPLES * TARGETS
+class Given(NamedTuple):
+    """What a capture gave the network.
+
+    The very pixels matter: of a morph a pass takes up to a tenth longer than of a digit on even
+    black, since a processor foresees worse which of its pixels is the largest of a pool.
+
+    Attributes:
+        images: For the predictions.
+        ascent: Where the ascent began, and where it stood after each step.
+        points: For the verdicts, piece by piece.
+    """
+
+    images: Tensor
+    ascent: Sequence[Tensor]
+    points: Sequence[Tensor]
+
+
+def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
+    """What the capture of these samples gave the network, all steps of an ascent taken as equal."""
+    targets = [(sample.image, target) for sample in samples for target in sample.targets]
+    images = torch.tensor(np.stack([image for image, _ in targets]))
+    deltas = torch.tensor(
+        np.stack([target.delta for _, target in targets if target.delta is not None])
+    )
+    steps = torch.tensor([target.steps for _, target in targets]).reshape(-1, 1, 1, 1)
+    walked = [step / steps.clamp_min(1) for step in range(int(steps.max()) + 1)]
+    strengths = torch.tensor(STRENGTHS[1:]).reshape(-1, 1, 1, 1, 1)
+    return Given(
+        torch.tensor(np.stack([sample.image for sample in samples])),
+        [images + deltas * part.clamp_max(1) for part in walked],
+        (images + deltas * strengths).flatten(0, 1).split(max_rows),
+    )
+
+
+def bare_passes(model: nn.Module, given: Given) -> None:
+    """The passes of a capture, and nothing else."""
     with torch.no_grad():
-        model(images[:SAMPLES])
-    x = images[:rows].detach().requires_grad_()
+        model(given.images)
+    x = given.ascent[0].requires_grad_()
     logits = model(x)
     torch.autograd.grad(logits[:, 0].sum(), x, retain_graph=True)
-    for _ in range(steps):
+    for after in given.ascent[1:]:
         torch.autograd.grad(logits[:, 1].sum(), x)
-        x = x.detach().requires_grad_()
+        x = after.requires_grad_()
         logits = model(x)
-    points = images.repeat(-(-rows * STRENGTHS_ASKED // len(images)), 1, 1, 1)
     with torch.no_grad():
-        for piece in points[: rows * STRENGTHS_ASKED].split(len(images)):
+        for piece in given.points:
             model(piece)
 
 
@@ -122,17 +157,15 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
         ) -> Work:
             return lambda: way(to, case.model, loop.inputs[:SAMPLES], loop.steps)
 
-        taken = 0
-
-        def bare() -> None:
-            bare_passes(case.model, loop.inputs, taken)
+        given = Given(loop.inputs, [], [])
 
         def before(name: str) -> None:
-            nonlocal taken
+            nonlocal given
             full._writer.flush()
             gradients._writer.flush()
             if name == "bare passes":
-                taken = _steps_taken(folder / "full", loop.steps)
+                samples = [*read_samples(folder / "full", step=loop.steps)]
+                given = given_by(samples, len(loop.inputs))
             loop.step()
             if name == "bare passes":
                 case.model.eval()
@@ -141,7 +174,7 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
             {
                 "step": loop.step,
                 "capture": call(full),
-                "bare passes": bare,
+                "bare passes": lambda: bare_passes(case.model, given),
                 "gradients alone": call(gradients),
             },
             case.rounds,
@@ -187,12 +220,6 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
         for name, took in {**slow, **quick}.items()
     ]
     return [report.Figure(f"{case.name}: {what}", value, goal) for what, value, goal in found], rows
-
-
-def _steps_taken(folder: Path, step: int) -> int:
-    return max(
-        target.steps for sample in read_samples(folder, step=step) for target in sample.targets
-    )
 
 
 def run() -> report.Section:

@@ -222,6 +222,8 @@ def scores_of(
     Raises:
         ValueError: It is not a score a sample.
     """
+    if not isinstance(criterion, Combinable):  # one of the user's own, which may write in place
+        logits, labels = logits.clone(), None if labels is None else labels.clone()
     values = criterion(logits, labels)
     if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
         raise ValueError(

@@ -627,9 +627,7 @@ class GradAscentHook:
     def _scores(self, logits: Tensor, labels: Labels | None) -> Tensor:
         if labels is not None:
             labels = torch.as_tensor(labels, device=logits.device)
-        # Copies, since a criterion of the user's own may write in place.
-        given = None if labels is None else labels.clone()
-        scores = scores_of(self._criterion, logits.clone(), given)
+        scores = scores_of(self._criterion, logits, labels)
         if self._recipe.targets == "label" and labels is not None:
             scores = scores.where(valid_labels(logits, labels), -torch.inf)
         return scores

@@ -216,7 +216,7 @@ def _full_precision(devices: set[torch.device]) -> Iterator[None]:
 def _parametrizations_computed() -> Iterator[None]:
     # What parametrize.cached() keeps is of training mode, and perhaps of before the last step.
     parametrize: Any = nn.utils.parametrize
-    if not parametrize._cache_enabled:
+    if not getattr(parametrize, "_cache_enabled", False):
         yield
         return
     kept, parametrize._cache = parametrize._cache, {}

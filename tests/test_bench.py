@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench import __main__ as bench
 from bench import measure, quality, report, sizes
-from bench.capture import bare_passes
+from bench.capture import bare_passes, given_by
 from bench.workloads import photographs
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from tests.networks import convolutional, digits, train
@@ -44,12 +44,16 @@ def test_a_ratio_is_the_median_of_ratios_between_its_quartiles() -> None:
 def test_the_bare_passes_are_those_of_a_capture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same rows forwards, with and without a graph, and as many times backwards."""
+    """The same pixels forwards, with and without a graph, and as many times backwards."""
     passes: list[object] = []
+    pixels: list[torch.Tensor] = []
     model = train(convolutional()).eval()
-    model.register_forward_pre_hook(
-        lambda module, given: passes.append((len(given[0]), torch.is_grad_enabled()))
-    )
+
+    @model.register_forward_pre_hook
+    def _(module: object, given: tuple[torch.Tensor]) -> None:
+        passes.append((len(given[0]), torch.is_grad_enabled()))
+        pixels.append(given[0].detach().clone())
+
     differentiate = torch.autograd.grad
 
     def grad(*args: Any, **kwargs: Any) -> Any:
@@ -62,13 +66,19 @@ def test_the_bare_passes_are_those_of_a_capture(
     with GradAscentHook(model, tmp_path, criterion=criterion, strict=True) as hook:
         logits = model(images)
         passes.clear()
+        pixels.clear()
         hook(images, logits)
-    captured = passes.copy()
+    captured, seen = passes.copy(), pixels.copy()
     passes.clear()
-    steps = max(target.steps for sample in read_samples(tmp_path) for target in sample.targets)
-    assert steps > 0
-    bare_passes(model, images, steps)
+    pixels.clear()
+    given = given_by([*read_samples(tmp_path)], len(images))
+    bare_passes(model, given)
     assert captured == passes
+    steps = len(given.ascent) - 1
+    assert steps > 0
+    for place, (expected, actual) in enumerate(zip(seen, pixels, strict=True)):
+        if not 2 <= place < 2 + steps:  # each step's own length is not recorded
+            torch.testing.assert_close(actual, expected)
 
 
 def test_to_an_attack_the_confidence_is_the_boundary_between_two_classes() -> None:
