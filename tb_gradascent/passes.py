@@ -45,11 +45,10 @@ class Passes:
             beside: Of a whole batch.
             row: The one among these whose arguments every input is given.
         """
-        answer = self._answer(beside.copied(), row)
+        answer = self._answer(beside, row)
 
         def forward(inputs: Tensor) -> Tensor:
-            # A copy, since a model may write its input in place; so it may where that is a leaf.
-            inputs = inputs.to(self._dtype or dtype, copy=True)
+            inputs = inputs.to(self._dtype or dtype)
             return self._lockstep.run(answer, inputs) if self._lockstep else answer(inputs)
 
         return forward
@@ -68,7 +67,8 @@ class Passes:
     def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
             given = beside if row is None else beside.of_row(row, inputs.shape[0])
-            return self._run(self._module, inputs, given.to(inputs.device))
+            # Copies, since a model may write in place what it is given, also where that is a leaf.
+            return self._run(self._module, inputs.clone(), given.to(inputs.device).copied())
 
         return answer
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from tests.networks import Quadratic, Scaled, aged
 
 
@@ -121,3 +121,31 @@ def test_what_a_model_writes_there_is_not_the_loops(tmp_path: Path) -> None:
         assert hook(images, torch.zeros(4, 3), additional_forward_args=memory) == 4
         assert hook(images, None, additional_forward_args=memory) > 0
     assert memory.eq(0).all()
+
+
+def test_every_pass_is_given_it_as_it_was(tmp_path: Path) -> None:
+    """Also after a pass in which the model wrote there: the loop would give it a fresh one, too."""
+
+    class Sharpening(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Quadratic()
+
+        def forward(self, x: Tensor, sharpness: Tensor) -> Tensor:
+            sharpness *= 1.5
+            out: Tensor = self.inner(x) * sharpness
+            return out
+
+    model, images = Sharpening(), torch.rand(4, 1, 4, 5)
+    criterion = ProbabilityMargin(max_margin=1)
+    with GradAscentHook(model, tmp_path, criterion=criterion, strict=True) as hook:
+        hook(images, torch.zeros(4, 3), ids=range(4), additional_forward_args=torch.ones(()))
+    samples = list(read_samples(tmp_path))
+    assert len(samples) == 4
+    for sample in samples:
+        for target in sample.targets:
+            assert target.delta is not None
+            for strength, chance in zip(target.strengths, target.probabilities, strict=True):
+                morph = torch.tensor(sample.image + strength * target.delta)[None]
+                says = model(morph, torch.ones(())).softmax(1)[0, target.index]
+                assert chance == pytest.approx(says.item(), abs=1e-5)
