@@ -68,8 +68,7 @@ def cases() -> list[Case]:
 class Given(NamedTuple):
     """What a capture gave the network.
 
-    The very pixels matter: of a morph a pass takes up to a tenth longer than of a digit on even
-    black, since a processor foresees worse which of its pixels is the largest of a pool.
+    The very pixels matter: with noise on a digit's even black a pass takes a tenth longer.
 
     Attributes:
         images: For the predictions.

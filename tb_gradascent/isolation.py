@@ -16,10 +16,15 @@ from torch import Tensor, nn
 
 _T = TypeVar("_T")
 
+
+def _by_state(own: Any) -> Callable[[], object]:
+    return functools.partial(own.set_state, own.get_state())
+
+
 #: For each kind of generator, what remembers one's state, and gives what puts it back.
 _GENERATORS: Final[dict[type, Callable[[Any], Callable[[], object]]]] = {
-    torch.Generator: lambda own: functools.partial(own.set_state, own.get_state()),
-    np.random.RandomState: lambda own: functools.partial(own.set_state, own.get_state()),
+    torch.Generator: _by_state,
+    np.random.RandomState: _by_state,
     np.random.Generator: lambda own: functools.partial(
         setattr, own.bit_generator, "state", own.bit_generator.state
     ),

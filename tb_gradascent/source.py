@@ -71,16 +71,11 @@ class Source:
         only = RunTagFilter(runs=None if run is None else [run])
         try:
             with _answering():
-                listed = self._provider.list_tensors(
-                    scope.context,
-                    experiment_id=scope.experiment,
-                    plugin_name=PLUGIN_NAME,
-                    run_tag_filter=only,
-                )
+                listed = self._ask(self._provider.list_tensors, scope, only)
         except errors.NotFoundError:
             return {}
         found: dict[str, dict[str, dict[str, SessionState]]] = {}
-        for name, series in (listed or {}).items():
+        for name, series in listed.items():
             for text, of in series.items():
                 parts = split_series_tag(text)
                 if parts is not None and parts[1] == "index":
@@ -130,13 +125,9 @@ class Source:
         """
         text = series_tag(tag, "payload", session)
         with _answering():
-            listed = self._provider.list_blob_sequences(
-                scope.context,
-                experiment_id=scope.experiment,
-                plugin_name=PLUGIN_NAME,
-                run_tag_filter=RunTagFilter(runs=[run], tags=[text]),
-            )
-            series = (listed or {}).get(run, {}).get(text)
+            only = RunTagFilter(runs=[run], tags=[text])
+            listed = self._ask(self._provider.list_blob_sequences, scope, only)
+            series = listed.get(run, {}).get(text)
             if series is None or series.max_length > MAX_RECORDS_A_CAPTURE:
                 return {}
             read = self._read(self._provider.read_blob_sequences, scope, run, [text])
@@ -153,16 +144,23 @@ class Source:
         TensorBoard takes many times the memory of what it hands over, and each thread that asked
         would keep what the allocator has got for it.
         """
-        answer = self._reader.submit(
-            read,
+        only = RunTagFilter(runs=[run], tags=list(tags))
+        answer = self._reader.submit(self._ask, read, scope, only, downsample=_ALL).result()
+        series: dict[str, Any] = answer.get(run, {})
+        return series
+
+    def _ask(
+        self, ask: Callable[..., Any], scope: Scope, only: RunTagFilter, **more: object
+    ) -> dict[str, dict[str, Any]]:
+        """What a method of the provider's answers of the plugin's own data, by run and tag."""
+        answer = ask(
             scope.context,
             experiment_id=scope.experiment,
             plugin_name=PLUGIN_NAME,
-            downsample=_ALL,
-            run_tag_filter=RunTagFilter(runs=[run], tags=list(tags)),
-        ).result()
-        series: dict[str, Any] = (answer or {}).get(run, {})
-        return series
+            run_tag_filter=only,
+            **more,
+        )
+        return answer or {}
 
     def read_payload(self, scope: Scope, located: Located) -> tuple[int, bytes]:
         """``(status, payload)``, the payload empty unless the status is 0."""

@@ -220,8 +220,14 @@ def test_the_reload_button_shows_what_was_written_since(
     write_session(tmp_path / "run", captures[1:], session="second")
     wait_for_samples(address, 16)
     expect(tab.locator(".count")).to_have_text("4 of 4 samples")
+    show_samples(page, tab, address, 16)
+
+
+def show_samples(page: Page, tab: Frame, address: str, count: int) -> None:
+    """Reload what is shown, once TensorBoard has read so many of the run ``run``."""
+    wait_for_samples(address, count)
     reload_data(page)
-    expect(tab.locator(".count")).to_have_text("16 of 16 samples")
+    expect(tab.locator(".count")).to_have_text(f"{count} of {count} samples")
 
 
 def wait_for_samples(address: str, count: int) -> None:
@@ -245,9 +251,7 @@ def test_what_the_keyboard_is_on_stays_when_many_samples_come_in_above_it(
     key = key_of(tab.locator(".sample:focus"))
     place = place_in_grid(tab, key)
     write_session(tmp_path / "run", captures[10:], session="second")
-    wait_for_samples(address, 160)
-    reload_data(page)
-    expect(tab.locator(".count")).to_have_text("160 of 160 samples")
+    show_samples(page, tab, address, 160)
     assert place_in_grid(tab, key) == place
     assert tab.evaluate("document.activeElement.dataset.sample") == key
 
@@ -276,9 +280,7 @@ def test_at_the_top_new_samples_come_in_where_no_key_was_pressed(
     tab.get_by_role("dialog").get_by_role("button", name="Close").click()
     before = key_of(card)
     write_session(tmp_path / "run", captures[1:], session="second")
-    wait_for_samples(address, 160)
-    reload_data(page)
-    expect(tab.locator(".count")).to_have_text("160 of 160 samples")
+    show_samples(page, tab, address, 160)
     expect(card).not_to_have_attribute("data-sample", before)
     assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 
