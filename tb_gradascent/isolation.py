@@ -21,10 +21,18 @@ def _by_state(own: Any) -> Callable[[], object]:
     return functools.partial(own.set_state, own.get_state())
 
 
+def _by_legacy_state(own: Any) -> Callable[[], object]:
+    state = own.get_state(legacy=False)
+    if state["bit_generator"] == "MT19937":
+        # Of an array's 624 words numpy would make each a scalar first.
+        state["state"]["key"] = state["state"]["key"].tolist()
+    return functools.partial(own.set_state, state)
+
+
 #: For each kind of generator, what remembers one's state, and gives what puts it back.
 _GENERATORS: Final[dict[type, Callable[[Any], Callable[[], object]]]] = {
     torch.Generator: _by_state,
-    np.random.RandomState: _by_state,
+    np.random.RandomState: _by_legacy_state,
     np.random.Generator: lambda own: functools.partial(
         setattr, own.bit_generator, "state", own.bit_generator.state
     ),
@@ -83,8 +91,8 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - Gradient mode, inference mode and autocast are those of this block alone, and the casts that
       autocast caches for the loop's next pass are neither used nor added to. The same goes for
       what ``parametrize.cached()`` keeps.
-    - What is compiled, be it the whole model or a part, runs as it was written (torch 2.6 and
-      later), so that nothing is compiled anew for the extra passes.
+    - What is compiled, be it the whole model or a part, runs as it was written, so that nothing is
+      compiled anew for the extra passes.
     - cudnn does not tune itself to their shapes.
     - Weights that ``fully_shard`` gathers for a pass are sharded again.
 
@@ -184,7 +192,7 @@ def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> 
     # Python's and numpy's global generators are what a user's own transforms draw from.
     restore: list[Callable[[], object]] = [
         functools.partial(random.setstate, random.getstate()),
-        functools.partial(np.random.set_state, np.random.get_state()),  # noqa: NPY002
+        _by_legacy_state(np.random),
         functools.partial(torch.set_rng_state, torch.get_rng_state()),
     ]
     for device in devices:
@@ -207,14 +215,26 @@ def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> 
 
 @contextlib.contextmanager
 def _full_precision(devices: set[torch.device]) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        for kind in sorted({device.type for device in devices} | {"cpu"}):
-            # Without the cache for a model too that turns autocast on by itself: what the loop
-            # left there may be the weights of before its last step.
-            with contextlib.suppress(RuntimeError):  # where this kind of device knows no autocast
-                off = torch.autocast(kind, enabled=False, cache_enabled=False)
-                stack.enter_context(off)
+    kinds = [kind for kind in {"cpu", *(device.type for device in devices)} if _autocasts(kind)]
+    cached = torch.is_autocast_cache_enabled()
+    try:
+        for kind in kinds:
+            torch.set_autocast_enabled(kind, False)
+        # For a model too that turns autocast on by itself: what the loop left there may be the
+        # weights of before its last step.
+        torch.set_autocast_cache_enabled(False)
         yield
+    finally:
+        for kind in kinds:
+            torch.set_autocast_enabled(kind, True)
+        torch.set_autocast_cache_enabled(cached)
+
+
+def _autocasts(kind: str) -> bool:
+    try:
+        return torch.is_autocast_enabled(kind)
+    except RuntimeError:  # this kind of device knows no autocast
+        return False
 
 
 @contextlib.contextmanager
@@ -234,7 +254,7 @@ def _parametrizations_computed() -> Iterator[None]:
 @contextlib.contextmanager
 def _not_compiled() -> Iterator[None]:
     # Where Dynamo is not imported nothing is compiled, and importing it takes seconds.
-    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
+    if "torch._dynamo" in sys.modules:
         with torch.compiler.set_stance("force_eager"):
             yield
     else:

@@ -35,11 +35,9 @@ class Restless(nn.Module):
 
 
 def random_states() -> tuple[object, ...]:
-    return (
-        random.getstate(),
-        tuple(map(str, np.random.get_state())),  # noqa: NPY002
-        tuple(torch.get_rng_state().tolist()),
-    )
+    with np.printoptions(threshold=1000):
+        numpys = str(np.random.get_state(legacy=False))  # noqa: NPY002
+    return random.getstate(), numpys, tuple(torch.get_rng_state().tolist())
 
 
 def test_buffers_and_random_states_are_as_before() -> None:
@@ -55,6 +53,26 @@ def test_buffers_and_random_states_are_as_before() -> None:
     assert buffer.item() == 0
     assert buffer._version == version, "a pending backward pass may hold it"
     assert random_states() == before
+
+
+@pytest.mark.parametrize("generator", [np.random.MT19937, np.random.PCG64])
+def test_numpys_state_is_as_before_whatever_generates_it(
+    generator: Callable[[int], np.random.BitGenerator],
+) -> None:
+    """A normal draw leaves a second one waiting, which is a part of the state, too."""
+    model = nn.Linear(2, 2)
+    kept = np.random.get_bit_generator()  # type: ignore[attr-defined]
+    np.random.set_bit_generator(generator(3))  # type: ignore[attr-defined]
+    try:
+        np.random.randn()  # noqa: NPY002
+        before = random_states()
+        with isolated(model):
+            np.random.randn(4)  # noqa: NPY002
+            np.random.randint(9)  # noqa: NPY002
+            assert random_states() != before
+        assert random_states() == before
+    finally:
+        np.random.set_bit_generator(kept)  # type: ignore[attr-defined]
 
 
 def test_a_shared_buffer_stays_shared() -> None:
