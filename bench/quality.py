@@ -135,7 +135,7 @@ def ascent(trial: Trial) -> Outcome:
     if trial.bounds:
         bounds = torch.tensor(trial.bounds[0]), torch.tensor(trial.bounds[1])
     end = ascend(trial.model, trial.images, trial.targets, Ascent(), bounds=bounds)
-    return trial.outcome("the ascent", end.inputs, end.steps)
+    return trial.outcome("the ascent", end.inputs, torch.tensor(end.steps))
 
 
 def deepfool(trial: Trial) -> Iterator[Outcome]:

@@ -16,17 +16,15 @@ from tb_gradascent.gradients import (
     Forward,
     Norm,
     Score,
+    all_but_rows,
     gradient_of,
     lengths,
+    score_gradient,
     steepest,
-    target_score,
+    widest,
 )
-from tb_gradascent.margins import TargetMargin, at_least_float32
+from tb_gradascent.margins import TargetMargin
 from tb_gradascent.samples import Stopped
-
-#: What the numbers in ``Ascended.stopped`` stand for.
-REASONS: tuple[Stopped, ...] = ("max_steps", "confidence", "stalled", "nonfinite", "none")
-_MAX_STEPS, _CONFIDENCE, _STALLED, _NONFINITE, NO_ASCENT = range(len(REASONS))
 
 #: A Newton step that aims at the very goal creeps up to it from below. So it aims at this part of
 #: the way from the confidence to 1, and at the end this part of the surplus is taken back: fewer
@@ -116,25 +114,13 @@ class Ascended(NamedTuple):
 
     Attributes:
         inputs: Shape (N, …).
-        steps: Steps that each row took, int64, shape (N,).
-        stopped: Why each row stopped, a place in ``REASONS``, int64, shape (N,).
+        steps: Steps that each row took.
+        stopped: Why each row stopped.
     """
 
     inputs: Tensor
-    steps: Tensor
-    stopped: Tensor
-
-
-class Response(NamedTuple):
-    """The network's verdict, along a line where A is its number of points.
-
-    Attributes:
-        probabilities: Of the K classes asked about, float32, shape (N, A, K), or (N, K).
-        predictions: The predicted class, int64, shape (N, A), or (N,).
-    """
-
-    probabilities: Tensor
-    predictions: Tensor
+    steps: list[int]
+    stopped: list[Stopped]
 
 
 def ascend(
@@ -163,61 +149,70 @@ def ascend(
     start = inputs.detach()
     region = _Region(start, bounds, ascent)
     goal, aim = _goals(ascent.confidence)
-    x = inputs
+    leaf = inputs
     if logits is None:
-        x, logits = _asked(forward, start.clone())
+        leaf, logits = _asked(forward, start.clone())
+    x = leaf.detach()
     margin = TargetMargin(logits.detach(), targets)
-    first = margin.values
-    steps = torch.zeros_like(targets)
-    arrived = first >= goal
-    active = ~arrived
-    finite = torch.ones_like(active)
+    first = last = margin.values.tolist()
+    # Lists, since each operation on a tensor costs as much as all that is done with these.
+    steps = [0] * len(first)
+    stopped: list[Stopped | None] = ["confidence" if value >= goal else None for value in first]
 
     for _ in range(ascent.max_steps):
-        if not active.any():
+        if None not in stopped:
             break
         if ascent.step_size is None:
-            gradient, x = gradient_of(logits, x, margin.slopes()), x.detach()
-            gradient = region.inward(x, gradient)
+            gradient = region.inward(x, gradient_of(logits, leaf, margin.slopes()))
             moved = _after_newton_step(x, gradient, ascent.norm, aim - margin.values)
         else:
-            with torch.enable_grad():
-                followed = target_score(logits, targets, score)
-            gradient, x = gradient_of(followed, x), x.detach()
+            gradient = score_gradient(logits, leaf, targets, score)
             direction = steepest(gradient, ascent.norm).direction if ascent.epsilon else gradient
             moved = x.add(direction, alpha=ascent.step_size)
-        finite = _magnitudes(moved) < torch.inf  # before the bounds would hide it
+        totals = _totals(moved)  # before the bounds would hide what is infinite
         moved = region.project(moved)
-        active = active & finite & region.has_left(x, moved)
-        steps += active
-        x, logits = _asked(forward, torch.where(_column(active, x), moved, x))
+        left = region.has_left(x, moved)
+        for row, (total, has_left) in enumerate(zip(totals.tolist(), left.tolist(), strict=True)):
+            if not math.isfinite(total):
+                stopped[row] = stopped[row] or "nonfinite"
+            elif not has_left:
+                stopped[row] = stopped[row] or "stalled"
+        climbing = [reason is None for reason in stopped]
+        if not any(climbing):
+            break
+        leaf, logits = _asked(forward, _pick(climbing, moved, x))
+        x = leaf.detach()
         margin = TargetMargin(logits.detach(), targets)
-        arrived = arrived | (margin.values >= goal)
-        active = active & ~arrived
+        last = margin.values.tolist()
+        for row, climbed in enumerate(climbing):
+            steps[row] += climbed
+            if climbed and last[row] >= goal:
+                stopped[row] = "confidence"
 
-    x = x.detach()
     if ascent.step_size is None:
-        back = _taken_back(start, x, first, margin.values, goal)
-        x = torch.where(_column(arrived & (steps > 0), x), back, x)
-    return Ascended(x, steps, _reasons(arrived, active, finite))
+        surplus = [
+            (end - goal) / (end - begin) if reason == "confidence" and count else 0.0
+            for reason, count, begin, end in zip(stopped, steps, first, last, strict=True)
+        ]
+        if any(surplus):
+            x = _pick([part > 0 for part in surplus], _taken_back(start, x, surplus), x)
+    return Ascended(x, steps, [reason or "max_steps" for reason in stopped])
 
 
 def response(
     forward: Forward,
     inputs: Tensor,
     deltas: Tensor,
-    classes: Tensor,
     strengths: Sequence[float],
     *,
     max_rows: int | None = None,
     logits: Tensor | None = None,
-) -> Response:
-    """Asks the network about ``inputs + s * deltas`` for every strength s.
+) -> Tensor:
+    """The network's logits of ``inputs + s * deltas`` for every strength s, shape (N, A, C).
 
     Args:
         forward: Maps inputs (N, …) to logits (N, C), each row by itself.
         inputs, deltas: Shape (N, …), floating point.
-        classes: Whose probabilities are wanted, int64, shape (N, K).
         strengths: The A strengths.
         max_rows: Rows that may run in one pass; ``None`` for no limit.
         logits: What ``forward(inputs)`` gave, where the caller has it already and the first
@@ -232,14 +227,8 @@ def response(
             scales = some.reshape((-1,) + (1,) * inputs.dim())
             points = torch.addcmul(inputs, scales, deltas).flatten(0, 1)
             answers += [forward(piece) for piece in points.split(max_rows or len(points))]
-        logits = torch.cat(answers).unflatten(0, (-1, rows))
-        return verdict(logits.transpose(0, 1), classes[:, None].expand(-1, len(strengths), -1))
-
-
-def verdict(logits: Tensor, classes: Tensor) -> Response:
-    """What logits (…, C) say: the probabilities of classes (…, K), and the predictions."""
-    chances = at_least_float32(logits).softmax(-1).float()
-    return Response(chances.gather(-1, classes), logits.argmax(-1))
+        joined: Tensor = torch.cat(answers).unflatten(0, (-1, rows))
+        return joined.transpose(0, 1)
 
 
 class _Region:
@@ -278,9 +267,9 @@ class _Region:
     def has_left(self, x: Tensor, moved: Tensor) -> Tensor:
         """Which rows moved, shape (N,): on a sphere, by more than its rounding."""
         if self._radius is None:
-            return (moved != x).flatten(1).any(1)
+            return torch.any(moved != x, all_but_rows(x))
         rounding = 4 * torch.finfo(x.dtype).eps * torch.maximum(self._start.abs(), x.abs())
-        return ((moved - x).abs() > rounding).flatten(1).any(1)
+        return torch.any((moved - x).abs() > rounding, all_but_rows(x))
 
 
 def _asked(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -301,25 +290,26 @@ def _after_newton_step(x: Tensor, gradient: Tensor, norm: Norm, missing: Tensor)
     return torch.addcmul(x, direction, length)
 
 
-def _taken_back(start: Tensor, end: Tensor, first: Tensor, last: Tensor, goal: float) -> Tensor:
+def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:
     """Where on the way back from the end to the start the margin nearly falls to the goal.
 
-    As if it had risen evenly from ``first`` to ``last``, shape (N,). It mostly rises more slowly
-    towards the end, so that it is then above the goal.
+    ``surplus`` are the parts of the whole rise that are beyond it, a row each, as if the margin had
+    risen evenly. It mostly rises more slowly towards the end, so that it is then above the goal.
     """
-    surplus = ((last - goal) / (last - first)).to(start.dtype)
-    return end.lerp(start, _column(_TAKEN_BACK * surplus, start))
+    back = [_TAKEN_BACK * part for part in surplus]
+    return end.lerp(start, _column(end.new_tensor(back), end))
 
 
-def _reasons(arrived: Tensor, active: Tensor, finite: Tensor) -> Tensor:
-    """Why each row stopped, places in ``REASONS``, shape (N,)."""
-    stuck = torch.where(finite, _STALLED, _NONFINITE)
-    return torch.where(arrived, _CONFIDENCE, torch.where(active, _MAX_STEPS, stuck))
+def _totals(rows: Tensor) -> Tensor:
+    """The sum of each row, shape (N,): finite only where all of it is."""
+    return rows.sum(all_but_rows(rows), dtype=widest(rows.device))
 
 
-def _magnitudes(rows: Tensor) -> Tensor:
-    """The largest magnitude in each row, NaN where one is, shape (N,)."""
-    return rows.abs().flatten(1).amax(1)
+def _pick(rows: Sequence[bool], these: Tensor, others: Tensor) -> Tensor:
+    """Some rows of one tensor (N, …), and the rest of another."""
+    if all(rows):
+        return these
+    return torch.where(_column(torch.tensor(rows, device=these.device), these), these, others)
 
 
 def _column(values: Tensor, x: Tensor) -> Tensor:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tb_gradascent.ascent import NO_ASCENT, REASONS, Ascent, ascend, response
-from tb_gradascent.gradients import Forward, Score, gradient_of, target_score
+from tb_gradascent.ascent import Ascent, ascend, response
+from tb_gradascent.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.margins import at_least_float32
 from tb_gradascent.quantization import DELTA_LEVELS
-from tb_gradascent.samples import Array, Sample, Target
+from tb_gradascent.samples import Sample, Stopped, Target
 from tb_gradascent.targets import Targets, choose_targets
 from tb_gradascent.transfer import fetch
 from tb_gradascent.uncertainty import cross_entropy_of, entropy_of, probabilities_of
@@ -24,6 +23,9 @@ from tb_gradascent.uncertainty import cross_entropy_of, entropy_of, probabilitie
 STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
 
 _LISTED_CLASSES: Final = 10
+
+#: The smallest quantum: float32's smallest number above 0.
+_LEAST: Final = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,27 +86,59 @@ def capture(
     if labels is not None and None not in labels:
         known = torch.tensor(labels, device=logits.device)
     targets = choose_targets(recipe.targets, logits, known)
-    classes = logits.topk(min(_LISTED_CLASSES, logits.shape[1])).indices
     each = targets.shape[1]
     at_once = max_rows or targets.numel()
-    pieces = [
-        _morph(forward, rows, target, original, recipe, max_rows)
-        for rows, target, original in zip(
-            images.repeat_interleave(each, 0).split(at_once),
-            targets.flatten().split(at_once),
-            classes[:, :1].expand(-1, each).flatten().split(at_once),
-            strict=True,
+    morphs = _joined(
+        [
+            _morph(forward, rows, target, recipe, max_rows)
+            for rows, target in zip(
+                images.repeat_interleave(each, 0).split(at_once),
+                targets.flatten().split(at_once),
+                strict=True,
+            )
+        ]
+    )
+    # The rest needs no device, and the loop need not wait for it.
+    arrays = fetch(
+        (
+            images,
+            at_least_float32(logits),
+            targets,
+            morphs.gradients,
+            morphs.deltas,
+            at_least_float32(morphs.answers),
         )
-    ]
-    morphs = pieces[0]
-    if len(pieces) > 1:
-        morphs = _Morphs(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
-    arrays = fetch((images, at_least_float32(logits), classes, targets, *morphs))
+    )
 
     def samples() -> list[Sample]:
-        images, logits, classes, targets, *morphs = arrays()
+        images, logits, targets, gradients, deltas, answers = arrays()
         chances = probabilities_of(logits)
-        shown = [_target(*row) for row in zip(targets.flatten().tolist(), *morphs, strict=True)]
+        best = torch.from_numpy(logits).topk(min(_LISTED_CLASSES, logits.shape[1]))
+        classes = best.indices.numpy()
+        shown = [
+            Target(
+                index=target,
+                gradient=gradient,
+                delta=delta if len(answer) else None,
+                strengths=np.array(STRENGTHS[: len(answer)], np.float32),
+                probabilities=said[:, target],
+                original_probabilities=said[:, original],
+                predictions=answer.argmax(-1),
+                steps=steps,
+                stopped=stopped,
+            )
+            for target, original, gradient, delta, answer, said, steps, stopped in zip(
+                targets.flatten().tolist(),
+                classes[:, 0].repeat(each),
+                gradients,
+                deltas,
+                answers,
+                probabilities_of(answers).astype(np.float32),
+                morphs.steps,
+                morphs.stopped,
+                strict=True,
+            )
+        ]
         return [
             Sample(
                 run="",
@@ -133,97 +167,60 @@ def capture(
 
 def as_stored(arrays: Tensor) -> Tensor:
     """Each row (N, …), float32, rounded to what ``quantization`` stores of a delta."""
-    shape = (-1,) + (1,) * (arrays.dim() - 1)
-    magnitude = arrays.abs().nan_to_num(0, 0, 0).flatten(1).amax(1)
-    least = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
-    quantum = (magnitude / DELTA_LEVELS).clamp_min(least).reshape(shape)
-    return (arrays / quantum).round() * quantum
+    magnitude = arrays.nan_to_num(0, 0, 0).abs_().amax(all_but_rows(arrays), keepdim=True)
+    quantum = (magnitude / DELTA_LEVELS).clamp_min_(_LEAST)
+    return (arrays / quantum).round_().mul_(quantum)
 
 
 class _Morphs(NamedTuple):
     """What was computed for some rows, a row a pair of sample and target.
 
-    Without an ascent, the strengths are none and the deltas have no elements.
+    Attributes:
+        gradients: Shape (N, …).
+        deltas: Shaped like the gradients; without an ascent (N, 0).
+        answers: The logits along the way, shape (N, A, C); without an ascent (N, 0, C).
+        steps, stopped: As in ``Ascended``.
     """
 
-    gradients: Any
-    deltas: Any
-    probabilities: Any
-    original_probabilities: Any
-    predictions: Any
-    steps: Any
-    stopped: Any
+    gradients: Tensor
+    deltas: Tensor
+    answers: Tensor
+    steps: list[int]
+    stopped: list[Stopped]
+
+
+def _joined(pieces: Sequence[_Morphs]) -> _Morphs:
+    if len(pieces) == 1:
+        return pieces[0]
+    return _Morphs(
+        torch.cat([piece.gradients for piece in pieces]),
+        torch.cat([piece.deltas for piece in pieces]),
+        torch.cat([piece.answers for piece in pieces]),
+        [count for piece in pieces for count in piece.steps],
+        [reason for piece in pieces for reason in piece.stopped],
+    )
 
 
 def _morph(
-    forward: Forward,
-    images: Tensor,
-    targets: Tensor,
-    originals: Tensor,
-    recipe: Recipe,
-    max_rows: int | None,
+    forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe, max_rows: int | None
 ) -> _Morphs:
     with torch.enable_grad():
         images = images.detach().requires_grad_()
         logits = forward(images)
-        gradients = gradient_of(
-            target_score(logits, targets, recipe.score),
-            images,
-            keep_graph=recipe.ascent is not None,
-        )
-    if recipe.ascent is None:
-        nothing = targets.new_zeros((len(targets), 0))
-        return _Morphs(
-            gradients,
-            nothing.float(),
-            nothing.float(),
-            nothing.float(),
-            nothing,
-            torch.zeros_like(targets),
-            torch.full_like(targets, NO_ASCENT),
-        )
+    ascent = recipe.ascent
+    gradients = score_gradient(logits, images, targets, recipe.score, keep_graph=ascent is not None)
+    if ascent is None:
+        rows = len(targets)
+        nothing = gradients.new_zeros((rows, 0))
+        answers = logits.detach()[:, None][:, :0]
+        return _Morphs(gradients, nothing, answers, [0] * rows, ["none"] * rows)
     bounds = None
     if recipe.bounds is not None:
         shape = (-1,) + (1,) * (images.dim() - 2)
         low, high = (images.new_tensor(values).reshape(shape) for values in recipe.bounds)
         bounds = (low, high)
-    end = ascend(
-        forward, images, targets, recipe.ascent, bounds=bounds, score=recipe.score, logits=logits
-    )
+    end = ascend(forward, images, targets, ascent, bounds=bounds, score=recipe.score, logits=logits)
     images = images.detach()
     deltas = as_stored(end.inputs - images)
-    classes = torch.stack((targets, originals), 1)
-    said = response(forward, images, deltas, classes, STRENGTHS, max_rows=max_rows, logits=logits)
-    return _Morphs(
-        gradients,
-        deltas,
-        said.probabilities[..., 0],
-        said.probabilities[..., 1],
-        said.predictions,
-        end.steps,
-        end.stopped,
-    )
-
-
-def _target(
-    target: int,
-    gradient: Array,
-    delta: Array,
-    probabilities: Array,
-    original_probabilities: Array,
-    predictions: npt.NDArray[np.int64],
-    steps: int,
-    stopped: int,
-) -> Target:
-    ascended = len(probabilities) > 0
-    return Target(
-        index=target,
-        gradient=gradient,
-        delta=delta if ascended else None,
-        strengths=np.array(STRENGTHS if ascended else (), np.float32),
-        probabilities=probabilities,
-        original_probabilities=original_probabilities,
-        predictions=predictions,
-        steps=int(steps),
-        stopped=REASONS[stopped],
-    )
+    answers = response(forward, images, deltas, STRENGTHS, max_rows=max_rows, logits=logits)
+    return _Morphs(gradients, deltas, answers, end.steps, end.stopped)

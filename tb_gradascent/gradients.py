@@ -80,6 +80,26 @@ def gradient_of(
     return gradient
 
 
+def score_gradient(
+    logits: Tensor, inputs: Tensor, targets: Tensor, score: Score, *, keep_graph: bool = False
+) -> Tensor:
+    """∂score/∂x of each row towards its target, detached, shaped like ``inputs``.
+
+    Args:
+        logits: Shape (N, C), computed from ``inputs``.
+        inputs: Shape (N, …), requires a gradient.
+        targets: Class indices, int64, shape (N,).
+        score: What is differentiated, see :func:`target_score`.
+        keep_graph: Whether more will be asked of the same graph.
+    """
+    if score == "logit":  # needs no graph beyond the network's
+        weights = torch.zeros_like(logits).scatter_(1, targets[:, None], 1)
+        return gradient_of(logits, inputs, weights, keep_graph=keep_graph)
+    with torch.enable_grad():
+        values = target_score(logits, targets, score)
+    return gradient_of(values, inputs, keep_graph=keep_graph)
+
+
 def input_gradient(
     forward: Forward, inputs: Tensor, targets: Tensor, score: Score = "logit"
 ) -> Tensor:
@@ -96,7 +116,7 @@ def input_gradient(
     """
     with torch.enable_grad():
         inputs = inputs.detach().requires_grad_()
-        return gradient_of(target_score(forward(inputs), targets, score), inputs)
+        return score_gradient(forward(inputs), inputs, targets, score)
 
 
 def lengths(rows: Tensor) -> Tensor:
@@ -104,9 +124,20 @@ def lengths(rows: Tensor) -> Tensor:
 
     Also where its square does not fit a float32, on devices that know float64.
     """
-    wide = torch.float64 if rows.device.type in _KNOW_FLOAT64 else None
-    length: Tensor = torch.linalg.vector_norm(rows.flatten(1), 2, 1, dtype=wide)
-    return length.to(rows.dtype).reshape((-1,) + (1,) * (rows.dim() - 1))
+    length: Tensor = torch.linalg.vector_norm(
+        rows, 2, all_but_rows(rows), keepdim=True, dtype=widest(rows.device)
+    )
+    return length.to(rows.dtype)
+
+
+def all_but_rows(x: Tensor) -> tuple[int, ...]:
+    """The dimensions of one row of (N, …)."""
+    return tuple(range(1, x.dim()))
+
+
+def widest(device: torch.device) -> torch.dtype | None:
+    """The dtype for what fits no float32; ``None`` where the device knows none."""
+    return torch.float64 if device.type in _KNOW_FLOAT64 else None
 
 
 class Steepest(NamedTuple):
@@ -128,8 +159,8 @@ def steepest(gradients: Tensor, norm: Norm) -> Steepest:
     arXiv:1412.6572) and ‖g‖₁.
     """
     if norm == "linf":
-        slope = gradients.abs().flatten(1).sum(1)
-        return Steepest(gradients.sign(), slope.reshape((-1,) + (1,) * (gradients.dim() - 1)))
+        slope = gradients.abs().sum(all_but_rows(gradients), keepdim=True)
+        return Steepest(gradients.sign(), slope)
     slope = lengths(gradients)
     return Steepest(gradients / slope.clamp_min(TINY), slope)
 
