@@ -124,7 +124,8 @@ class Batch:
             return None
         if isinstance(self.labels, Tensor):
             # Indexed on the device first, so that only these few are fetched.
-            labels = self.labels[list(rows)].tolist()
+            places = torch.tensor(rows, dtype=torch.int64, device=self.labels.device)
+            labels = self.labels.index_select(0, places).tolist()
         else:
             labels = [self.labels[row] for row in rows]
         return [None if label is None or label < 0 else label for label in labels]

@@ -86,8 +86,8 @@ class ProbabilityMargin(Combinable):
             ValueError: Labels are given and not of shape (N,).
         """
         check_labels(logits, labels)
-        margin = probability_margin(logits)
-        return torch.where(margin <= self.max_margin, -margin, -torch.inf)
+        scores = probability_margin(logits).neg_()
+        return scores.masked_fill_(scores < -self.max_margin, -torch.inf)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -647,9 +647,10 @@ class GradAscentHook:
             return [part for each in parts for part in each]
         if not rows:
             return []
+        places = torch.tensor(rows, device=chosen.inputs.device)
         samples = capture(
             passes.forward(batch.inputs.dtype, chosen.forward_args, rows[0]),
-            chosen.inputs[list(rows)].to(passes.device or batch.inputs.device),
+            chosen.inputs.index_select(0, places).to(passes.device or batch.inputs.device),
             self._recipe,
             max_rows=len(batch.inputs),
             step=step,
