@@ -21,7 +21,6 @@ from tb_gradascent.gradients import (
     lengths,
     score_gradient,
     steepest,
-    widest,
 )
 from tb_gradascent.margins import TargetMargin
 from tb_gradascent.samples import Stopped
@@ -302,7 +301,7 @@ def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:
 
 def _totals(rows: Tensor) -> Tensor:
     """The sum of each row, shape (N,): finite only where all of it is."""
-    return rows.sum(all_but_rows(rows), dtype=widest(rows.device))
+    return rows.sum(all_but_rows(rows))
 
 
 def _pick(rows: Sequence[bool], these: Tensor, others: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from tb_gradascent.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.margins import at_least_float32
 from tb_gradascent.quantization import DELTA_LEVELS
 from tb_gradascent.samples import Sample, Stopped, Target
-from tb_gradascent.targets import Targets, choose_targets
+from tb_gradascent.targets import Targets, choose_targets, wants_labels
 from tb_gradascent.transfer import fetch
 from tb_gradascent.uncertainty import cross_entropy_of, entropy_of, probabilities_of
 
@@ -83,7 +83,7 @@ def capture(
     with torch.no_grad():
         logits = torch.cat([forward(rows) for rows in images.split(max_rows or len(images))])
     known = None
-    if labels is not None and None not in labels:
+    if wants_labels(recipe.targets) and labels is not None and None not in labels:
         known = torch.tensor(labels, device=logits.device)
     targets = choose_targets(recipe.targets, logits, known)
     each = targets.shape[1]

@@ -124,20 +124,14 @@ def lengths(rows: Tensor) -> Tensor:
 
     Also where its square does not fit a float32, on devices that know float64.
     """
-    length: Tensor = torch.linalg.vector_norm(
-        rows, 2, all_but_rows(rows), keepdim=True, dtype=widest(rows.device)
-    )
+    wide = torch.float64 if rows.device.type in _KNOW_FLOAT64 else None
+    length: Tensor = torch.linalg.vector_norm(rows, 2, all_but_rows(rows), True, dtype=wide)
     return length.to(rows.dtype)
 
 
 def all_but_rows(x: Tensor) -> tuple[int, ...]:
     """The dimensions of one row of (N, …)."""
     return tuple(range(1, x.dim()))
-
-
-def widest(device: torch.device) -> torch.dtype | None:
-    """The dtype for what fits no float32; ``None`` where the device knows none."""
-    return torch.float64 if device.type in _KNOW_FLOAT64 else None
 
 
 class Steepest(NamedTuple):

@@ -43,6 +43,11 @@ def check_targets(targets: object) -> None:
     )
 
 
+def wants_labels(targets: Targets) -> bool:
+    """Whether the choice depends on labels."""
+    return callable(targets) or targets == "label"
+
+
 def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> Tensor:
     """The target classes of each sample, int64, shape (N, T).
 
@@ -51,7 +56,7 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
             (T = 1); ``"all"``: every class (T = C); a list: these; a callable: what it makes of the
             logits and the labels.
         logits: Shape (N, C).
-        labels: Shape (N,), class indices; needed for ``"label"`` alone.
+        labels: Shape (N,), class indices; see :func:`wants_labels`.
 
     Raises:
         ValueError: There is no such class, no label, too many classes for ``"all"``, or the
