@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.gradients import (
-    TINY,
     Forward,
     Norm,
     Score,
@@ -20,7 +19,7 @@ from tb_gradascent.gradients import (
     gradient_of,
     lengths,
     score_gradient,
-    steepest,
+    slopes_of,
 )
 from tb_gradascent.margins import TargetMargin
 from tb_gradascent.samples import Stopped
@@ -31,8 +30,9 @@ from tb_gradascent.samples import Stopped
 _OVERSHOOT = 0.3
 _TAKEN_BACK = 0.9
 
-#: A smaller slope is none: a step along it would be too long to be a number.
-_FLAT = 1e-30
+_LARGEST = torch.finfo(torch.float32).max
+#: Keeps a division by a row's own zero finite.
+_TINY = torch.finfo(torch.float32).tiny
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,26 +153,31 @@ def ascend(
         leaf, logits = _asked(forward, start.clone())
     x = leaf.detach()
     margin = TargetMargin(logits.detach(), targets)
-    first = last = margin.values.tolist()
     # Lists, since each operation on a tensor costs as much as all that is done with these.
+    first = last = margin.values.tolist()
+    totals = start.sum(all_but_rows(start)).tolist()
+    stopped: list[Stopped | None] = [
+        "confidence" if value >= goal else None if math.isfinite(total) else "nonfinite"
+        for value, total in zip(first, totals, strict=True)
+    ]
     steps = [0] * len(first)
-    stopped: list[Stopped | None] = ["confidence" if value >= goal else None for value in first]
 
     for _ in range(ascent.max_steps):
         if None not in stopped:
             break
         if ascent.step_size is None:
             gradient = region.inward(x, gradient_of(logits, leaf, margin.slopes()))
-            moved = _after_newton_step(x, gradient, ascent.norm, aim - margin.values)
         else:
             gradient = score_gradient(logits, leaf, targets, score)
-            direction = steepest(gradient, ascent.norm).direction if ascent.epsilon else gradient
-            moved = x.add(direction, alpha=ascent.step_size)
-        totals = _totals(moved)  # before the bounds would hide what is infinite
-        moved = region.project(moved)
-        left = region.has_left(x, moved)
-        for row, (total, has_left) in enumerate(zip(totals.tolist(), left.tolist(), strict=True)):
-            if not math.isfinite(total):
+        slopes = slopes_of(gradient, ascent.norm).tolist()
+        parts = [
+            _part(ascent, slope, aim - value) for slope, value in zip(slopes, last, strict=True)
+        ]
+        direction = gradient.sign() if ascent.norm == "linf" else gradient
+        moved = region.project(torch.addcmul(x, direction, _column(x.new_tensor(parts), x)))
+        left = region.has_left(x, moved).tolist()
+        for row, (part, has_left) in enumerate(zip(parts, left, strict=True)):
+            if not math.isfinite(part):
                 stopped[row] = stopped[row] or "nonfinite"
             elif not has_left:
                 stopped[row] = stopped[row] or "stalled"
@@ -252,7 +257,7 @@ class _Region:
         """The point of the ball next to x, clipped to the bounds, which does not leave the ball."""
         if self._radius is not None:
             delta = x - self._start
-            x = self._start + delta * (self._radius / lengths(delta).clamp_min(TINY)).clamp_max(1)
+            x = self._start + delta * (self._radius / lengths(delta).clamp_min(_TINY)).clamp_max(1)
         return x if self._box is None else x.clamp(*self._box)
 
     def inward(self, x: Tensor, gradient: Tensor) -> Tensor:
@@ -278,15 +283,28 @@ def _asked(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
         return x, forward(x)
 
 
-def _after_newton_step(x: Tensor, gradient: Tensor, norm: Norm, missing: Tensor) -> Tensor:
-    """``x + missing / (g·d) · d``, with d steepest: for "l2" ``x + missing · g / ‖g‖₂²``.
+def _part(ascent: Ascent, slope: float, missing: float) -> float:
+    """What part of its gradient g a row moves by, or for "linf" of the signs of g.
 
-    ``missing``, shape (N,), is how far the margin is to rise, and g = ∂margin/∂x where x is free to
-    move; g·d is ‖g‖₂, or for "linf" ‖g‖₁.
+    A Newton step, the shortest after which a linear margin has risen by ``missing``, moves by
+    ``missing · g / ‖g‖₂²``, or ``missing · sign(g) / ‖g‖₁``.
+
+    Args:
+        slope: ‖g‖₂, or for "linf" ‖g‖₁.
+
+    Returns:
+        0 where there is no slope, or so small a one that the part is no float32; NaN where the
+        slope, or what is missing, is not finite.
     """
-    direction, slope = steepest(gradient, norm)
-    length = _column(missing.to(gradient.dtype), gradient) / slope.clamp_min(_FLAT)
-    return torch.addcmul(x, direction, length)
+    newton = ascent.step_size is None
+    if not (math.isfinite(slope) and (math.isfinite(missing) or not newton)):
+        return math.nan
+    if not slope:
+        return 0.0
+    length = missing / slope if ascent.step_size is None else ascent.step_size
+    relative = ascent.norm == "l2" and (newton or ascent.epsilon is not None)
+    part = length / slope if relative else length
+    return part if part <= _LARGEST else 0.0
 
 
 def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:
@@ -297,11 +315,6 @@ def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:
     """
     back = [_TAKEN_BACK * part for part in surplus]
     return end.lerp(start, _column(end.new_tensor(back), end))
-
-
-def _totals(rows: Tensor) -> Tensor:
-    """The sum of each row, shape (N,): finite only where all of it is."""
-    return rows.sum(all_but_rows(rows))
 
 
 def _pick(rows: Sequence[bool], these: Tensor, others: Tensor) -> Tensor:

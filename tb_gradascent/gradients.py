@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -17,9 +17,6 @@ ScoreName = Literal["logit", "probability", "log_probability"]
 #: A callable maps logits (N, C), at least float32, and targets (N,) to one value a row, shape (N,),
 #: each row by itself.
 Score = ScoreName | Callable[[Tensor, Tensor], Tensor]
-
-#: Keeps a division by a row's own zero finite.
-TINY: Final = torch.finfo(torch.float32).tiny
 
 _KNOW_FLOAT64: Final = frozenset({"cpu", "cuda"})
 
@@ -119,14 +116,19 @@ def input_gradient(
         return score_gradient(forward(inputs), inputs, targets, score)
 
 
-def lengths(rows: Tensor) -> Tensor:
-    """‖row‖₂ of each row (N, …), shape (N, 1, …).
+def slopes_of(gradients: Tensor, norm: Norm) -> Tensor:
+    """The slope along each row's steepest direction in a norm, shape (N,).
 
-    Also where its square does not fit a float32, on devices that know float64.
+    That is the dual norm of the gradient: along ``g / ‖g‖₂`` it is ‖g‖₂, and for "linf" along the
+    sign of every element (Goodfellow et al., arXiv:1412.6572) ‖g‖₁. Not finite where any element is
+    not.
     """
-    wide = torch.float64 if rows.device.type in _KNOW_FLOAT64 else None
-    length: Tensor = torch.linalg.vector_norm(rows, 2, all_but_rows(rows), True, dtype=wide)
-    return length.to(rows.dtype)
+    return _norms(gradients, 1 if norm == "linf" else 2)
+
+
+def lengths(rows: Tensor) -> Tensor:
+    """‖row‖₂ of each row (N, …), shape (N, 1, …)."""
+    return _norms(rows, 2, keepdim=True).to(rows.dtype)
 
 
 def all_but_rows(x: Tensor) -> tuple[int, ...]:
@@ -134,29 +136,13 @@ def all_but_rows(x: Tensor) -> tuple[int, ...]:
     return tuple(range(1, x.dim()))
 
 
-class Steepest(NamedTuple):
-    """Where a slope is steepest.
-
-    Attributes:
-        direction: Of length 1 in the norm, shaped like the gradients; 0 where there is none.
-        slope: The slope along it, shape (N, 1, …).
-    """
-
-    direction: Tensor
-    slope: Tensor
-
-
-def steepest(gradients: Tensor, norm: Norm) -> Steepest:
-    """The steepest direction of each row in a norm, and the slope along it.
-
-    That is ``g / ‖g‖₂`` and ‖g‖₂, or for "linf" the sign of every element (Goodfellow et al.,
-    arXiv:1412.6572) and ‖g‖₁.
-    """
-    if norm == "linf":
-        slope = gradients.abs().sum(all_but_rows(gradients), keepdim=True)
-        return Steepest(gradients.sign(), slope)
-    slope = lengths(gradients)
-    return Steepest(gradients / slope.clamp_min(TINY), slope)
+def _norms(rows: Tensor, order: int, *, keepdim: bool = False) -> Tensor:
+    """Also where a square fits no float32, on devices that know float64."""
+    wide = torch.float64 if rows.device.type in _KNOW_FLOAT64 else None
+    norms: Tensor = torch.linalg.vector_norm(
+        rows, order, all_but_rows(rows), keepdim=keepdim, dtype=wide
+    )
+    return norms
 
 
 def _checked(values: object, score: object, logits: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent.gradients import (
+    Norm,
     Score,
     ScoreName,
     check_score,
     input_gradient,
     lengths,
-    steepest,
+    slopes_of,
 )
 from tests.networks import Quadratic, convolutional, digits
 
@@ -145,24 +146,27 @@ def test_a_bad_score_is_refused(score: object) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-def test_the_steepest_direction_has_length_1_and_gains_most(scale: float) -> None:
-    """Against random directions of length 1, whatever the size of the gradient."""
+def test_the_slope_is_the_steepest_of_all_changes_of_length_1(scale: float) -> None:
+    """Against random changes, and against the one that is known, whatever the gradient's size."""
     generator = torch.Generator().manual_seed(0)
-    gradient = torch.randn(4, 1, 3, 3, generator=generator)
-    others = torch.randn(500, 1, 1, 3, 3, generator=generator)
-    l2, slope = steepest(gradient * scale, "l2")
-    torch.testing.assert_close(slope, lengths(gradient * scale))
-    torch.testing.assert_close(l2.flatten(1).norm(dim=1), torch.ones(4))
-    rivals = others / others.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1, 1)
-    assert ((gradient * l2).sum((1, 2, 3)) >= (gradient * rivals).sum((2, 3, 4))).all()
-    linf, slope = steepest(gradient * scale, "linf")
-    torch.testing.assert_close(slope.flatten(), gradient.flatten(1).norm(1, dim=1) * scale)
-    assert linf.abs().eq(1).all()
-    rivals = others / others.flatten(1).abs().amax(1).reshape(-1, 1, 1, 1, 1)
-    assert ((gradient * linf).sum((1, 2, 3)) >= (gradient * rivals).sum((2, 3, 4))).all()
+    gradient = torch.randn(4, 1, 3, 3, generator=generator).double()
+    others = torch.randn(500, 4, 1, 3, 3, generator=generator).double()
+    size = gradient.square().sum((1, 2, 3)).sqrt()
+    best = {"l2": gradient / size.reshape(-1, 1, 1, 1), "linf": gradient.sign()}
+    for norm in get_args(Norm):
+        slopes = slopes_of((gradient * scale).float(), norm).double()
+        gained = (gradient * scale * best[norm]).sum((1, 2, 3))
+        torch.testing.assert_close(slopes, gained, rtol=1e-5, atol=0)
+        order = 2 if norm == "l2" else torch.inf
+        unit = torch.linalg.vector_norm(others, order, (2, 3, 4), keepdim=True)
+        assert (slopes >= (gradient * scale * others / unit).sum((2, 3, 4)) * (1 - 1e-6)).all()
+        assert slopes_of(torch.zeros(2, 1, 3, 3), norm).eq(0).all()
+        for bad in (torch.nan, torch.inf):
+            row = torch.tensor([[[1.0, bad], [2.0, -3.0]]])
+            assert not slopes_of(row, norm).isfinite().any()
     torch.testing.assert_close(
-        lengths(gradient * scale).flatten().double(),
-        gradient.double().flatten(1).norm(dim=1) * scale,
+        lengths((gradient * scale).float()).double(),
+        size.reshape(-1, 1, 1, 1) * scale,
+        rtol=1e-5,
+        atol=0,
     )
-    for norm in ("l2", "linf"):
-        assert all(part.eq(0).all() for part in steepest(torch.zeros(2, 1, 3, 3), norm))
