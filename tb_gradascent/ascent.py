@@ -175,11 +175,11 @@ def ascend(
         ]
         direction = gradient.sign() if ascent.norm == "linf" else gradient
         moved = region.project(torch.addcmul(x, direction, _column(x.new_tensor(parts), x)))
-        left = region.has_left(x, moved).tolist()
-        for row, (part, has_left) in enumerate(zip(parts, left, strict=True)):
+        left = region.has_left(x, moved)
+        for row, part in enumerate(parts):
             if not math.isfinite(part):
                 stopped[row] = stopped[row] or "nonfinite"
-            elif not has_left:
+            elif not (part and left[row]):
                 stopped[row] = stopped[row] or "stalled"
         climbing = [reason is None for reason in stopped]
         if not any(climbing):
@@ -268,12 +268,16 @@ class _Region:
         leaving = torch.where(gradient < 0, x <= low, x >= high)
         return gradient.masked_fill(leaving, 0)
 
-    def has_left(self, x: Tensor, moved: Tensor) -> Tensor:
-        """Which rows moved, shape (N,): on a sphere, by more than its rounding."""
-        if self._radius is None:
-            return torch.any(moved != x, all_but_rows(x))
-        rounding = 4 * torch.finfo(x.dtype).eps * torch.maximum(self._start.abs(), x.abs())
-        return torch.any((moved - x).abs() > rounding, all_but_rows(x))
+    def has_left(self, x: Tensor, moved: Tensor) -> list[bool]:
+        """Which rows could move: on a sphere, by more than its rounding."""
+        if self._radius is None and self._box is None:
+            return [True] * len(x)
+        changed = moved != x
+        if self._radius is not None:
+            rounding = 4 * torch.finfo(x.dtype).eps * torch.maximum(self._start.abs(), x.abs())
+            changed = (moved - x).abs() > rounding
+        left: list[bool] = torch.any(changed, all_but_rows(x)).tolist()
+        return left
 
 
 def _asked(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
