@@ -242,7 +242,7 @@ def most_confused(scores: Tensor, top_k: int) -> list[int]:
     scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     best = scores.topk(min(top_k, len(scores)))
     # One transfer: on a GPU each one waits for the queue.
-    rows = best.indices.where(best.values > -torch.inf, -1).tolist()
+    rows = best.indices.masked_fill_(best.values == -torch.inf, -1).tolist()
     return [row for row in rows if row >= 0]
 
 

@@ -192,6 +192,7 @@ class GradAscentHook:
         self._place = find_place()
         self._ranks = ranks
         self._model = model
+        self._module = unwrap(model)
         self._forward = forward
         self._schedule = Schedule(arguments.whole_number("every", every, 1))
         # With those that probes have of their own.
@@ -562,13 +563,12 @@ class GradAscentHook:
         if not (self._records() or self._is_sharded()):
             yield None
             return
-        module = unwrap(self._model)
         if self._sharded is None:
-            check_sharding(module)
-        lockstep = Lockstep(module, self._writer.size) if self._is_sharded() else None
+            check_sharding(self._module)
+        lockstep = Lockstep(self._module, self._writer.size) if self._is_sharded() else None
         self.capturing = True
         try:
-            with open_passes(module, self._run, lockstep) as opened:
+            with open_passes(self._module, self._run, lockstep) as opened:
                 if self._writer.closed:
                     raise RuntimeError("the hook was used after close(): make a new one")
                 yield opened if self._records() else None

@@ -13,9 +13,11 @@ from torch import Tensor
 def fetch(tensors: Sequence[Tensor]) -> Callable[[], list[npt.NDArray[Any]]]:
     """Starts copies of tensors; what is returned waits for them and gives them as arrays.
 
-    From a CUDA device they go to pinned memory, behind what the loop has queued there already.
-    From elsewhere they are there at once. The tensors must not be written any more.
+    From a CUDA device they go to pinned memory, behind what the loop has queued there already;
+    from the computer's own memory nothing is copied. The tensors must not be written any more.
     """
+    if all(tensor.device.type == "cpu" for tensor in tensors):
+        return lambda: [tensor.detach().numpy() for tensor in tensors]
     if not any(tensor.is_cuda for tensor in tensors):
         arrays = [tensor.detach().cpu().numpy() for tensor in tensors]
         return lambda: arrays
