@@ -155,10 +155,10 @@ def ascend(
     margin = TargetMargin(logits.detach(), targets)
     # Lists, since each operation on a tensor costs as much as all that is done with these.
     first = last = margin.values.tolist()
-    totals = start.sum(all_but_rows(start)).tolist()
+    largest = start.abs().amax(all_but_rows(start)).tolist()
     stopped: list[Stopped | None] = [
-        "confidence" if value >= goal else None if math.isfinite(total) else "nonfinite"
-        for value, total in zip(first, totals, strict=True)
+        "confidence" if value >= goal else None if math.isfinite(magnitude) else "nonfinite"
+        for value, magnitude in zip(first, largest, strict=True)
     ]
     steps = [0] * len(first)
 
@@ -298,7 +298,7 @@ def _part(ascent: Ascent, slope: float, missing: float) -> float:
 
     Returns:
         0 where there is no slope, or so small a one that the part is no float32; NaN where the
-        slope, or what is missing, is not finite.
+        slope, what is missing or the step is not finite.
     """
     newton = ascent.step_size is None
     if not (math.isfinite(slope) and (math.isfinite(missing) or not newton)):
@@ -308,7 +308,10 @@ def _part(ascent: Ascent, slope: float, missing: float) -> float:
     length = missing / slope if ascent.step_size is None else ascent.step_size
     relative = ascent.norm == "l2" and (newton or ascent.epsilon is not None)
     part = length / slope if relative else length
-    return part if part <= _LARGEST else 0.0
+    if part > _LARGEST and (newton or relative):
+        return 0.0
+    farthest = part if ascent.norm == "linf" else part * slope
+    return part if max(part, farthest) <= _LARGEST else math.nan
 
 
 def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:

@@ -247,6 +247,33 @@ def test_a_step_is_taken_however_small_beside_the_values() -> None:
     assert (end.inputs - x).abs().max().item() == pytest.approx(4e-4, rel=0.3)
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+def test_a_step_beyond_all_numbers_is_not_taken(bounded: bool) -> None:
+    """Not even where the bounds would hide it."""
+    model = Quadratic(2)
+    x = torch.ones(2, 1, 4, 5)
+    bounds = (x[0] - 1, x[0] + 1) if bounded else None
+    step_size = 1e38 / model.gradient(x[0], 0).abs().max().item() * 10
+    end = ascend(model, x, torch.tensor([0, 1]), Ascent(None, 4, step_size), bounds=bounds)
+    assert end.stopped == ["nonfinite", "nonfinite"]
+    assert torch.equal(end.inputs, x)
+
+
+def test_an_image_that_is_no_number_is_not_changed_though_the_network_knows_it() -> None:
+    x = torch.rand(2, 1, 4, 5, generator=torch.Generator().manual_seed(1))
+    x[0, 0, 1, 1] = math.inf
+    model = Quadratic(2)
+
+    def forward(x: Tensor) -> Tensor:
+        logits: Tensor = model(x.clamp(0, 1))
+        return logits
+
+    targets = 1 - forward(x).argmax(1)
+    end = ascend(forward, x, targets, Ascent(0.6))
+    assert end.stopped == ["nonfinite", "confidence"]
+    assert torch.equal(end.inputs[0], x[0])
+
+
 def test_who_is_convinced_already_is_left_alone(trained: nn.Module) -> None:
     images, _ = digits("test")
     with torch.no_grad():
