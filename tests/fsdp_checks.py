@@ -312,10 +312,9 @@ def other_dtypes(directory: Path) -> None:
 def the_first_fsdp_is_refused_with_the_remedy(directory: Path) -> None:
     model = zoo.plain()
     late = GradAscentHook(model, directory / "late", strict=True)
-    wrapped = FullyShardedDataParallel(model, device_id=torch.device("cpu"))
+    model[1] = FullyShardedDataParallel(model[1], device_id=torch.device("cpu"))
     with pytest.raises(ValueError, match=r"use torch\.distributed\.fsdp\.fully_shard \(FSDP2\)"):
-        GradAscentHook(wrapped, directory)
-    late._model = wrapped
+        GradAscentHook(model, directory)
     with pytest.raises(ValueError, match="model must not be wrapped in FullyShardedDataParallel"):
         late(torch.rand(4, *zoo.SHAPE), torch.zeros(4, zoo.CLASSES))
     late.close()
