@@ -30,6 +30,7 @@ from tb_gradascent.samples import Stopped
 _OVERSHOOT = 0.3
 _TAKEN_BACK = 0.9
 
+#: What is multiplied, or moved, by more is no float32 any more.
 _LARGEST = torch.finfo(torch.float32).max
 #: Keeps a division by a row's own zero finite.
 _TINY = torch.finfo(torch.float32).tiny

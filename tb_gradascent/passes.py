@@ -65,12 +65,9 @@ class Passes:
             self._lockstep.padding = self._answer(batch.forward_args, 0)
 
     def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
-        # Given copies, since a model may write in place what it is given, even a leaf.
-        if beside.none:
-            return lambda inputs: self._run(self._module, inputs.clone(), beside)
-
         def answer(inputs: Tensor) -> Tensor:
             given = beside if row is None else beside.of_row(row, inputs.shape[0])
+            # Copies, since a model may write in place what it is given, also where that is a leaf.
             return self._run(self._module, inputs.clone(), given.to(inputs.device).copied())
 
         return answer
