@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import torch
@@ -36,6 +37,7 @@ from tb_gradascent.margins import probability_margin
 from tb_gradascent.metadata import SessionInfo
 from tb_gradascent.model_io import find_logits
 from tb_gradascent.passes import Passes, open_passes
+from tb_gradascent.remote import RemotePath
 from tb_gradascent.samples import Sample, mean_flip_distance
 from tb_gradascent.scan import Look, Unpack, search
 from tb_gradascent.schedule import Schedule, stretch
@@ -103,7 +105,8 @@ class GradAscentHook:
             hook(inputs, logits, labels)
 
     The model's weights, buffers, gradients, modes and the random states are left as they were. A
-    fault during training is logged once and never raised, unless ``strict``.
+    fault during training is logged once and never raised, unless ``strict``. The model itself may
+    keep the hook: it can still be copied and saved, and the hook of a copy records nothing.
 
     Args:
         model: The classifier, as it stands in the loop (data parallel wrappers and compiled models
@@ -224,12 +227,7 @@ class GradAscentHook:
         self._warned: set[str] = set()
         self.capturing = False
         """Whether the model is being run by the hook: forward hooks of your own may look."""
-        directory = arguments.log_directory(log)
-        self._writer: SampleWriter | NullWriter = (
-            SampleWriter(directory, self._info, self._budget)
-            if self._place is None or self._place.rank == 0 or ranks == "all"
-            else NullWriter()
-        )
+        self._writer = self._open(arguments.log_directory(log))
 
     def __call__(
         self,
@@ -441,6 +439,16 @@ class GradAscentHook:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A model is copied, for an average of its weights, say, or saved whole, and with it the
+        # hook that its loop may keep in it.
+        return _Copy, ()
+
+    def _open(self, directory: Path | RemotePath) -> SampleWriter | NullWriter:
+        if self._place is None or self._place.rank == 0 or self._ranks == "all":
+            return SampleWriter(directory, self._info, self._budget)
+        return NullWriter()
 
     def _look_at_pass(self, seen: Pass | None) -> int:
         if seen is None:
@@ -706,3 +714,13 @@ class GradAscentHook:
         if subject not in self._warned:
             self._warned.add(subject)
             logger.warning(message, *values)
+
+
+class _Copy(GradAscentHook):
+    """What a copy of a hook is, and a saved one that is loaded: it records nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity(), os.curdir)
+
+    def _open(self, directory: Path | RemotePath) -> NullWriter:
+        return NullWriter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -55,6 +56,50 @@ def loop(
 
 def steps_of(samples: Iterable[Sample]) -> list[int]:
     return sorted({sample.step for sample in samples})
+
+
+def saved_and_loaded(model: nn.Module) -> nn.Module:
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    loaded: nn.Module = torch.load(file, weights_only=False)
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.deepcopy,
+        saved_and_loaded,
+        lambda model: torch.optim.swa_utils.AveragedModel(model).module,
+    ],
+    ids=["deepcopy", "saved", "averaged"],
+)
+def test_a_model_that_keeps_its_hook_is_copied_and_the_copys_records_nothing(
+    tmp_path: Path, copied: Callable[[nn.Module], nn.Module]
+) -> None:
+    images, labels = digits()
+    model = convolutional()
+    with GradAscentHook(model, tmp_path / "run", every=1, strict=True) as hook:
+        model.hook = hook  # type: ignore[assignment]
+        assert loop(model, hook, steps=1) == [4]
+        other = copied(copied(model))
+        model.hook = None  # type: ignore[assignment]
+        theirs: Any = other.hook
+        assert isinstance(theirs, GradAscentHook)
+        assert loop(other, theirs, steps=2) == [0, 0]
+        optimizer = torch.optim.SGD(other.parameters(), 0.1)
+        handle = theirs.attach(optimizer)
+        theirs.probe(images[:2], labels[:2])
+        other(images[:4]).sum().backward()
+        optimizer.step()
+        handle.remove()
+        assert theirs.scan([(images[:8], labels[:8])]) == 0
+        theirs.close()
+        assert theirs.stats.captured == theirs.stats.failed == 0
+        assert loop(model, hook, steps=1) == [4]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert len(list(read_samples(tmp_path))) == 8
 
 
 def test_the_three_lines_of_the_readme(tmp_path: Path) -> None:
