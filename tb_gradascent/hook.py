@@ -724,3 +724,11 @@ class _Copy(GradAscentHook):
 
     def _open(self, directory: Path | RemotePath) -> NullWriter:
         return NullWriter()
+
+    def _records(self) -> bool:
+        self._warn(
+            "copy",
+            "This hook is a copy, made with its model or handed to another process, and records "
+            "nothing: make the hook in the process that trains",
+        )
+        return False

@@ -76,7 +76,9 @@ def saved_and_loaded(model: nn.Module) -> nn.Module:
     ids=["deepcopy", "saved", "averaged"],
 )
 def test_a_model_that_keeps_its_hook_is_copied_and_the_copys_records_nothing(
-    tmp_path: Path, copied: Callable[[nn.Module], nn.Module]
+    tmp_path: Path,
+    copied: Callable[[nn.Module], nn.Module],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     images, labels = digits()
     model = convolutional()
@@ -87,7 +89,10 @@ def test_a_model_that_keeps_its_hook_is_copied_and_the_copys_records_nothing(
         model.hook = None  # type: ignore[assignment]
         theirs: Any = other.hook
         assert isinstance(theirs, GradAscentHook)
+        assert not caplog.records
         assert loop(other, theirs, steps=2) == [0, 0]
+        (warning,) = caplog.messages
+        assert "make the hook in the process that trains" in warning
         optimizer = torch.optim.SGD(other.parameters(), 0.1)
         handle = theirs.attach(optimizer)
         theirs.probe(images[:2], labels[:2])
@@ -97,6 +102,7 @@ def test_a_model_that_keeps_its_hook_is_copied_and_the_copys_records_nothing(
         assert theirs.scan([(images[:8], labels[:8])]) == 0
         theirs.close()
         assert theirs.stats.captured == theirs.stats.failed == 0
+        assert len(caplog.records) == 1
         assert loop(model, hook, steps=1) == [4]
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert len(list(read_samples(tmp_path))) == 8
