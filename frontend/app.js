@@ -311,12 +311,6 @@ class App {
     this.#samples = samples;
     this.#arranged = state;
     this.#setScene(this.#nextScene());
-    this.#tabs.show(state.view);
-    if (changed || stay === "never") this.#showGrid(stay);
-    this.#follow.show(state, samples);
-    this.#compare.show(state, samples);
-    this.#downloads.show(samples);
-    this.#detail.show(selectedSample(state), samples);
     this.#controls.show(state, samples.length);
     this.#activeFilters.show(state);
     this.#stepBar.show(state);
@@ -324,8 +318,18 @@ class App {
     this.#makeIt.show(state, samplesInUse(state)[0]?.session.class_names ?? null);
     this.#appearance.show(state);
     this.#legend.show(state.look, this.#scene.theme, scaleEnd(state));
+    this.#tabs.show(state.view);
     this.#showMessage();
     this.#showProblems();
+    // The views come last: they measure the room that all the rest leaves them. No observer tells them
+    // of what is hidden, or of another size, for less than a frame.
+    if (samples.length) this.#main.classList.remove("vacant");
+    if (changed || stay === "never") this.#showGrid(stay);
+    this.#follow.show(state, samples);
+    this.#compare.show(state, samples);
+    if (!samples.length) this.#main.classList.add("vacant");
+    this.#downloads.show(samples);
+    this.#detail.show(selectedSample(state), samples);
   }
 
   /** @param {Stay} [stay] */
@@ -432,7 +436,6 @@ class App {
             ? note("Loading…")
             : note(tickedRuns(this.#state).length ? "No sample passes all filters." : "No run is ticked.");
     this.#message.replaceChildren(...(content ? [content] : []));
-    this.#main.classList.toggle("vacant", !this.#samples.length);
     this.#bar.hidden = !samplesInUse(this.#state).length;
   }
 }

@@ -479,3 +479,39 @@ def test_a_card_that_is_made_anew_keeps_the_focus(page: Page, tab: Frame) -> Non
     expect(card).to_be_focused()
     page.keyboard.press("Enter")
     expect(tab.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("view", "shown"),
+    [
+        ("Samples", ".grid article.sample"),
+        ("Follow", ".follow .strip"),
+        ("Compare", ".compare article.sample"),
+    ],
+)
+def test_what_was_gone_for_less_than_a_frame_is_shown_again(
+    tab: Frame, view: str, shown: str
+) -> None:
+    """Nothing is laid out in between, so that no observer of sizes could tell."""
+    search = """(search, texts) => {
+        for (const text of texts) {
+            search.value = text;
+            search.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+    }"""
+
+    def search_for(*texts: str) -> list[str]:
+        tab.locator("#search").evaluate(search, list(texts))
+        wait_for_paint(tab)
+        names: list[str] = tab.locator(shown).evaluate_all(
+            "(nodes) => nodes.map(({ dataset }) => dataset.sample ?? dataset.history).sort()"
+        )
+        return names
+
+    tab.get_by_role("tab", name=view).click()
+    tab.locator(shown).first.wait_for()
+    assert search_for("nobody is called so") == []
+    expected = search_for("seven")
+    assert expected
+    assert search_for("three") != expected
+    assert search_for("nobody is called so", "seven") == expected
