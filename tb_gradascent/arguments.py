@@ -15,6 +15,9 @@ from typing import Any, cast
 from tb_gradascent.metadata import MAX_CHANNELS, MAX_NAME_LENGTH
 from tb_gradascent.remote import RemotePath, is_url
 
+#: Float32's largest number.
+_LARGEST = (2 - 2**-23) * 2.0**127
+
 
 def whole_number(name: str, value: object, least: int) -> int:
     """``value``, if it is a whole number of at least ``least``.
@@ -35,7 +38,7 @@ def training_step(value: object) -> int:
     """
     try:
         return operator.index(value)  # type: ignore[arg-type]  # which this finds out
-    except TypeError:
+    except Exception:  # a tensor may hold no value that can be had
         raise ValueError(f"step must be a whole number, and is {value!r}") from None
 
 
@@ -86,11 +89,11 @@ def choice(name: str, value: object, choices: Sequence[str], meaning: str) -> st
     Raises:
         ValueError: It is not; the message says what the choices mean.
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(
             f"{name} must be {' or '.join(map(json.dumps, choices))}, and is {value!r}: {meaning}"
         )
-    return cast("str", value)
+    return value
 
 
 def log_directory(log: object) -> Path | RemotePath:
@@ -113,7 +116,8 @@ def log_directory(log: object) -> Path | RemotePath:
                 f"log must be a str where it has a scheme, since a Path makes one slash of two, "
                 f"and is {log!r}: give {path.replace(':/', '://', 1)!r}"
             )
-        return Path(path)
+        if "\0" not in path:
+            return Path(path)
     raise ValueError(
         f"log must be a directory or a SummaryWriter, and is {log!r}: "
         'give a path such as "runs/mnist"'
@@ -177,6 +181,10 @@ def normalization(
         raise ValueError(f"mean and std must have one length, and are {mean!r} and {std!r}")
     if min(stds) <= 0:
         raise ValueError(f"std must be positive, and is {std!r}")
+    if any(max(abs(m), abs(1 - m)) > _LARGEST * s for m, s in zip(means, stds, strict=True)):
+        raise ValueError(
+            f"std must not be so small that (1 - mean) / std is no float32, and is {std!r}"
+        )
     return means, stds
 
 
@@ -213,4 +221,7 @@ def legal_bounds(
 def _is_finite(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
-    return math.isfinite(value)
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that is no float
+        return False

@@ -90,17 +90,17 @@ class Ascent:
                 f"Ascent(confidence) must lie between 0 and 1, and is {self.confidence!r}: "
                 "0.95 is the default"
             )
-        if type(self.max_steps) is not int or self.max_steps < 1:
+        if not _is_whole(self.max_steps) or self.max_steps < 1:
             raise ValueError(
                 f"Ascent(max_steps) must be a whole number of at least 1, and is "
                 f"{self.max_steps!r}: for the gradient alone give ascent=None"
             )
         for name, value in (("step_size", self.step_size), ("epsilon", self.epsilon)):
-            if value is not None and not (_is_number(value) and 0 < value < math.inf):
+            if value is not None and not (_is_number(value) and value > 0):
                 raise ValueError(
                     f"Ascent({name}) must be a positive number or None, and is {value!r}"
                 )
-        if self.norm not in get_args(Norm):
+        if not isinstance(self.norm, str) or self.norm not in get_args(Norm):
             raise ValueError(f'Ascent(norm) must be "l2" or "linf", and is {self.norm!r}')
         if self.norm == "linf" and self.step_size is not None and self.epsilon is None:
             raise ValueError(
@@ -351,5 +351,15 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    """Whether it is a finite number, as a float too."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

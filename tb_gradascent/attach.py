@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from tb_gradascent.isolation import uncompiled
 from tb_gradascent.watch import ForwardWatch, Pass
@@ -41,6 +44,11 @@ class AttachedHandle:
         """Watches no more; more than once is harmless."""
         self._watch.remove()
         self._handle.remove()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A model may keep it, and be copied or saved whole. A copy's has nothing to undo, and needs
+        # nothing of this package.
+        return RemovableHandle, (OrderedDict(),)
 
     def _is_wanted(self, module: nn.Module) -> bool:
         if not (module.training and torch.is_grad_enabled()):

@@ -39,7 +39,7 @@ Other rows have no one class to compare a prediction with, and are refused:
   numbers.
 """
 Ids = Tensor | npt.NDArray[Any] | Sequence[object]
-"""A name or number a sample, N in all."""
+"""A name or number a sample, N in all; ``None`` where it has none."""
 
 
 class Batch:
@@ -131,12 +131,14 @@ class Batch:
         return [None if label is None or label < 0 else label for label in labels]
 
 
-def id_text(value: object) -> str:
-    """An id as it is stored.
+def id_text(value: object) -> str | None:
+    """An id as it is stored; ``None`` where there is none.
 
     Raises:
         ValueError: It is too long.
     """
+    if value is None:
+        return None
     return arguments.text("ids", str(value.item() if isinstance(value, Tensor) else value))
 
 

@@ -113,8 +113,9 @@ def capture(
     def samples() -> list[Sample]:
         images, logits, targets, gradients, deltas, answers = arrays()
         chances = probabilities_of(logits)
-        best = torch.from_numpy(logits).topk(min(_LISTED_CLASSES, logits.shape[1]))
-        classes = best.indices.numpy()
+        # Of equal ones the lowest, as the targets and the predictions are chosen.
+        order = torch.sort(torch.from_numpy(logits), dim=1, descending=True, stable=True).indices
+        classes = order[:, :_LISTED_CLASSES].numpy()
         shown = [
             Target(
                 index=target,

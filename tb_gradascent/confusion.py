@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor
@@ -53,6 +54,10 @@ class Both(Combinable):
 
     first: AnyCriterion
     second: AnyCriterion
+
+    def __post_init__(self) -> None:
+        check_criterion(self.first)
+        check_criterion(self.second)
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
         """The first one's scores, shape (N,), and ``-inf`` where the second's is that or NaN.
@@ -214,6 +219,27 @@ class Loss(Combinable):
         return torch.where(known & (loss >= self.min_loss), loss, -torch.inf)
 
 
+_OURS: Final = frozenset({ProbabilityMargin, LogitMargin, Entropy, Misclassified, Loss, Both})
+
+
+def check_criterion(criterion: object) -> None:
+    """Refuses what :func:`scores_of` could not use.
+
+    Raises:
+        ValueError: It is no callable, or a class of which none was made.
+    """
+    if isinstance(criterion, type):
+        raise ValueError(
+            "criterion must be a callable (logits, labels) -> scores, and is the class "
+            f"{criterion.__name__}: make one of it, {criterion.__name__}(…)"
+        )
+    if not callable(criterion):
+        raise ValueError(
+            "criterion must be a callable (logits, labels) -> scores, and is "
+            f"{criterion!r}: ProbabilityMargin() is the default"
+        )
+
+
 def scores_of(
     criterion: AnyCriterion, logits: Tensor, labels: Tensor | None, name: str = "criterion"
 ) -> Tensor:
@@ -222,7 +248,7 @@ def scores_of(
     Raises:
         ValueError: It is not a score a sample.
     """
-    if not isinstance(criterion, Combinable):  # one of the user's own, which may write in place
+    if type(criterion) not in _OURS:  # one of the user's own, which may write in place
         logits, labels = logits.clone(), None if labels is None else labels.clone()
     values = criterion(logits, labels)
     if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
@@ -282,6 +308,7 @@ def _as_scores(values: Tensor) -> Tensor:
     return torch.where(values, 0.0, -torch.inf) if values.dtype == torch.bool else values
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if not isinstance(value, (int, float)) or not low <= value <= high:
+def _check(name: str, value: Any, low: float, high: float) -> None:
+    is_number = isinstance(value, numbers.Real)
+    if not is_number or not low <= value <= high:
         raise ValueError(f"{name} must be a number from {low} to {high}, and is {value!r}")

@@ -27,7 +27,8 @@ def check_score(score: object) -> None:
     Raises:
         ValueError: It is none of the names and no callable.
     """
-    if not callable(score) and score not in get_args(ScoreName):
+    named = isinstance(score, str) and score in get_args(ScoreName)
+    if not (named or callable(score)):
         raise ValueError(
             'score must be "logit", "probability", "log_probability" or a callable '
             f"(logits, targets) -> values, and is {score!r}"
@@ -47,7 +48,8 @@ def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Ten
     """
     logits = at_least_float32(logits)
     if callable(score):
-        return _checked(score(logits, targets), score, logits)
+        # Copies, since it may write in place.
+        return _checked(score(logits.clone(), targets.clone()), score, logits)
     if score == "probability":
         logits = logits.softmax(1)
     elif score == "log_probability":

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from tb_gradascent.capture import Recipe, capture
 from tb_gradascent.confusion import (
     Criterion,
     ProbabilityMargin,
+    check_criterion,
     most_confused,
     scores_of,
     valid_labels,
@@ -133,7 +135,8 @@ class GradAscentHook:
             Morphs stay within them, and they are shown as black and white. By default what becomes
             [0, 1] by ``mean`` and ``std``, if these are given, and else none.
         forward: ``(model, inputs, *additional_forward_args) -> logits``, where the model is called
-            otherwise.
+            otherwise. What else it runs has to be a part of ``model``, or it is neither set to eval
+            mode nor left as it was.
         tag: Under which the samples appear.
         budget_mb: Megabytes that the hook writes at the most. As they are used up, captures come
             at intervals that double, so that they cover a training of any length. Ranks that record
@@ -171,11 +174,7 @@ class GradAscentHook:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ValueError(f"model must be a torch.nn.Module, and is {type(model).__name__}")
-        if not callable(criterion):
-            raise ValueError(
-                "criterion must be a callable (logits, labels) -> scores, and is "
-                f"{criterion!r}: ProbabilityMargin() is the default"
-            )
+        check_criterion(criterion)
         check_score(score)
         if ascent is not None and not isinstance(ascent, Ascent):
             raise ValueError(f"ascent must be an Ascent(…) or None, and is {ascent!r}")
@@ -195,7 +194,6 @@ class GradAscentHook:
         self._place = find_place()
         self._ranks = ranks
         self._model = model
-        self._module = unwrap(model)
         self._forward = forward
         self._schedule = Schedule(arguments.whole_number("every", every, 1))
         # With those that probes have of their own.
@@ -215,13 +213,15 @@ class GradAscentHook:
             world_size=self._place and self._place.world_size,
         )
         sharing = self._place.world_size if self._place and ranks == "all" else 1
-        self._budget = int(arguments.positive("budget_mb", budget_mb) * 1e6) // sharing
+        budget = min(arguments.positive("budget_mb", budget_mb) * 1e6, sys.maxsize)
+        self._budget = int(budget) // sharing
         self._probes: list[_Probes] = []
         self._calls = 0
         self._captured = 0
         self._failed = 0
         self._failed_in_a_row = 0
         self._gave_up = False
+        self._raised = False
         self._most_used: int | None = None
         self._sharded: bool | None = None
         self._warned: set[str] = set()
@@ -347,16 +347,15 @@ class GradAscentHook:
         """
         batch = Batch.of(inputs, labels, ids, additional_forward_args)
         batch.check_channels(self._info)
-        if ids is None:
-            first = sum(len(probes.batch.inputs) for probes in self._probes)
-            ids = [f"probe {first + place}" for place in range(len(inputs))]
         known = batch.label_list(range(len(inputs)))
         if self._recipe.targets == "label" and (known is None or None in known):
             raise ValueError(
                 'labels must be known of every probe where targets="label", and are '
                 f"{known!r}: give them"
             )
-        texts = [id_text(name) for name in ids]
+        first = sum(len(probes.batch.inputs) for probes in self._probes)
+        names = [None] * len(inputs) if ids is None else ids
+        texts = [id_text(name) or f"probe {place}" for place, name in enumerate(names, first)]
         batch = Batch(inputs.detach().clone(), known, texts, batch.forward_args.copied())
         schedule = self._schedule
         if every is not None:
@@ -431,14 +430,24 @@ class GradAscentHook:
         )
 
     def close(self) -> None:
-        """Writes what is still queued and closes the event file; more than once is harmless."""
+        """Writes what is still queued and closes the event file; more than once is harmless.
+
+        Raises:
+            Exception: ``strict``, and something could not be written, which nothing has raised yet.
+        """
         self._writer.close()
+        if not self._raised:
+            self._raise_failure()
 
     def __enter__(self) -> GradAscentHook:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except Exception:
+            if kind is None:  # or else that of the training is the one to be seen
+                raise
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A model is copied, for an average of its weights, say, or saved whole, and with it the
@@ -478,14 +487,19 @@ class GradAscentHook:
         """Runs a capture so that no fault of it reaches the training, unless ``strict``."""
         try:
             captured = capture()
-            if self._strict and self._writer.failure:
-                raise self._writer.failure
+            self._raise_failure()
         except Exception as error:
             return self._fault(error, what)
         if not self._gave_up:
             self._failed_in_a_row = 0
         self._captured += captured
         return captured
+
+    def _raise_failure(self) -> None:
+        """Raises what the writing thread met, if ``strict``."""
+        if self._strict and self._writer.failure:
+            self._raised = True
+            raise self._writer.failure
 
     def _look(self, given: Callable[[], Batch], answer: object, step: int) -> int:
         stretched = self._stretch()
@@ -571,12 +585,14 @@ class GradAscentHook:
         if not (self._records() or self._is_sharded()):
             yield None
             return
+        # Anew each time: what a wrapper holds may have been replaced.
+        module = unwrap(self._model)
         if self._sharded is None:
-            check_sharding(self._module)
-        lockstep = Lockstep(self._module, self._writer.size) if self._is_sharded() else None
+            check_sharding(module)
+        lockstep = Lockstep(module, self._writer.size) if self._is_sharded() else None
         self.capturing = True
         try:
-            with open_passes(self._module, self._run, lockstep) as opened:
+            with open_passes(module, self._run, lockstep) as opened:
                 if self._writer.closed:
                     raise RuntimeError("the hook was used after close(): make a new one")
                 yield opened if self._records() else None

@@ -7,7 +7,7 @@ import functools
 import operator
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -51,20 +51,26 @@ def unwrap(model: nn.Module) -> nn.Module:
         nn.parallel.DistributedDataParallel,
         *_fabric_wrappers(),
     )
+    compiled = tuple(_loaded("torch._dynamo.eval_frame", "OptimizedModule"))
     while True:
         if isinstance(model, wrappers):
             model = model.module
-        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            model = inner
+        elif isinstance(model, compiled):
+            model = model._orig_mod
         else:
             return model
 
 
 def _fabric_wrappers() -> Iterator[Any]:
     for package in ("lightning.fabric", "lightning_fabric"):
-        wrapper = getattr(sys.modules.get(f"{package}.wrappers"), "_FabricModule", None)
-        if wrapper is not None:
-            yield wrapper
+        yield from _loaded(f"{package}.wrappers", "_FabricModule")
+
+
+def _loaded(module: str, name: str) -> Iterator[Any]:
+    """A class, if its module is imported: nothing can be one of it otherwise."""
+    found = getattr(sys.modules.get(module), name, None)
+    if found is not None:
+        yield found
 
 
 def uncompiled(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -99,7 +105,8 @@ def isolated(model: nn.Module) -> Iterator[None]:
     Not undone is what forward hooks that a user registered do on the side, which is why
     ``GradAscentHook.capturing`` tells them whose pass it is; nor what a forward pass does to the
     data of its parameters, to the insides of other attributes, such as a list, or in TorchScript to
-    attributes that are no buffers.
+    attributes that are no buffers; nor anything of modules that run, too, without being part of the
+    model, which are not set to eval mode either.
     """
     modules = list(model.modules())
     devices = _devices(modules)
@@ -178,7 +185,7 @@ def _set_training(module: nn.Module, training: bool) -> None:
 
 def _put_back(place: Any, before: dict[str, Any]) -> None:
     # Nearly always all is as before, which is quickly seen.
-    if len(place) == len(before) and all(map(operator.is_, place.values(), before.values())):
+    if place.keys() == before.keys() and all(map(operator.is_, place.values(), before.values())):
         return
     for name in [name for name in place.keys() if name not in before]:  # noqa: SIM118
         del place[name]
@@ -200,10 +207,21 @@ def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> 
         if device.type != "cpu" and hasattr(library, "get_rng_state"):
             state = library.get_rng_state(device)
             restore.append(functools.partial(library.set_rng_state, state, device))
-    restore += [
+    try:
+        with generators_kept(modules):
+            yield
+    finally:
+        for put_back in restore:
+            put_back()
+
+
+@contextlib.contextmanager
+def generators_kept(holders: Iterable[object]) -> Iterator[None]:
+    """Restores the states of all random generators that are attributes of these objects."""
+    restore = [
         remember(value)
-        for module in modules
-        for value in vars(module).values()
+        for holder in holders
+        for value in getattr(holder, "__dict__", {}).values()
         if (remember := _GENERATORS.get(type(value)))
     ]
     try:

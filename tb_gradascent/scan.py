@@ -19,6 +19,7 @@ from tb_gradascent.confusion import most_confused
 from tb_gradascent.describe import describe
 from tb_gradascent.distributed import Place, gather, is_connected, share
 from tb_gradascent.forward_args import ForwardArgs
+from tb_gradascent.isolation import generators_kept
 
 Unpack = Callable[[Any], Mapping[str, Any]]
 """What an item of a loader holds, by the names of what ``GradAscentHook.__call__`` is given:
@@ -123,7 +124,7 @@ def search(
     fault: Exception | None = None
     interrupt: KeyboardInterrupt | None = None
     try:
-        with looking() as look:
+        with generators_kept(_parts(loader)), looking() as look:
             if look is not None:
                 for last, places in _numbered(loader, ids, unpack, place, title):
                     best.offer(last, look(last), places)
@@ -136,6 +137,15 @@ def search(
     if place is not None:
         best = best.of_all_ranks(place, fault)
     return Found(list(best.batches()), last, interrupt or fault)
+
+
+def _parts(loader: object) -> Iterator[object]:
+    """A loader and what it loads by, any of which may hold a random generator."""
+    yield loader
+    for name in ("dataset", "sampler", "batch_sampler"):
+        part = getattr(loader, name, None)
+        if part is not None:
+            yield from _parts(part)
 
 
 def _numbered(
@@ -288,7 +298,7 @@ def _kind(found: _Held) -> object:
     return found.inputs.shape if found.forward_args.none else found.order
 
 
-def _identity(found: _Held) -> tuple[str, int]:
+def _identity(found: _Held) -> tuple[str | None, int]:
     """What two ranks' copies of one sample have in common."""
     pixels = found.inputs.float().contiguous().numpy()
     return id_text(found.id), google_crc32c.value(pixels.tobytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -33,7 +34,7 @@ def check_targets(targets: object) -> None:
     elif (
         isinstance(targets, Sequence)
         and 1 <= len(targets) <= MAX_TARGETS
-        and all(type(target) is int and 0 <= target < MAX_CLASSES for target in targets)
+        and all(_is_class(target) for target in targets)
         and len(set(targets)) == len(targets)
     ):
         return
@@ -41,6 +42,12 @@ def check_targets(targets: object) -> None:
         f'targets must be "top2", "label", "all", a list of 1 to {MAX_TARGETS} different class '
         f"indices, or a callable (logits, labels) -> indices, and is {targets!r}"
     )
+
+
+def _is_class(target: object) -> bool:
+    if isinstance(target, bool) or not isinstance(target, numbers.Integral):
+        return False
+    return 0 <= int(target) < MAX_CLASSES
 
 
 def wants_labels(targets: Targets) -> bool:
@@ -58,6 +65,8 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
         logits: Shape (N, C).
         labels: Shape (N,), class indices; see :func:`wants_labels`.
 
+    Of equal logits the lowest class is the first.
+
     Raises:
         ValueError: There is no such class, no label, too many classes for ``"all"``, or the
             callable returned something else than class indices.
@@ -65,9 +74,11 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
     samples, classes = logits.shape
     check_labels(logits, labels)
     if callable(targets):
-        return _checked(targets(logits, labels), targets, logits)
+        # Copies, since it may write in place, and go on to use what it returned.
+        own = None if labels is None else labels.clone()
+        return _checked(targets(logits.clone(), own), targets, logits).clone()
     if targets == "top2":
-        return logits.topk(2, 1).indices
+        return _best_two(logits)
     if targets == "label":
         if labels is None:
             raise ValueError(
@@ -95,6 +106,14 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
                 f"and holds {max(chosen)}"
             )
     return torch.tensor(list(chosen), device=logits.device).expand(samples, -1)
+
+
+def _best_two(logits: Tensor) -> Tensor:
+    # topk takes any of equal ones. What is left of the best must be less than a masked class.
+    first = logits.argmax(1, keepdim=True)
+    least = torch.finfo(logits.dtype).min
+    others = logits.nan_to_num(torch.nan, torch.inf, least).scatter_(1, first, -torch.inf)
+    return torch.cat((first, others.argmax(1, keepdim=True)), 1)
 
 
 def _checked(chosen: object, targets: object, logits: Tensor) -> Tensor:

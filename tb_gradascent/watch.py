@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from tb_gradascent.forward_args import ForwardArgs
@@ -94,15 +95,33 @@ class ForwardWatch:
         self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: object
     ) -> None:
         """The forward hook: looks at a pass that a module has made."""
+        try:
+            self._look(module, args, kwargs, output)
+        except Exception:
+            # What cannot even be looked at has no logits for us, and is no fault of the training.
+            return
+
+    def _look(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: object
+    ) -> None:
         if not self._wanted(module):
             return
         logits = find_logits(output)
         if logits is None or logits.dim() != 2:
             return
         inputs = find_inputs(args, kwargs)
+        if _is_transformed(logits) or _is_transformed(inputs):
+            return
         if inputs is not None and len(inputs) == len(logits):
             self._seen = module, inputs, logits, args, kwargs
         elif isinstance(output, Tensor) and output.dim() == 2 and self._seen is not None:
             before = self._seen[2].shape
             if len(output) == before[0] and output.shape[1] != before[1]:
                 self._seen = None
+
+
+def _is_transformed(value: object) -> bool:
+    """Whether it is of a pass within ``torch.func``'s transforms, and of no use after them."""
+    if torch.compiler.is_compiling():
+        return False
+    return isinstance(value, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(value)

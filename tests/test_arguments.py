@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from tb_gradascent import GradAscentHook, arguments
+from tb_gradascent import GradAscentHook, ProbabilityMargin, arguments
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("no model", {"model": "resnet"}, "model must be a torch.nn.Module, and is str"),
@@ -23,8 +23,14 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("every text", {"every": "10"}, "every must be a whole number of at least 1, and is '10'"),
     ("top_k", {"top_k": 1.5}, "top_k must be a whole number of at least 1, and is 1.5"),
     ("criterion", {"criterion": "margin"}, "criterion must be a callable"),
+    ("criterion class", {"criterion": ProbabilityMargin}, "is the class ProbabilityMargin"),
     ("targets", {"targets": "top3"}, "targets must be"),
     ("score", {"score": "loss"}, 'score must be "logit", "probability"'),
+    ("score array", {"score": np.zeros(2)}, 'score must be "logit", "probability"'),
+    ("ranks array", {"ranks": np.zeros(2)}, "ranks must be"),
+    ("budget", {"budget_mb": 10**400}, "budget_mb must be a positive number"),
+    ("std tiny", {"mean": 0.0, "std": 1e-320}, "std must not be so small"),
+    ("log null", {"log": "a\0b"}, "log must be a directory"),
     ("ascent", {"ascent": 0.9}, "ascent must be an Ascent"),
     ("names text", {"class_names": "0123456789"}, "class_names must be a list"),
     ("names numbers", {"class_names": [0, 1]}, "class_names[0] must be text"),

@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,6 +221,73 @@ def test_a_wrapped_model(tmp_path: Path, wrap: type) -> None:
         hook.attach(optimizer)
         plain_loop(model, optimizer)
         assert hook.stats.captured > 0
+
+
+def test_what_runs_in_a_transform_of_functions_is_no_pass_of_the_loop(tmp_path: Path) -> None:
+    """Its tensors cannot be used once the transform has ended."""
+    images, labels = digits()
+    model = convolutional()
+    model.get_submodule("1").eval()  # written in place in training, which vmap does not allow
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        hook.attach(optimizer)
+        nn.functional.cross_entropy(model(images[:8]), labels[:8]).backward()
+        one_by_one = torch.func.vmap(lambda image: model(image[None])[0], randomness="different")
+        assert one_by_one(images[8:12]).shape == (4, 10)
+        optimizer.step()
+    samples = list(read_samples(tmp_path))
+    assert len(samples) == 4
+    batch = images[:8].numpy()
+    assert all(any(np.array_equal(s.image, image) for image in batch) for s in samples)
+
+
+class _Answer:
+    def __init__(self, logits: Tensor) -> None:
+        self.kept = logits
+
+    @property
+    def logits(self) -> Tensor:
+        raise RuntimeError("not yet")
+
+
+class _Ragged(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nested.nested_tensor(list(x.flatten(1)))
+
+
+class _Lazy(nn.Module):
+    def forward(self, x: Tensor) -> _Answer:
+        return _Answer(x)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("model", [_Ragged(), _Lazy()])
+def test_an_output_that_cannot_be_looked_at_is_no_fault_of_the_training(
+    tmp_path: Path, model: nn.Module, caplog: pytest.LogCaptureFixture
+) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.01)
+    with GradAscentHook(model, tmp_path, every=1) as hook:
+        hook.attach(optimizer)
+        for _ in range(3):
+            model(torch.rand(4, 1, 8, 8))
+            optimizer.step()
+        assert hook.stats.failed == 3
+    (record,) = caplog.records
+    assert "Call hook(inputs, logits, labels) in the loop instead" in record.getMessage()
+
+
+def test_the_handle_that_a_model_keeps_is_copied_and_saved_with_it(tmp_path: Path) -> None:
+    model: Any = convolutional()
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        model.handle = hook.attach(torch.optim.SGD(model.parameters(), 0.01))
+        saved = io.BytesIO()
+        torch.save(model, saved)
+        saved.seek(0)
+        for other in (copy.deepcopy(model), torch.load(saved, weights_only=False)):
+            other.handle.remove()
+        assert model._forward_hooks
+        model.handle.remove()
+        assert not model._forward_hooks
 
 
 def test_something_else_is_refused(tmp_path: Path) -> None:

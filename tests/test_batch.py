@@ -170,11 +170,11 @@ def test_other_labels_are_refused(labels: Any, message: str) -> None:
         (np.array([7, 8], np.uint16), ["7", "8"]),
         (np.array(["a", "b"]), ["a", "b"]),
         ([Path("a/b.png"), Path("c")], ["a/b.png", "c"]),
-        ([("train", 1), None], ["('train', 1)", "None"]),
+        ([("train", 1), None], ["('train', 1)", None]),
     ],
     ids=repr,
 )
-def test_ids_of_every_kind_are_texts(ids: Any, expected: list[str]) -> None:
+def test_ids_of_every_kind_are_texts(ids: Any, expected: list[str | None]) -> None:
     batch = Batch.of(inputs(2), None, ids)
     assert batch.ids is not None
     assert [id_text(batch.ids[row]) for row in range(2)] == expected

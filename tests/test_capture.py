@@ -215,6 +215,48 @@ def test_callable_targets_and_scores(trained: nn.Module) -> None:
         np.testing.assert_allclose(sample.targets[0].gradient, 2 * expected, rtol=1e-4, atol=1e-6)
 
 
+def test_what_a_callable_writes_in_place_is_its_own(trained: nn.Module) -> None:
+    """Targets as a runner-up is often found, and a score at a temperature."""
+    images, _ = confused(trained, 3)
+    returned = torch.empty(3, 1, dtype=torch.int64)
+
+    def runner_up(logits: Tensor, labels: Tensor | None) -> Tensor:
+        best = logits.argmax(1, keepdim=True)
+        returned.copy_(logits.scatter_(1, best, -torch.inf).argmax(1, keepdim=True))
+        return returned
+
+    def cooled(logits: Tensor, targets: Tensor) -> Tensor:
+        return logits.div_(4).gather(1, targets[:, None])[:, 0]
+
+    make = start_capture(trained, images, Recipe(runner_up, cooled), step=0, tag="t")
+    returned.fill_(-5)
+    with torch.no_grad():
+        chances, classes = trained(images).softmax(1).sort(1, descending=True)
+    for row, sample in enumerate(make()):
+        (target,) = sample.targets
+        assert sample.classes.tolist() == classes[row].tolist()
+        assert target.index == classes[row, 1]
+        assert sample.margin == pytest.approx(float(chances[row, 0] - chances[row, 1]), abs=1e-5)
+        assert target.probabilities[0] == pytest.approx(float(chances[row, 1]), abs=1e-5)
+        expected = gradient_alone(trained, sample.image, target.index, "logit")
+        np.testing.assert_allclose(target.gradient, expected / 4, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_of_equal_logits_the_lowest_class_is_the_first_everywhere(dtype: torch.dtype) -> None:
+    """The commonest of confusions: a layer that starts with zeros, or half precision."""
+
+    def forward(images: Tensor) -> Tensor:
+        logits = images.flatten(1).sum(1, keepdim=True) * torch.zeros(64)
+        return logits.index_add(1, torch.tensor([60, 20, 33]), torch.ones(len(logits), 3)).to(dtype)
+
+    for count in (1, 9):
+        for sample in capture(forward, torch.rand(count, 1, 5, 5), Recipe(), step=0, tag="t"):
+            assert sample.classes.tolist() == [20, 33, 60, 0, 1, 2, 3, 4, 5, 6]
+            assert [target.index for target in sample.targets] == [20, 33]
+            assert [int(target.predictions[0]) for target in sample.targets] == [20, 20]
+
+
 def test_a_budget_bounds_what_is_stored(trained: nn.Module) -> None:
     images, _ = confused(trained, 8)
     recipe = Recipe(ascent=Ascent(norm="linf", epsilon=0.05), bounds=BOUNDS)

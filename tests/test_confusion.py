@@ -20,6 +20,7 @@ from tb_gradascent.confusion import (
     Misclassified,
     ProbabilityMargin,
     most_confused,
+    scores_of,
 )
 
 LOGITS = torch.tensor(
@@ -225,6 +226,28 @@ def test_each_side_of_both_has_to_score_every_sample(returned: Tensor) -> None:
     criterion = Entropy(0) & (lambda logits, labels: returned)
     with pytest.raises(ValueError, match=r"each side of & must return .*\(5,\), and .* returned a"):
         criterion(LOGITS)
+
+
+def test_a_criterion_of_ones_own_that_inherits_ours_may_write_in_place() -> None:
+    class RunnerUp(ProbabilityMargin):
+        def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
+            logits.scatter_(1, logits.argmax(1, keepdim=True), -1e4)
+            return super().__call__(logits, labels)
+
+    logits = LOGITS.clone()
+    scores_of(RunnerUp(1), logits, None)
+    scores_of(Entropy(0) & RunnerUp(1), logits, None)
+    assert torch.equal(logits, LOGITS)
+
+
+def test_a_criterion_that_was_not_made_cannot_be_joined() -> None:
+    with pytest.raises(ValueError, match=r"is the class ProbabilityMargin.*ProbabilityMargin\(…\)"):
+        Entropy() & ProbabilityMargin  # type: ignore[operator]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert ProbabilityMargin(np.float32(0.25)).max_margin == 0.25
+    assert LogitMargin(np.int64(1)).max_difference == 1
 
 
 def test_what_is_no_criterion_cannot_be_joined() -> None:

@@ -165,6 +165,9 @@ FAULTS = {
         "Of soft labels give labels.argmax", spoils=lambda _: {"labels": torch.full((8, 4), 0.25)}
     ),
     "an id too long": Fault("at most 256", spoils=lambda _: {"ids": ["x" * 300] * 8}),
+    "a step that is nowhere": Fault(
+        "step must be a whole", spoils=lambda _: {"step": torch.tensor(1, device="meta")}
+    ),
     "half a step": Fault("step must be a whole", spoils=lambda call: {"step": call["step"] + 0.5}),
 }
 
@@ -411,6 +414,28 @@ def test_strict_raises_what_the_writing_thread_met(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="was deleted"):
         hook(BATCH, LOGITS)
     hook.close()
+
+
+def test_strict_raises_at_the_end_what_the_writing_thread_met_last(tmp_path: Path) -> None:
+    hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True)
+    shutil.rmtree(tmp_path / "run")
+    with contextlib.suppress(FileNotFoundError):  # the thread may be that quick
+        hook(BATCH, LOGITS)
+        with pytest.raises(FileNotFoundError, match="was deleted"):
+            hook.close()
+    hook.close()
+    assert hook.stats.dropped == 4
+
+
+def test_strict_does_not_hide_an_error_of_the_training_behind_one_of_its_own(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(RuntimeError, match="of the training"):
+        with GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True) as hook:
+            shutil.rmtree(tmp_path / "run")
+            with contextlib.suppress(FileNotFoundError):
+                hook(BATCH, LOGITS)
+            raise RuntimeError("of the training")
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,21 @@ def test_script_modules() -> None:
     assert script.count == 1
 
 
+def test_an_attribute_that_another_takes_the_place_of() -> None:
+    class Renaming(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            del self.first
+            self.second = None
+            return x
+
+    model: Any = Renaming()
+    model.first = None
+    with isolated(model):
+        model(torch.ones(1))
+    assert vars(model)["first"] is None
+    assert "second" not in vars(model)
+
+
 def test_a_module_that_holds_nothing() -> None:
     model = nn.Flatten()
     with isolated(model):
@@ -267,6 +282,24 @@ def test_wrappers_are_taken_off() -> None:
     assert unwrap(nn.DataParallel(model)) is model
     assert unwrap(torch.compile(model, backend="eager")) is model  # type: ignore[arg-type]
     assert unwrap(torch.compile(nn.DataParallel(model), backend="eager")) is model  # type: ignore[arg-type]
+
+
+def test_a_wrapper_of_ones_own_stays_on_whatever_it_passes_on() -> None:
+    class Normalized(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "inner":
+                return super().__getattr__(name)
+            return getattr(self.inner, name)
+
+    inner = nn.Linear(2, 2)
+    compiled: Any = torch.compile(inner, backend="eager")
+    model = Normalized(compiled)
+    assert model._orig_mod is inner
+    assert unwrap(model) is model
 
 
 @pytest.fixture

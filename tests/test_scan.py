@@ -55,6 +55,22 @@ def test_it_finds_what_sorting_the_whole_data_set_finds(tmp_path: Path, trained:
     assert trained.training
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_generator_of_a_loader_is_left_as_it_was(
+    tmp_path: Path, trained: nn.Module, shuffle: bool
+) -> None:
+    """A seeded program shares one, so that the next epoch would come in another order."""
+    images, labels = digits("test")
+    generator = torch.Generator().manual_seed(5)
+    loader = DataLoader(
+        TensorDataset(images, labels), batch_size=128, shuffle=shuffle, generator=generator
+    )
+    state = generator.get_state()
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        assert hook.scan(loader, top_k=3) == 3
+    assert torch.equal(generator.get_state(), state)
+
+
 def test_a_loader_of_inputs_alone_and_ids_of_ones_own(tmp_path: Path, trained: nn.Module) -> None:
     images, _ = digits("test")
     names = (f"digit {row}" for row in range(len(images)))

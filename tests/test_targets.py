@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -80,6 +81,6 @@ def test_bad_targets_are_refused(targets: object) -> None:
         check_targets(targets)
 
 
-@pytest.mark.parametrize("targets", ["top2", "label", "all", [0], (3, 5), range(10)])
+@pytest.mark.parametrize("targets", ["top2", "label", "all", [0], (3, 5), range(10), [np.int64(2)]])
 def test_good_targets_are_taken(targets: object) -> None:
     check_targets(targets)
