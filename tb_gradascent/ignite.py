@@ -68,15 +68,19 @@ class GradAscentHandler:
 
     def close(self) -> None:
         """Writes what is still queued; the end of the program does so, too."""
-        self._due = False
-        self._watch.remove()
+        self._stop()
         self.hook.close()
 
     def __enter__(self) -> GradAscentHandler:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, *exception: Any) -> None:
+        self._stop()
+        self.hook.__exit__(*exception)
+
+    def _stop(self) -> None:
+        self._due = False
+        self._watch.remove()
 
     def _begin(self, engine: Engine) -> None:
         self._due = self.hook.is_due(self._step(engine))

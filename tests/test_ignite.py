@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from ignite.engine import (
     Engine,
@@ -16,7 +17,7 @@ from ignite.engine import (
 from ignite.handlers import TensorboardLogger, global_step_from_engine
 from torch import nn
 
-from tb_gradascent import read_samples
+from tb_gradascent import GradAscentHook, read_samples
 from tb_gradascent.ignite import GradAscentHandler
 from tests.networks import convolutional, digits
 
@@ -64,6 +65,21 @@ def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> Non
         assert not model._forward_hooks
         weights.append(model.state_dict())
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close(self: GradAscentHook) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(GradAscentHook, "close", close)
+    with pytest.raises(RuntimeError, match="as if"):
+        with GradAscentHandler(convolutional(), tmp_path, strict=True):
+            raise RuntimeError("as if")
+    with pytest.raises(OSError, match="full"):
+        with GradAscentHandler(convolutional(), tmp_path, strict=True):
+            pass
 
 
 def test_an_evaluator_at_the_trainers_steps(tmp_path: Path) -> None:

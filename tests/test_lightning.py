@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from tb_gradascent import LogitMargin, Sample, read_samples
+from tb_gradascent import GradAscentHook, LogitMargin, Sample, read_samples
 from tb_gradascent.lightning import GradAscentCallback
 from tests.networks import convolutional, digits
 
@@ -387,6 +387,22 @@ def test_an_interrupted_training_keeps_its_samples(tmp_path: Path) -> None:
         fit(module, tmp_path, callback)
     assert not any(part._forward_hooks for part in module.modules())
     assert steps(list(read_samples(tmp_path))) == [0, 1, 2]
+
+
+def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Classifier):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            raise RuntimeError("as if")
+
+    def close(self: GradAscentHook) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(GradAscentHook, "close", close)
+    with pytest.raises(RuntimeError, match="as if") as caught:
+        fit(Interrupted(), tmp_path, GradAscentCallback(strict=True))
+    assert caught.value.__context__ is None
 
 
 def test_the_old_callbacks_parameters_have_equals() -> None:
