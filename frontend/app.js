@@ -49,7 +49,7 @@ import { Tabs } from "./views/tabs.js";
 /** @import {OnChange, State} from "./state.js" */
 /** @import {Sample, Theme} from "./types.js" */
 /** @import {Card, Scene} from "./views/card.js" */
-/** @import {Stay} from "./views/grid.js" */
+/** @import {Stay} from "./stay.js" */
 
 /** What may change with every frame: no more than the cards on show is painted for it. */
 const QUICK = ["strength", "ownStrengths"];
@@ -113,6 +113,7 @@ class App {
     onChange: this.#onChange,
     onWanted: (samples) => this.#loader.want(samples),
     picture: (sample) => this.#loader.picture(sample),
+    problem: (sample) => this.#loader.problem(sample),
     onOpen: (sample) => this.#open(sample),
   });
   #compare = new Compare(this.#scene, {
@@ -127,9 +128,7 @@ class App {
     arrays: this.#arrays,
     onChange: this.#onChange,
     link: () => addressOf(toLink(this.#state)),
-    onClose: (sample) => {
-      if (this.#view === this.#grid) this.#grid.focus(sample);
-    },
+    onClose: (sample) => this.#view.focus(sample),
   });
   #legend = new Legend();
   #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
@@ -246,9 +245,11 @@ class App {
       const tag = tagInUse(this.#state);
       await Promise.all(
         tickedRuns(this.#state).map(async (run) => {
-          if (tag === null || (!this.#stale && this.#state.indexes.has(run))) return;
+          if (tag === null) return;
+          const catalog = this.#catalog(run, tag);
+          if (!this.#stale && this.#state.indexes.has(run) && catalog.isWhole) return;
           try {
-            await this.#catalog(run, tag).update(signal, (index) => {
+            await catalog.update(signal, (index) => {
               if (!signal.aborted) this.#update(withIndex(this.#state, index));
             });
           } catch (error) {
@@ -304,6 +305,7 @@ class App {
    * @param {Stay} [stay]
    */
   #update(state, stay) {
+    const hasTurned = state.view !== this.#state.view;
     this.#state = state;
     const samples = shownSamples(state);
     const changed =
@@ -325,8 +327,10 @@ class App {
     // of what is hidden, or of another size, for less than a frame.
     if (samples.length) this.#main.classList.remove("vacant");
     if (changed || stay === "never") this.#showGrid(stay);
-    this.#follow.show(state, samples);
-    this.#compare.show(state, samples);
+    this.#follow.show(state, samples, stay);
+    this.#compare.show(state, samples, stay);
+    // Nobody told it anything while another one was there.
+    if (hasTurned) this.#view.refresh();
     if (!samples.length) this.#main.classList.add("vacant");
     this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);

@@ -34,6 +34,8 @@ export class Catalog {
   /** @type {Index | null} */
   #index = null;
   #changed = true;
+  /** Whether all has been read that there was at the last round: one that is given up ends before. */
+  isWhole = false;
 
   /**
    * @param {string} run
@@ -51,6 +53,7 @@ export class Catalog {
    *   the same index object as before where nothing changed
    */
   async update(signal, onIndex) {
+    this.isWhole = false;
     this.list(await fetchSessions(this.run, this.tag, signal));
     let wanted = this.missing(this.#index ? Infinity : FIRST_CAPTURES);
     while (wanted.length) {
@@ -60,6 +63,7 @@ export class Catalog {
       wanted = this.missing();
       if (wanted.length && this.count() >= 2 * (this.#index?.samples.length ?? 0)) onIndex(this.index());
     }
+    this.isWhole = true;
     onIndex(this.index());
   }
 

@@ -252,6 +252,22 @@ function linesOfChips(sample, choice, width) {
  */
 
 /**
+ * Whether a card that was made for one looks the same in the other.
+ * @param {CardLayout} one
+ * @param {CardLayout} other
+ */
+export function sameLayout(one, other) {
+  return (
+    one.scale === other.scale &&
+    one.width === other.width &&
+    one.height === other.height &&
+    one.raster.width === other.raster.width &&
+    one.choice === other.choice &&
+    one.rows.join() === other.rows.join()
+  );
+}
+
+/**
  * Cards of one width, in as many columns as fit. They share out what room is left: first to larger
  * pictures, then to longer words.
  * @param {Sample[]} samples

@@ -17,7 +17,7 @@ const LONGEST_WAIT = 30_000;
 
 /**
  * @typedef {object} Listener
- * @property {(sample: Sample) => Raster | undefined} rasterOf the size at which it is shown
+ * @property {(sample: Sample) => Raster | undefined} rasterOf the size at which it is shown, if it is
  * @property {(sample: Sample, picture: Picture) => void} onPicture
  * @property {(sample: Sample, problem: string) => void} onProblem what is wrong with one sample
  * @property {(problem: string | null) => void} onFailure no samples can be fetched, or can again
@@ -81,6 +81,7 @@ export class Loader {
 
   /** Asks again for all that is missing. */
   retry() {
+    if (this.#failed) this.listener.onFailure(null);
     this.#failed = false;
     this.#later.clear();
     this.#damaged.clear();
@@ -106,6 +107,8 @@ export class Loader {
     let bytes = 0;
     for (const sample of this.#wanted) {
       const { key, run, tag, payload } = sample;
+      // Nothing that is fetched would do. Whoever shows it later says anew what is wanted.
+      if (!this.listener.rasterOf(sample)) continue;
       if (this.#damaged.has(key) || asked.has(key) || this.picture(sample)) continue;
       if ((this.#later.get(key)?.at ?? 0) > now) continue;
       if (batch.length && (run !== batch[0].run || tag !== batch[0].tag)) continue;

@@ -114,12 +114,14 @@ export function chooseTag(state, tag) {
 /**
  * @param {State} state
  * @param {RunTags[]} runs
- * @returns {State}
+ * @returns {State} with the same runs and indexes as long as they are the same: all follows from them
  */
 export function withRuns(state, runs) {
-  const next = { ...state, runs };
-  const kept = tagInUse(next) === tagInUse(state) ? runsOfTag(next) : [];
-  return { ...next, indexes: new Map([...state.indexes].filter(([run]) => kept.includes(run))) };
+  const same = JSON.stringify(runs) === JSON.stringify(state.runs);
+  const next = { ...state, runs: same ? state.runs : runs };
+  const offered = tagInUse(next) === tagInUse(state) ? runsOfTag(next) : [];
+  const kept = [...state.indexes].filter(([run]) => offered.includes(run));
+  return kept.length === state.indexes.size ? next : { ...next, indexes: new Map(kept) };
 }
 
 /**

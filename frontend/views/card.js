@@ -269,6 +269,10 @@ export class Card {
     return column;
   }
 
+  get isPainted() {
+    return this.#picture !== null;
+  }
+
   /** @param {string} problem */
   showProblem(problem) {
     if (this.#picture) return;
@@ -286,4 +290,13 @@ export class Card {
     if (!context) throw new Error("this browser gives no canvas to draw on");
     return context;
   }
+}
+
+/**
+ * The sample on whose card something is.
+ * @param {EventTarget | null} target
+ */
+export function keyAt(target) {
+  const card = target instanceof Element ? target.closest(".sample") : null;
+  return card instanceof HTMLElement ? (card.dataset.sample ?? null) : null;
 }

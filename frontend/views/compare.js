@@ -3,10 +3,12 @@
 import { className, countOf, decimals, signedDecimals } from "../captions.js";
 import { comparisonInUse, differencesOf, pairsShown } from "../comparison.js";
 import { neighbour } from "../keyboard.js";
+import { sameLayout } from "../layout.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../pair_layout.js";
-import { comparedRuns, runsOfTag, withCompared } from "../state.js";
-import { Card, NOT_TO_OPEN } from "./card.js";
-import { element, place } from "./dom.js";
+import { comparedRuns, offeredRuns, runsOfTag, tickedRuns, withCompared } from "../state.js";
+import { bothStay } from "../stay.js";
+import { Card, NOT_TO_OPEN, keyAt } from "./card.js";
+import { element, onPixelRatio, place } from "./dom.js";
 import { precise } from "./facts.js";
 import { fill, labelled, select } from "./fields.js";
 import { note } from "./messages.js";
@@ -15,6 +17,7 @@ import { note } from "./messages.js";
 /** @import {Command} from "../keyboard.js" */
 /** @import {PairLayout} from "../pair_layout.js" */
 /** @import {OnChange, State} from "../state.js" */
+/** @import {Stay} from "../stay.js" */
 /** @import {Picture, Sample} from "../types.js" */
 /** @import {Scene} from "./card.js" */
 
@@ -27,6 +30,11 @@ const FILTERED = "No pair passes all filters: take some away.";
 
 /** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
 
+/**
+ * The first visible pair and those after it, and how far it has been scrolled past.
+ * @typedef {{followers: string[], offset: number}} Anchor
+ */
+
 export class Compare {
   /** @type {State | null} */
   #state = null;
@@ -34,6 +42,8 @@ export class Compare {
   #samples = [];
   /** @type {readonly unknown[]} what the pairs were made of */
   #arranged = [];
+  /** @type {Stay} what holds for all that has changed since then */
+  #stay = "always";
   /** @type {Pair[]} */
   #pairs = [];
   /** @type {PairLayout | null} */
@@ -53,7 +63,7 @@ export class Compare {
    * @param {object} listener
    * @param {OnChange} listener.onChange
    * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(card: Card) => void} listener.onCard which was just made, still empty
+   * @param {(card: Card) => void} listener.onCard which is still empty
    * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
    */
   constructor(scene, listener) {
@@ -75,14 +85,20 @@ export class Compare {
     this.#scroller.addEventListener("click", ({ target }) => {
       if (target instanceof Element && !target.closest(NOT_TO_OPEN)) this.#open(target);
     });
-    new ResizeObserver(() => this.#arrange()).observe(this.#scroller);
+    new ResizeObserver(() => this.refresh()).observe(this.#scroller);
+    onPixelRatio(() => this.refresh());
   }
 
-  /** @param {State} state @param {Sample[]} samples filtered and sorted */
-  show(state, samples) {
+  /**
+   * @param {State} state
+   * @param {Sample[]} samples filtered and sorted
+   * @param {Stay} [stay]
+   */
+  show(state, samples, stay = "always") {
     this.#state = state;
     this.#samples = samples;
-    this.#arrange();
+    this.#stay = bothStay(stay, this.#stay);
+    this.refresh();
   }
 
   /** Whether another view, or another tab of TensorBoard, is chosen. */
@@ -90,30 +106,45 @@ export class Compare {
     return this.element.hidden || window.innerHeight === 0;
   }
 
-  #arrange() {
+  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  refresh() {
     const state = this.#state;
     if (this.hidden || !state) return;
-    const runs = comparedRuns(state);
-    this.#showRuns(state, runs);
-    const { chosenZoom, target, cardChoices } = state;
-    const comparison = comparisonInUse(state);
-    const made = [comparison, this.#samples, chosenZoom, target, cardChoices, this.element.clientWidth];
+    this.#showRuns(state, comparedRuns(state));
+    const { chosenZoom: zoom, target, cardChoices: choices } = state;
+    const { clientWidth } = this.element;
+    const ratio = window.devicePixelRatio;
+    const made = [comparisonInUse(state), this.#samples, zoom, target, choices, clientWidth, ratio];
     if (made.some((input, at) => input !== this.#arranged[at])) {
       this.#arranged = made;
-      this.#pair(comparison, runs);
-      for (const { element: node } of this.#rows.values()) node.remove();
-      this.#rows.clear();
-      const frame = {
-        width: this.element.clientWidth - 16,
-        ratio: window.devicePixelRatio,
-        zoom: chosenZoom,
-        target,
-        choices: cardChoices,
-      };
+      const anchor = this.#anchor();
+      this.#pair(state);
+      const frame = { width: clientWidth - 16, ratio, zoom, target, choices };
       this.#layout = this.#pairs.length ? pairLayout(this.#pairs, frame) : null;
       if (this.#layout) place(this.#content, sizeOfPairs(this.#layout));
+      this.#standAt(anchor);
     }
     this.#render();
+  }
+
+  /** @returns {Anchor | null} `null` at the very top, where new pairs may come in, unless somebody is there by keyboard */
+  #anchor() {
+    const { scrollTop, clientHeight } = this.#scroller;
+    const isTop = scrollTop === 0 && keyAt(document.activeElement) === null;
+    if (this.#stay === "never" || isTop || !this.#layout) return null;
+    const [first, end] = pairsBetween(this.#layout, scrollTop, scrollTop + clientHeight);
+    const followers = this.#pairs.slice(first, this.#stay === "visible" ? end : undefined).map(keyOf);
+    return { followers, offset: scrollTop - this.#layout.tops[first] };
+  }
+
+  /** @param {Anchor | null} anchor */
+  #standAt(anchor) {
+    const stay = this.#stay;
+    this.#stay = "always";
+    const places = new Map(this.#pairs.map((pair, at) => [keyOf(pair), at]));
+    const at = anchor?.followers.map((key) => places.get(key)).find((place) => place !== undefined);
+    if (anchor && at !== undefined && this.#layout) this.#scroller.scrollTop = this.#layout.tops[at] + anchor.offset;
+    else if (stay !== "always") this.#scroller.scrollTop = 0;
   }
 
   /**
@@ -128,11 +159,10 @@ export class Compare {
     }
   }
 
-  /**
-   * @param {Comparison | null} comparison
-   * @param {[string, string] | null} runs
-   */
-  #pair(comparison, runs) {
+  /** @param {State} state */
+  #pair(state) {
+    const comparison = comparisonInUse(state);
+    const runs = comparedRuns(state);
     this.#pairs = comparison ? pairsShown(comparison, this.#samples) : [];
     this.#count.textContent = "";
     if (comparison?.pairs.length && runs) {
@@ -141,46 +171,90 @@ export class Compare {
         `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs; ` +
         `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} of ${runs[1]} have no partner`;
     }
-    this.#nothing.textContent = !comparison ? NO_RUNS : comparison.pairs.length ? FILTERED : NO_PAIRS;
+    this.#nothing.textContent = whyNothing(state, comparison, runs);
     this.#nothing.hidden = this.#pairs.length > 0;
     this.#scroller.hidden = !this.#pairs.length;
   }
 
   #render() {
+    if (this.hidden) return;
     const { scrollTop, clientHeight } = this.#scroller;
-    if (this.hidden || !this.#layout || !clientHeight) return;
+    const focused = keyAt(document.activeElement);
     const margin = MARGIN * clientHeight;
-    const [first, end] = pairsBetween(this.#layout, scrollTop - margin, scrollTop + clientHeight + margin);
+    const [first, end] =
+      this.#layout && clientHeight
+        ? pairsBetween(this.#layout, scrollTop - margin, scrollTop + clientHeight + margin)
+        : [0, 0];
     const pairs = this.#pairs.slice(first, end);
     const keys = new Set(pairs.map(keyOf));
-    for (const [key, { element: node }] of this.#rows) {
-      if (keys.has(key)) continue;
-      node.remove();
-      this.#rows.delete(key);
+    for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
+    let before = null;
+    for (let at = pairs.length - 1; at >= 0; at--) {
+      const { element: node, cards } = this.#row(pairs[at], first + at);
+      if (node.nextSibling !== before || !node.isConnected) this.#content.insertBefore(node, before);
+      before = node;
+      // Also an old one: its picture may have come while another view was chosen.
+      for (const card of cards) if (!card.isPainted) this.listener.onCard(card);
     }
-    pairs.forEach((pair, at) => {
-      if (!this.#rows.has(keyOf(pair))) this.#makeRow(pair, first + at);
-    });
-    this.listener.onWanted(pairs.flatMap((pair) => [pair.first, pair.second]));
+    this.#giveBackFocus(focused);
+    const drawable = pairs.flatMap((pair, at) =>
+      [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
+    );
+    this.listener.onWanted(drawable);
+  }
+
+  /**
+   * A card that is made anew, or moved among the others, loses the focus.
+   * @param {string | null} key of the sample that had it
+   */
+  #giveBackFocus(key) {
+    if (key !== null && keyAt(document.activeElement) !== key) {
+      this.#card(key)?.element.focus({ preventScroll: true });
+    }
+  }
+
+  /**
+   * The row of a pair: the old one, moved, as long as it looks the same.
+   * @param {Pair} pair
+   * @param {number} at
+   */
+  #row(pair, at) {
+    const layout = /** @type {PairLayout} */ (this.#layout);
+    const key = keyOf(pair);
+    const old = this.#rows.get(key);
+    const samples = [pair.first, pair.second];
+    const isSame = old?.cards.every(
+      (card, which) => card.sample === samples[which] && sameLayout(card.layout, layout.cards[at][which]),
+    );
+    if (old && !isSame) this.#drop(key, old);
+    const row = old && isSame ? old : this.#makeRow(pair, at);
+    row.cards.forEach((card, which) => place(card.element, boxInPair(layout, at, which ? 1 : 0)));
+    place(row.element, { top: layout.tops[at], height: layout.tops[at + 1] - layout.tops[at] });
+    this.#rows.set(key, row);
+    return row;
   }
 
   /**
    * @param {Pair} pair
    * @param {number} at
+   * @returns {Row}
    */
   #makeRow(pair, at) {
     const layout = /** @type {PairLayout} */ (this.#layout);
-    const [first, second] = [pair.first, pair.second].map((sample, which) => {
-      const card = new Card(sample, layout.cards[at][which], this.scene, this.listener.onChange);
-      place(card.element, boxInPair(layout, at, which ? 1 : 0));
-      return card;
-    });
+    const [first, second] = [pair.first, pair.second].map(
+      (sample, which) => new Card(sample, layout.cards[at][which], this.scene, this.listener.onChange),
+    );
     const node = element("div", { className: "pair" }, differences(pair), first.element, second.element);
-    place(node, { top: layout.tops[at], height: layout.tops[at + 1] - layout.tops[at] });
-    this.#content.append(node);
-    this.#rows.set(keyOf(pair), { element: node, cards: [first, second] });
-    this.listener.onCard(first);
-    this.listener.onCard(second);
+    return { element: node, cards: [first, second] };
+  }
+
+  /**
+   * @param {string} key
+   * @param {Row} row
+   */
+  #drop(key, { element: node }) {
+    node.remove();
+    this.#rows.delete(key);
   }
 
   /** @param {string} key */
@@ -218,8 +292,10 @@ export class Compare {
     this.scene = scene;
     const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
     if (!same("runColour", "largestStrength")) {
-      this.#arranged = [];
-      this.#arrange();
+      const focused = keyAt(document.activeElement);
+      for (const [key, row] of this.#rows) this.#drop(key, row);
+      this.#render();
+      this.#giveBackFocus(focused);
       return;
     }
     for (const { cards } of this.#rows.values()) {
@@ -250,18 +326,61 @@ export class Compare {
     const layout = this.#layout;
     if (!layout) return;
     const samples = this.#pairs.flatMap(({ first, second }) => [first, second]);
-    const focused = document.activeElement?.closest(".sample");
-    const key = focused instanceof HTMLElement ? focused.dataset.sample : undefined;
+    const key = keyAt(document.activeElement);
     const from = samples.findIndex((sample) => sample.key === key);
     const [first] = pairsBetween(layout, this.#scroller.scrollTop, this.#scroller.scrollTop + 1);
     const to = from < 0 ? 2 * first : neighbour(from, command, 2, samples.length);
-    const pair = Math.floor(to / 2);
-    const { scrollTop, clientHeight } = this.#scroller;
-    const [top, bottom] = [layout.tops[pair], layout.tops[pair + 1]];
-    this.#scroller.scrollTop = Math.min(Math.max(scrollTop, bottom - clientHeight), top);
-    this.#render();
-    this.#card(samples[to].key)?.element.focus({ preventScroll: true });
+    this.#focus(samples[to], Math.floor(to / 2), to % 2 ? 1 : 0);
   }
+
+  /**
+   * Scrolls to a sample's card, as far as need be, and focuses it; the pairs themselves if there is none.
+   * @param {Sample} sample
+   */
+  focus({ key }) {
+    const pair = this.#pairs.findIndex(({ first, second }) => first.key === key || second.key === key);
+    if (pair < 0 || this.hidden) {
+      this.#scroller.focus();
+      return;
+    }
+    const { first, second } = this.#pairs[pair];
+    if (first.key === key) this.#focus(first, pair, 0);
+    else this.#focus(second, pair, 1);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {number} pair its place
+   * @param {0 | 1} which of the pair
+   */
+  #focus({ key }, pair, which) {
+    const layout = /** @type {PairLayout} */ (this.#layout);
+    const { scrollTop, clientHeight } = this.#scroller;
+    const above = layout.tops[pair];
+    const { top, height } = boxInPair(layout, pair, which);
+    const bottom = above + top + height;
+    // With the words over the pair, where there is room for both.
+    const start = bottom - above <= clientHeight ? above : above + top;
+    this.#scroller.scrollTop = Math.min(Math.max(scrollTop, bottom - clientHeight), start);
+    this.#render();
+    this.#card(key)?.element.focus({ preventScroll: true });
+  }
+}
+
+/**
+ * Why there are no pairs, if there are none.
+ * @param {State} state
+ * @param {Comparison | null} comparison
+ * @param {[string, string] | null} runs
+ */
+function whyNothing(state, comparison, runs) {
+  if (!comparison || !runs) return NO_RUNS;
+  for (const run of runs) {
+    if (!offeredRuns(state).includes(run)) return `The filter of runs leaves out ${run}: change it, or choose another run.`;
+    if (!tickedRuns(state).includes(run)) return `${run} is not ticked among the runs: tick it, or choose another run.`;
+    if (!state.indexes.has(run)) return `The samples of ${run} are not known yet.`;
+  }
+  return comparison.pairs.length ? FILTERED : NO_PAIRS;
 }
 
 /** @param {Pair} pair */

@@ -28,6 +28,19 @@ export function drawing(tag, attributes, ...children) {
 }
 
 /**
+ * Calls when the page comes to a screen of another resolution, or is zoomed.
+ * @param {() => void} call
+ */
+export function onPixelRatio(call) {
+  const query = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+  const changed = () => {
+    onPixelRatio(call);
+    call();
+  };
+  query.addEventListener("change", changed, { once: true });
+}
+
+/**
  * @param {HTMLElement} node
  * @param {{left?: number, top?: number, width?: number, height?: number}} box in CSS pixels
  */

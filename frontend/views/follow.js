@@ -5,6 +5,7 @@ import { HEAD, PITCH, ROW, framesWithin, sizeOfStrips, targetOfFrame } from "../
 import { historiesOf } from "../history.js";
 import { rasterOf } from "../layout.js";
 import { runColour } from "../state.js";
+import { bothStay } from "../stay.js";
 import { element, place } from "./dom.js";
 import { labelled, select } from "./fields.js";
 import { Frame } from "./frame.js";
@@ -14,6 +15,7 @@ import { THUMBNAIL, paintThumbnail, thumbnail } from "./panel.js";
 /** @import {History} from "../history.js" */
 /** @import {Command} from "../keyboard.js" */
 /** @import {OnChange, State} from "../state.js" */
+/** @import {Stay} from "../stay.js" */
 /** @import {Picture, Raster, Sample} from "../types.js" */
 /** @import {Scene} from "./card.js" */
 /** @import {Part} from "./panel.js" */
@@ -27,8 +29,15 @@ hook(inputs, logits, labels, ids=names), or fixed samples with hook.probe(inputs
  * @typedef {object} Row
  * @property {History} history
  * @property {HTMLElement} element
+ * @property {HTMLElement} dot of the run's colour
  * @property {HTMLCanvasElement} original
  * @property {Map<number, Frame>} frames by their column
+ */
+
+/**
+ * A frame, and how far it has been scrolled past; `null` where that does not matter, as at the very
+ * beginning, where new ones may come in.
+ * @typedef {{history: string, sample: string, left: number | null, top: number | null}} Anchor
  */
 
 export class Follow {
@@ -38,10 +47,10 @@ export class Follow {
   #rows = new Map();
   /** @type {{samples: Sample[], frames: State["frames"], target: number | null} | null} */
   #shown = null;
-  /** @type {{row: number, column: number} | null} the frame that has the keyboard's focus, or had it last */
-  #focused = null;
   /** @type {unknown} what the histories were made of */
   #arranged = null;
+  /** @type {Stay} what holds for all that has changed since then */
+  #stay = "always";
   /** @type {(run: string) => string} */
   #colourOf = () => "";
   #content = element("div", { className: "content" });
@@ -57,6 +66,7 @@ export class Follow {
    * @param {OnChange} listener.onChange
    * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
    * @param {(sample: Sample) => Picture | undefined} listener.picture what is known already
+   * @param {(sample: Sample) => string | undefined} listener.problem what is wrong with a sample
    * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
    */
   constructor(scene, listener) {
@@ -72,19 +82,25 @@ export class Follow {
     this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
-    new ResizeObserver(() => this.#resized()).observe(this.#scroller);
+    new ResizeObserver(() => this.refresh()).observe(this.#scroller);
   }
 
-  /** @param {State} state @param {Sample[]} samples filtered and sorted */
-  show(state, samples) {
+  /**
+   * @param {State} state
+   * @param {Sample[]} samples filtered and sorted
+   * @param {Stay} [stay]
+   */
+  show(state, samples, stay = "always") {
     this.#frames.value = state.frames;
     const { frames, target } = state;
     const before = this.#shown;
     const same = before?.samples === samples && before.frames === frames && before.target === target;
     if (!same) this.#shown = { samples, frames, target };
+    this.#stay = bothStay(stay, this.#stay);
     this.#colourOf = (run) => runColour(state, run);
+    for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
     // Nobody sees it, and of many samples it takes a while.
-    if (!this.hidden && this.#arranged !== this.#shown) this.#arrange();
+    if (!this.hidden && this.#arranged !== this.#shown) this.refresh();
   }
 
   /** Whether another view, or another tab of TensorBoard, is chosen. */
@@ -92,29 +108,82 @@ export class Follow {
     return this.element.hidden || window.innerHeight === 0;
   }
 
-  #resized() {
+  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  refresh() {
     if (this.hidden) return;
-    this.#arrange();
+    const focused = this.#focused();
+    if (this.#arranged !== this.#shown) {
+      const anchor = this.#anchor();
+      this.#arrange();
+      this.#standAt(anchor);
+    }
+    this.#render();
+    if (focused) this.#giveBackFocus(focused.history.key, focused.history.samples[focused.column].key);
   }
 
   #arrange() {
-    if (this.#arranged !== this.#shown) {
-      this.#arranged = this.#shown;
-      this.#histories = historiesOf(this.#shown?.samples ?? []);
-      for (const row of this.#rows.values()) row.element.remove();
-      this.#rows.clear();
-      place(this.#content, sizeOfStrips(this.#histories));
-      const count = this.#histories.length;
-      this.#nothing.hidden = count > 0;
-      this.#scroller.hidden = !count;
-      this.#count.textContent = count ? `${countOf(count)} ${count === 1 ? "sample" : "samples"} seen at several steps` : "";
+    this.#arranged = this.#shown;
+    this.#histories = historiesOf(this.#shown?.samples ?? []);
+    for (const row of this.#rows.values()) row.element.remove();
+    this.#rows.clear();
+    place(this.#content, sizeOfStrips(this.#histories));
+    const count = this.#histories.length;
+    this.#nothing.hidden = count > 0;
+    this.#scroller.hidden = !count;
+    this.#count.textContent = count ? `${countOf(count)} ${count === 1 ? "sample" : "samples"} seen at several steps` : "";
+  }
+
+  /** @returns {Anchor | null} the frame that has the focus, or else the first that is seen */
+  #anchor() {
+    const { scrollLeft, scrollTop } = this.#scroller;
+    const focused = this.#focused();
+    const seen = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
+    const row = focused ? this.#histories.indexOf(focused.history) : seen.rows[0];
+    const history = this.#histories[row];
+    if (this.#stay === "never" || !history) return null;
+    const column = Math.min(focused?.column ?? seen.columns[0], history.count - 1);
+    return {
+      history: history.key,
+      sample: history.samples[column].key,
+      left: focused || scrollLeft ? scrollLeft - column * PITCH : null,
+      top: focused || scrollTop ? scrollTop - row * ROW : null,
+    };
+  }
+
+  /** @param {Anchor | null} anchor */
+  #standAt(anchor) {
+    const stay = this.#stay;
+    this.#stay = "always";
+    const row = anchor ? this.#histories.findIndex(({ key }) => key === anchor.history) : -1;
+    if (!anchor || row < 0) {
+      if (stay !== "always") this.#scroller.scrollTop = 0;
+      return;
     }
-    this.#render();
+    const column = this.#histories[row].samples.findIndex(({ key }) => key === anchor.sample);
+    if (anchor.top !== null) this.#scroller.scrollTop = row * ROW + anchor.top;
+    if (anchor.left !== null && column >= 0) this.#scroller.scrollLeft = column * PITCH + anchor.left;
+  }
+
+  /**
+   * A frame that is made anew loses the focus.
+   * @param {string} history
+   * @param {string} sample
+   */
+  #giveBackFocus(history, sample) {
+    for (const frame of this.#rows.get(history)?.frames.values() ?? []) {
+      if (frame.sample.key === sample && frame.element !== document.activeElement) {
+        frame.element.focus({ preventScroll: true });
+      }
+    }
   }
 
   #render() {
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.#scroller;
-    if (this.hidden || !clientWidth || !clientHeight) return;
+    if (this.hidden) return;
+    if (!clientWidth || !clientHeight) {
+      this.listener.onWanted([]);
+      return;
+    }
     const [wide, high] = [MARGIN * clientWidth, MARGIN * clientHeight];
     const near = framesWithin({
       left: scrollLeft - wide,
@@ -151,16 +220,31 @@ export class Follow {
     }
     const last = Math.min(end, history.count);
     for (let column = first; column < last; column++) {
-      if (frames.has(column)) continue;
-      const frame = new Frame(history.samples, column, this.#partOf(history.samples[column]));
+      const frame = frames.get(column) ?? new Frame(history.samples, column, this.#partOf(history.samples[column]));
+      if (!frames.has(column)) node.append(frame.element);
       frames.set(column, frame);
-      node.append(frame.element);
-      const picture = this.listener.picture(frame.sample);
-      if (picture) frame.showPicture(picture, this.scene);
+      // Also an old one: its picture may have come while another view was chosen.
+      if (!frame.isPainted) this.#fill(frame);
     }
+    this.#paintOriginal(history, original);
+    return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
+  }
+
+  /** @param {Frame} frame */
+  #fill(frame) {
+    const picture = this.listener.picture(frame.sample);
+    const problem = this.listener.problem(frame.sample);
+    if (picture) frame.showPicture(picture, this.scene);
+    else if (problem) frame.showProblem(problem);
+  }
+
+  /**
+   * @param {History} history
+   * @param {HTMLCanvasElement} original
+   */
+  #paintOriginal(history, original) {
     const known = this.listener.picture(history.samples[0]);
     if (known) paintThumbnail(original, known, { kind: "original" }, this.scene);
-    return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
   }
 
   /**
@@ -199,7 +283,7 @@ export class Follow {
     node.dataset.history = id;
     place(node, { top: at * ROW, height: ROW });
     this.#content.append(node);
-    const row = { history, element: node, original, frames: new Map() };
+    const row = { history, element: node, dot, original, frames: new Map() };
     this.#rows.set(history.key, row);
     return row;
   }
@@ -241,7 +325,8 @@ export class Follow {
     const before = this.scene;
     this.scene = scene;
     const sameLook = /** @type {const} */ (["theme", "look", "scaleEnd"]).every((part) => scene[part] === before[part]);
-    for (const { frames } of this.#rows.values()) {
+    for (const { history, original, frames } of this.#rows.values()) {
+      if (!sameLook) this.#paintOriginal(history, original);
       for (const frame of frames.values()) if (!sameLook || frame.part.kind === "morph") frame.showScene(scene);
     }
   }
@@ -266,17 +351,37 @@ export class Follow {
   move(command) {
     if (!this.#histories.length) return;
     const { scrollLeft, scrollTop } = this.#scroller;
-    const isFocused = document.activeElement?.matches(".frame");
-    const [row, column] = this.#focused && isFocused ? [this.#focused.row, this.#focused.column] : [-1, -1];
-    const first = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
-    if (row < 0) {
+    const focused = this.#focused();
+    if (!focused) {
+      const first = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
       this.#focus(first.rows[0], first.columns[0]);
       return;
     }
-    const ends = { first: 0, last: this.#histories[row].count - 1 };
+    const { history, column } = focused;
+    const row = this.#histories.indexOf(history);
+    const ends = { first: 0, last: history.count - 1 };
     const across = command === "left" ? column - 1 : command === "right" ? column + 1 : column;
     const to = command === "first" || command === "last" ? ends[command] : across;
     this.#focus(command === "up" ? row - 1 : command === "down" ? row + 1 : row, to);
+  }
+
+  /**
+   * Scrolls to a sample's frame, as far as need be, and focuses it; the strips themselves if there is none.
+   * @param {Sample} sample
+   */
+  focus({ key, run, id }) {
+    const row = this.#histories.findIndex((history) => history.run === run && history.id === id);
+    const column = row < 0 ? -1 : this.#histories[row].samples.findIndex((sample) => sample.key === key);
+    if (column < 0 || this.hidden) this.#scroller.focus();
+    else this.#focus(row, column);
+  }
+
+  /** The frame that has the keyboard's focus. */
+  #focused() {
+    for (const { history, frames } of this.#rows.values()) {
+      for (const [column, frame] of frames) if (frame.element === document.activeElement) return { history, column };
+    }
+    return null;
   }
 
   /**
@@ -287,7 +392,6 @@ export class Follow {
     const at = Math.min(Math.max(row, 0), this.#histories.length - 1);
     const history = this.#histories[at];
     const to = Math.min(Math.max(column, 0), history.count - 1);
-    this.#focused = { row: at, column: to };
     this.#scrollTo(at, to);
     this.#render();
     this.#rows.get(history.key)?.frames.get(to)?.element.focus({ preventScroll: true });

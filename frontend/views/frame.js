@@ -12,6 +12,7 @@ import { paintThumbnail, thumbnail } from "./panel.js";
 
 export class Frame {
   #canvas = thumbnail();
+  #what = element("span", { className: "frame-step" });
   /** @type {Picture | null} */
   #picture = null;
   element;
@@ -30,6 +31,7 @@ export class Frame {
     const wrong = isWrong(sample);
     const target = part.kind === "original" ? null : targets[part.place];
     const what = target && part.kind !== "original" ? `${part.kind} → ${className(session.class_names, target.index)}` : "original";
+    this.#what.textContent = what;
     this.element = element(
       "button",
       {
@@ -43,7 +45,7 @@ export class Frame {
       this.#canvas,
       element("span", { className: "frame-step" }, `step ${sample.step.toLocaleString("en")}`),
       element("span", { className: wrong ? "wrong" : "" }, wrong ? `✗ ${says}` : says),
-      element("span", { className: "frame-step" }, what),
+      this.#what,
     );
     this.element.dataset.sample = sample.key;
     this.element.dataset.part = what;
@@ -74,6 +76,7 @@ export class Frame {
    */
   showPicture(picture, scene) {
     this.#picture = picture;
+    this.#tell(this.element.dataset.part ?? "");
     this.showScene(scene);
   }
 
@@ -87,6 +90,16 @@ export class Frame {
 
   /** @param {string} problem */
   showProblem(problem) {
-    if (!this.#picture) this.element.title = problem;
+    if (!this.#picture) this.#tell(problem);
+  }
+
+  get isPainted() {
+    return this.#picture !== null;
+  }
+
+  /** @param {string} text what is seen, or why nothing is */
+  #tell(text) {
+    this.#what.textContent = text;
+    this.element.title = text;
   }
 }

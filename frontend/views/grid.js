@@ -1,13 +1,15 @@
 /** The grid of cards, of which only those near the visible part exist. */
 
 import { neighbour } from "../keyboard.js";
-import { GRID_GAP, boxOf, gridLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
-import { Card, NOT_TO_OPEN } from "./card.js";
-import { element, place } from "./dom.js";
+import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
+import { bothStay } from "../stay.js";
+import { Card, NOT_TO_OPEN, keyAt } from "./card.js";
+import { element, onPixelRatio, place } from "./dom.js";
 
 /** @import {Command} from "../keyboard.js" */
-/** @import {CardLayout, Frame, GridLayout} from "../layout.js" */
+/** @import {Frame, GridLayout} from "../layout.js" */
 /** @import {OnChange} from "../state.js" */
+/** @import {Stay} from "../stay.js" */
 /** @import {Picture, Raster, Sample} from "../types.js" */
 /** @import {Scene} from "./card.js" */
 
@@ -15,12 +17,6 @@ import { element, place } from "./dom.js";
  * What the user looks at: the first visible sample and those after it, how far it has been scrolled
  * past, and its column.
  * @typedef {{followers: Sample[], offset: number, column: number}} Anchor
- */
-
-/**
- * Whether what the user looks at stays where it is: "always", as far as anything of it or after it is
- * left; only if something of it is still "visible", and otherwise from the top; or "never".
- * @typedef {"always" | "visible" | "never"} Stay
  */
 
 /** Between a focused card and the edge of the visible part, in CSS pixels. */
@@ -55,14 +51,14 @@ export class Grid {
   #focused = null;
   /** A click leaves the focus on a card, too. */
   #focusedByKeyboard = false;
-  /** @type {(() => void) | null} what could not be shown while the page was hidden */
+  /** @type {{samples: Sample[], choices: Choices, stay: Stay} | null} what could not be shown while hidden */
   #postponed = null;
 
   /**
    * @param {Scene} scene
    * @param {object} listener
    * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(card: Card) => void} listener.onCard which was just made, still empty
+   * @param {(card: Card) => void} listener.onCard which is still empty
    * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
    * @param {OnChange} listener.onChange
    */
@@ -81,8 +77,8 @@ export class Grid {
       const sample = this.#cards.get(keyAt(target) ?? "")?.sample;
       if (sample) this.listener.onOpen(sample);
     });
-    new ResizeObserver(() => this.#resize()).observe(this.element);
-    onPixelRatio(() => this.#resize());
+    new ResizeObserver(() => this.refresh()).observe(this.element);
+    onPixelRatio(() => this.refresh());
   }
 
   /**
@@ -92,7 +88,7 @@ export class Grid {
    */
   show(samples, choices, stay = "always") {
     if (this.hidden) {
-      this.#postponed = () => this.show(samples, choices, stay);
+      this.#postponed = { samples, choices, stay: bothStay(stay, this.#postponed?.stay ?? "always") };
       return;
     }
     this.#postponed = null;
@@ -119,9 +115,10 @@ export class Grid {
     this.#render();
   }
 
-  #resize() {
+  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  refresh() {
     if (this.hidden) return;
-    this.#postponed?.();
+    if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.stay);
     if (this.element.clientWidth !== this.#width || window.devicePixelRatio !== this.#ratio) {
       this.#arrange(this.#anchor("always"), false);
     }
@@ -257,10 +254,9 @@ export class Grid {
     const made = !card;
     card ??= new Card(sample, layout, this.scene, this.listener.onChange);
     place(card.element, boxOf(this.#layout, at));
-    if (made) {
-      this.#cards.set(sample.key, card);
-      this.listener.onCard(card);
-    }
+    if (made) this.#cards.set(sample.key, card);
+    // Also the old one: its picture may have come while another view was chosen.
+    if (!card.isPainted) this.listener.onCard(card);
     return card;
   }
 
@@ -356,41 +352,4 @@ export class Grid {
       if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
     }
   }
-}
-
-/**
- * The sample on whose card something is.
- * @param {EventTarget | null} target
- */
-function keyAt(target) {
-  const card = target instanceof Element ? target.closest(".sample") : null;
-  return card instanceof HTMLElement ? (card.dataset.sample ?? null) : null;
-}
-
-/**
- * @param {CardLayout} one
- * @param {CardLayout} other
- */
-function sameLayout(one, other) {
-  return (
-    one.scale === other.scale &&
-    one.width === other.width &&
-    one.height === other.height &&
-    one.raster.width === other.raster.width &&
-    one.choice === other.choice &&
-    one.rows.join() === other.rows.join()
-  );
-}
-
-/**
- * Calls when the page comes to a screen of another resolution, or is zoomed.
- * @param {() => void} call
- */
-function onPixelRatio(call) {
-  const query = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
-  const changed = () => {
-    onPixelRatio(call);
-    call();
-  };
-  query.addEventListener("change", changed, { once: true });
 }

@@ -153,3 +153,16 @@ test("a back end that has less than it said does not keep the page asking", asyn
   assert.equal(index.samples.length, 0);
   assert.equal(real.length, 5);
 });
+
+test("it is whole once a round has come to its end", async () => {
+  stored.set("s", session(1000));
+  const catalog = new Catalog("run", "confused");
+  const controller = new AbortController();
+  const round = catalog.update(controller.signal, () => controller.abort());
+  await assert.rejects(round, { name: "AbortError" });
+  assert.equal(catalog.index().samples.length, 256);
+  assert.ok(!catalog.isWhole);
+  await update(catalog);
+  assert.equal(catalog.index().samples.length, 1000);
+  assert.ok(catalog.isWhole);
+});

@@ -137,3 +137,14 @@ test("a common scale is of all samples, whichever the filters leave", () => {
   assert.ok(state.scaleEnd(common) > 0);
   assert.equal(state.scaleEnd(state.withTarget(common, 99)), state.scaleEnd(common));
 });
+
+test("where the back end tells the same runs again, nothing is made anew", () => {
+  const before = stateWith(indexOf("a", [sampleAt(0)]), indexOf("b", [sampleAt(1)]));
+  const after = state.withRuns(before, structuredClone(before.runs));
+  for (const part of [state.samplesInUse, state.shownSamples, state.tickedRuns]) {
+    assert.equal(part(after), part(before));
+  }
+  const fewer = state.withRuns(before, before.runs.slice(1));
+  assert.deepEqual(keys(fewer), ["1.0"]);
+  assert.deepEqual([...fewer.indexes.keys()], ["b"]);
+});
