@@ -20,6 +20,7 @@ import {
   scaleEnd,
   selectedSample,
   shownSamples,
+  strengthInUse,
   tagInUse,
   tickedRuns,
   withIndex,
@@ -341,7 +342,6 @@ class App {
   /** @returns {Scene} */
   #nextScene() {
     const state = this.#state;
-    const largest = largestStrength(state);
     const several = runsOfTag(state).length > 1;
     const { theme, runColour: colour } = this.#scene;
     const sameColours = several === (colour !== null) && state.runOrder === this.#colouredOrder;
@@ -351,8 +351,8 @@ class App {
       look: state.look,
       scaleEnd: scaleEnd(state),
       ownStrengths: state.ownStrengths,
-      largestStrength: largest,
-      strength: largest ? Math.min(state.strength, largest) : state.strength,
+      largestStrength: largestStrength(state),
+      strength: strengthInUse(state),
       runColour: sameColours ? colour : several ? (run) => runColour(this.#state, run) : null,
     };
   }
@@ -388,7 +388,7 @@ class App {
     if (command === "stronger" || command === "weaker") {
       const largest = this.#scene.largestStrength;
       if (!largest) return;
-      this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
+      this.#onChange((state) => withStrength(state, nextStrength(strengthInUse(state), command, largest)));
     } else if (command === "play") {
       this.#player.toggle();
     } else if (command === "search") {
@@ -407,7 +407,8 @@ class App {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      const { strength, ownStrengths } = this.#state;
+      const { ownStrengths } = this.#state;
+      const strength = strengthInUse(this.#state);
       this.#setScene({ ...this.#scene, strength, ownStrengths });
       this.#strengthBar.show(strength, this.#scene.largestStrength);
     });

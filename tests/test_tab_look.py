@@ -296,6 +296,26 @@ def test_a_sample_goes_its_own_way_when_its_curve_is_dragged(look: Callable[...,
     expect(card).to_have_attribute("data-painted", "0.50")
 
 
+def test_a_strength_beyond_what_was_recorded_is_the_largest_wherever_it_is_read(
+    look: Callable[..., Frame],
+) -> None:
+    tab = look(tag="digits", strength="5")
+    card, other = first(tab), tab.locator(".sample").nth(1)
+    expect(other).to_have_attribute("data-painted", "1.25")
+    card.locator(".curve").first.press("Home")
+    expect(card).to_have_attribute("data-painted", "0.00")
+    wait_for_paint(tab)
+    assert other.get_attribute("data-painted") == "1.25"
+    expect(tab.locator('output[for="strength"]')).to_have_text("1.25")
+    curve, now = (other.locator(part).first.bounding_box() for part in (".curve", ".now"))
+    assert curve is not None
+    assert now is not None
+    assert curve["x"] < now["x"] < curve["x"] + curve["width"]
+    tab.locator("p.count").click()
+    tab.page.keyboard.press("-")
+    expect(tab.locator('output[for="strength"]')).to_have_text("1.20")
+
+
 def test_the_response_is_drawn_from_recorded_values(
     look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
