@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength, wait_for_paint
-from tests.synthetic import DIGITS, make_sample, write_session
+from tests.synthetic import DIGITS, STRENGTHS, make_sample, write_session
 
 pytestmark = pytest.mark.browser
 
@@ -391,6 +391,30 @@ def test_without_motion_play_shows_recorded_strengths_alone(
     assert len(seen) >= 2
     for strength in map(float, set(seen) - {"0.30"}):
         assert np.abs(strengths - strength).min() <= 0.0051
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_what_is_played_waits_while_no_run_is_ticked(
+    page: Page, look: Callable[..., Frame], motion: Literal["reduce", "no-preference"]
+) -> None:
+    page.emulate_media(reduced_motion=motion)
+    tab = look(tag="digits", strength="0.8")
+    tab.get_by_role("button", name="Play").click()
+    tab.locator('input[name="run"]').set_checked(False)
+    expect(tab.locator(".sample")).to_have_count(0)
+    tab.page.wait_for_timeout(200)
+    tab.locator("p.count").click()
+    page.keyboard.press("Space")
+    expect(tab.locator(".play")).to_have_attribute("aria-label", "Play")
+    tab.locator('input[name="run"]').set_checked(True)
+    painted = first(tab).get_attribute("data-painted")
+    assert painted
+    if motion == "reduce":
+        assert np.abs(STRENGTHS - float(painted)).min() <= 0.0051
+    else:
+        assert 0 < float(painted) <= 1.25, "it stood at 0.8 and had begun to rise"
+    expect(tab.locator('output[for="strength"]')).to_have_text(painted)
+    page.wait_for_url(re.compile(r"p\.gradascent\.strength=[\d.]+(&|$)"))
 
 
 def test_a_large_image_is_drawn_at_the_size_at_which_it_is_shown(
