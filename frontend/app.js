@@ -313,7 +313,7 @@ class App {
     this.#arranged = state;
     this.#setScene(this.#nextScene());
     this.#controls.show(state, samples.length);
-    this.#activeFilters.show(state);
+    const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
     this.#makeIt.show(state, samplesInUse(state)[0]?.session.class_names ?? null);
@@ -331,6 +331,15 @@ class App {
     if (!samples.length) this.#main.classList.add("vacant");
     this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);
+    if (lostFocus) this.#focusSamples();
+  }
+
+  /** Where the arrows go on from sample to sample; without any, where others can be sought. */
+  #focusSamples() {
+    const regions = [...this.#main.querySelectorAll("[role=region]")];
+    const region = regions.find((node) => node.clientHeight);
+    if (region instanceof HTMLElement) region.focus();
+    else this.#controls.focusSearch();
   }
 
   /** @param {Stay} [stay] */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -387,6 +388,64 @@ def test_where_the_page_is_narrow_the_filters_fold_away(
     tab.locator(".grid").focus()
     page.keyboard.press("/")
     expect(tab.locator("#search")).to_be_focused()
+
+
+def test_a_filter_that_is_removed_leaves_the_focus_at_the_next(page: Page, address: str) -> None:
+    tab = open_tab(page, address, outcome="wrong", id="train", steps="0..900")
+    tab.locator(".sample[data-painted]").first.wait_for()
+    chips = tab.locator(".active-filters li button")
+    expect(chips).to_have_count(3)
+    chips.nth(1).press("Enter")
+    expect(chips).to_have_count(2)
+    expect(chips.nth(1)).to_have_text(re.compile("^id contains"))
+    expect(chips.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(chips).to_have_count(1)
+    expect(chips).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(chips).to_have_count(0)
+    expect(tab.locator(".grid")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("view", "where"), [("Samples", ".grid"), ("Follow", "#search"), ("Compare", ".pairs")]
+)
+@pytest.mark.parametrize("sought", ["train", "no such id"])
+def test_with_the_last_filter_gone_the_focus_is_at_the_samples_or_the_search(
+    tab: Frame, view: str, where: str, sought: str
+) -> None:
+    """In this log directory nothing can be followed."""
+    tab.get_by_role("tab", name=view).click()
+    tab.locator("#search").fill(sought)
+    clear = tab.get_by_role("button", name="Clear all")
+    clear.press("Enter")
+    expect(clear).to_be_hidden()
+    expect(tab.locator(where)).to_be_focused()
+
+
+def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    write_session(tmp_path / "first", make_captures(1, 1), start=1e9)
+    tab = open_tab(page, serve(tmp_path))
+    boxes = tab.locator('input[name="run"]')
+    expect(boxes).to_have_count(1)
+    expect(tab.locator(".only")).to_be_hidden()
+    boxes.focus()
+    for count, run in enumerate(("before", "later"), start=2):
+        write_session(tmp_path / run, make_captures(1, 1), start=2e9)
+        for _ in range(100):
+            reload_data(page)
+            page.wait_for_timeout(300)
+            if boxes.count() == count:
+                break
+        expect(boxes).to_have_count(count)
+        expect(tab.locator('input[value="first"]')).to_be_focused()
+    names = boxes.evaluate_all("boxes => boxes.map(({ value }) => value)")
+    assert names == ["before", "first", "later"]
+    expect(tab.locator(".only")).to_have_count(3)
+    page.keyboard.press("Tab")
+    expect(tab.get_by_role("button", name="Only first")).to_be_focused()
 
 
 def test_what_became_of_all_captures_is_told(
