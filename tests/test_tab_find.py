@@ -368,6 +368,38 @@ def test_one_step_is_shown_of_all_runs(tab: Frame, samples: list[Sample]) -> Non
     expect(box).to_have_value("")
 
 
+@pytest.mark.parametrize(
+    ("typed", "chosen", "step"),
+    [("150.7", "150", 100), ("-5", "0", 0), ("1e300", str(2**53 - 1), 500)],
+)
+def test_whatever_is_typed_as_a_step_comes_back_from_the_address(
+    page: Page, tab: Frame, samples: list[Sample], typed: str, chosen: str, step: int
+) -> None:
+    box = tab.get_by_label("Go to step")
+    box.fill(typed)
+    box.press("Enter")
+    expect(box).to_have_value(chosen)
+    expect_count(tab, samples, lambda sample: sample.step == step)
+    page.wait_for_url(f"**p.gradascent.steps={chosen}")
+    tab = reopened(page)
+    expect(tab.get_by_label("Go to step")).to_have_value(chosen)
+    expect_count(tab, samples, lambda sample: sample.step == step)
+
+
+def test_a_label_below_zero_comes_back_from_the_address(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    (samples,) = make_captures(1)
+    strange = [dataclasses.replace(sample, label=-1) for sample in samples[:2]]
+    write_session(tmp_path, [[*strange, *samples[2:]]])
+    tab = open_tab(page, serve(tmp_path))
+    tab.locator(".sample[data-painted]").first.wait_for()
+    tab.locator("#label").select_option(option(tab, "#label", "class -1"))
+    expect(tab.locator(".count")).to_have_text("2 of 4 samples")
+    page.wait_for_url("**p.gradascent.label=-1")
+    expect(reopened(page).locator(".count")).to_have_text("2 of 4 samples")
+
+
 def test_where_the_page_is_narrow_the_filters_fold_away(
     page: Page, tab: Frame, samples: list[Sample]
 ) -> None:
