@@ -41,7 +41,7 @@ import { Help } from "./views/help.js";
 import { Keys } from "./views/keys.js";
 import { Legend } from "./views/legend.js";
 import { MakeIt } from "./views/make_it.js";
-import { Problems, emptyState, note } from "./views/messages.js";
+import { Problems, emptyState, note, whyNothing } from "./views/messages.js";
 import { StepBar } from "./views/steps.js";
 import { StrengthBar } from "./views/strength.js";
 import { Tabs } from "./views/tabs.js";
@@ -444,7 +444,7 @@ class App {
           ? null
           : waiting
             ? note("Loading…")
-            : note(tickedRuns(this.#state).length ? "No sample passes all filters." : "No run is ticked.");
+            : note(whyNothing(this.#state));
     this.#message.replaceChildren(...(content ? [content] : []));
     this.#bar.hidden = !samplesInUse(this.#state).length;
   }

@@ -480,6 +480,29 @@ def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
     expect(tab.get_by_role("button", name="Only first")).to_be_focused()
 
 
+def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    (samples,) = make_captures(1)
+    session = metadata.new_session()
+    damaged = [(b"no record", payload) for _, payload in map(records.encode, samples)]
+    for run, captures in (("damaged", [damaged, damaged[:1]]), ("empty", [[]])):
+        file = EventFile(tmp_path / run / file_name(session))
+        for number, encoded in enumerate(captures):
+            file.append(make_event("confused", session, number, encoded, DIGITS, 1e9 + number))
+        file.close()
+    tab = open_tab(page, serve(tmp_path))
+    message = tab.locator(".message .note")
+    expect(message).to_have_text(
+        "No sample can be shown: what was recorded is damaged, or newer than this plugin reads."
+    )
+    expect(tab.locator(".count")).to_have_text("0 of 0 samples, 5 unreadable")
+    tab.locator('input[value="damaged"]').set_checked(False)
+    expect(message).to_have_text("Nothing is recorded in the ticked runs yet.")
+    tab.locator('input[value="empty"]').set_checked(False)
+    expect(message).to_have_text("No run is ticked.")
+
+
 def test_what_became_of_all_captures_is_told(
     serve: Callable[..., str], page: Page, tmp_path: Path
 ) -> None:
