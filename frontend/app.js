@@ -316,7 +316,7 @@ class App {
     const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
-    this.#makeIt.show(state, samplesInUse(state)[0]?.session.class_names ?? null);
+    this.#makeIt.show(state);
     this.#appearance.show(state);
     this.#legend.show(state.look, this.#scene.theme, scaleEnd(state));
     this.#tabs.show(state.view);

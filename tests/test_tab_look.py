@@ -272,6 +272,22 @@ def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) ->
     assert np.abs(panel(card, "morph")[..., 0] - levels).max() <= 2
 
 
+def test_classes_have_their_names_if_any_session_gave_them(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    for run, names in (("first", None), ("second", tuple("abcdefghij"))):
+        info = dataclasses.replace(DIGITS, class_names=names)
+        write_session(tmp_path / run, [[make_sample(rng)]], info=info)
+    tab = open_tab(page, serve(tmp_path))
+    target = tab.get_by_label("make it a", exact=True)
+    expect(target.locator("option")).to_have_text(["… (any target)", "f (2)", "i (2)"])
+    target.select_option(label="i (2)")
+    tab.locator('input[value="first"]').set_checked(False)
+    expect(target.locator("option")).to_have_text(["… (any target)", "f (1)", "i (1)"])
+    expect(target).to_have_value("8")
+
+
 def test_a_sample_goes_its_own_way_when_its_curve_is_dragged(look: Callable[..., Frame]) -> None:
     tab = look(tag="digits", strength="1")
     card, other = first(tab), tab.locator(".sample").nth(1)
