@@ -20,6 +20,7 @@ import {
   scaleEnd,
   selectedSample,
   shownSamples,
+  strengthInUse,
   tagInUse,
   tickedRuns,
   withIndex,
@@ -40,7 +41,7 @@ import { Help } from "./views/help.js";
 import { Keys } from "./views/keys.js";
 import { Legend } from "./views/legend.js";
 import { MakeIt } from "./views/make_it.js";
-import { Problems, emptyState, note } from "./views/messages.js";
+import { Problems, emptyState, note, whyNothing } from "./views/messages.js";
 import { StepBar } from "./views/steps.js";
 import { StrengthBar } from "./views/strength.js";
 import { Tabs } from "./views/tabs.js";
@@ -314,10 +315,10 @@ class App {
     this.#arranged = state;
     this.#setScene(this.#nextScene());
     this.#controls.show(state, samples.length);
-    this.#activeFilters.show(state);
+    const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
     this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
-    this.#makeIt.show(state, samplesInUse(state)[0]?.session.class_names ?? null);
+    this.#makeIt.show(state);
     this.#appearance.show(state);
     this.#legend.show(state.look, this.#scene.theme, scaleEnd(state));
     this.#tabs.show(state.view);
@@ -334,6 +335,15 @@ class App {
     if (!samples.length) this.#main.classList.add("vacant");
     this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);
+    if (lostFocus) this.#focusSamples();
+  }
+
+  /** Where the arrows go on from sample to sample; without any, where others can be sought. */
+  #focusSamples() {
+    const regions = [...this.#main.querySelectorAll("[role=region]")];
+    const region = regions.find((node) => node.clientHeight);
+    if (region instanceof HTMLElement) region.focus();
+    else this.#controls.focusSearch();
   }
 
   /** @param {Stay} [stay] */
@@ -345,7 +355,6 @@ class App {
   /** @returns {Scene} */
   #nextScene() {
     const state = this.#state;
-    const largest = largestStrength(state);
     const several = runsOfTag(state).length > 1;
     const { theme, runColour: colour } = this.#scene;
     const sameColours = several === (colour !== null) && state.runOrder === this.#colouredOrder;
@@ -355,8 +364,8 @@ class App {
       look: state.look,
       scaleEnd: scaleEnd(state),
       ownStrengths: state.ownStrengths,
-      largestStrength: largest,
-      strength: largest ? Math.min(state.strength, largest) : state.strength,
+      largestStrength: largestStrength(state),
+      strength: strengthInUse(state),
       runColour: sameColours ? colour : several ? (run) => runColour(this.#state, run) : null,
     };
   }
@@ -392,7 +401,7 @@ class App {
     if (command === "stronger" || command === "weaker") {
       const largest = this.#scene.largestStrength;
       if (!largest) return;
-      this.#onChange((state) => withStrength(state, nextStrength(state.strength, command, largest)));
+      this.#onChange((state) => withStrength(state, nextStrength(strengthInUse(state), command, largest)));
     } else if (command === "play") {
       this.#player.toggle();
     } else if (command === "search") {
@@ -411,7 +420,8 @@ class App {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      const { strength, ownStrengths } = this.#state;
+      const { ownStrengths } = this.#state;
+      const strength = strengthInUse(this.#state);
       this.#setScene({ ...this.#scene, strength, ownStrengths });
       this.#strengthBar.show(strength, this.#scene.largestStrength);
     });
@@ -438,7 +448,7 @@ class App {
           ? null
           : waiting
             ? note("Loading…")
-            : note(tickedRuns(this.#state).length ? "No sample passes all filters." : "No run is ticked.");
+            : note(whyNothing(this.#state));
     this.#message.replaceChildren(...(content ? [content] : []));
     this.#bar.hidden = !samplesInUse(this.#state).length;
   }

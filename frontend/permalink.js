@@ -74,7 +74,7 @@ const FIELDS = {
   steps: {
     encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
     decode: (state, text) => {
-      const at = wholeNumber(text);
+      const at = signedNumber(text);
       return withFilters(state, { steps: at === null ? decodeRange(text) : { at } });
     },
   },
@@ -87,7 +87,7 @@ const FIELDS = {
     },
   },
   prediction: numberField("prediction"),
-  label: numberField("label"),
+  label: numberField("label", signedNumber),
   outcome: {
     encode: ({ filters }) => filters.outcome ?? "",
     decode: (state, text) =>
@@ -150,12 +150,13 @@ const FIELDS = {
 /**
  * A filter that is a class or another whole number.
  * @param {"prediction" | "label" | "rank"} name
+ * @param {(text: string) => number | null} [read]
  * @returns {Field}
  */
-function numberField(name) {
+function numberField(name, read = wholeNumber) {
   return {
     encode: ({ filters }) => String(filters[name] ?? ""),
-    decode: (state, text) => withFilters(state, { [name]: wholeNumber(text) }),
+    decode: (state, text) => withFilters(state, { [name]: read(text) }),
   };
 }
 
@@ -246,6 +247,11 @@ function decodeList(text) {
 /** @param {string} text */
 function wholeNumber(text) {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** @param {string} text of a label or a step, which are any 64 bits with a sign where a record says so */
+function signedNumber(text) {
+  return /^-?\d{1,19}$/.test(text) ? Number(text) : null;
 }
 
 /** @param {Range | null} range */

@@ -37,7 +37,8 @@ export function stepwise(elapsed, recorded) {
 
 /**
  * @typedef {object} Stage
- * @property {() => {strength: number, largest: number, recorded: number[]}} now what is on it
+ * @property {() => {strength: number, largest: number, recorded: number[]}} now what is on it: where
+ *   nothing is, it waits
  * @property {(strength: number) => void} onStrength
  * @property {(playing: boolean) => void} onPlaying
  * @property {() => boolean} still whether motion is not wanted: then it goes in recorded steps
@@ -76,9 +77,11 @@ export class Player {
     let shown = strength;
     const show = (/** @type {number} */ time) => {
       this.#frame = requestAnimationFrame(show);
-      if (!this.stage.hidden()) elapsed += Math.max(time - before, 0);
-      before = time;
       const { largest, recorded } = this.stage.now();
+      const waits = this.stage.hidden() || !largest;
+      if (!waits) elapsed += Math.max(time - before, 0);
+      before = time;
+      if (waits) return;
       const next = this.stage.still() ? stepwise(elapsed, recorded) : swing(elapsed, largest);
       if (next !== shown) this.stage.onStrength((shown = next));
     };

@@ -380,6 +380,14 @@ export function largestStrength(state) {
 }
 
 /**
+ * The strength of all: that of a link may be beyond what is recorded.
+ * @param {State} state
+ */
+export function strengthInUse(state) {
+  return Math.min(state.strength, largestStrength(state) || Infinity);
+}
+
+/**
  * The places that samples have in `samplesInUse`, in the order in which they are shown.
  * @type {(state: State) => Uint32Array}
  */

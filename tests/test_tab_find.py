@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -367,6 +368,38 @@ def test_one_step_is_shown_of_all_runs(tab: Frame, samples: list[Sample]) -> Non
     expect(box).to_have_value("")
 
 
+@pytest.mark.parametrize(
+    ("typed", "chosen", "step"),
+    [("150.7", "150", 100), ("-5", "0", 0), ("1e300", str(2**53 - 1), 500)],
+)
+def test_whatever_is_typed_as_a_step_comes_back_from_the_address(
+    page: Page, tab: Frame, samples: list[Sample], typed: str, chosen: str, step: int
+) -> None:
+    box = tab.get_by_label("Go to step")
+    box.fill(typed)
+    box.press("Enter")
+    expect(box).to_have_value(chosen)
+    expect_count(tab, samples, lambda sample: sample.step == step)
+    page.wait_for_url(f"**p.gradascent.steps={chosen}")
+    tab = reopened(page)
+    expect(tab.get_by_label("Go to step")).to_have_value(chosen)
+    expect_count(tab, samples, lambda sample: sample.step == step)
+
+
+def test_a_label_below_zero_comes_back_from_the_address(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    (samples,) = make_captures(1)
+    strange = [dataclasses.replace(sample, label=-1) for sample in samples[:2]]
+    write_session(tmp_path, [[*strange, *samples[2:]]])
+    tab = open_tab(page, serve(tmp_path))
+    tab.locator(".sample[data-painted]").first.wait_for()
+    tab.locator("#label").select_option(option(tab, "#label", "class -1"))
+    expect(tab.locator(".count")).to_have_text("2 of 4 samples")
+    page.wait_for_url("**p.gradascent.label=-1")
+    expect(reopened(page).locator(".count")).to_have_text("2 of 4 samples")
+
+
 def test_where_the_page_is_narrow_the_filters_fold_away(
     page: Page, tab: Frame, samples: list[Sample]
 ) -> None:
@@ -387,6 +420,87 @@ def test_where_the_page_is_narrow_the_filters_fold_away(
     tab.locator(".grid").focus()
     page.keyboard.press("/")
     expect(tab.locator("#search")).to_be_focused()
+
+
+def test_a_filter_that_is_removed_leaves_the_focus_at_the_next(page: Page, address: str) -> None:
+    tab = open_tab(page, address, outcome="wrong", id="train", steps="0..900")
+    tab.locator(".sample[data-painted]").first.wait_for()
+    chips = tab.locator(".active-filters li button")
+    expect(chips).to_have_count(3)
+    chips.nth(1).press("Enter")
+    expect(chips).to_have_count(2)
+    expect(chips.nth(1)).to_have_text(re.compile("^id contains"))
+    expect(chips.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(chips).to_have_count(1)
+    expect(chips).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(chips).to_have_count(0)
+    expect(tab.locator(".grid")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("view", "where"), [("Samples", ".grid"), ("Follow", "#search"), ("Compare", ".pairs")]
+)
+@pytest.mark.parametrize("sought", ["train", "no such id"])
+def test_with_the_last_filter_gone_the_focus_is_at_the_samples_or_the_search(
+    tab: Frame, view: str, where: str, sought: str
+) -> None:
+    """In this log directory nothing can be followed."""
+    tab.get_by_role("tab", name=view).click()
+    tab.locator("#search").fill(sought)
+    clear = tab.get_by_role("button", name="Clear all")
+    clear.press("Enter")
+    expect(clear).to_be_hidden()
+    expect(tab.locator(where)).to_be_focused()
+
+
+def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    write_session(tmp_path / "first", make_captures(1, 1), start=1e9)
+    tab = open_tab(page, serve(tmp_path))
+    boxes = tab.locator('input[name="run"]')
+    expect(boxes).to_have_count(1)
+    expect(tab.locator(".only")).to_be_hidden()
+    boxes.focus()
+    for count, run in enumerate(("before", "later"), start=2):
+        write_session(tmp_path / run, make_captures(1, 1), start=2e9)
+        for _ in range(100):
+            reload_data(page)
+            page.wait_for_timeout(300)
+            if boxes.count() == count:
+                break
+        expect(boxes).to_have_count(count)
+        expect(tab.locator('input[value="first"]')).to_be_focused()
+    names = boxes.evaluate_all("boxes => boxes.map(({ value }) => value)")
+    assert names == ["before", "first", "later"]
+    expect(tab.locator(".only")).to_have_count(3)
+    page.keyboard.press("Tab")
+    expect(tab.get_by_role("button", name="Only first")).to_be_focused()
+
+
+def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    (samples,) = make_captures(1)
+    session = metadata.new_session()
+    damaged = [(b"no record", payload) for _, payload in map(records.encode, samples)]
+    for run, captures in (("damaged", [damaged, damaged[:1]]), ("empty", [[]])):
+        file = EventFile(tmp_path / run / file_name(session))
+        for number, encoded in enumerate(captures):
+            file.append(make_event("confused", session, number, encoded, DIGITS, 1e9 + number))
+        file.close()
+    tab = open_tab(page, serve(tmp_path))
+    message = tab.locator(".message .note")
+    expect(message).to_have_text(
+        "No sample can be shown: what was recorded is damaged, or newer than this plugin reads."
+    )
+    expect(tab.locator(".count")).to_have_text("0 of 0 samples, 5 unreadable")
+    tab.locator('input[value="damaged"]').set_checked(False)
+    expect(message).to_have_text("Nothing is recorded in the ticked runs yet.")
+    tab.locator('input[value="empty"]').set_checked(False)
+    expect(message).to_have_text("No run is ticked.")
 
 
 def test_what_became_of_all_captures_is_told(

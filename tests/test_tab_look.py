@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
 from tests.browser import open_tab, read_pixels, set_dark_mode, set_strength, wait_for_paint
-from tests.synthetic import DIGITS, make_sample, write_session
+from tests.synthetic import DIGITS, STRENGTHS, make_sample, write_session
 
 pytestmark = pytest.mark.browser
 
@@ -272,6 +272,22 @@ def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) ->
     assert np.abs(panel(card, "morph")[..., 0] - levels).max() <= 2
 
 
+def test_classes_have_their_names_if_any_session_gave_them(
+    serve: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    for run, names in (("first", None), ("second", tuple("abcdefghij"))):
+        info = dataclasses.replace(DIGITS, class_names=names)
+        write_session(tmp_path / run, [[make_sample(rng)]], info=info)
+    tab = open_tab(page, serve(tmp_path))
+    target = tab.get_by_label("make it a", exact=True)
+    expect(target.locator("option")).to_have_text(["… (any target)", "f (2)", "i (2)"])
+    target.select_option(label="i (2)")
+    tab.locator('input[value="first"]').set_checked(False)
+    expect(target.locator("option")).to_have_text(["… (any target)", "f (1)", "i (1)"])
+    expect(target).to_have_value("8")
+
+
 def test_a_sample_goes_its_own_way_when_its_curve_is_dragged(look: Callable[..., Frame]) -> None:
     tab = look(tag="digits", strength="1")
     card, other = first(tab), tab.locator(".sample").nth(1)
@@ -294,6 +310,26 @@ def test_a_sample_goes_its_own_way_when_its_curve_is_dragged(look: Callable[...,
     expect(card).to_have_attribute("data-painted", "0.00")
     set_strength(tab, 0.5)
     expect(card).to_have_attribute("data-painted", "0.50")
+
+
+def test_a_strength_beyond_what_was_recorded_is_the_largest_wherever_it_is_read(
+    look: Callable[..., Frame],
+) -> None:
+    tab = look(tag="digits", strength="5")
+    card, other = first(tab), tab.locator(".sample").nth(1)
+    expect(other).to_have_attribute("data-painted", "1.25")
+    card.locator(".curve").first.press("Home")
+    expect(card).to_have_attribute("data-painted", "0.00")
+    wait_for_paint(tab)
+    assert other.get_attribute("data-painted") == "1.25"
+    expect(tab.locator('output[for="strength"]')).to_have_text("1.25")
+    curve, now = (other.locator(part).first.bounding_box() for part in (".curve", ".now"))
+    assert curve is not None
+    assert now is not None
+    assert curve["x"] < now["x"] < curve["x"] + curve["width"]
+    tab.locator("p.count").click()
+    tab.page.keyboard.press("-")
+    expect(tab.locator('output[for="strength"]')).to_have_text("1.20")
 
 
 def test_the_response_is_drawn_from_recorded_values(
@@ -371,6 +407,30 @@ def test_without_motion_play_shows_recorded_strengths_alone(
     assert len(seen) >= 2
     for strength in map(float, set(seen) - {"0.30"}):
         assert np.abs(strengths - strength).min() <= 0.0051
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_what_is_played_waits_while_no_run_is_ticked(
+    page: Page, look: Callable[..., Frame], motion: Literal["reduce", "no-preference"]
+) -> None:
+    page.emulate_media(reduced_motion=motion)
+    tab = look(tag="digits", strength="0.8")
+    tab.get_by_role("button", name="Play").click()
+    tab.locator('input[name="run"]').set_checked(False)
+    expect(tab.locator(".sample")).to_have_count(0)
+    tab.page.wait_for_timeout(200)
+    tab.locator("p.count").click()
+    page.keyboard.press("Space")
+    expect(tab.locator(".play")).to_have_attribute("aria-label", "Play")
+    tab.locator('input[name="run"]').set_checked(True)
+    painted = first(tab).get_attribute("data-painted")
+    assert painted
+    if motion == "reduce":
+        assert np.abs(STRENGTHS - float(painted)).min() <= 0.0051
+    else:
+        assert 0 < float(painted) <= 1.25, "it stood at 0.8 and had begun to rise"
+    expect(tab.locator('output[for="strength"]')).to_have_text(painted)
+    page.wait_for_url(re.compile(r"p\.gradascent\.strength=[\d.]+(&|$)"))
 
 
 def test_a_large_image_is_drawn_at_the_size_at_which_it_is_shown(

@@ -9,6 +9,8 @@ import { element } from "./dom.js";
 
 export class ActiveFilters {
   #list = element("ul");
+  /** @type {HTMLButtonElement[]} */
+  #buttons = [];
   #shown = "";
 
   /** @param {OnChange} onChange */
@@ -20,24 +22,28 @@ export class ActiveFilters {
     this.element = element("div", properties, this.#list, clear);
   }
 
-  /** @param {State} state */
+  /**
+   * @param {State} state
+   * @returns {boolean} whether the focus was here, and went with the last filter
+   */
   show(state) {
     const filters = filtersInUse(state);
     const nameOf = namesOf(state);
     const active = activeFilters(filters).map((name) => ({ name, words: filterCaption(name, filters, nameOf) }));
     const shown = JSON.stringify(active);
-    if (shown === this.#shown) return;
+    if (shown === this.#shown) return false;
     this.#shown = shown;
+    const hadFocus = this.element.contains(document.activeElement);
+    const place = this.#buttons.findIndex((button) => button === document.activeElement);
     this.element.hidden = !active.length;
-    this.#list.replaceChildren(
-      ...active.map(({ name, words }) => {
-        const button = element("button", { type: "button", ariaLabel: `Remove the filter: ${words}` }, words);
-        button.append(element("span", { ariaHidden: "true" }, "×"));
-        button.addEventListener("click", () =>
-          this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })),
-        );
-        return element("li", {}, button);
-      }),
-    );
+    this.#buttons = active.map(({ name, words }) => {
+      const button = element("button", { type: "button", ariaLabel: `Remove the filter: ${words}` }, words);
+      button.append(element("span", { ariaHidden: "true" }, "×"));
+      button.addEventListener("click", () => this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })));
+      return button;
+    });
+    this.#list.replaceChildren(...this.#buttons.map((button) => element("li", {}, button)));
+    if (place >= 0) this.#buttons[Math.min(place, active.length - 1)]?.focus();
+    return hadFocus && !active.length;
   }
 }

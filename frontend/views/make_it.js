@@ -1,7 +1,7 @@
 /** "Make it a …": which target is shown of all samples. */
 
-import { className, countOf } from "../captions.js";
-import { targetsInUse, withTarget } from "../state.js";
+import { countOf } from "../captions.js";
+import { namesOf, targetsInUse, withTarget } from "../state.js";
 import { element } from "./dom.js";
 
 /** @import {OnChange, State} from "../state.js" */
@@ -27,17 +27,15 @@ export class MakeIt {
     );
   }
 
-  /**
-   * @param {State} state
-   * @param {string[] | null} names of the classes
-   */
-  show(state, names) {
+  /** @param {State} state */
+  show(state) {
     const { target } = state;
+    const nameOf = namesOf(state);
     const counts = targetsInUse(state);
     this.element.hidden = counts.length < 2 && target === null;
     const known = counts.some(([index]) => index === target) || target === null;
     const choices = known ? counts : [...counts, /** @type {[number, number]} */ ([target, 0])];
-    const options = choices.map(([index, count]) => [String(index), `${className(names, index)} (${countOf(count)})`]);
+    const options = choices.map(([index, count]) => [String(index), `${nameOf(index)} (${countOf(count)})`]);
     const shown = JSON.stringify(options);
     if (shown !== this.#shown) {
       this.#shown = shown;

@@ -1,6 +1,9 @@
 /** What stands where samples would: errors with a way out, and how to get the first sample. */
 
+import { countsOf, samplesInUse, tickedRuns } from "../state.js";
 import { element } from "./dom.js";
+
+/** @import {State} from "../state.js" */
 
 const EXAMPLE = `from tb_gradascent import GradAscentHook
 
@@ -55,4 +58,16 @@ export function emptyState() {
 /** @param {string} words */
 export function note(words) {
   return element("p", { className: "note" }, words);
+}
+
+/**
+ * Why no sample is shown, although all that there is has been fetched.
+ * @param {State} state
+ */
+export function whyNothing(state) {
+  if (!tickedRuns(state).length) return "No run is ticked.";
+  if (samplesInUse(state).length) return "No sample passes all filters.";
+  return countsOf(state).unreadable
+    ? "No sample can be shown: what was recorded is damaged, or newer than this plugin reads."
+    : "Nothing is recorded in the ticked runs yet.";
 }

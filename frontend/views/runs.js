@@ -9,6 +9,8 @@ import { element } from "./dom.js";
 /** Fewer are found at a glance. */
 const WORTH_FILTERING = 8;
 
+/** @typedef {{element: HTMLElement, box: HTMLInputElement, only: HTMLButtonElement}} Row */
+
 export class RunPicker {
   #list = element("div", { className: "runs", role: "group", ariaLabel: "Runs" });
   #count = element("span", { className: "run-count" });
@@ -16,8 +18,8 @@ export class RunPicker {
   #all = element("button", { type: "button" }, "All");
   #none = element("button", { type: "button" }, "None");
   #tools = element("div", { className: "run-tools" }, this.#filter, this.#all, this.#none);
-  /** @type {string | null} */
-  #shown = null;
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
 
   /** @param {OnChange} onChange */
   constructor(onChange) {
@@ -49,30 +51,48 @@ export class RunPicker {
     const all = runsOfTag(state);
     const runs = offeredRuns(state);
     const ticked = new Set(tickedRuns(state));
-    const shown = runs.join("\n");
-    if (shown !== this.#shown) this.#list.replaceChildren(...runs.map((run) => row(run, all.length > 1)));
-    this.#shown = shown;
+    this.#offer(runs);
     this.#tools.hidden = all.length < 2;
     const typing = this.#filter === document.activeElement;
     this.#filter.hidden = all.length <= WORTH_FILTERING && !state.runFilter && !typing;
     if (!typing) this.#filter.value = state.runFilter;
     const count = ticked.size < all.length ? `${countOf(ticked.size)} of ${countOf(all.length)} shown` : "";
     if (this.#count.textContent !== count) this.#count.textContent = count;
-    for (const box of this.#list.querySelectorAll("input")) {
-      box.checked = ticked.has(box.value);
-      box.style.accentColor = runColour(state, box.value);
+    for (const [run, { box, only }] of this.#rows) {
+      box.checked = ticked.has(run);
+      box.style.accentColor = runColour(state, run);
+      only.hidden = all.length < 2;
+    }
+  }
+
+  /**
+   * The rows of runs that stay are left where they are: what is moved loses the keyboard's focus.
+   * @param {string[]} runs
+   */
+  #offer(runs) {
+    const offered = new Set(runs);
+    for (const [run, row] of this.#rows) {
+      if (offered.has(run)) continue;
+      row.element.remove();
+      this.#rows.delete(run);
+    }
+    let next = this.#list.firstElementChild;
+    for (const run of runs) {
+      const row = this.#rows.get(run) ?? makeRow(run);
+      this.#rows.set(run, row);
+      if (row.element === next) next = next.nextElementSibling;
+      else this.#list.insertBefore(row.element, next);
     }
   }
 }
 
 /**
  * @param {string} run
- * @param {boolean} several
+ * @returns {Row}
  */
-function row(run, several) {
+function makeRow(run) {
   const box = element("input", { type: "checkbox", name: "run", value: run });
   const label = element("label", { title: run }, box, element("span", {}, run));
-  if (!several) return label;
   const only = element("button", { type: "button", className: "only", value: run, ariaLabel: `Only ${run}` }, "only");
-  return element("div", { className: "run" }, label, only);
+  return { element: element("div", { className: "run" }, label, only), box, only };
 }

@@ -20,10 +20,7 @@ export class StepBar {
     this.onChange = onChange;
     this.#box.title = "shows what each run recorded at this step, or last before it";
     this.#slider.addEventListener("input", () => this.#drag());
-    this.#box.addEventListener("change", () => {
-      const at = this.#box.valueAsNumber;
-      this.#choose(Number.isNaN(at) ? null : at);
-    });
+    this.#box.addEventListener("change", () => this.#type());
     this.#all.addEventListener("click", () => this.#choose(null));
     const label = element("label", { htmlFor: "step" }, "step");
     this.element = element("div", { className: "steps" }, label, this.#slider, this.#box, this.#all);
@@ -36,6 +33,15 @@ export class StepBar {
       this.#frame = 0;
       this.#choose(this.#recorded[this.#slider.valueAsNumber]);
     });
+  }
+
+  /** A fraction, or less than any step, is no step that an address could say: the box says what is chosen. */
+  #type() {
+    const typed = this.#box.valueAsNumber;
+    const within = Math.min(Math.max(typed, Number(this.#box.min)), Number.MAX_SAFE_INTEGER);
+    const at = Number.isNaN(typed) ? null : Math.floor(within);
+    this.#box.value = String(at ?? "");
+    this.#choose(at);
   }
 
   /** @param {number | null} at */
@@ -57,6 +63,7 @@ export class StepBar {
     this.#slider.ariaValueText = steps ? stepsCaption(steps) : "all steps";
     this.element.classList.toggle("all", at === null);
     if (this.#box !== document.activeElement) this.#box.value = String(at ?? "");
+    this.#box.min = String(Math.min(this.#recorded[0] ?? 0, 0));
     this.#box.placeholder = last < 0 ? "" : `${countOf(this.#recorded[0])}–${countOf(this.#recorded[last])}`;
     this.#all.ariaPressed = String(!steps);
   }

@@ -36,8 +36,15 @@ test("every field of the state that is the user's own is in the link, and every 
 });
 
 test("a step is told from a range of steps", () => {
-  for (const steps of [{ at: 0 }, { at: 300 }, { from: 0, to: 300 }, { from: 300, to: null }]) {
+  for (const steps of [{ at: 0 }, { at: 300 }, { at: -300 }, { at: 2 ** 63 }, { from: 0, to: 300 }, { from: 300, to: null }]) {
     const state = withFilters(initialState(), { steps });
+    assert.deepEqual(withLink(initialState(), toLink(state)), state);
+  }
+});
+
+test("a label may be any whole number that a record holds", () => {
+  for (const label of [-1, 0, 255, 2 ** 63, -(2 ** 63)]) {
+    const state = withFilters(initialState(), { label });
     assert.deepEqual(withLink(initialState(), toLink(state)), state);
   }
 });
@@ -71,7 +78,8 @@ for (const [name, text] of [
   ["frames", "all"],
   ["compared", "one"],
   ["compared", "one,two,three"],
-  ["steps", "-5"],
+  ["steps", "-5.5"],
+  ["steps", "12345678901234567890"],
   ["steps", ".."],
   ["steps", "a..b"],
   ["steps", "1..2..3"],
@@ -79,6 +87,9 @@ for (const [name, text] of [
   ["pair", "5-8-3"],
   ["pair", "5-x"],
   ["label", "5.5"],
+  ["label", "--5"],
+  ["label", "-"],
+  ["prediction", "-1"],
   ["rank", "-1"],
   ["outcome", "toString"],
   ["flip", "Infinity.."],

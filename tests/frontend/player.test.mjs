@@ -75,6 +75,24 @@ test("it waits while nobody sees it", () => {
   assert.ok(seen.strengths.at(-1) - before < 0.01);
 });
 
+for (const still of [false, true]) {
+  test(`it waits, ${still ? "in steps" : "in motion"}, while nothing is left that could be played`, () => {
+    Object.assign(stage, { strength: 0.3, still });
+    player.toggle();
+    pass(still ? 1000 : 100);
+    const before = seen.strengths.length;
+    assert.ok(before);
+    const { largest, recorded } = stage;
+    Object.assign(stage, { largest: 0, recorded: [] });
+    pass(10_000);
+    assert.equal(seen.strengths.length, before);
+    Object.assign(stage, { largest, recorded });
+    pass(1);
+    assert.ok(Math.abs(seen.strengths.at(-1) - seen.strengths[before - 1]) < 0.01, "it goes on where it stood");
+    assert.deepEqual(seen.playing, [true]);
+  });
+}
+
 test("without morphs there is nothing to play", () => {
   stage.largest = 0;
   player.toggle();

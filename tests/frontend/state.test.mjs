@@ -104,6 +104,15 @@ test("strengths are gathered over all samples", () => {
   assert.equal(state.largestStrength(state.initialState()), 0);
 });
 
+test("the strength of a link ends where the recorded ones end, if there are any", () => {
+  const asked = { ...state.initialState(), strength: 5 };
+  assert.equal(state.strengthInUse(asked), 5);
+  const recorded = { ...stateWith(indexOf("a", [sampleAt(0)])), strength: 5 };
+  assert.equal(state.strengthInUse(recorded), 1);
+  assert.equal(state.strengthInUse(state.withStrength(recorded, 0.5)), 0.5);
+  assert.equal(state.strengthInUse(state.withStrength(recorded, 0)), 0);
+});
+
 test("runs are coloured in TensorBoard's order, and again after seven", () => {
   const runOrder = Array.from({ length: 9 }, (_, i) => `run${i}`);
   const from = { ...state.initialState(), runOrder };
