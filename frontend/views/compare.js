@@ -171,7 +171,7 @@ export class Compare {
         `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs; ` +
         `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} of ${runs[1]} have no partner`;
     }
-    this.#nothing.textContent = whyNothing(state, comparison, runs);
+    this.#nothing.textContent = whyNoPairs(state, comparison, runs);
     this.#nothing.hidden = this.#pairs.length > 0;
     this.#scroller.hidden = !this.#pairs.length;
   }
@@ -373,7 +373,7 @@ export class Compare {
  * @param {Comparison | null} comparison
  * @param {[string, string] | null} runs
  */
-function whyNothing(state, comparison, runs) {
+function whyNoPairs(state, comparison, runs) {
   if (!comparison || !runs) return NO_RUNS;
   for (const run of runs) {
     if (!offeredRuns(state).includes(run)) return `The filter of runs leaves out ${run}: change it, or choose another run.`;
