@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tb_gradascent.ascent import Ascent, ascend, response
 from tb_gradascent.gradients import Forward, Score, all_but_rows, score_gradient
-from tb_gradascent.margins import at_least_float32
+from tb_gradascent.margins import at_least_float32, ranked
 from tb_gradascent.quantization import DELTA_LEVELS
 from tb_gradascent.samples import Sample, Stopped, Target
 from tb_gradascent.targets import Targets, choose_targets, wants_labels
@@ -113,9 +113,7 @@ def capture(
     def samples() -> list[Sample]:
         images, logits, targets, gradients, deltas, answers = arrays()
         chances = probabilities_of(logits)
-        # Of equal ones the lowest, as the targets and the predictions are chosen.
-        order = torch.sort(torch.from_numpy(logits), dim=1, descending=True, stable=True).indices
-        classes = order[:, :_LISTED_CLASSES].numpy()
+        classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
         shown = [
             Target(
                 index=target,

@@ -11,6 +11,15 @@ def at_least_float32(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype.itemsize < 4 else logits
 
 
+def ranked(logits: Tensor) -> Tensor:
+    """Classes from the most probable to the least, int64, shape (N, C), of logits (N, C).
+
+    Of equal ones the lowest comes first, where ``topk`` takes any of them: a sample whose two best
+    are equal is the most confused of all, and all that is said of it has to be of the same one.
+    """
+    return logits.sort(dim=1, descending=True, stable=True).indices
+
+
 def probability_margin(logits: Tensor) -> Tensor:
     """The largest probability minus the second largest, float32, shape (N,), of logits (N, C)."""
     first, second = logits.float().softmax(1).topk(2, 1).values.unbind(1)

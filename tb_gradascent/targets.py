@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tb_gradascent.confusion import check_labels, valid_labels
 from tb_gradascent.describe import describe
+from tb_gradascent.margins import ranked
 from tb_gradascent.metadata import MAX_CLASSES, MAX_TARGETS
 
 #: A callable maps ``(logits, labels)`` to int64 class indices, shape (N, T).
@@ -59,13 +60,11 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
     """The target classes of each sample, int64, shape (N, T).
 
     Args:
-        targets: ``"top2"``: the two most probable classes (T = 2); ``"label"``: the true one
-            (T = 1); ``"all"``: every class (T = C); a list: these; a callable: what it makes of the
-            logits and the labels.
+        targets: ``"top2"``: the two most probable classes, see :func:`ranked` (T = 2);
+            ``"label"``: the true one (T = 1); ``"all"``: every class (T = C); a list: these; a
+            callable: what it makes of the logits and the labels.
         logits: Shape (N, C).
         labels: Shape (N,), class indices; see :func:`wants_labels`.
-
-    Of equal logits the lowest class is the first.
 
     Raises:
         ValueError: There is no such class, no label, too many classes for ``"all"``, or the
@@ -78,7 +77,7 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
         own = None if labels is None else labels.clone()
         return _checked(targets(logits.clone(), own), targets, logits).clone()
     if targets == "top2":
-        return _best_two(logits)
+        return ranked(logits)[:, :2]
     if targets == "label":
         if labels is None:
             raise ValueError(
@@ -106,14 +105,6 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
                 f"and holds {max(chosen)}"
             )
     return torch.tensor(list(chosen), device=logits.device).expand(samples, -1)
-
-
-def _best_two(logits: Tensor) -> Tensor:
-    # topk takes any of equal ones. What is left of the best must be less than a masked class.
-    first = logits.argmax(1, keepdim=True)
-    least = torch.finfo(logits.dtype).min
-    others = logits.nan_to_num(torch.nan, torch.inf, least).scatter_(1, first, -torch.inf)
-    return torch.cat((first, others.argmax(1, keepdim=True)), 1)
 
 
 def _checked(chosen: object, targets: object, logits: Tensor) -> Tensor:
