@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# Half of the tests' time is waiting for a page. A file's tests share what they serve.
+PARALLEL ?= -n 2 --dist loadfile
 
 # torch's threads wait for each other without spinning: on a busy machine, ten times as fast.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -29,7 +31,7 @@ demo: $(VENV)/installed-demo
 
 test: $(VENV)/installed-test
 	$(run) -m tests.chromium
-	$(run) -m pytest $(ARGS)
+	$(run) -m pytest $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(run) -m ruff check

@@ -40,6 +40,7 @@ TEST = [
     "axe-playwright-python>=0.1.4",
     "hypothesis>=6.100",
     "pytest>=8",
+    "pytest-xdist>=3.5",
     "setuptools>=77",
 ]
 FUZZ = [*TEST, "atheris>=3"]  # Python 3.11 to 3.13, Linux
