@@ -139,13 +139,14 @@ def search(
     return Found(list(best.batches()), last, interrupt or fault)
 
 
-def _parts(loader: object) -> Iterator[object]:
+def _parts(loader: object, depth: int = 3) -> Iterator[object]:
     """A loader and what it loads by, any of which may hold a random generator."""
     yield loader
     for name in ("dataset", "sampler", "batch_sampler"):
         part = getattr(loader, name, None)
-        if part is not None:
-            yield from _parts(part)
+        # Bounded, since a data set may well hold itself.
+        if depth and part is not None:
+            yield from _parts(part, depth - 1)
 
 
 def _numbered(

@@ -71,6 +71,18 @@ def test_the_generator_of_a_loader_is_left_as_it_was(
     assert torch.equal(generator.get_state(), state)
 
 
+def test_a_data_set_that_holds_itself(tmp_path: Path, trained: nn.Module) -> None:
+    class Circular(TensorDataset):
+        @property
+        def dataset(self) -> Circular:
+            return self
+
+    images, labels = digits("test")
+    loader = DataLoader(Circular(images, labels), batch_size=128)
+    with GradAscentHook(trained, tmp_path, strict=True) as hook:
+        assert hook.scan(loader, top_k=3) == 3
+
+
 def test_a_loader_of_inputs_alone_and_ids_of_ones_own(tmp_path: Path, trained: nn.Module) -> None:
     images, _ = digits("test")
     names = (f"digit {row}" for row in range(len(images)))
