@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import numbers
 import operator
 import os
 import re
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tb_gradascent.metadata import MAX_CHANNELS, MAX_NAME_LENGTH
+from tb_gradascent.numeric import is_finite, is_whole
 from tb_gradascent.remote import RemotePath, is_url
 
 #: Float32's largest number.
@@ -25,7 +24,7 @@ def whole_number(name: str, value: object, least: int) -> int:
     Raises:
         ValueError: It is not.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if not is_whole(value) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
     return int(value)
 
@@ -48,9 +47,9 @@ def positive(name: str, value: object) -> float:
     Raises:
         ValueError: It is not.
     """
-    if not _is_finite(value) or value <= 0:  # type: ignore[operator]  # a number: just checked
+    if not is_finite(value) or value <= 0:
         raise ValueError(f"{name} must be a positive number, and is {value!r}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def text(name: str, value: object) -> str:
@@ -153,7 +152,7 @@ def channel_values(name: str, value: object) -> tuple[float, ...] | None:
         value = tolist()
     listed = isinstance(value, Sequence) and not isinstance(value, str)
     values: Sequence[Any] = cast("Sequence[Any]", value) if listed else (value,)
-    if not 1 <= len(values) <= MAX_CHANNELS or not all(_is_finite(v) for v in values):
+    if not 1 <= len(values) <= MAX_CHANNELS or not all(is_finite(v) for v in values):
         raise ValueError(
             f"{name} must be a finite number, or 1 to {MAX_CHANNELS} of them, one a channel, "
             f"and is {value!r}"
@@ -216,12 +215,3 @@ def legal_bounds(
     if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=True)):
         raise ValueError(f"{rule}, and is {bounds!r}")
     return low, high
-
-
-def _is_finite(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that is no float
-        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
@@ -22,6 +21,7 @@ from tb_gradascent.gradients import (
     slopes_of,
 )
 from tb_gradascent.margins import TargetMargin
+from tb_gradascent.numeric import is_finite, is_whole
 from tb_gradascent.samples import Stopped
 
 #: A Newton step that aims at the very goal creeps up to it from below. So it aims at this part of
@@ -85,18 +85,18 @@ class Ascent:
                     "Ascent(confidence) may be None only with a step_size, since the length of a "
                     "step follows from the confidence: give one of them"
                 )
-        elif not (_is_number(self.confidence) and 0 < self.confidence < 1):
+        elif not (is_finite(self.confidence) and 0 < self.confidence < 1):
             raise ValueError(
                 f"Ascent(confidence) must lie between 0 and 1, and is {self.confidence!r}: "
                 "0.95 is the default"
             )
-        if not _is_whole(self.max_steps) or self.max_steps < 1:
+        if not is_whole(self.max_steps) or self.max_steps < 1:
             raise ValueError(
                 f"Ascent(max_steps) must be a whole number of at least 1, and is "
                 f"{self.max_steps!r}: for the gradient alone give ascent=None"
             )
         for name, value in (("step_size", self.step_size), ("epsilon", self.epsilon)):
-            if value is not None and not (_is_number(value) and value > 0):
+            if value is not None and not (is_finite(value) and value > 0):
                 raise ValueError(
                     f"Ascent({name}) must be a positive number or None, and is {value!r}"
                 )
@@ -349,17 +349,3 @@ def _goals(confidence: float | None) -> tuple[float, float]:
 
 def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is a finite number, as a float too."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -13,6 +12,7 @@ from tb_gradascent.confusion import check_labels, valid_labels
 from tb_gradascent.describe import describe
 from tb_gradascent.margins import ranked
 from tb_gradascent.metadata import MAX_CLASSES, MAX_TARGETS
+from tb_gradascent.numeric import is_whole
 
 #: A callable maps ``(logits, labels)`` to int64 class indices, shape (N, T).
 Targets = (
@@ -35,7 +35,7 @@ def check_targets(targets: object) -> None:
     elif (
         isinstance(targets, Sequence)
         and 1 <= len(targets) <= MAX_TARGETS
-        and all(_is_class(target) for target in targets)
+        and all(is_whole(target) and 0 <= target < MAX_CLASSES for target in targets)
         and len(set(targets)) == len(targets)
     ):
         return
@@ -43,12 +43,6 @@ def check_targets(targets: object) -> None:
         f'targets must be "top2", "label", "all", a list of 1 to {MAX_TARGETS} different class '
         f"indices, or a callable (logits, labels) -> indices, and is {targets!r}"
     )
-
-
-def _is_class(target: object) -> bool:
-    if isinstance(target, bool) or not isinstance(target, numbers.Integral):
-        return False
-    return 0 <= int(target) < MAX_CLASSES
 
 
 def wants_labels(targets: Targets) -> bool:

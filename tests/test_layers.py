@@ -26,6 +26,7 @@ SHARED = (
 """The record format. Each list is in the order of the layers: a file imports only earlier ones."""
 TRAIN = (
     "describe",
+    "numeric",
     "margins",
     "confusion",
     "targets",
