@@ -300,3 +300,12 @@ export function keyAt(target) {
   const card = target instanceof Element ? target.closest(".sample") : null;
   return card instanceof HTMLElement ? (card.dataset.sample ?? null) : null;
 }
+
+/**
+ * A card that is made anew, or moved among the others, loses the focus.
+ * @param {string | null} key of the sample that had it
+ * @param {(key: string) => Card | undefined} cardOf
+ */
+export function giveBackFocus(key, cardOf) {
+  if (key !== null && keyAt(document.activeElement) !== key) cardOf(key)?.element.focus({ preventScroll: true });
+}

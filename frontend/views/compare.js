@@ -7,8 +7,8 @@ import { sameLayout } from "../layout.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../pair_layout.js";
 import { comparedRuns, offeredRuns, runsOfTag, tickedRuns, withCompared } from "../state.js";
 import { bothStay } from "../stay.js";
-import { Card, NOT_TO_OPEN, keyAt } from "./card.js";
-import { element, onPixelRatio, place } from "./dom.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "./card.js";
+import { element, onPixelRatio, place, putInOrder } from "./dom.js";
 import { precise } from "./facts.js";
 import { fill, labelled, select } from "./fields.js";
 import { note } from "./messages.js";
@@ -188,29 +188,15 @@ export class Compare {
     const pairs = this.#pairs.slice(first, end);
     const keys = new Set(pairs.map(keyOf));
     for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
-    let before = null;
-    for (let at = pairs.length - 1; at >= 0; at--) {
-      const { element: node, cards } = this.#row(pairs[at], first + at);
-      if (node.nextSibling !== before || !node.isConnected) this.#content.insertBefore(node, before);
-      before = node;
-      // Also an old one: its picture may have come while another view was chosen.
-      for (const card of cards) if (!card.isPainted) this.listener.onCard(card);
-    }
-    this.#giveBackFocus(focused);
+    const rows = pairs.map((pair, at) => this.#row(pair, first + at));
+    putInOrder(this.#content, rows.map(({ element: node }) => node));
+    // Also old ones: their pictures may have come while another view was chosen.
+    for (const card of rows.flatMap(({ cards }) => cards)) if (!card.isPainted) this.listener.onCard(card);
+    giveBackFocus(focused, (key) => this.#card(key));
     const drawable = pairs.flatMap((pair, at) =>
       [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
     );
     this.listener.onWanted(drawable);
-  }
-
-  /**
-   * A card that is made anew, or moved among the others, loses the focus.
-   * @param {string | null} key of the sample that had it
-   */
-  #giveBackFocus(key) {
-    if (key !== null && keyAt(document.activeElement) !== key) {
-      this.#card(key)?.element.focus({ preventScroll: true });
-    }
   }
 
   /**
@@ -295,7 +281,7 @@ export class Compare {
       const focused = keyAt(document.activeElement);
       for (const [key, row] of this.#rows) this.#drop(key, row);
       this.#render();
-      this.#giveBackFocus(focused);
+      giveBackFocus(focused, (key) => this.#card(key));
       return;
     }
     for (const { cards } of this.#rows.values()) {

@@ -28,6 +28,20 @@ export function drawing(tag, attributes, ...children) {
 }
 
 /**
+ * Brings the only children of a node in order. What stands right is left where it is: what is moved
+ * loses the focus.
+ * @param {HTMLElement} parent
+ * @param {HTMLElement[]} nodes
+ */
+export function putInOrder(parent, nodes) {
+  let next = parent.firstElementChild;
+  for (const node of nodes) {
+    if (node === next) next = next.nextElementSibling;
+    else parent.insertBefore(node, next);
+  }
+}
+
+/**
  * Calls when the page comes to a screen of another resolution, or is zoomed.
  * @param {() => void} call
  */

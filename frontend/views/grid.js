@@ -3,8 +3,8 @@
 import { neighbour } from "../keyboard.js";
 import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../layout.js";
 import { bothStay } from "../stay.js";
-import { Card, NOT_TO_OPEN, keyAt } from "./card.js";
-import { element, onPixelRatio, place } from "./dom.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "./card.js";
+import { element, onPixelRatio, place, putInOrder } from "./dom.js";
 
 /** @import {Command} from "../keyboard.js" */
 /** @import {Frame, GridLayout} from "../layout.js" */
@@ -195,17 +195,7 @@ export class Grid {
     if (this.hidden) return;
     const focused = keyAt(document.activeElement);
     this.#renderCards();
-    this.#giveBackFocus(focused);
-  }
-
-  /**
-   * A card that is made anew, or moved among the others, loses the focus.
-   * @param {string | null} key of the sample that had it
-   */
-  #giveBackFocus(key) {
-    if (key !== null && keyAt(document.activeElement) !== key) {
-      this.#cards.get(key)?.element.focus({ preventScroll: true });
-    }
+    giveBackFocus(focused, (key) => this.#cards.get(key));
   }
 
   #renderCards() {
@@ -221,14 +211,8 @@ export class Grid {
     for (const [key, card] of this.#cards) {
       if (!keys.has(key)) this.#drop(key, card);
     }
-    let before = null;
-    for (let at = needed.length - 1; at >= 0; at--) {
-      const card = this.#card(needed[at], first + at);
-      if (card.element.nextSibling !== before || !card.element.isConnected) {
-        this.#content.insertBefore(card.element, before);
-      }
-      before = card.element;
-    }
+    const shown = needed.map((sample, place) => this.#card(sample, first + place));
+    putInOrder(this.#content, shown.map((card) => card.element));
     const visible = samplesBetween(this.#layout, scrollTop, bottom);
     const drawable = (/** @type {number} */ from, /** @type {number} */ to) =>
       this.#samples.slice(from, to).filter((_, place) => cards[from + place].drawable);
@@ -344,7 +328,7 @@ export class Grid {
       const focused = keyAt(document.activeElement);
       for (const [key, card] of this.#cards) this.#drop(key, card);
       this.#render();
-      this.#giveBackFocus(focused);
+      giveBackFocus(focused, (key) => this.#cards.get(key));
       return;
     }
     for (const card of this.#cards.values()) {

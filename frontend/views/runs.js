@@ -2,7 +2,7 @@
 
 import { countOf } from "../captions.js";
 import { offeredRuns, runColour, runsOfTag, tick, tickOthers, tickedRuns } from "../state.js";
-import { element } from "./dom.js";
+import { element, putInOrder } from "./dom.js";
 
 /** @import {OnChange, State} from "../state.js" */
 
@@ -66,7 +66,7 @@ export class RunPicker {
   }
 
   /**
-   * The rows of runs that stay are left where they are: what is moved loses the keyboard's focus.
+   * The rows of runs that stay are kept.
    * @param {string[]} runs
    */
   #offer(runs) {
@@ -76,13 +76,8 @@ export class RunPicker {
       row.element.remove();
       this.#rows.delete(run);
     }
-    let next = this.#list.firstElementChild;
-    for (const run of runs) {
-      const row = this.#rows.get(run) ?? makeRow(run);
-      this.#rows.set(run, row);
-      if (row.element === next) next = next.nextElementSibling;
-      else this.#list.insertBefore(row.element, next);
-    }
+    for (const run of runs) if (!this.#rows.has(run)) this.#rows.set(run, makeRow(run));
+    putInOrder(this.#list, runs.flatMap((run) => this.#rows.get(run)?.element ?? []));
   }
 }
 
