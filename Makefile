@@ -30,7 +30,7 @@ demo: $(VENV)/installed-demo
 	$(run) -m demo $(ARGS)
 
 test: $(VENV)/installed-test
-	$(run) -m tests.chromium
+	$(run) -m testing.chromium
 	$(run) -m pytest $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/installed-dev
@@ -46,7 +46,7 @@ lint: $(VENV)/installed-dev
 	fi
 
 bench: $(VENV)/installed-bench
-	$(run) -m tests.chromium
+	$(run) -m testing.chromium
 	$(run) -m bench $(ARGS)
 
 fuzz: $(VENV)/installed-fuzz
@@ -54,7 +54,7 @@ fuzz: $(VENV)/installed-fuzz
 	$(run) -m bench.endurance
 
 screenshot: $(VENV)/installed-test
-	$(run) -m tests.chromium
+	$(run) -m testing.chromium
 	$(run) -m docs.screenshot $(ARGS)
 
 clean:

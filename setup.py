@@ -9,7 +9,7 @@ import itertools
 import runpy
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 
@@ -71,11 +71,15 @@ setup(
         "Typing :: Typed",
     ],
     python_requires=">=3.10",
-    packages=["tb_gradascent", "tb_gradascent.frontend"],
+    packages=[
+        *find_packages(include=["tb_gradascent", "tb_gradascent.*"]),
+        "tb_gradascent.frontend",
+    ],
     package_dir={"tb_gradascent": "tb_gradascent", "tb_gradascent.frontend": "frontend"},
     package_data={
-        "tb_gradascent": ["py.typed", "http_api.md"],
-        "tb_gradascent.frontend": ["*.js", "views/*.js", "style/*.css"],
+        "tb_gradascent": ["py.typed"],
+        "tb_gradascent.plugin": ["http_api.md"],
+        "tb_gradascent.frontend": ["**/*.js", "style/*.css"],
     },
     include_package_data=False,
     install_requires=CORE,
@@ -89,6 +93,6 @@ setup(
         "dev": DEV,
     },
     entry_points={
-        "tensorboard_plugins": ["gradascent = tb_gradascent.loader:GradAscentLoader"],
+        "tensorboard_plugins": ["gradascent = tb_gradascent.plugin.loader:GradAscentLoader"],
     },
 )

@@ -32,7 +32,7 @@ from bench.measure import Work, by_turns, ratio, spread
 from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
-from tb_gradascent.capture import STRENGTHS
+from tb_gradascent.functional.capture import STRENGTHS
 
 SAMPLES, TARGETS = 4, 2
 

@@ -27,9 +27,9 @@ from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, STARTED, STEPS_A_CAPTURE, write_run
 from bench.measure import ratio, spread
 from bench.page import VIEWPORT, chromium, measure_scroll, open_tab, percentile, wait_until_loaded
-from tb_gradascent.samples import Array
-from tests.synthetic import make_sample
-from tests.tensorboard_process import tensorboard
+from tb_gradascent.format.samples import Array
+from testing.synthetic import make_sample
+from testing.tensorboard_process import tensorboard
 
 DISTINCT = 48
 FRAMES = """async () => {

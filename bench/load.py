@@ -31,10 +31,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from bench import processes
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
-from tb_gradascent import records
-from tb_gradascent.event_file import EventFile, file_name
-from tests.synthetic import DIGITS, make_event, make_sample
-from tests.tensorboard_process import tensorboard
+from tb_gradascent.format import records
+from tb_gradascent.format.event_file import EventFile, file_name
+from testing.synthetic import DIGITS, make_event, make_sample
+from testing.tensorboard_process import tensorboard
 
 SHOWN = 48
 """Samples on a screen."""

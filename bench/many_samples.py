@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tb_gradascent import metadata, records
-from tb_gradascent.event_file import EventFile, file_name
-from tests.synthetic import DIGITS, STRENGTHS, make_event, make_sample
+from tb_gradascent.format import metadata, records
+from tb_gradascent.format.event_file import EventFile, file_name
+from testing.synthetic import DIGITS, STRENGTHS, make_event, make_sample
 
 SAMPLES_A_CAPTURE = 4
 STEPS_A_CAPTURE = 100

@@ -24,10 +24,10 @@ from tqdm.auto import tqdm
 
 from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
-from tb_gradascent.event_file import file_name
-from tests.browser import ARGUMENTS, reload_data
-from tests.chromium import REMEDY, find
-from tests.tensorboard_process import tensorboard
+from tb_gradascent.format.event_file import file_name
+from testing.browser import ARGUMENTS, reload_data
+from testing.chromium import REMEDY, find
+from testing.tensorboard_process import tensorboard
 
 INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 VIEWPORT: ViewportSize = {"width": 1400, "height": 900}

@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 from bench import processes, report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from bench.page import chromium, measure_choices, open_tab, wait_until_listed
-from tests.tensorboard_process import tensorboard
+from testing.tensorboard_process import tensorboard
 
 SIZES = (1_000, 10_000, 100_000)
 LOADERS = {"fast": "--load_fast=true", "slow": "--load_fast=false"}

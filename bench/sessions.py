@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from bench import processes
 from tb_gradascent import read_samples
-from tests.synthetic import make_captures, write_many_sessions, write_session
-from tests.tensorboard_process import tensorboard
+from testing.synthetic import make_captures, write_many_sessions, write_session
+from testing.tensorboard_process import tensorboard
 
 TAG = "confused"
 SHOWN = 60

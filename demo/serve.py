@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tensorboard import program
 
-from tb_gradascent.metadata import PLUGIN_NAME
+from tb_gradascent.format.metadata import PLUGIN_NAME
 
 
 def start(logdir: Path, port: int | None) -> str:

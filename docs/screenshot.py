@@ -9,9 +9,9 @@ from pathlib import Path
 from playwright.sync_api import ViewportSize, sync_playwright
 
 from demo.__main__ import main as demo
-from tests.browser import ARGUMENTS, open_tab, set_dark_mode
-from tests.chromium import REMEDY, find
-from tests.tensorboard_process import tensorboard
+from testing.browser import ARGUMENTS, open_tab, set_dark_mode
+from testing.chromium import REMEDY, find
+from testing.tensorboard_process import tensorboard
 
 HERE = Path(__file__).resolve().parent
 PARTS = ("light", "dark", "detail", "follow")

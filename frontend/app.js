@@ -1,13 +1,13 @@
 /** Brings together what the back end tells, what the user chooses, and what is seen. */
 
-import { fetchRuns } from "./api.js";
-import { ArrayCache } from "./arrays.js";
-import { Catalog } from "./catalog.js";
-import { addressOf, connect, followLink, followTheme, writeLink } from "./host.js";
-import { nextStrength } from "./keyboard.js";
-import { Loader } from "./loader.js";
-import { toLink, withLink } from "./permalink.js";
-import { Player } from "./player.js";
+import { fetchRuns } from "./data/api.js";
+import { ArrayCache } from "./data/array_cache.js";
+import { Catalog } from "./data/run_index.js";
+import { addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
+import { nextStrength } from "./views/common/keyboard.js";
+import { Loader } from "./data/picture_loader.js";
+import { toLink, withLink } from "./host/permalink.js";
+import { Player } from "./views/toolbar/player.js";
 import {
   initialState,
   largestStrength,
@@ -27,30 +27,30 @@ import {
   withRunOrder,
   withRuns,
   withStrength,
-} from "./state.js";
-import { ActiveFilters } from "./views/active_filters.js";
-import { Appearance } from "./views/appearance.js";
-import { Compare } from "./views/compare.js";
-import { Controls } from "./views/controls.js";
-import { Detail } from "./views/detail.js";
-import { element } from "./views/dom.js";
-import { Downloads } from "./views/downloads.js";
-import { Follow } from "./views/follow.js";
-import { Grid } from "./views/grid.js";
-import { Help } from "./views/help.js";
-import { Keys } from "./views/keys.js";
-import { Legend } from "./views/legend.js";
-import { MakeIt } from "./views/make_it.js";
-import { Problems, emptyState, note, whyNothing } from "./views/messages.js";
-import { StepBar } from "./views/steps.js";
-import { StrengthBar } from "./views/strength.js";
-import { Tabs } from "./views/tabs.js";
+} from "./state/state.js";
+import { ActiveFilters } from "./views/toolbar/active_filters.js";
+import { Appearance } from "./views/toolbar/appearance.js";
+import { Compare } from "./views/compare/compare.js";
+import { Controls } from "./views/sidebar/controls.js";
+import { Detail } from "./views/detail/detail.js";
+import { element } from "./views/common/dom.js";
+import { Downloads } from "./views/toolbar/downloads.js";
+import { Follow } from "./views/follow/follow.js";
+import { Grid } from "./views/grid/grid.js";
+import { Help } from "./views/help/help.js";
+import { Keys } from "./views/common/keys.js";
+import { Legend } from "./views/sidebar/legend.js";
+import { MakeIt } from "./views/toolbar/make_it.js";
+import { Problems, emptyState, note, whyNothing } from "./views/common/messages.js";
+import { StepBar } from "./views/toolbar/steps.js";
+import { StrengthBar } from "./views/toolbar/strength.js";
+import { Tabs } from "./views/toolbar/tabs.js";
 
-/** @import {Command} from "./keyboard.js" */
-/** @import {OnChange, State} from "./state.js" */
+/** @import {Command} from "./views/common/keyboard.js" */
+/** @import {OnChange, State} from "./state/state.js" */
 /** @import {Sample, Theme} from "./types.js" */
-/** @import {Card, Scene} from "./views/card.js" */
-/** @import {Stay} from "./stay.js" */
+/** @import {Card, Scene} from "./views/card/card.js" */
+/** @import {Stay} from "./layout/scroll_anchor.js" */
 
 /** What may change with every frame: no more than the cards on show is painted for it. */
 const QUICK = ["strength", "ownStrengths"];

@@ -2,7 +2,7 @@
 
 /**
  * All modules, so that the browser fetches them at once and does not find one after the other in
- * those that import them. The server fills in the names (`tb_gradascent/assets.py`).
+ * those that import them. The server fills in the names (`tb_gradascent/plugin/assets.py`).
  * @type {string[]}
  */
 const MODULES = [];

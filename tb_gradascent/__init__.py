@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING
 from tb_gradascent.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from tb_gradascent.ascent import Ascent as Ascent
-    from tb_gradascent.confusion import Entropy as Entropy
-    from tb_gradascent.confusion import LogitMargin as LogitMargin
-    from tb_gradascent.confusion import Loss as Loss
-    from tb_gradascent.confusion import Misclassified as Misclassified
-    from tb_gradascent.confusion import ProbabilityMargin as ProbabilityMargin
+    from tb_gradascent.format.samples import Sample as Sample
+    from tb_gradascent.format.samples import Target as Target
+    from tb_gradascent.functional.ascent import Ascent as Ascent
+    from tb_gradascent.functional.criteria import Entropy as Entropy
+    from tb_gradascent.functional.criteria import LogitMargin as LogitMargin
+    from tb_gradascent.functional.criteria import Loss as Loss
+    from tb_gradascent.functional.criteria import Misclassified as Misclassified
+    from tb_gradascent.functional.criteria import ProbabilityMargin as ProbabilityMargin
     from tb_gradascent.hook import GradAscentHook as GradAscentHook
     from tb_gradascent.reader import read_samples as read_samples
-    from tb_gradascent.samples import Sample as Sample
-    from tb_gradascent.samples import Target as Target
 
 _MODULE_OF = {
-    "Ascent": "ascent",
-    "Entropy": "confusion",
+    "Ascent": "functional.ascent",
+    "Entropy": "functional.criteria",
     "GradAscentHook": "hook",
-    "LogitMargin": "confusion",
-    "Loss": "confusion",
-    "Misclassified": "confusion",
-    "ProbabilityMargin": "confusion",
-    "Sample": "samples",
-    "Target": "samples",
+    "LogitMargin": "functional.criteria",
+    "Loss": "functional.criteria",
+    "Misclassified": "functional.criteria",
+    "ProbabilityMargin": "functional.criteria",
+    "Sample": "format.samples",
+    "Target": "format.samples",
     "read_samples": "reader",
 }
 

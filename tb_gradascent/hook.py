@@ -16,12 +16,12 @@ from typing import Any, Literal, NamedTuple, SupportsIndex
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent import arguments
-from tb_gradascent.ascent import Ascent
-from tb_gradascent.attach import AttachedHandle
-from tb_gradascent.batch import Batch, Ids, Labels, id_text
-from tb_gradascent.capture import Recipe, capture
-from tb_gradascent.confusion import (
+from tb_gradascent.format.metadata import SessionInfo
+from tb_gradascent.format.remote import RemotePath
+from tb_gradascent.format.samples import Sample, mean_flip_distance
+from tb_gradascent.functional.ascent import Ascent
+from tb_gradascent.functional.capture import Recipe, capture
+from tb_gradascent.functional.criteria import (
     Criterion,
     ProbabilityMargin,
     check_criterion,
@@ -29,24 +29,24 @@ from tb_gradascent.confusion import (
     scores_of,
     valid_labels,
 )
-from tb_gradascent.describe import describe
-from tb_gradascent.distributed import find_place
-from tb_gradascent.forward_args import AdditionalForwardArgs, ForwardArgs
-from tb_gradascent.gradients import Score, check_score
-from tb_gradascent.isolation import uncompiled, unwrap
-from tb_gradascent.lockstep import Lockstep, check_sharding, is_sharded
-from tb_gradascent.margins import probability_margin
-from tb_gradascent.metadata import SessionInfo
-from tb_gradascent.model_io import find_logits
-from tb_gradascent.passes import Passes, open_passes
-from tb_gradascent.remote import RemotePath
-from tb_gradascent.samples import Sample, mean_flip_distance
-from tb_gradascent.scan import Look, Unpack, search
-from tb_gradascent.schedule import Schedule, stretch
-from tb_gradascent.targets import Targets, check_targets
-from tb_gradascent.transfer import fetch
-from tb_gradascent.watch import Pass
-from tb_gradascent.writer import Capture, NullWriter, SampleWriter
+from tb_gradascent.functional.gradients import Score, check_score
+from tb_gradascent.functional.host_copy import fetch
+from tb_gradascent.functional.margins import probability_margin
+from tb_gradascent.functional.targets import Targets, check_targets
+from tb_gradascent.functional.validation import describe
+from tb_gradascent.model.forward_args import AdditionalForwardArgs, ForwardArgs
+from tb_gradascent.model.forward_recorder import Pass
+from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
+from tb_gradascent.model.isolation import uncompiled, unwrap
+from tb_gradascent.model.model_io import find_logits
+from tb_gradascent.model.runner import Passes, open_passes
+from tb_gradascent.training import arguments
+from tb_gradascent.training.attach import AttachedHandle
+from tb_gradascent.training.batch import Batch, Ids, Labels, id_text
+from tb_gradascent.training.distributed import find_place
+from tb_gradascent.training.scan import Look, Unpack, search
+from tb_gradascent.training.schedule import Schedule, stretch
+from tb_gradascent.training.writer import Capture, NullWriter, SampleWriter
 
 logger = logging.getLogger("tb_gradascent")
 
@@ -521,7 +521,7 @@ class GradAscentHook:
             batch = given()
             if not len(batch.inputs):
                 return 0
-            passes.pad_like(batch)
+            passes.pad_like(batch.forward_args)
             batch.check_channels(self._info)
             logits = None
             if answer is not None:
@@ -530,7 +530,7 @@ class GradAscentHook:
             recorded: list[_Part] = []
             if self._schedule in due:
                 if logits is None:
-                    logits = passes.ask(batch)
+                    logits = passes.ask(batch.inputs, batch.forward_args)
                 rows, numbers = self._choose(logits.detach(), batch.labels)
                 recorded += self._record(passes, batch, rows, batch, step)
             for fixed, schedule in self._probes:
@@ -556,7 +556,7 @@ class GradAscentHook:
             if passes is None:
                 return 0
             if found.last is not None:
-                passes.pad_like(found.last)
+                passes.pad_like(found.last.forward_args)
             for batch in found.batches:
                 recorded += self._record(passes, batch, range(len(batch.inputs)), batch, step)
         captured = self._put(tag, step, recorded, dict)
@@ -573,8 +573,9 @@ class GradAscentHook:
 
     def _look_over(self, passes: Passes, batch: Batch) -> Tensor:
         batch.check_channels(self._info)
-        passes.pad_like(batch)
-        return self._scores(passes.ask(batch), batch.labels)
+        passes.pad_like(batch.forward_args)
+        logits = passes.ask(batch.inputs, batch.forward_args)
+        return self._scores(logits, batch.labels)
 
     @contextlib.contextmanager
     def _passes(self) -> Iterator[Passes | None]:

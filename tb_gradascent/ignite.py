@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from tb_gradascent.adapter import framework, look
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.watch import ForwardWatch
+from tb_gradascent.integrations.adapter import framework, look
+from tb_gradascent.model.forward_recorder import ForwardWatch
 
 if TYPE_CHECKING:
     from ignite.engine import Engine, Events

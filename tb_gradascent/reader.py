@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-from tb_gradascent.event_file import Readable, find_event_files, locate_events, read_event
-from tb_gradascent.index import Capture, Entry, Session, join, parse_capture
-from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
-from tb_gradascent.records import RecordError, decode, parse_record
-from tb_gradascent.remote import RemotePath, find_remote_files, is_url
-from tb_gradascent.samples import Sample
+from tb_gradascent.format.event_file import Readable, find_event_files, locate_events, read_event
+from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
+from tb_gradascent.format.records import RecordError, decode, parse_record
+from tb_gradascent.format.remote import RemotePath, find_remote_files, is_url
+from tb_gradascent.format.samples import Sample
+from tb_gradascent.format.sessions import Capture, Entry, Session, join, parse_capture
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from tb_gradascent.adapter import check_options, framework, look
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.watch import ForwardWatch
+from tb_gradascent.integrations.adapter import check_options, framework, look
+from tb_gradascent.model.forward_recorder import ForwardWatch
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments

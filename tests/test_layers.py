@@ -1,168 +1,154 @@
-"""The layers: who may import whom, on both sides and in the page."""
+"""Folders are the layers: who may import whom, in Python and in the page."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from testing.paths import ROOT
+
 PACKAGE = ROOT / "tb_gradascent"
-FRONTEND = ROOT / "frontend"
+PAGE = ROOT / "frontend"
 
-SHARED = (
-    "version",
+# One rule a folder: what it may import. A module at the root counts as a folder of its own.
+TRAINING_SIDE = ("version", "format", "functional", "model", "training")
+ADAPTER = (*TRAINING_SIDE, "hook", "integrations")
+FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "version": (),
+    "format": (),
+    "functional": ("format",),
+    "model": ("format", "functional"),
+    "training": ("format", "functional", "model"),
+    "hook": TRAINING_SIDE,
+    "integrations": (*TRAINING_SIDE, "hook"),
+    "lightning": ADAPTER,
+    "transformers": ADAPTER,
+    "ignite": ADAPTER,
+    "reader": ("format",),
+    "plugin": ("version", "format"),
+    "__init__": ("version", "format", "functional", "hook", "reader"),
+}
+WITHOUT_TORCH = ("version", "format", "plugin", "reader")
+ONLY_THE_PLUGIN_IMPORTS = {"werkzeug", "wsgiref"}
+
+# The page's folders, from the bottom up: each imports only folders before it.
+PAGE_FOLDERS = (
     "samples",
-    "quantization",
-    "palette",
-    "metadata",
-    "records",
-    "event_file",
-    "remote",
-)
-"""The record format. Each list is in the order of the layers: a file imports only earlier ones."""
-TRAIN = (
-    "describe",
-    "numeric",
-    "margins",
-    "confusion",
-    "targets",
-    "isolation",
-    "distributed",
-    "gradients",
-    "lockstep",
-    "ascent",
-    "transfer",
-    "uncertainty",
-    "capture",
-    "arguments",
-    "forward_args",
-    "batch",
-    "model_io",
-    "passes",
-    "scan",
-    "watch",
-    "attach",
-    "schedule",
-    "writer",
-    "hook",
-    "adapter",
-    "lightning",
-    "transformers",
-    "ignite",
-)
-VIEW = (
+    "drawing",
+    "layout",
+    "export",
+    "state",
+    "data",
+    "host",
+    "views/common",
+    "views/card",
+    "views/sidebar",
+    "views/toolbar",
+    "views/grid",
+    "views/follow",
+    "views/compare",
+    "views/detail",
+    "views/help",
+    "app",
     "index",
-    "reader",
-    "rows",
-    "errors",
-    "address",
-    "source",
-    "series",
-    "provider",
-    "assets",
-    "responses",
-    "data_routes",
-    "plugin",
-    "loader",
 )
 
-TRAIN_ONLY = {"torch", "tqdm"}
-VIEW_ONLY = {"werkzeug", "wsgiref"}
+
+def folder_of(path: Path, root: Path) -> str:
+    """The folder below ``root`` that a file is in, or its own name if it is at the root."""
+    names = path.relative_to(root).with_suffix("").parts
+    return "/".join(names[:2]) if names[0] == "views" else names[0]
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The dotted name of every module that a file imports, inside functions too.
-
-    ``from tb_gradascent import records`` counts as ``tb_gradascent.records``.
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    """The dotted name of every module that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.module, f"{path.name}: imports are absolute"
-            if node.module == "tb_gradascent":
-                yield from (f"tb_gradascent.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+            assert node.module, f"{path}: imports are absolute"
+            # `from tb_gradascent.format import record` imports tb_gradascent.format.record.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def siblings(path: Path) -> set[str]:
-    """The package's own modules that a file imports."""
-    return {name.split(".")[1] for name in imports(path) if name.split(".")[0] == "tb_gradascent"}
+def package_files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
 
 
-def outsiders(path: Path) -> set[str]:
-    """The other packages that a file imports."""
-    return {name.split(".")[0] for name in imports(path)} - {"tb_gradascent"}
+@pytest.mark.parametrize("path", package_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_folder_imports_only_the_folders_that_its_rule_names(path: Path) -> None:
+    folder = folder_of(path, PACKAGE)
+    own = {name.split(".")[1] for name in imports(path) if name.startswith("tb_gradascent.")}
+    assert own - {folder} <= set(FOLDERS[folder])
+    outside = {name.split(".")[0] for name in imports(path)}
+    if folder in WITHOUT_TORCH:
+        assert "torch" not in outside
+    if folder != "plugin":
+        assert not outside & ONLY_THE_PLUGIN_IMPORTS
 
 
-def test_every_module_has_its_layer() -> None:
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-    assert modules == {*SHARED, *TRAIN, *VIEW}
-
-
-@pytest.mark.parametrize("column", [(*SHARED, *TRAIN), (*SHARED, *VIEW)], ids=["train", "view"])
-def test_a_module_imports_only_earlier_ones_of_its_side(column: tuple[str, ...]) -> None:
-    for place, module in enumerate(column):
-        allowed = set(column[:place])
-        assert siblings(PACKAGE / f"{module}.py") <= allowed, module
-
-
-@pytest.mark.parametrize("module", [*SHARED, *VIEW])
-def test_only_the_training_side_imports_torch(module: str) -> None:
-    assert not outsiders(PACKAGE / f"{module}.py") & TRAIN_ONLY
-
-
-@pytest.mark.parametrize("module", [*SHARED, *TRAIN])
-def test_only_the_viewer_serves(module: str) -> None:
-    assert not outsiders(PACKAGE / f"{module}.py") & VIEW_ONLY
-
-
-def page_modules() -> list[Path]:
-    """The page's modules."""
-    return sorted(path for path in FRONTEND.rglob("*.js"))
-
-
-def test_only_one_module_talks_to_the_back_end() -> None:
-    calls = re.compile(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon)\b\s*\(")
-    callers = {
-        path.relative_to(FRONTEND).as_posix()
-        for path in page_modules()
-        if calls.search(path.read_text(encoding="utf-8"))
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in package_files()
+        if path.name != "__init__.py"
     }
-    assert callers == {"api.js"}
+    graph = {
+        module: {
+            name
+            for imported in imports(path)
+            for name in (imported, imported.rpartition(".")[0])
+            if name in modules and name != module
+        }
+        for module, path in modules.items()
+    }
+    check_no_circles(graph)
 
 
-def test_the_page_imports_only_its_own_modules_and_no_circles() -> None:
+def page_files() -> list[Path]:
+    return sorted(PAGE.rglob("*.js"))
+
+
+def page_imports(path: Path) -> set[Path]:
+    """The files that a module of the page imports; all of them must be the page's own."""
     importing = re.compile(
         r"""^\s*(?:import|export)\b(?:[^;"'=]*\bfrom)?\s*["']([^"']+)["']""", re.MULTILINE
     )
-    graph: dict[Path, set[Path]] = {}
-    for path in page_modules():
-        names = importing.findall(path.read_text(encoding="utf-8"))
-        assert all(re.fullmatch(r"\.\.?/[\w./-]+\.js", name) for name in names), (path, names)
-        graph[path] = {(path.parent / name).resolve() for name in names}
-        assert graph[path] <= set(page_modules()), path
-    while graph:
-        leaves = {path for path, needs in graph.items() if not needs & set(graph)}
-        assert leaves, f"circular imports among {sorted(path.name for path in graph)}"
-        graph = {path: needs for path, needs in graph.items() if path not in leaves}
+    names = importing.findall(path.read_text(encoding="utf-8"))
+    assert all(re.fullmatch(r"\.\.?/[\w./-]+\.js", name) for name in names), (path, names)
+    found = {(path.parent / name).resolve() for name in names}
+    assert found <= set(page_files()), path
+    return found
 
 
-def test_contributing_shows_every_module() -> None:
-    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```")[1]
-    listed = set(re.findall(r"[\w.]+\.(?:py|js|css|md|ts)\b", tree))
-    modules = {
-        path.name
-        for folder in ("tb_gradascent", "frontend", "demo")
-        for path in (ROOT / folder).iterdir()
-        if path.suffix in {".py", ".js", ".css", ".md", ".ts"} and path.name != "__init__.py"
+@pytest.mark.parametrize("path", page_files(), ids=lambda path: str(path.relative_to(PAGE)))
+def test_a_folder_of_the_page_imports_only_folders_below_it(path: Path) -> None:
+    folder = folder_of(path, PAGE)
+    below = PAGE_FOLDERS[: PAGE_FOLDERS.index(folder) + 1]
+    assert {folder_of(imported, PAGE) for imported in page_imports(path)} <= set(below)
+
+
+def test_the_modules_of_the_page_do_not_import_each_other_in_a_circle() -> None:
+    check_no_circles({str(path): set(map(str, page_imports(path))) for path in page_files()})
+
+
+def test_only_one_module_of_the_page_talks_to_the_back_end() -> None:
+    calls = re.compile(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon)\b\s*\(")
+    callers = {
+        path.relative_to(PAGE).as_posix()
+        for path in page_files()
+        if calls.search(path.read_text(encoding="utf-8"))
     }
-    assert modules - listed == set()
-    found = {path.name for path in ROOT.rglob("*") if ".venv" not in path.parts}
-    assert listed - found == set()
+    assert callers == {"data/api.js"}
+
+
+def check_no_circles(graph: Mapping[str, set[str]]) -> None:
+    left = dict(graph)
+    while left:
+        leaves = {name for name, needs in left.items() if not needs & set(left)}
+        assert leaves, f"circular imports among {sorted(left)}"
+        left = {name: needs for name, needs in left.items() if name not in leaves}

@@ -1,4 +1,4 @@
-"""Writes the tables in ``frontend/colormap.js`` from matplotlib's colormaps.
+"""Writes the tables in ``frontend/drawing/colormap.js`` from matplotlib's colormaps.
 
 python tests/frontend/generate_colormap.py
 """
@@ -27,11 +27,11 @@ colour vision. In each pair of diverging ones the first has a light zero and the
 COLOURS = 255
 """An odd number, so that the middle of a diverging one is zero exactly."""
 
-MODULE = Path(__file__).resolve().parents[2] / "frontend" / "colormap.js"
+MODULE = Path(__file__).resolve().parents[2] / "frontend" / "drawing" / "colormap.js"
 
 
 def module() -> str:
-    """The text of ``frontend/colormap.js`` with its tables made anew."""
+    """The text of ``frontend/drawing/colormap.js`` with its tables made anew."""
     text = MODULE.read_text(encoding="utf-8")
     for constant, name in TABLES.items():
         pattern = rf'const {constant} =\n(?:  "[0-9a-f]+"(?: \+)?;?\n)+'

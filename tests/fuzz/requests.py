@@ -16,11 +16,12 @@ from tensorboard.backend import security_validator
 from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.test import create_environ, run_wsgi_app
 
-import tb_gradascent.data_routes
-import tb_gradascent.plugin  # noqa: F401  # otherwise both come too late for the fuzzer to see them
-from tb_gradascent.provider import MAX_ANSWER_BYTES
-from tests.hostile import FOLDERS, NAMES, write_logdir
-from tests.wsgi import PREFIX, make_app
+# Otherwise the fuzzer sees neither of them: the plugin imports them late.
+import tb_gradascent.plugin.plugin
+import tb_gradascent.plugin.routes  # noqa: F401
+from tb_gradascent.plugin.sample_store import MAX_ANSWER_BYTES
+from testing.hostile import FOLDERS, NAMES, write_logdir
+from testing.wsgi import PREFIX, make_app
 
 METHODS = ("GET", "HEAD", "GET", "POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 MISTAKES = (400, 404, 405)

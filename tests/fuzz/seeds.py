@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tb_gradascent import palette, records
-from tb_gradascent.event_file import frame
-from tb_gradascent.metadata import series_tag
+from tb_gradascent.format import image_codec, records
+from tb_gradascent.format.event_file import frame
+from tb_gradascent.format.metadata import series_tag
+from testing.synthetic import DIGITS, make_event, make_sample
 from tests.fuzz.requests import seeds as requests
 from tests.fuzz.targets import PIECE, SHAPES
-from tests.synthetic import DIGITS, make_event, make_sample
 
 
 def _sample(shape: tuple[int, ...] = (1, 2, 2)) -> tuple[bytes, bytes]:
@@ -30,7 +30,7 @@ def _payloads() -> Iterator[bytes]:
 def _images() -> Iterator[bytes]:
     for choice, shape in enumerate(SHAPES):
         image = make_sample(np.random.default_rng(0), shape=shape).image
-        yield bytes([choice]) + palette.encode_image(image)
+        yield bytes([choice]) + image_codec.encode_image(image)
 
 
 def _names() -> Iterator[bytes]:

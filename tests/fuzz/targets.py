@@ -24,17 +24,18 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.context import RequestContext
 
-from tb_gradascent import metadata, palette, read_samples, records
-from tb_gradascent.address import Address, Part
-from tb_gradascent.errors import RequestError
-from tb_gradascent.event_file import EventFile, file_name, frame
-from tb_gradascent.index import Capture, Session, join, parse_capture
-from tb_gradascent.metadata import SessionInfo, series_tag, split_series_tag
-from tb_gradascent.provider import SampleProvider
-from tb_gradascent.records import Record, RecordError
-from tb_gradascent.source import Scope
+from tb_gradascent import read_samples
+from tb_gradascent.format import image_codec, metadata, records
+from tb_gradascent.format.event_file import EventFile, file_name, frame
+from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
+from tb_gradascent.format.records import Record, RecordError
+from tb_gradascent.format.sessions import Capture, Session, join, parse_capture
+from tb_gradascent.plugin.addresses import Address, Part
+from tb_gradascent.plugin.data_source import Scope
+from tb_gradascent.plugin.errors import RequestError
+from tb_gradascent.plugin.sample_store import SampleProvider
+from testing.synthetic import DIGITS, make_captures, make_event, make_sample
 from tests.fuzz.requests import request
-from tests.synthetic import DIGITS, make_captures, make_event, make_sample
 
 Target = Callable[[bytes], object]
 
@@ -90,13 +91,13 @@ def image(data: bytes) -> None:
     """An encoded image, of a shape that the first byte chooses."""
     shape = SHAPES[(data[0] if data else 0) % len(SHAPES)]
     try:
-        decoded, size = palette.decode_image(data[1:], shape)
+        decoded, size = image_codec.decode_image(data[1:], shape)
     except ValueError as error:
         _is_a_sentence(error)
         return
     assert decoded.shape == shape
-    assert size <= min(len(data) - 1, palette.largest_size(shape))
-    again, _ = palette.decode_image(palette.encode_image(decoded), shape)
+    assert size <= min(len(data) - 1, image_codec.largest_size(shape))
+    again, _ = image_codec.decode_image(image_codec.encode_image(decoded), shape)
     assert again.tobytes() == decoded.tobytes()
 
 

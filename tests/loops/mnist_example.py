@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812  # as in the example
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from tests.networks import digits
+from testing.networks import digits
 
 
 class Net(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
-from tests.networks import convolutional, digits
+from testing.networks import convolutional, digits
 
 
 class MetricLogger:

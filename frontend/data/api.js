@@ -1,0 +1,145 @@
+/** All that the page asks of its back end, as `tb_gradascent/plugin/http_api.md` lists it. */
+
+/** @import {RunTags, Session} from "../types.js" */
+
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<{recordVersion: number, runs: RunTags[]}>}
+ */
+export async function fetchRuns(signal) {
+  const answer = await (await request("runs", signal)).json();
+  return { recordVersion: answer.record_version, runs: answer.runs };
+}
+
+/**
+ * A session as the index lists it.
+ * @typedef {Session & {captures: number, damaged: boolean, superseded_from: number | null}} ListedSession
+ */
+
+/**
+ * @param {string} run
+ * @param {string} tag
+ * @param {AbortSignal} signal
+ * @returns {Promise<ListedSession[]>} in the order in which they began
+ */
+export async function fetchSessions(run, tag, signal) {
+  const query = new URLSearchParams({ run, tag });
+  return (await (await request(`index?${query}`, signal)).json()).sessions;
+}
+
+/**
+ * Captures of a session, from one place to another.
+ * @typedef {{session: string, first: number, end: number}} Part
+ */
+
+/**
+ * The captures that were answered of a part, and where in the buffer the rows of their records are.
+ * @typedef {object} Records
+ * @property {number} first
+ * @property {number} end
+ * @property {number} unreadable
+ * @property {ArrayBuffer} buffer
+ * @property {number} start
+ * @property {number} length
+ */
+
+/**
+ * @param {string} run
+ * @param {string} tag
+ * @param {Part[]} parts
+ * @param {AbortSignal} signal
+ * @returns {Promise<Records[]>} one a part
+ */
+export async function fetchRecords(run, tag, parts, signal) {
+  const query = new URLSearchParams({ run, tag });
+  for (const { session, first, end } of parts) query.append("part", `${session}.${first}.${end}`);
+  const answer = await (await request(`records?${query}`, signal)).arrayBuffer();
+  return readRecords(answer, parts.length);
+}
+
+/**
+ * @param {ArrayBuffer} buffer
+ * @param {number} count of parts
+ * @returns {Records[]}
+ */
+export function readRecords(buffer, count) {
+  const view = new DataView(buffer);
+  const answers = [];
+  let offset = 0;
+  for (let place = 0; place < count; place++) {
+    if (offset + 16 > buffer.byteLength) throw new Error("TensorBoard's answer ended too early");
+    const [first, end, unreadable, length] = [0, 4, 8, 12].map((at) => view.getUint32(offset + at, true));
+    const start = offset + 16;
+    offset = start + length;
+    if (offset > buffer.byteLength) throw new Error("TensorBoard's answer was cut short");
+    answers.push({ first, end, unreadable, buffer, start, length });
+  }
+  return answers;
+}
+
+export const READY = 0;
+export const NOT_YET = 1;
+export const DAMAGED = 2;
+export const LEFT_OUT = 3;
+export const REFUSED = 4;
+
+/**
+ * @param {string} run
+ * @param {string} tag
+ * @param {string[]} addresses
+ * @param {AbortSignal} signal
+ * @returns {Promise<{status: number, bytes: Uint8Array<ArrayBuffer>}[]>} in the order asked
+ */
+export async function fetchPayloads(run, tag, addresses, signal) {
+  const query = new URLSearchParams({ run, tag });
+  for (const address of addresses) query.append("sample", address);
+  const answer = await (await request(`payloads?${query}`, signal)).arrayBuffer();
+  return readPayloads(answer, addresses.length);
+}
+
+/**
+ * @param {ArrayBuffer} answer
+ * @param {number} count
+ */
+export function readPayloads(answer, count) {
+  const view = new DataView(answer);
+  const payloads = [];
+  let offset = 0;
+  for (let place = 0; place < count; place++) {
+    if (offset + 8 > answer.byteLength) throw new Error("TensorBoard's answer ended too early");
+    const status = view.getUint32(offset, true);
+    const length = view.getUint32(offset + 4, true);
+    offset += 8;
+    if (offset + length > answer.byteLength) throw new Error("TensorBoard's answer was cut short");
+    payloads.push({ status, bytes: new Uint8Array(answer, offset, length) });
+    offset += length;
+  }
+  return payloads;
+}
+
+/**
+ * @param {string} path relative to the page, so that a path prefix is kept
+ * @param {AbortSignal} signal
+ */
+async function request(path, signal) {
+  let response;
+  try {
+    response = await fetch(new URL(path, document.baseURI), { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Error("TensorBoard does not answer. Is it still running?");
+  }
+  if (!response.ok) throw new Error(await explain(response));
+  return response;
+}
+
+/** @param {Response} response */
+async function explain(response) {
+  try {
+    const { error } = await response.json();
+    if (typeof error === "string") return error;
+  } catch {
+    // Not the back end's own words: a proxy's page, say.
+  }
+  return `TensorBoard answered ${response.status} ${response.statusText}`.trim();
+}

@@ -1,0 +1,126 @@
+/** A sample's stored arrays: inflated, and read as float32. */
+
+/** @import {Sample} from "../types.js" */
+
+const LARGEST_PALETTE = 256;
+const NAN = -32768;
+const NEGATIVE_INFINITY = -32767;
+const INFINITY = 32767;
+
+/**
+ * Image, then gradient and delta (where there is one) of each target.
+ * @param {Sample} sample
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Promise<Float32Array[]>}
+ */
+export async function decodePayload(sample, bytes) {
+  const [channels, ...sides] = sample.shape;
+  const pixels = sides.reduce((product, side) => product * side, 1);
+  const count = sample.targets.reduce((sum, { delta_norm }) => sum + (delta_norm === null ? 1 : 2), 0);
+  const levels = count * (4 + 2 * channels * pixels);
+  const image = channels * (2 + Math.max(4 * pixels, 4 * LARGEST_PALETTE + pixels));
+  const data = await inflate(bytes, image + levels);
+  return readPayload(data, channels, pixels, count);
+}
+
+/**
+ * Never more than `most` bytes, whatever the stream would grow to.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {number} most
+ */
+export async function inflate(bytes, most) {
+  const data = new Uint8Array(most);
+  let length = 0;
+  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if (length + part.value.length > most) {
+      reader.cancel().catch(() => {});
+      throw new Error(`they hold more than the ${most} bytes that their shape can take`);
+    }
+    data.set(part.value, length);
+    length += part.value.length;
+  }
+  return data.subarray(0, length);
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} data
+ * @param {number} channels
+ * @param {number} pixels
+ * @param {number} count of the arrays that follow the image
+ */
+export function readPayload(data, channels, pixels, count) {
+  const { image, end } = readImage(data, channels, pixels);
+  const elements = channels * pixels;
+  const levels = end + 4 * count;
+  if (data.length !== levels + 2 * count * elements) {
+    throw new Error("they hold another number of values than their shape says");
+  }
+  const quanta = new DataView(data.buffer, data.byteOffset + end);
+  const arrays = Array.from({ length: count }, (_, place) => {
+    const start = levels + 2 * elements * place;
+    return readLevels(data.subarray(start, start + 2 * elements), quanta.getFloat32(4 * place, true));
+  });
+  return [image, ...arrays];
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} data for each channel: the size of its palette, uint16; then its
+ *   pixels if that is 0, or else its palette and a place in it for each pixel
+ * @param {number} channels
+ * @param {number} pixels
+ */
+function readImage(data, channels, pixels) {
+  const image = new Float32Array(channels * pixels);
+  let end = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    const size = data[end] | (data[end + 1] << 8);
+    const entries = readPlanes(data, end + 2, size || pixels);
+    end += 2 + 4 * (size || pixels);
+    if (!size) {
+      image.set(entries, channel * pixels);
+      continue;
+    }
+    const places = data.subarray(end, end + pixels);
+    end += pixels;
+    if (end > data.length || places.some((place) => place >= size)) {
+      throw new Error("their image refers to values that it does not have");
+    }
+    for (let pixel = 0; pixel < pixels; pixel++) image[channel * pixels + pixel] = entries[places[pixel]];
+  }
+  return { image, end };
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} data
+ * @param {number} start of as many float32 as four planes of bytes, the lowest bytes first
+ * @param {number} count
+ */
+function readPlanes(data, start, count) {
+  if (!(start + 4 * count <= data.length)) throw new Error("their image ends early");
+  const bits = new Uint32Array(count);
+  for (let plane = 0; plane < 4; plane++) {
+    const offset = start + plane * count;
+    for (let i = 0; i < count; i++) bits[i] |= data[offset + i] << (8 * plane);
+  }
+  return new Float32Array(bits.buffer);
+}
+
+/**
+ * @param {Uint8Array} planes uint16, all low bytes and then all high bytes: the levels 0, -1, 1, -2,
+ *   … as 0, 1, 2, 3, …
+ * @param {number} quantum
+ */
+function readLevels(planes, quantum) {
+  const elements = planes.length / 2;
+  const values = new Float32Array(elements);
+  for (let i = 0; i < elements; i++) {
+    const folded = (planes[elements + i] << 8) | planes[i];
+    const level = (folded >> 1) ^ -(folded & 1);
+    if (level === NAN) values[i] = NaN;
+    else if (level === INFINITY) values[i] = Infinity;
+    else if (level === NEGATIVE_INFINITY) values[i] = -Infinity;
+    else values[i] = level * quantum;
+  }
+  return values;
+}

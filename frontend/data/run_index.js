@@ -1,0 +1,176 @@
+/**
+ * What is known of one tag of one run: read from the newest capture backwards, and later only what
+ * has been added, so that neither many samples nor a training that goes on is read at one go.
+ */
+
+import { fetchRecords, fetchSessions } from "./api.js";
+import { byStep } from "../samples/orders.js";
+import { readRows } from "./rows.js";
+
+/** @import {Index, Sample, Session} from "../types.js" */
+/** @import {ListedSession, Part, Records} from "./api.js" */
+
+/** How many captures are asked for at first, so that something is there at once. */
+const FIRST_CAPTURES = 256;
+const PARTS = 256;
+
+/**
+ * A stretch of a session's captures that has been read.
+ * @typedef {{first: number, end: number, samples: Sample[], unreadable: number, dropped: number}} Stretch
+ */
+
+/**
+ * @typedef {object} Known what is known of a session
+ * @property {Session} session
+ * @property {number} captures how many there are
+ * @property {boolean} damaged
+ * @property {number} supersededFrom
+ * @property {Stretch[]} stretches in order, without overlap
+ */
+
+export class Catalog {
+  /** @type {Map<string, Known>} in the order in which they began */
+  #sessions = new Map();
+  /** @type {Index | null} */
+  #index = null;
+  #changed = true;
+  /** Whether all has been read that there was at the last round: one that is given up ends before. */
+  isWhole = false;
+
+  /**
+   * @param {string} run
+   * @param {string} tag
+   */
+  constructor(run, tag) {
+    this.run = run;
+    this.tag = tag;
+  }
+
+  /**
+   * Fetches what is missing.
+   * @param {AbortSignal} signal
+   * @param {(index: Index) => void} onIndex told whenever what is known has doubled, and at the end;
+   *   the same index object as before where nothing changed
+   */
+  async update(signal, onIndex) {
+    this.isWhole = false;
+    this.list(await fetchSessions(this.run, this.tag, signal));
+    let wanted = this.missing(this.#index ? Infinity : FIRST_CAPTURES);
+    while (wanted.length) {
+      const answers = await fetchRecords(this.run, this.tag, wanted, signal);
+      signal.throwIfAborted();
+      if (!this.add(wanted, answers)) break;
+      wanted = this.missing();
+      if (wanted.length && this.count() >= 2 * (this.#index?.samples.length ?? 0)) onIndex(this.index());
+    }
+    this.isWhole = true;
+    onIndex(this.index());
+  }
+
+  /** @param {ListedSession[]} listed */
+  list(listed) {
+    /** @type {Map<string, Known>} */
+    const sessions = new Map();
+    for (const { captures, damaged, superseded_from, ...session } of listed) {
+      const before = this.#sessions.get(session.session);
+      const supersededFrom = superseded_from ?? Infinity;
+      this.#changed ||= !before || before.supersededFrom !== supersededFrom || before.damaged !== damaged;
+      sessions.set(session.session, {
+        session: before?.session ?? session,
+        captures,
+        damaged,
+        supersededFrom,
+        stretches: before?.stretches ?? [],
+      });
+    }
+    this.#changed ||= sessions.size !== this.#sessions.size;
+    this.#sessions = sessions;
+  }
+
+  /**
+   * What has not been read yet, the newest first.
+   * @param {number} [most] captures
+   * @returns {Part[]}
+   */
+  missing(most = Infinity) {
+    /** @type {Part[]} */
+    const parts = [];
+    for (const { session, captures, stretches } of [...this.#sessions.values()].reverse()) {
+      let end = captures;
+      for (const stretch of [...stretches.toReversed(), { first: -1, end: 0 }]) {
+        if (stretch.end < end && most > 0 && parts.length < PARTS) {
+          const first = Math.max(stretch.end, end - most);
+          parts.push({ session: session.session, first, end });
+          most -= end - first;
+        }
+        end = Math.min(end, stretch.first);
+      }
+    }
+    return parts;
+  }
+
+  /**
+   * @param {Part[]} parts that were asked for
+   * @param {Records[]} answers one a part
+   * @returns {boolean} whether there was anything new in them
+   */
+  add(parts, answers) {
+    let progress = false;
+    answers.forEach(({ first, end, unreadable, buffer, start, length }, place) => {
+      const known = this.#sessions.get(parts[place].session);
+      if (!known || first >= end) return;
+      const source = { run: this.run, tag: this.tag, session: known.session };
+      const { samples, dropped } = readRows(buffer, start, start + length, source);
+      known.stretches.push({ first, end, samples, unreadable, dropped });
+      known.stretches.sort((one, other) => one.first - other.first);
+      progress = true;
+    });
+    this.#changed ||= progress;
+    return progress;
+  }
+
+  /** How many samples have been read, superseded ones too. */
+  count() {
+    let count = 0;
+    for (const { stretches } of this.#sessions.values()) {
+      for (const { samples } of stretches) count += samples.length;
+    }
+    return count;
+  }
+
+  /**
+   * What is known; the same object until it changes.
+   * @returns {Index}
+   */
+  index() {
+    if (!this.#index || this.#changed) {
+      this.#changed = false;
+      const { run, tag } = this;
+      this.#index = { run, tag, ...gather([...this.#sessions.values()]) };
+    }
+    return this.#index;
+  }
+}
+
+/** @param {Known[]} sessions */
+function gather(sessions) {
+  const counts = { samples: 0, unreadable: 0, superseded: 0, dropped: 0 };
+  /** @type {Sample[]} */
+  const samples = [];
+  for (const { damaged, supersededFrom, stretches } of sessions) {
+    let dropped = 0;
+    for (const stretch of stretches) {
+      counts.unreadable += stretch.unreadable;
+      dropped = Math.max(dropped, stretch.dropped);
+      for (const sample of stretch.samples) {
+        if (sample.step < supersededFrom) samples.push(sample);
+        else counts.superseded++;
+      }
+    }
+    counts.unreadable += Number(damaged);
+    counts.dropped += dropped;
+  }
+  counts.samples = samples.length;
+  samples.sort((one, other) => byStep(one, other) || one.index - other.index);
+  return { counts, samples };
+}

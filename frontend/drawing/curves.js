@@ -1,0 +1,276 @@
+/**
+ * One-dimensional signals as curves, a row for each channel: the original, the original with the
+ * gradient as colour along it, and the morph over a shadow of the original. Pure functions on typed
+ * arrays.
+ *
+ * Where a pixel's column holds more than one value, the curve reaches from the smallest of them to
+ * the largest, so that no peak is lost; and the colour is that of the strongest gradient there.
+ */
+
+import { NAN_COLOUR, NOT_FINITE } from "./colormap.js";
+import { blend, gradientLevels } from "./pixels.js";
+
+/** @import {Ink} from "./gradient_colors.js" */
+/** @import {Rectangle, Sample, SignalPicture, Theme} from "../types.js" */
+
+/** Canvas pixels as `0xaabbggrr`; the paper is the cards' own colour. */
+const PAPER = { light: 0xffffffff, dark: 0xff303030 };
+const LINE = { light: 0xff212121, dark: 0xffffffff };
+const SHADOW = { light: 0xffc8c8c8, dark: 0xff686868 };
+
+/** Of a line and of a coloured band along it, in CSS pixels. */
+const LINE_WIDTH = 1.4;
+const BAND_WIDTH = 9;
+
+/**
+ * @param {Sample} sample a signal's
+ * @param {Float32Array[]} arrays signal, then gradient and delta (where there is one) of each target
+ * @returns {SignalPicture}
+ */
+export function makeSignalPicture(sample, arrays) {
+  const [channels, length] = sample.shape;
+  const [signal, ...rest] = arrays;
+  let place = 0;
+  const targets = sample.targets.map((target) => {
+    const gradient = rest[place++];
+    const change = target.delta_norm === null ? null : rest[place++];
+    return { ...gradientLevels(gradient, gradient.map(Math.abs)), change };
+  });
+  const farthest = sample.strengths.length ? sample.strengths[sample.strengths.length - 1] : 0;
+  const ranges = Array.from({ length: channels }, (_, channel) =>
+    rangeOfChannel(signal, targets, channel * length, length, farthest),
+  );
+  const arraysKept = [signal, ...targets.flatMap(({ change }) => change ?? [])];
+  const bytes = arraysKept.reduce((sum, { byteLength }) => sum + byteLength, 2 * targets.length * signal.length);
+  return { kind: "signal", channels, length, signal, ranges, targets, bytes };
+}
+
+/**
+ * What the channel's signal and all its morphs reach from and to, so that one scale holds for all.
+ * @param {Float32Array} signal
+ * @param {SignalPicture["targets"]} targets
+ * @param {number} start
+ * @param {number} length
+ * @param {number} farthest the largest strength
+ * @returns {[number, number]}
+ */
+function rangeOfChannel(signal, targets, start, length, farthest) {
+  let low = Infinity;
+  let high = -Infinity;
+  const take = (/** @type {number} */ value) => {
+    if (!Number.isFinite(value)) return;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  };
+  for (let i = start; i < start + length; i++) {
+    take(signal[i]);
+    for (const { change } of targets) if (change) take(signal[i] + farthest * change[i]);
+  }
+  if (low > high) return [-1, 1];
+  return low === high ? [low - 1, high + 1] : [low, high];
+}
+
+/**
+ * @typedef {object} Sheet where curves are drawn
+ * @property {Uint32Array} pixels a canvas'
+ * @property {number} stride the canvas' width
+ * @property {number} ratio canvas pixels a CSS pixel
+ * @property {Theme} theme
+ */
+
+/**
+ * @param {Sheet} sheet
+ * @param {Rectangle} rectangle
+ * @param {SignalPicture} picture
+ */
+export function drawSignal(sheet, rectangle, picture) {
+  eachRow(sheet, rectangle, picture, (row, channel) => {
+    const { width } = row;
+    drawCurve(sheet, row, envelope(channelOf(picture, channel), width), LINE[sheet.theme]);
+  });
+}
+
+/**
+ * @param {Sheet} sheet
+ * @param {Rectangle} rectangle
+ * @param {SignalPicture} picture
+ * @param {Ink} ink
+ */
+export function drawGradient(sheet, rectangle, picture, ink) {
+  const { length } = picture;
+  eachRow(sheet, rectangle, picture, (row, channel) => {
+    const curve = envelope(channelOf(picture, channel), row.width);
+    const levels = ink.levels.subarray(channel * length, (channel + 1) * length);
+    drawBand(sheet, row, curve, { ...ink, levels });
+    drawCurve(sheet, row, curve, LINE[sheet.theme]);
+  });
+}
+
+/**
+ * @param {Sheet} sheet
+ * @param {Rectangle} rectangle
+ * @param {SignalPicture} picture
+ * @param {Float32Array} change
+ * @param {number} strength
+ */
+export function drawMorph(sheet, rectangle, picture, change, strength) {
+  const morph = new Float32Array(picture.length);
+  eachRow(sheet, rectangle, picture, (row, channel) => {
+    const original = channelOf(picture, channel);
+    const start = channel * picture.length;
+    for (let i = 0; i < morph.length; i++) morph[i] = original[i] + strength * change[start + i];
+    drawCurve(sheet, row, envelope(original, row.width), SHADOW[sheet.theme]);
+    drawCurve(sheet, row, envelope(morph, row.width), LINE[sheet.theme]);
+  });
+}
+
+/**
+ * A channel's part of a panel, in canvas pixels, and the values at its lower and upper edge.
+ * @typedef {{left: number, top: number, width: number, height: number, range: [number, number]}} Row
+ */
+
+/**
+ * Empties the panel first.
+ * @param {Sheet} sheet
+ * @param {Rectangle} rectangle
+ * @param {SignalPicture} picture
+ * @param {(row: Row, channel: number) => void} draw
+ */
+function eachRow({ pixels, stride, theme }, [left, top, width, height], { channels, ranges }, draw) {
+  for (let y = top; y < top + height; y++) pixels.fill(PAPER[theme], y * stride + left, y * stride + left + width);
+  for (let channel = 0; channel < channels; channel++) {
+    const from = Math.round((channel * height) / channels);
+    const to = Math.round(((channel + 1) * height) / channels);
+    draw({ left, top: top + from, width, height: to - from, range: ranges[channel] }, channel);
+  }
+}
+
+/**
+ * @param {SignalPicture} picture
+ * @param {number} channel
+ */
+function channelOf({ signal, length }, channel) {
+  return signal.subarray(channel * length, (channel + 1) * length);
+}
+
+/**
+ * The least and the largest value in each column of a curve that is straight between its values; NaN
+ * where one of them is.
+ * @param {Float32Array} values
+ * @param {number} width in columns
+ */
+export function envelope(values, width) {
+  const last = values.length - 1;
+  const lows = new Float32Array(width);
+  const highs = new Float32Array(width);
+  let before = values[0];
+  for (let column = 0; column < width; column++) {
+    const end = ((column + 1) * last) / width;
+    const after = valueAt(values, end);
+    let low = Math.min(before, after);
+    let high = Math.max(before, after);
+    for (let i = Math.ceil((column * last) / width); i <= end; i++) {
+      low = Math.min(low, values[i]);
+      high = Math.max(high, values[i]);
+    }
+    lows[column] = low;
+    highs[column] = high;
+    before = after;
+  }
+  return { lows, highs };
+}
+
+/**
+ * @param {Float32Array} values
+ * @param {number} place between two of them
+ */
+function valueAt(values, place) {
+  const i = Math.floor(place);
+  const share = place - i;
+  return share ? values[i] + share * (values[i + 1] - values[i]) : values[i];
+}
+
+/**
+ * @param {Sheet} sheet
+ * @param {Row} row
+ * @param {{lows: Float32Array, highs: Float32Array}} curve
+ * @param {number} colour
+ */
+function drawCurve(sheet, row, { lows, highs }, colour) {
+  const half = (LINE_WIDTH * sheet.ratio) / 2;
+  for (let column = 0; column < row.width; column++) {
+    const x = row.left + column;
+    const missing = Number.isNaN(lows[column]);
+    const from = missing ? row.top : heightOf(row, highs[column], sheet.ratio) - half;
+    const to = missing ? row.top + row.height : heightOf(row, lows[column], sheet.ratio) + half;
+    drawBar(sheet, row, x, from, to, missing ? NAN_COLOUR : colour, 1);
+  }
+}
+
+/**
+ * @param {Sheet} sheet
+ * @param {Row} row
+ * @param {{lows: Float32Array, highs: Float32Array}} curve
+ * @param {Ink} ink the levels of this channel
+ */
+function drawBand(sheet, row, { lows, highs }, { levels, zero, colours, cover }) {
+  const half = (BAND_WIDTH * sheet.ratio) / 2;
+  for (let column = 0; column < row.width; column++) {
+    if (Number.isNaN(lows[column])) continue;
+    const level = strongest(levels, column, row.width, zero);
+    const from = heightOf(row, highs[column], sheet.ratio) - half;
+    const to = heightOf(row, lows[column], sheet.ratio) + half;
+    drawBar(sheet, row, row.left + column, from, to, colours[level], cover[level] / 255);
+  }
+}
+
+/**
+ * The level farthest from zero of those in a column, or else of the nearest.
+ * @param {Uint8Array} levels
+ * @param {number} column
+ * @param {number} width
+ * @param {number} zero
+ */
+function strongest(levels, column, width, zero) {
+  const last = levels.length - 1;
+  const from = (column * last) / width;
+  const end = ((column + 1) * last) / width;
+  let level = levels[Math.round((from + end) / 2)];
+  for (let i = Math.ceil(from); i <= end; i++) {
+    if (levels[i] === NOT_FINITE) return NOT_FINITE;
+    if (Math.abs(levels[i] - zero) > Math.abs(level - zero)) level = levels[i];
+  }
+  return level;
+}
+
+/**
+ * Where a value stands, in canvas pixels from the top; what is beyond the row stands at its edge.
+ * @param {Row} row
+ * @param {number} value
+ * @param {number} ratio
+ */
+function heightOf({ top, height, range: [low, high] }, value, ratio) {
+  const inset = Math.min((BAND_WIDTH * ratio) / 2, height / 6);
+  const share = Math.min(Math.max((high - value) / (high - low), 0), 1);
+  return top + inset + share * (height - 2 * inset);
+}
+
+/**
+ * A stretch of a column, its ends smoothed.
+ * @param {Sheet} sheet
+ * @param {Row} row which it never leaves
+ * @param {number} x
+ * @param {number} from
+ * @param {number} to
+ * @param {number} colour
+ * @param {number} cover 0 to 1
+ */
+function drawBar({ pixels, stride }, row, x, from, to, colour, cover) {
+  const top = Math.max(from, row.top);
+  const bottom = Math.min(to, row.top + row.height);
+  for (let y = Math.floor(top); y < bottom; y++) {
+    const at = y * stride + x;
+    const share = cover * (Math.min(bottom, y + 1) - Math.max(top, y));
+    pixels[at] = share < 1 ? blend(pixels[at], colour, share) : colour;
+  }
+}

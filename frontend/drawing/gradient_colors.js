@@ -1,0 +1,155 @@
+/** How gradients look: which colours, on which scale, on what ground. Pure. */
+
+import { COLOURS, DIVERGING, MIDDLE, NOT_FINITE, SEQUENTIAL } from "./colormap.js";
+
+/** @import {GradientStyle, Look, MapName, Sample, Scale, TargetLevels, Theme} from "../types.js" */
+
+/** @type {Look} */
+export const INITIAL_LOOK = { map: "RdBu", scale: "own", gradient: "signed" };
+
+/** @type {Record<MapName, Record<Theme, string>>} */
+export const MAPS = {
+  RdBu: { light: "blue – red", dark: "blue – red" },
+  PuOr: { light: "purple – orange", dark: "blue – yellow" },
+  BrBG: { light: "brown – teal", dark: "pink – green" },
+};
+
+/** @type {Record<Scale, string>} */
+export const SCALES = { own: "each gradient its own", common: "one for all" };
+
+/** @type {Record<GradientStyle, string>} */
+export const STYLES = {
+  signed: "the gradient alone",
+  overlay: "over the original",
+  magnitude: "its magnitude (saliency)",
+};
+
+/** Where the common scale ends, in root mean squares of a gradient: few pixels reach farther. */
+const SCALE_END = 4;
+/** Of which gradient: one that nine of ten stay below, so that an outlier does not pale the rest. */
+const SCALE_QUANTILE = 0.9;
+
+/**
+ * The magnitude at which a common scale ends. It follows from what the index tells of the gradients'
+ * norms, so that it is the same whichever of them have been fetched.
+ * @param {Sample[]} samples
+ * @returns {number} 0 where no gradient is anything but zero
+ */
+export function commonEnd(samples) {
+  const sizes = [];
+  for (const { shape, targets } of samples) {
+    const pixels = shape.length === 2 ? shape[0] * shape[1] : shape[1] * shape[2];
+    for (const { gradient_norm } of targets) {
+      if (Number.isFinite(gradient_norm)) sizes.push(gradient_norm / Math.sqrt(pixels));
+    }
+  }
+  if (!sizes.length) return 0;
+  const sorted = Float64Array.from(sizes).sort();
+  return SCALE_END * sorted[Math.floor(SCALE_QUANTILE * (sorted.length - 1))];
+}
+
+/**
+ * A gradient as the screen needs it: places in a table of 256 colours, and which of them is zero; and
+ * how much of each colour covers what is under it, of 255.
+ * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, cover: Uint8Array, overlay: boolean}} Ink
+ */
+
+/**
+ * @param {TargetLevels} target
+ * @param {Look} look
+ * @param {Theme} theme
+ * @param {number | null} end of the common scale; `null` for the gradient's own
+ * @returns {Ink}
+ */
+export function inkOf(target, look, theme, end) {
+  const { magnitude, largestMagnitude, gradient, largest } = target;
+  const overlay = look.gradient === "overlay";
+  if (look.gradient === "magnitude") {
+    const ratio = end ? largestMagnitude / end : 1;
+    const [colours, cover] = [onScale(SEQUENTIAL[theme], 0, ratio), onScale(COVER_FROM_0, 0, ratio)];
+    return { levels: magnitude, zero: 0, colours, cover, overlay };
+  }
+  const ratio = end ? largest / end : 1;
+  const table = overlay ? saturated(look.map, theme) : DIVERGING[look.map][theme];
+  const [colours, cover] = [onScale(table, MIDDLE, ratio), onScale(COVER, MIDDLE, ratio)];
+  return { levels: gradient, zero: MIDDLE, colours, cover, overlay };
+}
+
+/**
+ * A table for levels that reach to `ratio` times its own end; what lies beyond has its last colour.
+ * @template {Uint32Array | Uint8Array} Table
+ * @param {Table} table
+ * @param {number} zero its place
+ * @param {number} ratio
+ * @returns {Table}
+ */
+function onScale(table, zero, ratio) {
+  if (ratio === 1) return table;
+  const scaled = table.slice();
+  for (let place = 0; place < COLOURS; place++) {
+    const meant = Math.round(zero + (place - zero) * ratio);
+    scaled[place] = table[Math.min(Math.max(meant, 0), COLOURS - 1)];
+  }
+  return /** @type {Table} */ (scaled);
+}
+
+/** All of a colour is seen from half of its scale on. */
+const COVER = coverFrom(MIDDLE);
+const COVER_FROM_0 = coverFrom(0);
+
+/** @param {number} zero */
+function coverFrom(zero) {
+  return Uint8Array.from({ length: COLOURS + 1 }, (_, place) =>
+    place === NOT_FINITE ? 255 : Math.min(255, Math.round((510 * Math.abs(place - zero)) / (COLOURS - 1 - zero))),
+  );
+}
+
+/** @type {Map<Uint32Array, Uint32Array>} */
+const saturatedTables = new Map();
+
+/**
+ * A diverging table without its pale middle: what is small is told by its cover alone.
+ * @param {MapName} map
+ * @param {Theme} theme
+ */
+function saturated(map, theme) {
+  const table = DIVERGING[map][theme];
+  let colours = saturatedTables.get(table);
+  if (!colours) {
+    colours = table.slice();
+    for (let place = 0; place < COLOURS; place++) {
+      const side = place < MIDDLE ? -1 : 1;
+      const depth = 0.6 + (0.4 * Math.abs(place - MIDDLE)) / MIDDLE;
+      colours[place] = table[Math.round(MIDDLE + side * depth * MIDDLE)];
+    }
+    saturatedTables.set(table, colours);
+  }
+  return colours;
+}
+
+/**
+ * What explains the colours: a ramp, and what stands at its places.
+ * @param {Look} look
+ * @param {Theme} theme
+ * @param {number | null} end
+ */
+export function legendOf(look, theme, end) {
+  const reach = end === null ? "each to its own largest value" : `all to ${shortly(end)} and beyond`;
+  if (look.gradient === "magnitude") {
+    return {
+      colours: SEQUENTIAL[theme].subarray(0, COLOURS),
+      marks: ["0", end === null ? "strong" : shortly(end)],
+      words: `how much a change of a pixel changes the target's score, ${reach}`,
+    };
+  }
+  return {
+    colours: DIVERGING[look.map][theme].subarray(0, COLOURS),
+    marks: end === null ? ["lowers", "0", "raises"] : [`−${shortly(end)}`, "0", shortly(end)],
+    words: `what brightening a pixel does to the target's score, ${reach}`,
+  };
+}
+
+/** @param {number} value */
+function shortly(value) {
+  return String(Number(value.toPrecision(2)));
+}

@@ -1,0 +1,317 @@
+/**
+ * Images as pixels: the original, the gradient in colours, and the morph image + strength · delta.
+ * Pure functions on typed arrays.
+ *
+ * One channel is grey. Of two, the mean of both levels is painted as grey. Three are red, green and
+ * blue. A fourth is not painted: the network's alpha has no background to be blended with.
+ */
+
+import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
+import { shrink } from "./resample.js";
+
+/** @import {Ink} from "./gradient_colors.js" */
+/** @import {ImagePicture, Raster, Rectangle, Sample, TargetLevels, Theme} from "../types.js" */
+
+/** Browsers refuse a canvas beyond it. */
+export const LARGEST_CANVAS_SIDE = 16_384;
+const OPAQUE = 0xff000000;
+/** The greys that an original takes under an overlay: the darkest, and the range above it. */
+const GROUND = { light: [96, 144], dark: [16, 128] };
+
+/**
+ * @param {Sample} sample an image's
+ * @param {Float32Array[]} arrays image, then gradient and delta (where there is one) of each target
+ * @param {Raster} [raster] the size at which it is shown, never more than its own; by default that, as
+ *   far as a canvas reaches
+ * @returns {ImagePicture}
+ */
+export function makeImagePicture(sample, arrays, raster) {
+  const [channels, height, width] = /** @type {[number, number, number]} */ (sample.shape);
+  const own = { width, height };
+  const size = raster ?? {
+    width: Math.min(width, LARGEST_CANVAS_SIDE),
+    height: Math.min(height, LARGEST_CANVAS_SIDE),
+  };
+  const planes = Math.min(channels, 3);
+  const [image, ...rest] = arrays;
+  const painted = (/** @type {Float32Array} */ values) =>
+    shrink(values.subarray(0, planes * width * height), planes, own, size);
+  const units = levelUnits(sample, image, planes);
+  const base = inLevels(painted(image), units);
+  let place = 0;
+  const targets = sample.targets.map((target) => {
+    const gradient = rest[place++];
+    const levels = gradientLevels(
+      shrink(sumOverChannels(gradient, channels), 1, own, size),
+      shrink(largestOverChannels(gradient, channels), 1, own, size),
+    );
+    const delta = target.delta_norm === null ? null : rest[place++];
+    const slopes = units.map(({ levels }) => ({ low: 0, levels }));
+    const change = delta && inLevels(painted(delta), slopes);
+    return { ...levels, change };
+  });
+  const bytes = targets.reduce(
+    (sum, { gradient, change }) => sum + 2 * gradient.byteLength + (change?.byteLength ?? 0),
+    base.byteLength,
+  );
+  return { kind: "image", ...size, planes, base, targets, bytes };
+}
+
+/**
+ * What is painted black, and how many grey levels a unit is, for each painted channel.
+ * @param {Sample} sample
+ * @param {Float32Array} image
+ * @param {number} planes
+ */
+function levelUnits({ session }, image, planes) {
+  const [lows, highs] = session.bounds ?? rangeOf(image);
+  return Array.from({ length: planes }, (_, channel) => {
+    const low = lows[channel] ?? lows[0];
+    const high = highs[channel] ?? highs[0];
+    return { low, levels: 255 / (high > low ? high - low : 1) };
+  });
+}
+
+/**
+ * @param {Float32Array} values of the painted channels
+ * @param {{low: number, levels: number}[]} units one a painted channel
+ */
+function inLevels(values, units) {
+  const scaled = new Float32Array(values.length);
+  const pixels = values.length / units.length;
+  units.forEach(({ low, levels }, plane) => {
+    for (let i = plane * pixels; i < (plane + 1) * pixels; i++) scaled[i] = (values[i] - low) * levels;
+  });
+  return scaled;
+}
+
+/**
+ * The finite range of an image, or [0, 1] where it keeps within that.
+ * @param {Float32Array} image
+ * @returns {[number[], number[]]}
+ */
+export function rangeOf(image) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of image) {
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low > high || (low >= 0 && high <= 1) ? [[0], [1]] : [[low], [high]];
+}
+
+/**
+ * What brightening a pixel as a whole would do to the score.
+ * @param {Float32Array} gradient
+ * @param {number} channels
+ */
+function sumOverChannels(gradient, channels) {
+  if (channels === 1) return gradient;
+  const sums = new Float32Array(gradient.length / channels);
+  for (let start = 0; start < gradient.length; start += sums.length) {
+    for (let pixel = 0; pixel < sums.length; pixel++) sums[pixel] += gradient[start + pixel];
+  }
+  return sums;
+}
+
+/**
+ * The saliency of Simonyan et al. (https://arxiv.org/abs/1312.6034): a pixel's largest magnitude.
+ * @param {Float32Array} gradient
+ * @param {number} channels
+ */
+function largestOverChannels(gradient, channels) {
+  const most = new Float32Array(gradient.length / channels);
+  for (let start = 0; start < gradient.length; start += most.length) {
+    for (let pixel = 0; pixel < most.length; pixel++) {
+      // Math.max keeps NaN.
+      most[pixel] = Math.max(most[pixel], Math.abs(gradient[start + pixel]));
+    }
+  }
+  return most;
+}
+
+/**
+ * @param {Float32Array} gradient
+ * @param {Float32Array} magnitude
+ * @returns {TargetLevels}
+ */
+export function gradientLevels(gradient, magnitude) {
+  const largest = largestFinite(gradient);
+  const largestMagnitude = largestFinite(magnitude);
+  return {
+    gradient: levelsOf(gradient, MIDDLE, largest),
+    largest,
+    magnitude: levelsOf(magnitude, 0, largestMagnitude),
+    largestMagnitude,
+  };
+}
+
+/** @param {Float32Array} values */
+function largestFinite(values) {
+  let largest = 0;
+  for (const value of values) {
+    const size = Math.abs(value);
+    if (size > largest && size < Infinity) largest = size;
+  }
+  return largest;
+}
+
+/**
+ * Places in a table of colours that ends at the largest magnitude.
+ * @param {Float32Array} values
+ * @param {number} zero its place
+ * @param {number} largest
+ */
+function levelsOf(values, zero, largest) {
+  const unit = largest && (COLOURS - 1 - zero) / largest;
+  const levels = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    levels[i] = Number.isFinite(values[i]) ? Math.round(zero + unit * values[i]) : NOT_FINITE;
+  }
+  return levels;
+}
+
+/**
+ * @param {Uint32Array} pixels a canvas' pixels, `0xaabbggrr` as on every machine with a browser
+ * @param {number} stride the canvas' width
+ * @param {Rectangle} rectangle
+ * @param {ImagePicture} picture
+ * @param {Ink} ink
+ * @param {Theme} theme
+ */
+export function paintGradient(pixels, stride, [left, top, width, height], picture, ink, theme) {
+  const { levels, colours, cover, overlay } = ink;
+  for (let row = 0, i = 0; row < height; row++) {
+    let out = (top + row) * stride + left;
+    for (const end = out + width; out < end; out++, i++) {
+      const colour = colours[levels[i]];
+      pixels[out] = overlay ? blend(grey(picture, i, theme), colour, cover[levels[i]] / 255) : colour;
+    }
+  }
+}
+
+/**
+ * A pixel of the original, as the ground of an overlay.
+ * @param {ImagePicture} picture
+ * @param {number} i
+ * @param {Theme} theme
+ */
+function grey({ base, planes, width, height }, i, theme) {
+  const plane = width * height;
+  const level =
+    planes === 1
+      ? clamp(base[i])
+      : planes === 2
+        ? (clamp(base[i]) + clamp(base[i + plane])) / 2
+        : 0.299 * clamp(base[i]) + 0.587 * clamp(base[i + plane]) + 0.114 * clamp(base[i + 2 * plane]);
+  const [least, range] = GROUND[theme];
+  return OPAQUE | (Math.round(least + (range * level) / 255) * 0x010101);
+}
+
+/**
+ * @param {number} ground an opaque pixel
+ * @param {number} colour another
+ * @param {number} cover 0 to 1: how much of the colour is seen
+ */
+export function blend(ground, colour, cover) {
+  let mixed = OPAQUE;
+  for (let shift = 0; shift < 24; shift += 8) {
+    const under = (ground >>> shift) & 255;
+    mixed |= Math.round(under + (((colour >>> shift) & 255) - under) * cover) << shift;
+  }
+  return mixed >>> 0;
+}
+
+/**
+ * @param {Uint32Array} pixels
+ * @param {number} stride
+ * @param {Rectangle} rectangle
+ * @param {ImagePicture} picture
+ */
+export function paintImage(pixels, stride, rectangle, picture) {
+  paintMorph(pixels, stride, rectangle, picture, new Float32Array(picture.base.length), 0);
+}
+
+/**
+ * @param {Uint32Array} pixels
+ * @param {number} stride
+ * @param {Rectangle} rectangle
+ * @param {ImagePicture} picture
+ * @param {Float32Array} change
+ * @param {number} strength
+ */
+export function paintMorph(pixels, stride, [left, top, width, height], picture, change, strength) {
+  const { base, planes } = picture;
+  const paintRow = planes === 1 ? paintGreyRow : planes === 2 ? paintPairRow : paintColourRow;
+  for (let row = 0; row < height; row++) {
+    const out = (top + row) * stride + left;
+    paintRow(pixels, out, width, base, change, strength, row * width, width * height);
+  }
+}
+
+/**
+ * @param {Uint32Array} pixels
+ * @param {number} out
+ * @param {number} width
+ * @param {Float32Array} base
+ * @param {Float32Array} change
+ * @param {number} strength
+ * @param {number} i
+ */
+function paintGreyRow(pixels, out, width, base, change, strength, i) {
+  for (const end = out + width; out < end; out++, i++) {
+    const value = base[i] + strength * change[i];
+    pixels[out] = value === value ? OPAQUE | (clamp(value) * 0x010101) : NAN_COLOUR;
+  }
+}
+
+/**
+ * @param {Uint32Array} pixels
+ * @param {number} out
+ * @param {number} width
+ * @param {Float32Array} base
+ * @param {Float32Array} change
+ * @param {number} strength
+ * @param {number} i
+ * @param {number} plane
+ */
+function paintPairRow(pixels, out, width, base, change, strength, i, plane) {
+  for (const end = out + width; out < end; out++, i++) {
+    const first = base[i] + strength * change[i];
+    const second = base[i + plane] + strength * change[i + plane];
+    const sum = first + second;
+    pixels[out] =
+      sum === sum ? OPAQUE | (((clamp(first) + clamp(second) + 1) >> 1) * 0x010101) : NAN_COLOUR;
+  }
+}
+
+/**
+ * @param {Uint32Array} pixels
+ * @param {number} out
+ * @param {number} width
+ * @param {Float32Array} base
+ * @param {Float32Array} change
+ * @param {number} strength
+ * @param {number} i
+ * @param {number} plane
+ */
+function paintColourRow(pixels, out, width, base, change, strength, i, plane) {
+  for (const end = out + width; out < end; out++, i++) {
+    const red = base[i] + strength * change[i];
+    const green = base[i + plane] + strength * change[i + plane];
+    const blue = base[i + 2 * plane] + strength * change[i + 2 * plane];
+    pixels[out] =
+      red === red && green === green && blue === blue
+        ? OPAQUE | (clamp(blue) << 16) | (clamp(green) << 8) | clamp(red)
+        : NAN_COLOUR;
+  }
+}
+
+/**
+ * The nearest level of 0 to 255.
+ * @param {number} value
+ */
+function clamp(value) {
+  return value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0;
+}

@@ -1,0 +1,117 @@
+/**
+ * Samples with their arrays as an `.npz` file, which `numpy.load` reads. Pure.
+ *
+ * With N samples and M targets of all of them together it holds
+ *
+ *     image                   (N, …) float32, as the model saw it
+ *     run, tag, id            (N,) text; no id is ""
+ *     step, index, label, prediction   (N,) int64; no label is -1
+ *     wall_time, margin, entropy       (N,) float64
+ *     probe, has_id           (N,) bool
+ *     target_sample           (M,) int64: the target's sample, a place among the N
+ *     target                  (M,) int64: its class
+ *     gradient, delta         (M, …) float32; where no ascent was made the delta is NaN
+ *     strengths, target_probabilities, original_probabilities   (M, A) float64, filled up with NaN
+ *     predictions             (M, A) int64, filled up with -1
+ *
+ * Samples of several shapes make several such groups; their names then begin with the shape, as in
+ * `1x28x28/image`.
+ */
+
+import { boolNpy, float32Npy, float64Npy, int64Npy, textNpy } from "./npy.js";
+import { zipOf } from "./zip.js";
+
+/** @import {Npy} from "./npy.js" */
+/** @import {Sample, Target} from "../types.js" */
+
+/** @typedef {{sample: Sample, arrays: Float32Array<ArrayBuffer>[]}} Loaded arrays as `decodePayload` gives them */
+
+/**
+ * @param {Loaded[]} loaded
+ * @returns {Uint8Array<ArrayBuffer>[]} the file, in parts
+ */
+export function npzOf(loaded) {
+  /** @type {Map<string, Loaded[]>} */
+  const shapes = new Map();
+  for (const one of loaded) {
+    const shape = one.sample.shape.join("x");
+    const same = shapes.get(shape);
+    if (same) same.push(one);
+    else shapes.set(shape, [one]);
+  }
+  const entries = [...shapes].flatMap(([shape, same]) =>
+    Object.entries(groupOf(same)).map(([name, parts]) => ({
+      name: `${shapes.size > 1 ? `${shape}/` : ""}${name}.npy`,
+      parts,
+    })),
+  );
+  return zipOf(entries);
+}
+
+/** What a sample's arrays take in the file, in bytes. @param {Sample} sample */
+export function bytesOf({ shape, targets }) {
+  return 4 * shape.reduce((product, side) => product * side, 1) * (1 + 2 * targets.length);
+}
+
+/**
+ * @param {Loaded[]} loaded all of one shape
+ * @returns {Record<string, Npy>}
+ */
+function groupOf(loaded) {
+  const samples = loaded.map(({ sample }) => sample);
+  const { shape } = samples[0];
+  const targets = loaded.flatMap(targetsOf);
+  const places = new Map(samples.map((sample, place) => [sample, place]));
+  const most = samples.reduce((longest, { strengths }) => Math.max(longest, strengths.length), 0);
+  /** @param {(sample: Sample) => number} value */
+  const integers = (value) => int64Npy([samples.length], samples.map(value));
+  /** @param {(sample: Sample) => number} value */
+  const floats = (value) => float64Npy([samples.length], samples.map(value));
+  /** @param {(row: Row) => number[]} values @param {number} fill */
+  const table = (values, fill) =>
+    targets.flatMap((row) => {
+      const known = row.target.delta_norm === null ? [] : values(row);
+      return [...known, ...Array(most - known.length).fill(fill)];
+    });
+  const sides = [targets.length, most];
+  return {
+    image: float32Npy([loaded.length, ...shape], loaded.map(({ arrays }) => arrays[0])),
+    run: textNpy(samples.map(({ run }) => run)),
+    tag: textNpy(samples.map(({ tag }) => tag)),
+    id: textNpy(samples.map(({ id }) => id ?? "")),
+    has_id: boolNpy(samples.map(({ id }) => id !== null)),
+    probe: boolNpy(samples.map(({ probe }) => probe)),
+    step: integers(({ step }) => step),
+    index: integers(({ index }) => index),
+    label: integers(({ label }) => label ?? -1),
+    prediction: integers(({ classes }) => classes[0] ?? -1),
+    wall_time: floats(({ wall_time }) => wall_time),
+    margin: floats(({ margin }) => margin),
+    entropy: floats(({ entropy }) => entropy),
+    target_sample: int64Npy([targets.length], targets.map(({ sample }) => places.get(sample) ?? -1)),
+    target: int64Npy([targets.length], targets.map(({ target }) => target.index)),
+    gradient: float32Npy([targets.length, ...shape], targets.map(({ gradient }) => gradient)),
+    delta: float32Npy([targets.length, ...shape], targets.map(({ delta }) => delta)),
+    strengths: float64Npy(sides, table(({ sample }) => sample.strengths, NaN)),
+    target_probabilities: float64Npy(sides, table(({ target }) => target.probabilities, NaN)),
+    original_probabilities: float64Npy(sides, table(({ target }) => target.original_probabilities, NaN)),
+    predictions: int64Npy(sides, table(({ target }) => target.predictions, -1)),
+  };
+}
+
+/**
+ * @typedef {{sample: Sample, target: Target, gradient: Float32Array<ArrayBuffer>, delta: Float32Array<ArrayBuffer>}} Row
+ */
+
+/**
+ * @param {Loaded} loaded
+ * @returns {Row[]}
+ */
+function targetsOf({ sample, arrays }) {
+  let place = 1;
+  return sample.targets.map((target) => {
+    const gradient = arrays[place++];
+    const delta = target.delta_norm === null ? new Float32Array(gradient.length).fill(NaN) : arrays[place++];
+    return { sample, target, gradient, delta };
+  });
+}

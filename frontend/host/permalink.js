@@ -1,0 +1,299 @@
+/**
+ * What the user chose, in TensorBoard's address and back. Pure.
+ *
+ * The address's hash is TensorBoard's: `#gradascent&name=value&…`. The page's own names there begin
+ * with `p.gradascent.`; all others are left as they are.
+ */
+
+import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
+import { ZOOMS } from "../layout/grid_layout.js";
+import { INITIAL_LOOK, MAPS, SCALES, STYLES } from "../drawing/gradient_colors.js";
+import { ORDERS } from "../samples/orders.js";
+import { VIEWS, initialState, withFilters } from "../state/state.js";
+
+/** @import {Range} from "../samples/filters.js" */
+/** @import {State} from "../state/state.js" */
+/** @import {Look} from "../types.js" */
+
+const PREFIX = "p.gradascent.";
+const RUN_FILTER = "regexInput";
+const LARGEST_STRENGTH = 1000;
+
+/**
+ * A field of the state as short text: `encode` gives "" for what it is by default, and `decode`
+ * leaves the state as it is where the text makes no sense.
+ * @typedef {{encode: (state: State) => string, decode: (state: State, text: string) => State}} Field
+ */
+
+/**
+ * @template {keyof Look} Part
+ * @param {Part} part
+ * @param {Record<Look[Part], unknown>} choices
+ * @returns {Field}
+ */
+function lookField(part, choices) {
+  return {
+    encode: ({ look }) => unless(look[part], INITIAL_LOOK[part]),
+    decode: (state, text) =>
+      withChoice(state, keysOf(choices), text, (choice) => ({ look: { ...state.look, [part]: choice } })),
+  };
+}
+
+/** @type {Record<string, Field>} */
+const FIELDS = {
+  view: {
+    encode: ({ view }) => unless(view, initialState().view),
+    decode: (state, text) => withChoice(state, VIEWS, text, (view) => ({ view })),
+  },
+  tag: {
+    encode: ({ chosenTag }) => chosenTag ?? "",
+    decode: (state, chosenTag) => ({ ...state, chosenTag }),
+  },
+  runs: {
+    encode: ({ ticked, others }) =>
+      encodeList([...(others ? [others] : []), ...[...ticked].map(([run, isTicked]) => (isTicked ? "+" : "-") + run)]),
+    decode: (state, text) => {
+      const words = decodeList(text);
+      const signed = words.filter((word) => /^[+-]/.test(word));
+      return {
+        ...state,
+        others: /** @type {const} */ (["all", "none"]).find((others) => others === words[0]) ?? null,
+        ticked: new Map(signed.map((word) => [word.slice(1), word[0] === "+"])),
+      };
+    },
+  },
+  runFilter: {
+    encode: ({ runFilter }) => runFilter,
+    decode: (state, runFilter) => ({ ...state, runFilter }),
+  },
+  show: {
+    encode: ({ filters }) => unless(filters.show, NO_FILTERS.show),
+    decode: (state, text) =>
+      withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
+  },
+  steps: {
+    encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
+    decode: (state, text) => {
+      const at = signedNumber(text);
+      return withFilters(state, { steps: at === null ? decodeRange(text) : { at } });
+    },
+  },
+  pair: {
+    encode: ({ filters: { pair } }) => pair?.join("-") ?? "",
+    decode: (state, text) => {
+      const [one, other, ...more] = text.split("-").map(wholeNumber);
+      const isPair = one !== null && other !== null && other !== undefined && !more.length;
+      return withFilters(state, { pair: isPair ? [one, other] : null });
+    },
+  },
+  prediction: numberField("prediction"),
+  label: numberField("label", signedNumber),
+  outcome: {
+    encode: ({ filters }) => filters.outcome ?? "",
+    decode: (state, text) =>
+      withChoice(state, OUTCOMES, text, (outcome) => ({ filters: { ...state.filters, outcome } })),
+  },
+  flip: {
+    encode: ({ filters }) => encodeRange(filters.flip),
+    decode: (state, text) => withFilters(state, { flip: decodeRange(text) }),
+  },
+  rank: numberField("rank"),
+  id: {
+    encode: ({ filters }) => filters.id,
+    decode: (state, id) => withFilters(state, { id }),
+  },
+  matrix: {
+    encode: ({ chosenAxes }) => chosenAxes ?? "",
+    decode: (state, text) =>
+      withChoice(state, /** @type {const} */ (["labels", "guesses"]), text, (chosenAxes) => ({ chosenAxes })),
+  },
+  sort: {
+    encode: ({ sort }) => unless(sort, initialState().sort),
+    decode: (state, text) => withChoice(state, keysOf(ORDERS), text, (sort) => ({ sort })),
+  },
+  zoom: {
+    encode: ({ chosenZoom }) => (chosenZoom === null ? "" : String(chosenZoom)),
+    decode: (state, text) => withChoice(state, ZOOMS, Number(text), (chosenZoom) => ({ chosenZoom })),
+  },
+  colours: lookField("map", MAPS),
+  scale: lookField("scale", SCALES),
+  gradient: lookField("gradient", STYLES),
+  target: {
+    encode: ({ target }) => (target === null ? "" : String(target)),
+    decode: (state, text) => (/^\d{1,9}$/.test(text) ? { ...state, target: Number(text) } : state),
+  },
+  strength: {
+    encode: ({ strength }) => unless(String(strength), String(initialState().strength)),
+    decode: (state, text) => {
+      const strength = text.trim() === "" ? NaN : Number(text);
+      return strength >= 0 && strength <= LARGEST_STRENGTH ? { ...state, strength } : state;
+    },
+  },
+  selected: {
+    encode: ({ selected }) => selected ?? "",
+    decode: (state, selected) => ({ ...state, selected: selected || null }),
+  },
+  frames: {
+    encode: ({ frames }) => unless(frames, initialState().frames),
+    decode: (state, text) =>
+      withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
+  },
+  compared: {
+    encode: ({ compared }) => encodeList(compared ?? []),
+    decode: (state, text) => {
+      const [first, second, ...more] = decodeList(text);
+      return first && second && !more.length ? { ...state, compared: [first, second] } : state;
+    },
+  },
+};
+
+/**
+ * A filter that is a class or another whole number.
+ * @param {"prediction" | "label" | "rank"} name
+ * @param {(text: string) => number | null} [read]
+ * @returns {Field}
+ */
+function numberField(name, read = wholeNumber) {
+  return {
+    encode: ({ filters }) => String(filters[name] ?? ""),
+    decode: (state, text) => withFilters(state, { [name]: read(text) }),
+  };
+}
+
+/**
+ * @param {State} state
+ * @returns {Record<string, string>} by field, without those that are as they are by default
+ */
+export function toLink(state) {
+  const texts = Object.entries(FIELDS).map(([name, { encode }]) => [name, encode(state)]);
+  return Object.fromEntries(texts.filter(([, text]) => text !== ""));
+}
+
+/**
+ * The state with everything that a link may say as the link says it, or else as it is by default.
+ * @param {State} state
+ * @param {Record<string, string>} link
+ */
+export function withLink(state, link) {
+  const initial = initialState();
+  let next = { ...initial, runs: state.runs, recordVersion: state.recordVersion, runOrder: state.runOrder, indexes: state.indexes };
+  for (const [name, { decode }] of Object.entries(FIELDS)) {
+    if (Object.hasOwn(link, name)) next = decode(next, link[name]);
+  }
+  return next;
+}
+
+/**
+ * The page's part of a hash.
+ * @param {string} hash
+ * @returns {Record<string, string>}
+ */
+export function readHash(hash) {
+  const link = /** @type {Record<string, string>} */ ({});
+  for (const part of partsOf(hash)) {
+    const [name, text] = part.split("=", 2).map(decoded);
+    if (name.startsWith(PREFIX) && text !== undefined) link[name.slice(PREFIX.length)] = text;
+  }
+  return link;
+}
+
+/**
+ * The filter of TensorBoard's own older run selector, which is kept in the hash, too.
+ * @param {string} hash
+ */
+export function readRunFilter(hash) {
+  const [, text] = partsOf(hash).map((part) => part.split("=", 2).map(decoded)).find(([name]) => name === RUN_FILTER) ?? [];
+  return text ?? "";
+}
+
+/**
+ * A hash with another link in it, and everything else as it was.
+ * @param {string} hash
+ * @param {Record<string, string>} link
+ */
+export function writeHash(hash, link) {
+  const others = partsOf(hash).filter((part) => !decoded(part).startsWith(PREFIX));
+  const ours = Object.entries(link).map(([name, text]) => `${PREFIX}${name}=${encodeURIComponent(text)}`);
+  return `#${[...others, ...ours].join("&")}`;
+}
+
+/** @param {string} hash */
+function partsOf(hash) {
+  return hash.replace(/^#/, "").split("&").filter(Boolean);
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Words as one text; a comma within a word is escaped.
+ * @param {string[]} words
+ */
+function encodeList(words) {
+  return words.map((word) => word.replaceAll("%", "%25").replaceAll(",", "%2C")).join(",");
+}
+
+/** @param {string} text */
+function decodeList(text) {
+  return text.split(",").map((word) => word.replaceAll("%2C", ",").replaceAll("%25", "%"));
+}
+
+/** @param {string} text */
+function wholeNumber(text) {
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** @param {string} text of a label or a step, which are any 64 bits with a sign where a record says so */
+function signedNumber(text) {
+  return /^-?\d{1,19}$/.test(text) ? Number(text) : null;
+}
+
+/** @param {Range | null} range */
+function encodeRange(range) {
+  return range ? `${range.from ?? ""}..${range.to ?? ""}` : "";
+}
+
+/**
+ * @param {string} text
+ * @returns {Range | null}
+ */
+function decodeRange(text) {
+  const ends = text.split("..").map((end) => (end.trim() === "" ? null : Number(end)));
+  if (ends.length !== 2 || ends.some((end) => end !== null && !Number.isFinite(end))) return null;
+  const [from, to] = ends;
+  return from === null && to === null ? null : { from, to };
+}
+
+/**
+ * @param {string} text
+ * @param {string} usual
+ */
+function unless(text, usual) {
+  return text === usual ? "" : text;
+}
+
+/**
+ * @template Choice
+ * @param {State} state
+ * @param {readonly Choice[]} choices
+ * @param {string | number} text
+ * @param {(choice: Choice) => Partial<State>} change
+ */
+function withChoice(state, choices, text, change) {
+  const choice = choices.find((one) => one === text);
+  return choice === undefined ? state : { ...state, ...change(choice) };
+}
+
+/**
+ * @template {string} Key
+ * @param {Record<Key, unknown>} table
+ */
+function keysOf(table) {
+  return /** @type {Key[]} */ (Object.keys(table));
+}

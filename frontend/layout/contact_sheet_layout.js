@@ -1,0 +1,71 @@
+/** Where everything stands on a contact sheet: samples side by side on one large picture. Pure. */
+
+/** @import {Sample} from "../types.js" */
+
+export const MOST_ON_SHEET = 200;
+export const PADDING = 12;
+export const TITLE = 20;
+export const HEADING = 16;
+export const META = 18;
+const GAP = 8;
+const COMFORTABLE = 112;
+const LARGEST = 224;
+const SIGNAL = { width: 256, height: 64 };
+const WIDTH = 1920;
+/** Beyond this browsers refuse a canvas. */
+const LARGEST_SIDE = 16_000;
+
+/**
+ * @typedef {object} Sheet
+ * @property {Sample[]} samples those that have room, from the first on
+ * @property {number} columns
+ * @property {number} cellWidth
+ * @property {number[]} tops each row's, and at last the end
+ * @property {number} width
+ */
+
+/**
+ * @param {Sample[]} samples
+ * @returns {Sheet}
+ */
+export function sheetOf(samples) {
+  const some = samples.slice(0, MOST_ON_SHEET);
+  const widest = some.reduce((most, sample) => Math.max(most, panelsOf(sample).width), 0);
+  const cellWidth = Math.min(widest + 2 * PADDING, LARGEST_SIDE);
+  const columns = Math.max(Math.min(Math.floor(WIDTH / cellWidth), some.length), 1);
+  const tops = [0];
+  for (let first = 0; first < some.length; first += columns) {
+    const row = some.slice(first, first + columns);
+    const tallest = row.reduce((most, sample) => Math.max(most, panelSize(sample).height), 0);
+    const end = tops[tops.length - 1] + 2 * PADDING + TITLE + HEADING + tallest + META;
+    if (end > LARGEST_SIDE) break;
+    tops.push(end);
+  }
+  return { samples: some.slice(0, (tops.length - 1) * columns), columns, cellWidth, tops, width: columns * cellWidth };
+}
+
+/**
+ * The left edges of a sample's panels within its cell: the original, then gradient and morph (where
+ * there is one) of each target.
+ * @param {Sample} sample
+ */
+export function panelsOf(sample) {
+  const count = sample.targets.reduce((sum, { delta_norm }) => sum + (delta_norm === null ? 1 : 2), 1);
+  const { width } = panelSize(sample);
+  return {
+    lefts: Array.from({ length: count }, (_, place) => place * (width + GAP)),
+    width: count * (width + GAP) - GAP,
+  };
+}
+
+/**
+ * A panel's size on the sheet: whole multiples of the image's, unless it is a large one.
+ * @param {Sample} sample
+ */
+export function panelSize({ shape }) {
+  if (shape.length === 2) return SIGNAL;
+  const [, height, width] = shape;
+  const side = Math.max(height, width);
+  const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.round(COMFORTABLE / side), 1);
+  return { width: Math.max(Math.round(zoom * width), 1), height: Math.max(Math.round(zoom * height), 1) };
+}

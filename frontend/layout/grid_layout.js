@@ -1,0 +1,448 @@
+/**
+ * Where everything stands: the panels on a sample's canvas, and the cards in the grid. Pure, and
+ * known before anything is drawn, so that rows that nobody sees need not exist.
+ */
+
+import { className } from "../samples/captions.js";
+import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
+import { chipsOf, rowsOf } from "../samples/target_choice.js";
+
+/** @import {CardChoice} from "../samples/target_choice.js" */
+/** @import {Panels, Raster, Sample} from "../types.js" */
+
+/** Distances in CSS pixels; those that the stylesheets need too are handed to them by the views. */
+const CARD_EDGE = 13;
+export const LINE = 20;
+export const HEADING = 20;
+const META = 90;
+export const LEAST_COLUMN = 84;
+const LEAST_TEXT = 152;
+const MOST_TEXT = 360;
+const LEAST_ROW = 92;
+const PANEL_GAP = 10;
+const TEXT_GAP = 14;
+const ROW_GAP = 8;
+const TITLE_GAP = 8;
+export const GRID_GAP = 16;
+const TITLE_LETTER = 6.2;
+const CHIP_LINE = 26;
+const CHIP_LETTER = 6.5;
+const CHIP_EDGE = 22;
+/** The words before the chips. */
+const CHIP_LABEL = 52;
+/** Beyond these chips are scrolled. */
+const MOST_CHIP_LINES = 4;
+
+/** Beyond this browsers refuse a canvas, or take gigabytes for a screenful. */
+const LARGEST_CANVAS = 1 << 24;
+/** Values in a sample's arrays: more would take seconds and hundreds of megabytes to decode. */
+const LARGEST_SAMPLE = 1 << 25;
+
+/** Enlargements that keep pixels crisp, and reductions for large images. */
+export const ZOOMS = [0.125, 0.25, 0.5, 1, 2, 3, 4, 5, 6];
+/** The longer side of an image that can be seen well, and of one that is large enough. */
+const COMFORTABLE = 60;
+const LARGE = 170;
+/** The longer sides that a reduced image takes, and the widths that a signal does. */
+const REDUCED = [96, 104, 112, 120, 128, 144, 160, 176, 192, 208, 224];
+const SIGNAL_WIDTHS = [160, 200, 240, 280, 320];
+const LARGEST_SIGNAL = 1200;
+
+/**
+ * The zooms that serve where none was chosen, the smallest first.
+ * @param {Sample["shape"]} shape
+ * @returns {number[]}
+ */
+export function comfortableZooms(shape) {
+  if (shape.length === 2) return SIGNAL_WIDTHS.map((width) => width / shape[1]);
+  const side = Math.max(shape[1], shape[2]);
+  if (side > LARGE) return REDUCED.filter((reduced) => reduced <= side).map((reduced) => reduced / side);
+  const least = ZOOMS.findIndex((zoom) => zoom * side >= COMFORTABLE);
+  if (least < 0) return ZOOMS.slice(-1);
+  return ZOOMS.filter((zoom, place) => place === least || (place > least && zoom * side <= LARGE));
+}
+
+/**
+ * How many canvas pixels a panel takes, and how many CSS pixels each of them is. An enlarged image's
+ * pixels are whole pixels of the screen, all of one size; a reduced image, like a signal, is drawn
+ * at the screen's own resolution.
+ * @param {Sample["shape"]} shape
+ * @param {number} zoom CSS pixels a pixel of the image, or a value of the signal
+ * @param {number} ratio pixels of the screen a CSS pixel
+ * @returns {{raster: Raster, scale: number}}
+ */
+export function rasterOf(shape, zoom, ratio) {
+  const whole = (/** @type {number} */ length) => Math.max(1, Math.round(length * ratio));
+  if (shape.length === 2) {
+    const [channels, length] = shape;
+    const width = Math.min(Math.max(zoom * length, LEAST_COLUMN), LARGEST_SIGNAL);
+    return { raster: { width: whole(width), height: whole(channels * channelHeight(channels)) }, scale: 1 / ratio };
+  }
+  const [, height, width] = shape;
+  const pixels = zoom * ratio;
+  if (pixels >= 0.75) return { raster: { width, height }, scale: Math.max(1, Math.round(pixels)) / ratio };
+  return { raster: { width: whole(width * zoom), height: whole(height * zoom) }, scale: 1 / ratio };
+}
+
+/** @param {number} channels */
+function channelHeight(channels) {
+  return Math.max(5, Math.min(12 + 72 / channels, 320 / channels));
+}
+
+/**
+ * @typedef {object} CardLayout
+ * @property {number} width the card, in CSS pixels
+ * @property {number} height
+ * @property {number} titleLines
+ * @property {number} chipLines
+ * @property {number} textWidth of the words beside a row
+ * @property {number} rowHeight in CSS pixels
+ * @property {number} scale CSS pixels a canvas pixel
+ * @property {Raster} raster a panel
+ * @property {Raster} canvas
+ * @property {boolean} drawable whether a browser can hold its arrays and that canvas
+ * @property {number[]} rows the targets shown, by their places in the sample
+ * @property {CardChoice | undefined} choice
+ * @property {Panels} panels
+ */
+
+/**
+ * What a card's layout depends on beside its sample.
+ * @typedef {object} Fit
+ * @property {number} zoom
+ * @property {number} ratio
+ * @property {number[]} rows
+ * @property {CardChoice | undefined} [choice]
+ * @property {number} [width] the card, in CSS pixels; by default as narrow as can be
+ */
+
+/**
+ * A card: the image at the left; then a row for each target, with its gradient, its morph and, at
+ * the right, room for words.
+ * @param {Sample} sample
+ * @param {Fit} fit
+ * @returns {CardLayout}
+ */
+export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth = 0 }) {
+  const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
+  const { width, height } = raster;
+  const asked = sample.strengths.length > 0;
+  const gap = Math.ceil(PANEL_GAP / scale);
+  const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
+  const morphLeft = gradientLeft + width + gap;
+  const rowHeight = Math.max(height, asked ? Math.ceil(LEAST_ROW / scale) : 0);
+  const pitch = rowHeight + Math.ceil((HEADING + ROW_GAP) / scale);
+  const targets = rows.map((place, row) => ({
+    target: sample.targets[place].index,
+    gradient: rectangle(gradientLeft, row * pitch, raster),
+    morph: sample.targets[place].delta_norm === null ? null : rectangle(morphLeft, row * pitch, raster),
+  }));
+  const morphs = targets.some(({ morph }) => morph);
+  const canvas = {
+    width: targets.length ? (morphs ? morphLeft : gradientLeft) + width : width,
+    height: Math.max(targets.length - 1, 0) * pitch + height,
+  };
+  const panelsWidth = Math.max(canvas.width * scale, LEAST_COLUMN);
+  const rowsHeight = Math.max(targets.length - 1, 0) * pitch + rowHeight;
+  const least = panelsWidth + (asked ? TEXT_GAP + LEAST_TEXT : 0);
+  const bodyWidth = Math.max(cardWidth - 2 * CARD_EDGE, least);
+  const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + META);
+  const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
+  const chipLines = linesOfChips(sample, choice, bodyWidth);
+  const top = titleLines * LINE + chipLines * CHIP_LINE + TITLE_GAP;
+  return {
+    width: Math.ceil(2 * CARD_EDGE + bodyWidth),
+    height: Math.ceil(2 * CARD_EDGE + top + bodyHeight),
+    titleLines,
+    chipLines,
+    textWidth: Math.min(Math.floor(bodyWidth - panelsWidth - TEXT_GAP), MOST_TEXT),
+    rowHeight: rowHeight * scale,
+    scale,
+    raster,
+    canvas,
+    drawable:
+      Math.max(canvas.width, canvas.height) <= LARGEST_CANVAS_SIDE &&
+      canvas.width * canvas.height <= LARGEST_CANVAS &&
+      valuesOf(sample) <= LARGEST_SAMPLE,
+    rows,
+    choice,
+    panels: { image: rectangle(0, 0, raster), targets },
+  };
+}
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {Raster} raster
+ * @returns {import("../types.js").Rectangle}
+ */
+function rectangle(x, y, { width, height }) {
+  return [x, y, width, height];
+}
+
+/**
+ * How many values a sample's arrays have.
+ * @param {Sample} sample
+ */
+function valuesOf({ shape, targets }) {
+  return (1 + 2 * targets.length) * shape.reduce((product, side) => product * side, 1);
+}
+
+/**
+ * About the letters of a sample's title, without writing it.
+ * @param {Sample} sample
+ */
+function titleLength({ classes, label, session }) {
+  const truth = label === null ? "its label is not known" : `it is a ${className(session.class_names, label)}`;
+  let length = "says  (0.00),  (0.00); ".length + truth.length;
+  for (let place = 0; place < 2 && place < classes.length; place++) {
+    length += className(session.class_names, classes[place]).length;
+  }
+  return length;
+}
+
+/**
+ * About the letters of a sample's chips: two sessions may call their classes by other names.
+ * @param {Sample} sample
+ */
+function chipsLength({ targets, session }) {
+  return targets.reduce((sum, { index }) => sum + className(session.class_names, index).length, 0);
+}
+
+/**
+ * @param {Sample} sample
+ * @param {CardChoice | undefined} choice
+ * @param {number} width
+ */
+function linesOfChips(sample, choice, width) {
+  const { places, others } = chipsOf(sample, choice);
+  if (!places.length) return 0;
+  const names = places.map((place) => className(sample.session.class_names, sample.targets[place].index));
+  const more = others || choice === "more" ? [`+${others} more`] : [];
+  const lengths = [...names, ...more].map((name) => name.length * CHIP_LETTER + CHIP_EDGE);
+  let lines = 1;
+  let left = CHIP_LABEL;
+  for (const length of lengths) {
+    if (left + length > width && left > CHIP_LABEL) {
+      lines++;
+      left = CHIP_LABEL;
+    }
+    left += length;
+  }
+  return Math.min(lines, choice === "more" ? MOST_CHIP_LINES : 1);
+}
+
+/**
+ * @typedef {object} GridLayout
+ * @property {CardLayout[]} cards one a sample
+ * @property {number} columns
+ * @property {number} columnWidth
+ * @property {number} lead empty places before the first sample
+ * @property {number[]} tops each row's, and at last the end of the grid
+ */
+
+/**
+ * What the grid's layout depends on beside its samples.
+ * @typedef {object} Frame
+ * @property {number} width of the grid, in CSS pixels
+ * @property {number} ratio pixels of the screen a CSS pixel
+ * @property {number | null} zoom `null` for what is comfortable for each
+ * @property {number | null} target the class that all are asked to become
+ * @property {ReadonlyMap<string, CardChoice>} choices by the sample's key
+ */
+
+/**
+ * Whether a card that was made for one looks the same in the other.
+ * @param {CardLayout} one
+ * @param {CardLayout} other
+ */
+export function sameLayout(one, other) {
+  return (
+    one.scale === other.scale &&
+    one.width === other.width &&
+    one.height === other.height &&
+    one.raster.width === other.raster.width &&
+    one.choice === other.choice &&
+    one.rows.join() === other.rows.join()
+  );
+}
+
+/**
+ * Cards of one width, in as many columns as fit. They share out what room is left: first to larger
+ * pictures, then to longer words.
+ * @param {Sample[]} samples
+ * @param {Frame} frame
+ * @returns {GridLayout}
+ */
+export function gridLayout(samples, frame) {
+  const { kinds, kindOfEach } = kindsOf(samples, frame);
+  const widths = [...new Map(kinds.map((kind) => [widthKind(kind), kind])).values()];
+  const widest = (/** @type {number} */ growth) =>
+    widths.reduce((most, kind) => Math.max(most, cardLayout(kind.sample, fitOf(kind, frame, growth)).width), 0);
+  const columns = Math.max(1, Math.floor((frame.width - GRID_GAP) / (widest(0) + GRID_GAP)));
+  const room = Math.floor((frame.width - GRID_GAP) / columns) - GRID_GAP;
+  let growth = 0;
+  while (growth < MOST_GROWTH && widest(growth + 1) <= room) growth++;
+  const columnWidth = Math.max(widest(growth), room);
+  const layouts = kinds.map((kind) =>
+    cardLayout(kind.sample, { ...fitOf(kind, frame, growth), width: columnWidth }),
+  );
+  const cards = kindOfEach.map((kind) => layouts[kind]);
+  return withLead({ cards, columns, columnWidth, lead: 0, tops: [] }, 0);
+}
+
+const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length);
+
+/**
+ * Samples whose cards look alike, told by one of them.
+ * @typedef {{sample: Sample, rows: number[], choice: CardChoice | undefined}} Kind
+ */
+
+/**
+ * @param {Kind} kind
+ * @param {Frame} frame
+ * @param {number} growth how many steps the pictures are larger than they need to be
+ * @returns {Fit}
+ */
+function fitOf({ sample, rows, choice }, { zoom, ratio }, growth) {
+  const zooms = zoom === null ? comfortableZooms(sample.shape) : [zoom];
+  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice };
+}
+
+/**
+ * What the width of a kind's cards depends on.
+ * @param {Kind} kind
+ */
+function widthKind({ sample: { shape, strengths, targets }, rows }) {
+  const morphs = rows.some((place) => targets[place].delta_norm !== null);
+  return `${shape} ${rows.length > 0} ${morphs} ${strengths.length > 0}`;
+}
+
+/**
+ * @param {Sample[]} samples
+ * @param {Frame} frame
+ */
+function kindsOf(samples, { target, choices }) {
+  /** @type {Kind[]} */
+  const kinds = [];
+  /** @type {number[]} by likeness */
+  const known = [];
+  const kindOfEach = samples.map((sample) => {
+    const choice = choices.size ? choices.get(sample.key) : undefined;
+    const add = () => kinds.push({ sample, rows: rowsOf(sample, target, choice), choice }) - 1;
+    return choice === undefined ? (known[likeness(sample)] ??= add()) : add();
+  });
+  return { kinds, kindOfEach };
+}
+
+/** @type {WeakMap<Sample, number>} */
+const likenesses = new WeakMap();
+/** @type {Map<string, number>} */
+const numbers = new Map();
+
+/** @type {WeakMap<Sample["shape"], string>} */
+const texts = new WeakMap();
+
+/**
+ * A shape as text; nearly all samples share theirs.
+ * @param {Sample["shape"]} shape
+ */
+function textOf(shape) {
+  let text = texts.get(shape);
+  if (text === undefined) texts.set(shape, (text = shape.join()));
+  return text;
+}
+
+/**
+ * A number that is the same for samples of which all is the same that a card's layout depends on.
+ * @param {Sample} sample
+ */
+function likeness(sample) {
+  let number = likenesses.get(sample);
+  if (number === undefined) {
+    const text = layoutText(sample);
+    number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    likenesses.set(sample, number);
+  }
+  return number;
+}
+
+/** @param {Sample} sample */
+function layoutText(sample) {
+  const { shape, targets, strengths, classes } = sample;
+  let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
+  for (const { index, delta_norm } of targets) text += delta_norm === null ? ` ${index}` : ` ${index}+`;
+  return targets.length > 2 ? `${text}: ${classes}` : text;
+}
+
+/**
+ * The layout with empty places before its first sample, by which a sample that someone looks at
+ * keeps its column when others come in before it.
+ * @param {GridLayout} layout
+ * @param {number} lead
+ * @returns {GridLayout}
+ */
+export function withLead(layout, lead) {
+  const { cards, columns } = layout;
+  const tops = [GRID_GAP];
+  for (let first = -lead; first < cards.length; first += columns) {
+    const row = cards.slice(Math.max(first, 0), first + columns);
+    const height = row.reduce((most, card) => Math.max(most, card.height), 0);
+    tops.push(tops[tops.length - 1] + height + GRID_GAP);
+  }
+  return { ...layout, lead, tops };
+}
+
+/** @param {GridLayout} layout */
+export function sizeOf({ columns, columnWidth, tops }) {
+  return { width: GRID_GAP + columns * (columnWidth + GRID_GAP), height: tops[tops.length - 1] };
+}
+
+/**
+ * A card is as high as its row and as wide as its column, so that cards line up.
+ * @param {GridLayout} layout
+ * @param {number} place the sample's
+ */
+export function boxOf({ columns, columnWidth, lead, tops }, place) {
+  const row = Math.floor((place + lead) / columns);
+  const column = (place + lead) % columns;
+  return {
+    left: GRID_GAP + column * (columnWidth + GRID_GAP),
+    top: tops[row],
+    width: columnWidth,
+    height: tops[row + 1] - tops[row] - GRID_GAP,
+  };
+}
+
+/**
+ * The samples whose rows meet a stretch of the grid: from `first` up to, not including, `end`.
+ * @param {GridLayout} layout
+ * @param {number} top
+ * @param {number} bottom
+ */
+export function samplesBetween({ cards, columns, lead, tops }, top, bottom) {
+  const first = rowAt(tops, top);
+  let end = first;
+  while (end < tops.length - 1 && tops[end] < bottom) end++;
+  return {
+    first: Math.max(first * columns - lead, 0),
+    end: Math.min(Math.max(end * columns - lead, 0), cards.length),
+  };
+}
+
+/**
+ * The first row that ends below a height.
+ * @param {number[]} tops
+ * @param {number} height
+ */
+function rowAt(tops, height) {
+  let low = 0;
+  let high = tops.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (tops[middle + 1] <= height) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,74 @@
+/** Where the cards of pairs stand: side by side, or one above the other where there is no room. Pure. */
+
+import { gridLayout } from "./grid_layout.js";
+
+/** @import {Pair} from "../samples/comparison.js" */
+/** @import {CardLayout, Frame} from "./grid_layout.js" */
+
+const GAP = 16;
+/** Over each pair, what differs. In CSS pixels; style/compare.css needs it too. */
+export const HEADER = 44;
+
+/**
+ * @typedef {object} PairLayout
+ * @property {[CardLayout, CardLayout][]} cards
+ * @property {boolean} sideBySide
+ * @property {number} columnWidth
+ * @property {number[]} tops each pair's, and at last the end
+ */
+
+/**
+ * @param {Pair[]} pairs
+ * @param {Frame} frame
+ * @returns {PairLayout}
+ */
+export function pairLayout(pairs, frame) {
+  const { cards, columns, columnWidth } = gridLayout(
+    pairs.flatMap(({ first, second }) => [first, second]),
+    frame,
+  );
+  const sideBySide = columns > 1;
+  /** @type {[CardLayout, CardLayout][]} */
+  const pairsOfCards = pairs.map((_, place) => [cards[2 * place], cards[2 * place + 1]]);
+  const tops = [0];
+  for (const [first, second] of pairsOfCards) {
+    const height = sideBySide ? Math.max(first.height, second.height) : first.height + GAP + second.height;
+    tops.push(tops[tops.length - 1] + HEADER + height + GAP);
+  }
+  return { cards: pairsOfCards, sideBySide, columnWidth, tops };
+}
+
+/**
+ * Where a card stands within its pair.
+ * @param {PairLayout} layout
+ * @param {number} place the pair's
+ * @param {0 | 1} which
+ */
+export function boxInPair({ cards, sideBySide, columnWidth, tops }, place, which) {
+  const [first, second] = cards[place];
+  const left = GAP + (sideBySide && which ? columnWidth + GAP : 0);
+  const below = !sideBySide && which ? first.height + GAP : 0;
+  const room = tops[place + 1] - tops[place] - HEADER - GAP;
+  const height = sideBySide ? room : (which ? second : first).height;
+  return { left, top: HEADER + below, width: columnWidth, height };
+}
+
+/**
+ * The pairs that meet a stretch: from the first up to, not including, the end.
+ * @param {PairLayout} layout
+ * @param {number} top
+ * @param {number} bottom
+ * @returns {[number, number]}
+ */
+export function pairsBetween({ tops }, top, bottom) {
+  const first = tops.findIndex((_, place) => place + 1 < tops.length && tops[place + 1] > top);
+  if (first < 0) return [0, 0];
+  let end = first;
+  while (end < tops.length - 1 && tops[end] < bottom) end++;
+  return [first, end];
+}
+
+/** @param {PairLayout} layout */
+export function sizeOfPairs({ sideBySide, columnWidth, tops }) {
+  return { width: GAP + (sideBySide ? 2 : 1) * (columnWidth + GAP), height: tops[tops.length - 1] };
+}

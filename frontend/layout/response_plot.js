@@ -1,0 +1,120 @@
+/** The response curve as points: how probable classes are along a morph. Pure. */
+
+import { className } from "../samples/captions.js";
+
+/** @import {Sample, Target} from "../types.js" */
+
+/** Room for the flip's dot, and for half of a line, at the edges. */
+export const INSET = 4;
+const LETTER = 6.2;
+const LONGEST_LABEL = 64;
+const LABEL_HEIGHT = 12;
+
+/**
+ * How a curve is drawn.
+ * @typedef {object} Plot
+ * @property {number} width in CSS pixels, its labels included
+ * @property {number} height
+ * @property {number} labelWidth
+ * @property {number} largestStrength at its right end
+ */
+
+/**
+ * Labels take the same room on all curves of a session, so that the curves can be compared.
+ * @param {Sample} sample
+ * @returns {number} in CSS pixels
+ */
+export function labelWidth({ session, classes, targets }) {
+  const indices = [classes[0] ?? 0, ...targets.map(({ index }) => index)];
+  const names = session.class_names ?? indices.map((index) => className(null, index));
+  let longest = widths.get(names);
+  if (longest === undefined) {
+    longest = names.reduce((most, name) => Math.max(most, name.length), 0);
+    widths.set(names, longest);
+  }
+  return Math.min(Math.ceil(longest * LETTER) + 4, LONGEST_LABEL);
+}
+
+/** @type {WeakMap<string[], number>} */
+const widths = new WeakMap();
+
+/**
+ * @param {Plot} plot
+ * @param {number} strength
+ */
+export function across({ width, labelWidth, largestStrength }, strength) {
+  return INSET + (strength / (largestStrength || 1)) * (width - labelWidth - 2 * INSET);
+}
+
+/**
+ * The strength at a place, in steps of the slider.
+ * @param {Plot} plot
+ * @param {number} x
+ * @param {number} step
+ */
+export function strengthAt({ width, labelWidth, largestStrength }, x, step) {
+  const share = (x - INSET) / (width - labelWidth - 2 * INSET);
+  const strength = Math.round((share * largestStrength) / step) * step;
+  return Math.min(Math.max(Number(strength.toFixed(6)), 0), largestStrength);
+}
+
+/**
+ * What is no probability stands at the edge.
+ * @param {Plot} plot
+ * @param {number} probability
+ */
+export function down({ height }, probability) {
+  return INSET + (1 - Math.min(Math.max(probability, 0), 1)) * (height - 2 * INSET);
+}
+
+/**
+ * @param {Plot} plot
+ * @param {number[]} strengths
+ * @param {number[]} probabilities
+ * @returns {[number, number][]} those that are finite
+ */
+export function pointsOf(plot, strengths, probabilities) {
+  /** @type {[number, number][]} */
+  const points = [];
+  strengths.forEach((strength, place) => {
+    const probability = probabilities[place];
+    if (Number.isFinite(probability)) points.push([across(plot, strength), down(plot, probability)]);
+  });
+  return points;
+}
+
+/**
+ * The lines of a response: the target's, and that of the class that the network says of the original
+ * where that is another.
+ * @param {Sample} sample
+ * @param {Target} target
+ * @param {Plot} plot
+ */
+export function linesOf({ classes, session, strengths }, target, plot) {
+  const names = session.class_names;
+  const lines = [
+    { kind: "target", name: className(names, target.index), points: pointsOf(plot, strengths, target.probabilities) },
+  ];
+  if (classes.length && classes[0] !== target.index) {
+    const points = pointsOf(plot, strengths, target.original_probabilities);
+    lines.push({ kind: "original", name: className(names, classes[0]), points });
+  }
+  const drawn = lines.filter(({ points }) => points.length);
+  const labels = labelHeights(drawn.map(({ points }) => points[points.length - 1][1]), plot.height);
+  return drawn.map((line, place) => ({ ...line, label: labels[place] }));
+}
+
+/**
+ * Where the middles of one or two labels stand, so that they neither meet nor leave the plot.
+ * @param {number[]} ends of their lines
+ * @param {number} height
+ */
+export function labelHeights(ends, height) {
+  const inside = (/** @type {number} */ y) =>
+    Math.min(Math.max(y, LABEL_HEIGHT / 2), height - LABEL_HEIGHT / 2);
+  if (ends.length < 2 || Math.abs(ends[0] - ends[1]) >= LABEL_HEIGHT) return ends.map(inside);
+  const middle = Math.min(Math.max((ends[0] + ends[1]) / 2, LABEL_HEIGHT), height - LABEL_HEIGHT);
+  const upper = middle - LABEL_HEIGHT / 2;
+  const lower = middle + LABEL_HEIGHT / 2;
+  return ends[0] <= ends[1] ? [upper, lower] : [lower, upper];
+}

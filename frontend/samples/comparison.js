@@ -1,0 +1,157 @@
+/** Two runs on the same samples: which pairs there are, and in what they differ. Pure. */
+
+import { memoize } from "./memoize.js";
+import { byStep } from "./orders.js";
+import { flipDistanceOf } from "./verdict.js";
+
+/** @import {Sample} from "../types.js" */
+
+/**
+ * @typedef {object} Pair two samples with the same id, one of each run
+ * @property {Sample} first
+ * @property {Sample} second
+ */
+
+/**
+ * @typedef {object} Comparison
+ * @property {Pair[]} pairs in the order of the first run's samples
+ * @property {number} unmatchedFirst samples of the first run that have no partner
+ * @property {number} unmatchedSecond
+ */
+
+/**
+ * Pairs the samples of one id at the nearest steps. Both have to be the nearest to each other, the
+ * earlier where two are as near, so that no sample is in two pairs.
+ * @param {Sample[]} first of one run, filtered and sorted
+ * @param {Sample[]} second of the other
+ * @returns {Comparison}
+ */
+export function compare(first, second) {
+  const ofFirst = inBoth(first, second);
+  /** @type {Pair[]} */
+  const pairs = [];
+  first.forEach((sample, place) => {
+    const { some, others } = ofFirst[place];
+    const partner = nearest(others, sample.step);
+    if (partner && nearest(some, partner.step) === sample) pairs.push({ first: sample, second: partner });
+  });
+  return {
+    pairs,
+    unmatchedFirst: first.length - pairs.length,
+    unmatchedSecond: second.length - pairs.length,
+  };
+}
+
+/** @typedef {{some: Sample[], others: Sample[]}} Same the samples of one id in both runs, by step */
+
+/** @type {Sample[]} */
+const NONE = [];
+/** @type {Same} */
+const NAMELESS = { some: NONE, others: NONE };
+
+/**
+ * @param {Sample[]} first
+ * @param {Sample[]} second
+ * @returns {Same[]} for each of the first; ids of the second run alone are left out
+ */
+function inBoth(first, second) {
+  /** @type {Map<string, Same>} */
+  const ids = new Map();
+  const ofFirst = first.map((sample) => {
+    if (sample.id === null) return NAMELESS;
+    const known = ids.get(sample.id);
+    if (known) {
+      known.some.push(sample);
+      return known;
+    }
+    const same = { some: [sample], others: NONE };
+    ids.set(sample.id, same);
+    return same;
+  });
+  for (const sample of second) {
+    const same = sample.id === null ? undefined : ids.get(sample.id);
+    if (same?.others.length) same.others.push(sample);
+    else if (same) same.others = [sample];
+  }
+  for (const { some, others } of ids.values()) {
+    if (!others.length) continue;
+    some.sort(byStep);
+    others.sort(byStep);
+  }
+  return ofFirst;
+}
+
+/**
+ * @param {Sample[]} samples by step
+ * @param {number} step
+ * @returns {Sample | undefined}
+ */
+function nearest(samples, step) {
+  let low = 0;
+  let high = samples.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (samples[middle].step < step) low = middle + 1;
+    else high = middle;
+  }
+  const after = samples[low];
+  if (low === 0 || after?.step === step) return after;
+  // Of several at the step before, the first: as of several at the step itself.
+  let before = low - 1;
+  while (before > 0 && samples[before - 1].step === samples[before].step) before--;
+  return after && after.step - step < step - samples[before].step ? after : samples[before];
+}
+
+/**
+ * What a reader wants to see first of a pair. Differences are the second minus the first; `null`
+ * where one of both is not known.
+ * @param {Pair} pair
+ */
+export function differencesOf({ first, second }) {
+  return {
+    prediction: first.classes[0] !== second.classes[0],
+    steps: second.step - first.step,
+    margin: difference(first.margin, second.margin),
+    flipDistances: first.targets.flatMap((target) => {
+      const other = second.targets.find(({ index }) => index === target.index);
+      if (!other) return [];
+      const distances = [flipDistanceOf(target, first.strengths), flipDistanceOf(other, second.strengths)];
+      return [{ target: target.index, first: distances[0], second: distances[1] }];
+    }),
+  };
+}
+
+/**
+ * @param {number} first
+ * @param {number} second
+ */
+function difference(first, second) {
+  const value = second - first;
+  return Number.isFinite(value) ? value : null;
+}
+
+/**
+ * The pairs of which either sample passes the filters, in the order of the page.
+ * @param {Comparison} comparison
+ * @param {Sample[]} shown filtered and sorted
+ */
+export function pairsShown(comparison, shown) {
+  const pairOf = pairBySample(comparison);
+  /** @type {Set<Pair>} */
+  const pairs = new Set();
+  for (const sample of shown) {
+    const pair = pairOf.get(sample);
+    if (pair) pairs.add(pair);
+  }
+  return [...pairs];
+}
+
+const pairBySample = memoize(
+  (/** @type {Comparison} */ { pairs }) => [pairs],
+  ({ pairs }) => {
+    /** @type {Map<Sample, Pair>} */
+    const pairOf = new Map();
+    for (const pair of pairs) pairOf.set(pair.first, pair).set(pair.second, pair);
+    return pairOf;
+  },
+);

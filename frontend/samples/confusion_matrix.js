@@ -1,0 +1,117 @@
+/** Which classes the captured samples are mixed up with, and each cell as a filter. Pure. */
+
+import { BITS } from "./filters.js";
+
+/** @import {Filters} from "./filters.js" */
+/** @import {Sample} from "../types.js" */
+
+/**
+ * What the rows and the columns are: the label and the prediction, or the most probable class and the
+ * second most probable one.
+ * @typedef {"labels" | "guesses"} Axes
+ */
+
+/**
+ * @typedef {object} ConfusionMatrix
+ * @property {Axes} axes
+ * @property {number[]} classes of the rows and of the columns, ascending
+ * @property {number} allClasses how many there would be without a limit
+ * @property {Uint32Array} counts row by row
+ * @property {number} largest of the counts beside the diagonal, where the network is right
+ */
+
+/** The filters that a cell sets, which its own matrix therefore leaves aside. */
+const OWN_FILTERS = {
+  labels: BITS.label | BITS.prediction,
+  guesses: BITS.pair | BITS.prediction,
+};
+
+/** As many as have room for their names in the left pane. */
+export const MOST_CLASSES = 16;
+
+/**
+ * @param {Sample[]} samples
+ * @param {Uint16Array} misses see `missesOf`
+ * @param {Axes} axes
+ * @param {number} [most] classes; of more those that are mixed up most
+ * @returns {ConfusionMatrix}
+ */
+export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
+  const cells = countCells(samples, misses, axes);
+  /** @type {Map<number, number>} */
+  const mixedUp = new Map();
+  for (const { row, column, count } of cells) {
+    for (const index of [row, column]) {
+      mixedUp.set(index, (mixedUp.get(index) ?? 0) + (row === column ? 0 : count));
+    }
+  }
+  const classes = [...mixedUp]
+    .sort(([one, first], [other, second]) => second - first || one - other)
+    .slice(0, most)
+    .map(([index]) => index)
+    .sort((one, other) => one - other);
+  const places = new Map(classes.map((index, place) => [index, place]));
+  const counts = new Uint32Array(classes.length ** 2);
+  let largest = 0;
+  for (const cell of cells) {
+    const [row, column] = [places.get(cell.row), places.get(cell.column)];
+    if (row === undefined || column === undefined) continue;
+    counts[row * classes.length + column] = cell.count;
+    if (row !== column) largest = Math.max(largest, cell.count);
+  }
+  return { axes, classes, allClasses: mixedUp.size, counts, largest };
+}
+
+/**
+ * @param {Sample[]} samples
+ * @param {Uint16Array} misses
+ * @param {Axes} axes
+ * @returns {{row: number, column: number, count: number}[]} those that count any
+ */
+function countCells(samples, misses, axes) {
+  const others = ~OWN_FILTERS[axes];
+  /** @type {Map<number, Map<number, number>>} by row, then by column: a label may be any whole number */
+  const rows = new Map();
+  for (let place = 0; place < samples.length; place++) {
+    if (misses[place] & others) continue;
+    const { label, classes } = samples[place];
+    const row = axes === "labels" ? label : classes[0];
+    const column = axes === "labels" ? classes[0] : classes[1];
+    if (row === null || row === undefined || column === undefined) continue;
+    const columns = rows.get(row) ?? new Map();
+    rows.set(row, columns.set(column, (columns.get(column) ?? 0) + 1));
+  }
+  return [...rows].flatMap(([row, columns]) => Array.from(columns, ([column, count]) => ({ row, column, count })));
+}
+
+/**
+ * The filters that leave one cell's samples.
+ * @param {Axes} axes
+ * @param {number} row
+ * @param {number} column
+ * @returns {Partial<Filters>}
+ */
+export function cellFilters(axes, row, column) {
+  return axes === "labels" ? { label: row, prediction: column } : { prediction: row, pair: [row, column] };
+}
+
+/**
+ * @param {Axes} axes
+ * @returns {Partial<Filters>} what takes them back
+ */
+export function noCellFilters(axes) {
+  return axes === "labels" ? { label: null, prediction: null } : { prediction: null, pair: null };
+}
+
+/**
+ * The cell whose samples the filters leave, `null` where it is none.
+ * @param {Axes} axes
+ * @param {Filters} filters
+ * @returns {{row: number, column: number} | null}
+ */
+export function chosenCell(axes, { label, prediction, pair }) {
+  if (prediction === null) return null;
+  if (axes === "labels") return label === null ? null : { row: label, column: prediction };
+  if (!pair?.includes(prediction)) return null;
+  return { row: prediction, column: pair[0] === prediction ? pair[1] : pair[0] };
+}

@@ -1,0 +1,243 @@
+/** Which samples are shown, and how many each further choice would leave. Pure. */
+
+import { flipDistanceOf } from "./verdict.js";
+
+/** @import {Sample} from "../types.js" */
+
+/** @typedef {"all" | "confused" | "probes"} Show */
+/** @typedef {"right" | "wrong" | "unlabelled"} Outcome */
+
+/**
+ * From and to, both included; `null` where it is open.
+ * @typedef {{from: number | null, to: number | null}} Range
+ */
+
+/**
+ * A range of steps, or each run's last step that is not after one.
+ * @typedef {Range | {at: number}} Steps
+ */
+
+/**
+ * All that a sample has to be to be shown; `null` is anything.
+ * @typedef {object} Filters
+ * @property {Show} show
+ * @property {Steps | null} steps
+ * @property {readonly [number, number] | null} pair the two most probable classes, in any order
+ * @property {number | null} prediction
+ * @property {number | null} label
+ * @property {Outcome | null} outcome
+ * @property {Range | null} flip of the flip distance
+ * @property {number | null} rank
+ * @property {string} id a part of the id, in small or capital letters
+ */
+
+/** @type {Filters} */
+export const NO_FILTERS = {
+  show: "all",
+  steps: null,
+  pair: null,
+  prediction: null,
+  label: null,
+  outcome: null,
+  flip: null,
+  rank: null,
+  id: "",
+};
+
+/** @type {readonly Show[]} */
+export const SHOWS = ["all", "confused", "probes"];
+/** @type {readonly Outcome[]} */
+export const OUTCOMES = ["right", "wrong", "unlabelled"];
+
+const NAMES = /** @type {(keyof Filters)[]} */ (Object.keys(NO_FILTERS));
+
+/** Each filter's bit in what `missesOf` says of a sample. */
+export const BITS = /** @type {Record<keyof Filters, number>} */ (
+  Object.fromEntries(NAMES.map((name, place) => [name, 1 << place]))
+);
+
+/**
+ * The filters that leave anything out.
+ * @param {Filters} filters
+ */
+export function activeFilters(filters) {
+  return NAMES.filter((name) => filters[name] !== NO_FILTERS[name]);
+}
+
+/**
+ * For each sample the bits of the filters that it misses: 0 for those that are shown.
+ * @param {Sample[]} samples
+ * @param {Filters} filters
+ */
+export function missesOf(samples, filters) {
+  const misses = new Uint16Array(samples.length);
+  for (const name of activeFilters(filters)) {
+    const bit = BITS[name];
+    const passes = testOf(name, filters, samples);
+    for (let place = 0; place < samples.length; place++) {
+      if (!passes(samples[place])) misses[place] |= bit;
+    }
+  }
+  return misses;
+}
+
+/**
+ * @param {keyof Filters} name
+ * @param {Filters} filters
+ * @param {Sample[]} samples
+ * @returns {(sample: Sample) => boolean}
+ */
+function testOf(name, filters, samples) {
+  const { show, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
+  switch (name) {
+    case "show":
+      return ({ probe }) => probe === (show === "probes");
+    case "steps":
+      return stepTest(/** @type {Steps} */ (steps), samples);
+    case "pair": {
+      const sought = pairCode(...(pair ?? [0, 0]));
+      return (sample) => pairOf(sample) === sought;
+    }
+    case "prediction":
+      return ({ classes }) => classes[0] === prediction;
+    case "label":
+      return (sample) => sample.label === label;
+    case "outcome":
+      return (sample) => outcomeOf(sample) === outcome;
+    case "flip": {
+      const { from, to } = /** @type {Range} */ (flip);
+      return (sample) => within(smallestFlipDistance(sample), from, to);
+    }
+    case "rank":
+      return (sample) => rankOf(sample) === rank;
+    case "id": {
+      const sought = id.toLowerCase();
+      return (sample) => sample.id !== null && sample.id.toLowerCase().includes(sought);
+    }
+  }
+}
+
+/**
+ * @param {Steps} steps
+ * @param {Sample[]} samples
+ * @returns {(sample: Sample) => boolean}
+ */
+function stepTest(steps, samples) {
+  if (!("at" in steps)) return ({ step }) => within(step, steps.from, steps.to);
+  /** @type {Map<string, number>} */
+  const last = new Map();
+  for (const { run, step } of samples) {
+    if (step <= steps.at && step > (last.get(run) ?? -Infinity)) last.set(run, step);
+  }
+  return ({ run, step }) => last.get(run) === step;
+}
+
+/**
+ * @param {number | null} value
+ * @param {number | null} from
+ * @param {number | null} to
+ */
+function within(value, from, to) {
+  return value !== null && (from === null || value >= from) && (to === null || value <= to);
+}
+
+/**
+ * @param {Sample} sample
+ * @returns {Outcome}
+ */
+export function outcomeOf({ label, classes }) {
+  return label === null ? "unlabelled" : label === classes[0] ? "right" : "wrong";
+}
+
+/** @param {Sample} sample */
+export function rankOf({ session }) {
+  return session.rank;
+}
+
+/**
+ * How little changed the verdict: the smallest flip distance of the targets that the network did not
+ * predict all along; `null` where none flips at a finite distance.
+ * @param {Sample} sample
+ */
+export function smallestFlipDistance({ targets, strengths }) {
+  let smallest = Infinity;
+  for (const target of targets) {
+    const distance = flipDistanceOf(target, strengths);
+    if (distance && distance < smallest) smallest = distance;
+  }
+  return smallest === Infinity ? null : smallest;
+}
+
+/** More than there are classes, so that a pair of them is one number. */
+const MANY = 1 << 20;
+
+/**
+ * Two classes, in any order, as one number.
+ * @param {number} one
+ * @param {number} other
+ */
+export function pairCode(one, other) {
+  return Math.min(one, other) * MANY + Math.max(one, other);
+}
+
+/**
+ * @param {number} code
+ * @returns {readonly [number, number]}
+ */
+export function pairOfCode(code) {
+  return [Math.floor(code / MANY), code % MANY];
+}
+
+/** @param {Sample} sample */
+function pairOf({ classes }) {
+  return classes.length < 2 ? -1 : pairCode(classes[0], classes[1]);
+}
+
+/**
+ * How many samples each value of a filter would leave, all other filters as they are.
+ * @typedef {object} Facets
+ * @property {Map<boolean, number>} probe
+ * @property {Map<number, number>} pair by `pairCode`
+ * @property {Map<number, number>} prediction
+ * @property {Map<number, number>} label
+ * @property {Map<Outcome, number>} outcome
+ * @property {Map<number, number>} rank
+ */
+
+/**
+ * @param {Sample[]} samples
+ * @param {Uint16Array} misses
+ * @returns {Facets}
+ */
+export function facetsOf(samples, misses) {
+  /** @type {Facets} */
+  const facets = {
+    probe: new Map(),
+    pair: new Map(),
+    prediction: new Map(),
+    label: new Map(),
+    outcome: new Map(),
+    rank: new Map(),
+  };
+  for (let place = 0; place < samples.length; place++) {
+    const missed = misses[place];
+    const sample = samples[place];
+    if (!(missed & ~BITS.show)) count(facets.probe, sample.probe);
+    if (!(missed & ~BITS.pair) && sample.classes.length > 1) count(facets.pair, pairOf(sample));
+    if (!(missed & ~BITS.prediction) && sample.classes.length) count(facets.prediction, sample.classes[0]);
+    if (!(missed & ~BITS.label) && sample.label !== null) count(facets.label, sample.label);
+    if (!(missed & ~BITS.outcome)) count(facets.outcome, outcomeOf(sample));
+    const rank = rankOf(sample);
+    if (!(missed & ~BITS.rank) && rank !== null) count(facets.rank, rank);
+  }
+  return facets;
+}
+
+/**
+ * @template Key
+ * @param {Map<Key, number>} counts
+ * @param {Key} key
+ */
+function count(counts, key) {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

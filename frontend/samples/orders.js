@@ -1,0 +1,94 @@
+/** The orders in which samples can be shown. Pure. */
+
+import { smallestFlipDistance } from "./filters.js";
+
+/** @import {Sample} from "../types.js" */
+
+/** @typedef {"newest" | "oldest" | "margin" | "loss" | "entropy" | "gradient" | "flip"} Sort */
+
+/**
+ * In words, and what is sorted by: the smallest first, and what is `null` or no number last.
+ * @type {Record<Sort, {words: string, keyOf: (sample: Sample) => number | null}>}
+ */
+export const ORDERS = {
+  newest: { words: "newest step first", keyOf: ({ step }) => -step },
+  oldest: { words: "oldest step first", keyOf: ({ step }) => step },
+  margin: { words: "smallest margin first", keyOf: ({ margin }) => margin },
+  loss: { words: "largest loss first", keyOf: ({ loss }) => loss && -loss },
+  entropy: { words: "highest entropy first", keyOf: ({ entropy }) => -entropy },
+  gradient: { words: "largest gradient first", keyOf: (sample) => -largestGradientNorm(sample) },
+  flip: { words: "smallest flip distance first", keyOf: smallestFlipDistance },
+};
+
+/**
+ * From the earliest step to the latest, for `sort`.
+ * @param {Sample} one
+ * @param {Sample} other
+ */
+export function byStep(one, other) {
+  return one.step - other.step || one.wall_time - other.wall_time;
+}
+
+/** @param {Sample} sample */
+function largestGradientNorm({ targets }) {
+  let largest = NaN;
+  for (const { gradient_norm: norm } of targets) {
+    if (!Number.isNaN(norm) && !(norm <= largest)) largest = norm;
+  }
+  return largest;
+}
+
+/**
+ * The places of samples, in an order. Those that tie come newest first, except in the oldest order;
+ * then as they were.
+ * @param {Sample[]} samples
+ * @param {Sort} sort
+ */
+export function placesInOrder(samples, sort) {
+  if (sort === "newest" && areInTime(samples)) return newestFirst(samples);
+  const { keyOf } = ORDERS[sort];
+  const sense = sort === "oldest" ? 1 : -1;
+  const keys = Float64Array.from(samples, (sample) => comparable(keyOf(sample)));
+  const places = Uint32Array.from(samples, (_, place) => place);
+  return places.sort((one, other) => {
+    const difference = keys[one] - keys[other];
+    if (difference) return difference;
+    const [first, second] = [samples[one], samples[other]];
+    return sense * byStep(first, second) || one - other;
+  });
+}
+
+/**
+ * Whether samples are as one run's come.
+ * @param {Sample[]} samples
+ */
+function areInTime(samples) {
+  for (let place = 1; place < samples.length; place++) {
+    const [before, after] = [samples[place - 1], samples[place]];
+    if (!(before.step < after.step || (before.step === after.step && before.wall_time <= after.wall_time))) return false;
+  }
+  return true;
+}
+
+/**
+ * The same as sorting, without it: captures from the last to the first, each as it is.
+ * @param {Sample[]} samples in time
+ */
+function newestFirst(samples) {
+  const places = new Uint32Array(samples.length);
+  let filled = 0;
+  for (let end = samples.length; end > 0; ) {
+    const { step, wall_time } = samples[end - 1];
+    let start = end - 1;
+    while (start > 0 && samples[start - 1].step === step && samples[start - 1].wall_time === wall_time) start--;
+    for (let place = start; place < end; place++) places[filled++] = place;
+    end = start;
+  }
+  return places;
+}
+
+/** @param {number | null} key */
+function comparable(key) {
+  if (key === null || Number.isNaN(key)) return Number.MAX_VALUE;
+  return Math.max(-Number.MAX_VALUE, Math.min(key, Number.MAX_VALUE / 2));
+}

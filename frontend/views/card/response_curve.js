@@ -1,0 +1,112 @@
+/** How probable the target and the original class are along a morph; a slider for its sample. */
+
+import { decimals } from "../../samples/captions.js";
+import { INSET, across, down, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
+import { flipOf } from "../../samples/verdict.js";
+import { drawing, element } from "../common/dom.js";
+
+/** @import {Plot} from "../../layout/response_plot.js" */
+/** @import {Sample, Target} from "../../types.js" */
+
+const STEP = 0.01;
+/** @type {Record<string, number>} */
+const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
+const STEPS_OF_KEYS = 0.05;
+
+export class ResponseCurve {
+  #now;
+  #strength = 0;
+  /** @type {Plot} */
+  #plot;
+
+  /**
+   * @param {Sample} sample
+   * @param {Target} target
+   * @param {{width: number, height: number, largestStrength: number}} size
+   * @param {(strength: number) => void} onStrength
+   */
+  constructor(sample, target, size, onStrength) {
+    this.onStrength = onStrength;
+    const plot = { ...size, labelWidth: labelWidth(sample) };
+    this.#plot = plot;
+    // An element of its own: to move a part of a drawing lays the whole drawing out again.
+    this.#now = element("div", { className: "now" });
+    const lines = linesOf(sample, target, plot);
+    this.element = element(
+      "div",
+      { className: "curve", role: "slider", ariaLabel: `Strength of this sample alone, to ${lines[0]?.name ?? "its target"}` },
+      this.#drawing(sample, target, lines),
+      ...lines.map(({ kind, name, label }) => {
+        const node = element("span", { className: `label ${kind}`, title: name, ariaHidden: "true" }, name);
+        node.style.top = `${label}px`;
+        return node;
+      }),
+      this.#now,
+    );
+    this.element.title =
+      "The probability of the target (solid) and of the class that the network says of the original (dashed) " +
+      "along the morph; the dot is the flip. Drag to change this sample alone.";
+    this.element.ariaValueMin = "0";
+    this.element.ariaValueMax = String(plot.largestStrength);
+    this.element.style.setProperty("--plot", `${plot.height}px`);
+    this.element.style.setProperty("--label", `${plot.labelWidth}px`);
+    this.#listen();
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Target} target
+   * @param {ReturnType<typeof linesOf>} lines
+   */
+  #drawing(sample, target, lines) {
+    const { width, height, labelWidth } = this.#plot;
+    const node = drawing("svg", { width: width - labelWidth, height, "aria-hidden": "true" });
+    // The target's comes last, over the other.
+    for (const { kind, points } of lines.toReversed()) {
+      node.append(drawing("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }));
+    }
+    const flip = flipOf(target, sample.strengths);
+    const probability = flip === null ? NaN : target.probabilities[sample.strengths.indexOf(flip)];
+    if (flip !== null && Number.isFinite(probability)) {
+      const [x, y] = [across(this.#plot, flip), down(this.#plot, probability)];
+      node.append(drawing("line", { class: "flip-line", x1: x, x2: x, y1: y, y2: height }));
+      node.append(drawing("circle", { class: "dot", cx: x, cy: y, r: INSET - 0.5 }));
+    }
+    return node;
+  }
+
+  #listen() {
+    const { element: node } = this;
+    const toPointer = (/** @type {PointerEvent} */ { clientX }) =>
+      this.onStrength(strengthAt(this.#plot, clientX - node.getBoundingClientRect().left, STEP));
+    node.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      node.setPointerCapture(event.pointerId);
+      toPointer(event);
+    });
+    node.addEventListener("pointermove", (event) => {
+      if (node.hasPointerCapture(event.pointerId)) toPointer(event);
+    });
+    node.addEventListener("keydown", (event) => {
+      const { largestStrength } = this.#plot;
+      const steps = KEYS[event.key];
+      const end = event.key === "Home" ? 0 : event.key === "End" ? largestStrength : null;
+      if (event.ctrlKey || event.metaKey || event.altKey || (!steps && end === null)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const next = end ?? Number((this.#strength + steps * STEPS_OF_KEYS).toFixed(6));
+      this.onStrength(Math.min(Math.max(next, 0), largestStrength));
+    });
+  }
+
+  /**
+   * @param {number} strength
+   * @param {string} verdict in words
+   */
+  showStrength(strength, verdict) {
+    this.#strength = strength;
+    this.#now.style.transform = `translateX(${across(this.#plot, strength)}px)`;
+    this.element.ariaValueNow = decimals(strength);
+    this.element.ariaValueText = `${decimals(strength)}: the network says ${verdict}`;
+  }
+}

@@ -1,0 +1,45 @@
+/** What the network says of a morph, as a chip: of a long name its beginning, of a probability all. */
+
+import { verdictParts } from "../../samples/captions.js";
+import { isFlipped } from "../../samples/verdict.js";
+import { element } from "../common/dom.js";
+
+/** @import {Target} from "../../types.js" */
+/** @import {Verdict} from "../../samples/verdict.js" */
+
+export class VerdictChip {
+  #said = document.createTextNode("");
+  #chance = document.createTextNode("");
+  #target;
+  #names;
+  element;
+
+  /**
+   * @param {Target} target
+   * @param {string[] | null} names
+   */
+  constructor(target, names) {
+    this.#target = target;
+    this.#names = names;
+    this.element = element(
+      "p",
+      { className: "verdict chip" },
+      element("span", { className: "said" }, this.#said),
+      element("span", { className: "chance" }, this.#chance),
+    );
+    this.element.dataset.target = String(target.index);
+  }
+
+  /**
+   * @param {Verdict} verdict
+   * @returns {string} in words
+   */
+  show(verdict) {
+    const [said, chance] = verdictParts(verdict, this.#target, this.#names);
+    if (said !== this.#said.data) this.#said.data = said;
+    if (chance !== this.#chance.data) this.#chance.data = chance;
+    this.element.classList.toggle("flipped", isFlipped(verdict, this.#target));
+    this.element.classList.toggle("open", verdict.kind === "either" || verdict.kind === "unknown");
+    return said + chance;
+  }
+}

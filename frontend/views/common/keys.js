@@ -1,0 +1,36 @@
+/** Listens to the keyboard, and leaves to fields and buttons what is theirs. */
+
+import { commandOf } from "./keyboard.js";
+
+/** @import {Command, Focus} from "./keyboard.js" */
+
+const TEXT = "input:not([type]), input[type=text], input[type=search], input[type=number], textarea, [contenteditable]";
+const CHOICE = "input, select, [role=application], [role=tablist], [role=slider], [role=menu]";
+const BUTTON = "button, a, summary, [role=button]";
+/** What still works while a dialog is open: the page behind it is out of reach. */
+const IN_DIALOG = ["stronger", "weaker", "play"];
+
+export class Keys {
+  /** @param {(command: Command) => void} onCommand */
+  constructor(onCommand) {
+    document.addEventListener("keydown", (event) => {
+      if (event.defaultPrevented) return;
+      const command = commandOf(event, focusOf(event.target));
+      if (!command || (document.querySelector("dialog[open]") && !IN_DIALOG.includes(command))) return;
+      event.preventDefault();
+      onCommand(command);
+    });
+  }
+}
+
+/**
+ * @param {EventTarget | null} target
+ * @returns {Focus}
+ */
+function focusOf(target) {
+  if (!(target instanceof Element)) return "page";
+  if (target.closest(TEXT)) return "text";
+  if (target.closest(CHOICE)) return "choice";
+  if (target.matches(".sample, .frame")) return "card";
+  return target.closest(BUTTON) ? "button" : "page";
+}

@@ -1,0 +1,400 @@
+/** Two runs side by side on the same samples, and what differs between them. */
+
+import { className, countOf, decimals, signedDecimals } from "../../samples/captions.js";
+import { differencesOf, pairsShown } from "../../samples/comparison.js";
+import { neighbour } from "../common/keyboard.js";
+import { sameLayout } from "../../layout/grid_layout.js";
+import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/pair_layout.js";
+import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns, withCompared } from "../../state/state.js";
+import { bothStay } from "../../layout/scroll_anchor.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "../card/card.js";
+import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
+import { precise } from "../common/facts.js";
+import { fill, labelled, select } from "../common/fields.js";
+import { note } from "../common/messages.js";
+
+/** @import {Comparison, Pair} from "../../samples/comparison.js" */
+/** @import {Command} from "../common/keyboard.js" */
+/** @import {PairLayout} from "../../layout/pair_layout.js" */
+/** @import {OnChange, State} from "../../state/state.js" */
+/** @import {Stay} from "../../layout/scroll_anchor.js" */
+/** @import {Picture, Sample} from "../../types.js" */
+/** @import {Scene} from "../card/card.js" */
+
+/** What exists above and below the visible part, in screens. */
+const MARGIN = 0.5;
+const NO_RUNS = "Choose two different runs with this tag.";
+const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids: give the hook the same ids in both
+runs, as in hook(inputs, logits, labels, ids=names), or the same fixed samples with hook.probe(inputs, labels, ids).`;
+const FILTERED = "No pair passes all filters: take some away.";
+
+/** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
+
+/**
+ * The first visible pair and those after it, and how far it has been scrolled past.
+ * @typedef {{followers: string[], offset: number}} Anchor
+ */
+
+export class Compare {
+  /** @type {State | null} */
+  #state = null;
+  /** @type {Sample[]} */
+  #samples = [];
+  /** @type {readonly unknown[]} what the pairs were made of */
+  #arranged = [];
+  /** @type {Stay} what holds for all that has changed since then */
+  #stay = "always";
+  /** @type {Pair[]} */
+  #pairs = [];
+  /** @type {PairLayout | null} */
+  #layout = null;
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  #content = element("div", { className: "content" });
+  #scroller = element("div", { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" }, this.#content);
+  #first;
+  #second;
+  #count = element("p", { role: "status" });
+  #nothing = note(NO_PAIRS);
+  element;
+
+  /**
+   * @param {Scene} scene
+   * @param {object} listener
+   * @param {OnChange} listener.onChange
+   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
+   * @param {(card: Card) => void} listener.onCard which is still empty
+   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   */
+  constructor(scene, listener) {
+    this.scene = scene;
+    this.listener = listener;
+    const choose = () =>
+      listener.onChange((state) => withCompared(state, [this.#first.value, this.#second.value]));
+    this.#first = select("compared-first", choose);
+    this.#second = select("compared-second", choose);
+    const tools = element(
+      "div",
+      { className: "view-tools" },
+      labelled("Left", this.#first),
+      labelled("Right", this.#second),
+      this.#count,
+    );
+    this.element = element("section", { className: "compare" }, tools, this.#nothing, this.#scroller);
+    this.#scroller.addEventListener("scroll", () => this.#render());
+    this.#scroller.addEventListener("click", ({ target }) => {
+      if (target instanceof Element && !target.closest(NOT_TO_OPEN)) this.#open(target);
+    });
+    new ResizeObserver(() => this.refresh()).observe(this.#scroller);
+    onPixelRatio(() => this.refresh());
+  }
+
+  /**
+   * @param {State} state
+   * @param {Sample[]} samples filtered and sorted
+   * @param {Stay} [stay]
+   */
+  show(state, samples, stay = "always") {
+    this.#state = state;
+    this.#samples = samples;
+    this.#stay = bothStay(stay, this.#stay);
+    this.refresh();
+  }
+
+  /** Whether another view, or another tab of TensorBoard, is chosen. */
+  get hidden() {
+    return this.element.hidden || window.innerHeight === 0;
+  }
+
+  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  refresh() {
+    const state = this.#state;
+    if (this.hidden || !state) return;
+    this.#showRuns(state, comparedRuns(state));
+    const { chosenZoom: zoom, target, cardChoices: choices } = state;
+    const { clientWidth } = this.element;
+    const ratio = window.devicePixelRatio;
+    const made = [comparisonInUse(state), this.#samples, zoom, target, choices, clientWidth, ratio];
+    if (made.some((input, at) => input !== this.#arranged[at])) {
+      this.#arranged = made;
+      const anchor = this.#anchor();
+      this.#pair(state);
+      const frame = { width: clientWidth - 16, ratio, zoom, target, choices };
+      this.#layout = this.#pairs.length ? pairLayout(this.#pairs, frame) : null;
+      if (this.#layout) place(this.#content, sizeOfPairs(this.#layout));
+      this.#standAt(anchor);
+    }
+    this.#render();
+  }
+
+  /** @returns {Anchor | null} `null` at the very top, where new pairs may come in, unless somebody is there by keyboard */
+  #anchor() {
+    const { scrollTop, clientHeight } = this.#scroller;
+    const isTop = scrollTop === 0 && keyAt(document.activeElement) === null;
+    if (this.#stay === "never" || isTop || !this.#layout) return null;
+    const [first, end] = pairsBetween(this.#layout, scrollTop, scrollTop + clientHeight);
+    const followers = this.#pairs.slice(first, this.#stay === "visible" ? end : undefined).map(keyOf);
+    return { followers, offset: scrollTop - this.#layout.tops[first] };
+  }
+
+  /** @param {Anchor | null} anchor */
+  #standAt(anchor) {
+    const stay = this.#stay;
+    this.#stay = "always";
+    const places = new Map(this.#pairs.map((pair, at) => [keyOf(pair), at]));
+    const at = anchor?.followers.map((key) => places.get(key)).find((place) => place !== undefined);
+    if (anchor && at !== undefined && this.#layout) this.#scroller.scrollTop = this.#layout.tops[at] + anchor.offset;
+    else if (stay !== "always") this.#scroller.scrollTop = 0;
+  }
+
+  /**
+   * @param {State} state
+   * @param {[string, string] | null} compared
+   */
+  #showRuns(state, compared) {
+    const runs = runsOfTag(state);
+    for (const [at, choice] of [this.#first, this.#second].entries()) {
+      fill(choice, runs.map((run) => [run, run]));
+      if (compared) choice.value = compared[at];
+    }
+  }
+
+  /** @param {State} state */
+  #pair(state) {
+    const comparison = comparisonInUse(state);
+    const runs = comparedRuns(state);
+    this.#pairs = comparison ? pairsShown(comparison, this.#samples) : [];
+    this.#count.textContent = "";
+    if (comparison?.pairs.length && runs) {
+      const { pairs, unmatchedFirst, unmatchedSecond } = comparison;
+      this.#count.textContent =
+        `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs; ` +
+        `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} of ${runs[1]} have no partner`;
+    }
+    this.#nothing.textContent = whyNoPairs(state, comparison, runs);
+    this.#nothing.hidden = this.#pairs.length > 0;
+    this.#scroller.hidden = !this.#pairs.length;
+  }
+
+  #render() {
+    if (this.hidden) return;
+    const { scrollTop, clientHeight } = this.#scroller;
+    const focused = keyAt(document.activeElement);
+    const margin = MARGIN * clientHeight;
+    const [first, end] =
+      this.#layout && clientHeight
+        ? pairsBetween(this.#layout, scrollTop - margin, scrollTop + clientHeight + margin)
+        : [0, 0];
+    const pairs = this.#pairs.slice(first, end);
+    const keys = new Set(pairs.map(keyOf));
+    for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
+    const rows = pairs.map((pair, at) => this.#row(pair, first + at));
+    putInOrder(this.#content, rows.map(({ element: node }) => node));
+    // Also old ones: their pictures may have come while another view was chosen.
+    for (const card of rows.flatMap(({ cards }) => cards)) if (!card.isPainted) this.listener.onCard(card);
+    giveBackFocus(focused, (key) => this.#card(key));
+    const drawable = pairs.flatMap((pair, at) =>
+      [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
+    );
+    this.listener.onWanted(drawable);
+  }
+
+  /**
+   * The row of a pair: the old one, moved, as long as it looks the same.
+   * @param {Pair} pair
+   * @param {number} at
+   */
+  #row(pair, at) {
+    const layout = /** @type {PairLayout} */ (this.#layout);
+    const key = keyOf(pair);
+    const old = this.#rows.get(key);
+    const samples = [pair.first, pair.second];
+    const isSame = old?.cards.every(
+      (card, which) => card.sample === samples[which] && sameLayout(card.layout, layout.cards[at][which]),
+    );
+    if (old && !isSame) this.#drop(key, old);
+    const row = old && isSame ? old : this.#makeRow(pair, at);
+    row.cards.forEach((card, which) => place(card.element, boxInPair(layout, at, which ? 1 : 0)));
+    place(row.element, { top: layout.tops[at], height: layout.tops[at + 1] - layout.tops[at] });
+    this.#rows.set(key, row);
+    return row;
+  }
+
+  /**
+   * @param {Pair} pair
+   * @param {number} at
+   * @returns {Row}
+   */
+  #makeRow(pair, at) {
+    const layout = /** @type {PairLayout} */ (this.#layout);
+    const [first, second] = [pair.first, pair.second].map(
+      (sample, which) => new Card(sample, layout.cards[at][which], this.scene, this.listener.onChange),
+    );
+    const node = element("div", { className: "pair" }, differences(pair), first.element, second.element);
+    return { element: node, cards: [first, second] };
+  }
+
+  /**
+   * @param {string} key
+   * @param {Row} row
+   */
+  #drop(key, { element: node }) {
+    node.remove();
+    this.#rows.delete(key);
+  }
+
+  /** @param {string} key */
+  #card(key) {
+    for (const { cards } of this.#rows.values()) {
+      for (const card of cards) if (card.sample.key === key) return card;
+    }
+    return undefined;
+  }
+
+  /** @param {Sample} sample */
+  rasterOf({ key }) {
+    return this.#card(key)?.layout.raster;
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Picture} picture
+   */
+  showPicture({ key }, picture) {
+    this.#card(key)?.showPicture(picture, this.scene);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {string} problem
+   */
+  showProblem({ key }, problem) {
+    this.#card(key)?.showProblem(problem);
+  }
+
+  /** @param {Scene} scene */
+  setScene(scene) {
+    const before = this.scene;
+    this.scene = scene;
+    const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
+    if (!same("runColour", "largestStrength")) {
+      const focused = keyAt(document.activeElement);
+      for (const [key, row] of this.#rows) this.#drop(key, row);
+      this.#render();
+      giveBackFocus(focused, (key) => this.#card(key));
+      return;
+    }
+    for (const { cards } of this.#rows.values()) {
+      for (const card of cards) {
+        if (!same("strength", "ownStrengths")) card.showStrength(scene);
+        if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
+      }
+    }
+  }
+
+  /** @param {Element | null} target */
+  #open(target) {
+    const card = target?.closest(".sample");
+    const sample = card instanceof HTMLElement ? this.#card(card.dataset.sample ?? "")?.sample : undefined;
+    if (sample) this.listener.onOpen(sample);
+  }
+
+  /** Opens the sample that has the focus. */
+  open() {
+    this.#open(document.activeElement);
+  }
+
+  /**
+   * Moves the focus from card to card, at first to the first that is visible.
+   * @param {Command} command
+   */
+  move(command) {
+    const layout = this.#layout;
+    if (!layout) return;
+    const samples = this.#pairs.flatMap(({ first, second }) => [first, second]);
+    const key = keyAt(document.activeElement);
+    const from = samples.findIndex((sample) => sample.key === key);
+    const [first] = pairsBetween(layout, this.#scroller.scrollTop, this.#scroller.scrollTop + 1);
+    const to = from < 0 ? 2 * first : neighbour(from, command, 2, samples.length);
+    this.#focus(samples[to], Math.floor(to / 2), to % 2 ? 1 : 0);
+  }
+
+  /**
+   * Scrolls to a sample's card, as far as need be, and focuses it; the pairs themselves if there is none.
+   * @param {Sample} sample
+   */
+  focus({ key }) {
+    const pair = this.#pairs.findIndex(({ first, second }) => first.key === key || second.key === key);
+    if (pair < 0 || this.hidden) {
+      this.#scroller.focus();
+      return;
+    }
+    const { first, second } = this.#pairs[pair];
+    if (first.key === key) this.#focus(first, pair, 0);
+    else this.#focus(second, pair, 1);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {number} pair its place
+   * @param {0 | 1} which of the pair
+   */
+  #focus({ key }, pair, which) {
+    const layout = /** @type {PairLayout} */ (this.#layout);
+    const { scrollTop, clientHeight } = this.#scroller;
+    const above = layout.tops[pair];
+    const { top, height } = boxInPair(layout, pair, which);
+    const bottom = above + top + height;
+    // With the words over the pair, where there is room for both.
+    const start = bottom - above <= clientHeight ? above : above + top;
+    this.#scroller.scrollTop = Math.min(Math.max(scrollTop, bottom - clientHeight), start);
+    this.#render();
+    this.#card(key)?.element.focus({ preventScroll: true });
+  }
+}
+
+/**
+ * Why there are no pairs, if there are none.
+ * @param {State} state
+ * @param {Comparison | null} comparison
+ * @param {[string, string] | null} runs
+ */
+function whyNoPairs(state, comparison, runs) {
+  if (!comparison || !runs) return NO_RUNS;
+  for (const run of runs) {
+    if (!offeredRuns(state).includes(run)) return `The filter of runs leaves out ${run}: change it, or choose another run.`;
+    if (!tickedRuns(state).includes(run)) return `${run} is not ticked among the runs: tick it, or choose another run.`;
+    if (!state.indexes.has(run)) return `The samples of ${run} are not known yet.`;
+  }
+  return comparison.pairs.length ? FILTERED : NO_PAIRS;
+}
+
+/** @param {Pair} pair */
+function keyOf({ first, second }) {
+  return `${first.key}\n${second.key}`;
+}
+
+/** @param {Pair} pair */
+function differences(pair) {
+  const { first, second } = pair;
+  const { prediction, steps, margin, flipDistances } = differencesOf(pair);
+  const nameOf = (/** @type {Sample} */ sample) => className(sample.session.class_names, sample.classes[0]);
+  const step = steps
+    ? `step ${countOf(first.step)} beside ${countOf(second.step)}`
+    : `step ${countOf(first.step)}`;
+  const change = margin === null ? "" : ` (${signedDecimals(margin)})`;
+  const words = [
+    element("strong", {}, first.id ?? ""),
+    element("span", {}, step),
+    prediction
+      ? element("span", { className: "differs" }, `≠ says ${nameOf(first)} | ${nameOf(second)}`)
+      : element("span", {}, `both say ${nameOf(first)}`),
+    element("span", {}, `margin ${decimals(first.margin)} | ${decimals(second.margin)}${change}`),
+    ...flipDistances.map(({ target, first: one, second: other }) => {
+      const goal = className(first.session.class_names, target);
+      const told = (/** @type {number | null} */ distance) => (distance === null ? "never" : precise(distance));
+      return element("span", {}, `flip distance → ${goal}: ${told(one)} | ${told(other)}`);
+    }),
+  ];
+  return element("div", { className: "differences" }, ...words);
+}

@@ -1,0 +1,225 @@
+/** One sample, large, in a dialog: its pictures, its probabilities, its curves, its numbers. */
+
+import { countOf, decimals, isWrong, saying, truth } from "../../samples/captions.js";
+import { makePicture } from "../../drawing/picture.js";
+import { strengthOf, withStrength } from "../../state/state.js";
+import { verdictAt } from "../../samples/verdict.js";
+import { copyText } from "../common/copy.js";
+import { Dialog } from "../common/dialog.js";
+import { element } from "../common/dom.js";
+import { sampleFacts, targetFacts } from "../common/facts.js";
+import { Pictures } from "./pictures.js";
+import { ProbabilityTable } from "./probabilities.js";
+import { ResponseChart } from "./response.js";
+import { VerdictChip } from "../card/verdict_chip.js";
+
+/** @import {ArrayCache} from "../../data/array_cache.js" */
+/** @import {OnChange} from "../../state/state.js" */
+/** @import {Sample, Target} from "../../types.js" */
+/** @import {Scene} from "../card/card.js" */
+
+export class Detail {
+  /** @type {Sample | null} */
+  #sample = null;
+  /** @type {Sample[]} */
+  #neighbours = [];
+  /** @type {Pictures | null} */
+  #pictures = null;
+  /** @type {{showStrength: (strength: number) => void}[]} what follows the slider */
+  #followers = [];
+  #slider = element("input", { type: "range", id: "detail-strength", min: "0", step: "0.005" });
+  #output = element("output", { htmlFor: "detail-strength", ariaLive: "off" });
+  #position = element("span", { className: "position" });
+  #previous = button("‹", "Previous sample", () => this.#go(-1));
+  #next = button("›", "Next sample", () => this.#go(1));
+  #copied = element("span", { role: "status" });
+  #dialog = new Dialog("detail", () => this.#closed());
+  element = this.#dialog.element;
+
+  /**
+   * @param {Scene} scene
+   * @param {object} listener
+   * @param {ArrayCache} listener.arrays
+   * @param {OnChange} listener.onChange
+   * @param {() => string} listener.link the address of the page as it is shown
+   * @param {(sample: Sample) => void} listener.onClose with the sample that was shown last
+   */
+  constructor(scene, { arrays, onChange, link, onClose }) {
+    this.scene = scene;
+    this.arrays = arrays;
+    this.onChange = onChange;
+    this.onClose = onClose;
+    const copy = element("button", { type: "button" }, "Copy link");
+    copy.addEventListener("click", async () => {
+      const copied = await copyText(link(), this.element);
+      this.#copied.textContent = copied ? "copied" : "this browser does not let the page copy";
+    });
+    this.#dialog.actions.append(this.#copied, copy, this.#previous, this.#position, this.#next);
+    this.#slider.addEventListener("input", () => {
+      const strength = this.#slider.valueAsNumber;
+      onChange((state) => withStrength(state, strength));
+    });
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /**
+   * @param {Sample | null} sample `null` closes
+   * @param {Sample[]} neighbours in their order
+   */
+  show(sample, neighbours) {
+    this.#neighbours = neighbours;
+    if (!sample) {
+      this.#dialog.close();
+      return;
+    }
+    if (sample.key !== this.#sample?.key) this.#build(sample);
+    this.#showPosition();
+    this.#dialog.open();
+  }
+
+  /** @param {Scene} scene */
+  setScene(scene) {
+    this.scene = scene;
+    if (this.#sample) this.#showScene();
+  }
+
+  /** @param {Sample} sample */
+  #build(sample) {
+    this.#sample = sample;
+    this.#followers = [];
+    this.#copied.textContent = "";
+    const pictures = new Pictures(sample, this.scene);
+    this.#pictures = pictures;
+    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, truth(sample));
+    this.#dialog.heading.replaceChildren(saying(sample), "; ", verdict);
+    const problem = element("p", { role: "status", className: "note" }, "Loading…");
+    const asked = sample.strengths.length > 0;
+    this.#dialog.content.replaceChildren(
+      problem,
+      ...(asked ? [this.#strengthRow()] : []),
+      element(
+        "div",
+        { className: "overview" },
+        pictures.original,
+        element(
+          "div",
+          { className: "targets" },
+          ...sample.targets.map((target, place) => this.#target(sample, target, pictures.ofTargets[place])),
+        ),
+      ),
+      section("Values", pictures.readout),
+      section("Probabilities", this.#follow(new ProbabilityTable(sample))),
+      section("Sample", sampleFacts(sample)),
+    );
+    this.#dialog.content.scrollTop = 0;
+    this.#showScene();
+    this.#load(sample, pictures, problem);
+  }
+
+  #strengthRow() {
+    const label = element("label", { htmlFor: "detail-strength" }, "strength");
+    return element("div", { className: "detail-strength" }, label, this.#slider, this.#output);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Target} target
+   * @param {HTMLElement[]} pictures
+   */
+  #target(sample, target, pictures) {
+    const facts = targetFacts(sample, target);
+    if (target.delta_norm === null) return element("div", { className: "towards" }, ...pictures, facts);
+    const beside = element("div", { className: sample.shape.length === 2 ? "stacked" : "beside" }, ...pictures);
+    const chip = new VerdictChip(target, sample.session.class_names);
+    this.#followers.push({ showStrength: (strength) => chip.show(verdictAt(target, sample.strengths, strength)) });
+    const chart = this.#follow(new ResponseChart(sample, target));
+    return element("div", { className: "towards" }, beside, chart, element("div", {}, chip.element, facts));
+  }
+
+  /** @param {{element: HTMLElement, showStrength: (strength: number) => void}} part */
+  #follow(part) {
+    this.#followers.push(part);
+    return part.element;
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Pictures} pictures
+   * @param {HTMLElement} problem
+   */
+  async #load(sample, pictures, problem) {
+    try {
+      const arrays = await this.arrays.get(sample);
+      pictures.showArrays(arrays, makePicture(sample, arrays));
+      problem.remove();
+    } catch (error) {
+      problem.textContent = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #showScene() {
+    const strengths = this.#sample?.strengths ?? [];
+    const largest = strengths[strengths.length - 1] ?? 0;
+    const strength = this.#sample ? Math.min(strengthOf(this.scene, this.#sample.key), largest) : 0;
+    this.#slider.max = String(largest || 1);
+    this.#slider.value = String(strength);
+    this.#output.value = decimals(strength);
+    for (const follower of this.#followers) follower.showStrength(strength);
+    this.#pictures?.setScene({ ...this.scene, strength });
+  }
+
+  #place() {
+    return this.#neighbours.findIndex(({ key }) => key === this.#sample?.key);
+  }
+
+  #showPosition() {
+    const place = this.#place();
+    const count = this.#neighbours.length;
+    this.#position.textContent = place < 0 ? "not in the selection" : `${countOf(place + 1)} of ${countOf(count)}`;
+    this.#previous.disabled = place <= 0;
+    this.#next.disabled = place < 0 || place === count - 1;
+  }
+
+  /** @param {number} way */
+  #go(way) {
+    const place = this.#place();
+    const next = place < 0 ? undefined : this.#neighbours[place + way];
+    if (next) this.onChange((state) => ({ ...state, selected: next.key }));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key({ key, target, ctrlKey, metaKey, altKey }) {
+    if (ctrlKey || metaKey || altKey || target instanceof HTMLInputElement) return;
+    if (key === "ArrowLeft") this.#go(-1);
+    else if (key === "ArrowRight") this.#go(1);
+  }
+
+  #closed() {
+    const sample = this.#sample;
+    this.#sample = null;
+    this.#pictures = null;
+    this.#followers = [];
+    this.#dialog.content.replaceChildren();
+    this.onChange((state) => (state.selected === null ? state : { ...state, selected: null }));
+    if (sample) this.onClose(sample);
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {HTMLElement} content
+ */
+function section(title, content) {
+  return element("section", {}, element("h3", {}, title), content);
+}
+
+/**
+ * @param {string} sign
+ * @param {string} ariaLabel
+ * @param {() => void} onClick
+ */
+function button(sign, ariaLabel, onClick) {
+  const node = element("button", { type: "button", ariaLabel, title: ariaLabel }, sign);
+  node.addEventListener("click", onClick);
+  return node;
+}

@@ -1,0 +1,221 @@
+/** A sample's pictures, large, and the values of the pixel that the pointer or a cursor is at. */
+
+import { className, decimals } from "../../samples/captions.js";
+import { readoutAt } from "../../samples/readout.js";
+import { element } from "../common/dom.js";
+import { precise } from "../common/facts.js";
+import { paintPart } from "../common/panel.js";
+
+/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Values} from "../../samples/readout.js" */
+/** @import {Picture, Sample} from "../../types.js" */
+/** @import {Scene} from "../card/card.js" */
+/** @import {Part} from "../common/panel.js" */
+
+/** How large a picture is to be, in CSS pixels, and how large it may be where its pixels are many. */
+const COMFORTABLE = 224;
+const LARGEST = 480;
+const SIGNAL_WIDTH = 360;
+const SIGNAL_HEIGHT = 120;
+const ROW_HEIGHT = 30;
+/** How far the cursor goes with Shift. */
+const LEAP = 10;
+
+/** @type {Record<string, [number, number]>} */
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @typedef {{part: Part, canvas: HTMLCanvasElement, frame: HTMLElement, marker: HTMLElement}} Shown */
+
+export class Pictures {
+  /** @type {Shown[]} */
+  #shown = [];
+  #heads = element("thead", { hidden: true }, element("tr", {}, ...["", "model units", "display units"].map(head)));
+  #readout = element("tbody");
+  #where = element("caption");
+  /** @type {{x: number, y: number} | null} */
+  #cursor = null;
+  /** @type {{arrays: Arrays, picture: Picture} | null} */
+  #loaded = null;
+  original;
+  /** @type {HTMLElement[][]} of each target: its gradient, and its morph where there is one */
+  ofTargets;
+  /** The values of all pictures at one pixel. */
+  readout = element(
+    "div",
+    { className: "readout", ariaLive: "polite" },
+    element(
+      "table",
+      {},
+      this.#where,
+      this.#heads,
+      this.#readout,
+    ),
+  );
+
+  /**
+   * @param {Sample} sample
+   * @param {Scene} scene
+   */
+  constructor(sample, scene) {
+    this.sample = sample;
+    this.scene = scene;
+    const [, ...sides] = sample.shape;
+    this.width = sides[sides.length - 1];
+    this.height = sides.length > 1 ? sides[0] : 1;
+    const names = sample.session.class_names;
+    this.original = this.#figure({ kind: "original" }, "original");
+    this.ofTargets = sample.targets.map(({ index, delta_norm }, place) => {
+      const name = className(names, index);
+      const gradient = this.#figure({ kind: "gradient", place }, `gradient → ${name}`);
+      return delta_norm === null ? [gradient] : [gradient, this.#figure({ kind: "morph", place }, `morph → ${name}`)];
+    });
+    this.#showReadout();
+  }
+
+  /**
+   * @param {Part} part
+   * @param {string} words
+   */
+  #figure(part, words) {
+    const canvas = element("canvas", {});
+    const marker = element("span", { className: "marker", hidden: true });
+    const frame = element(
+      "div",
+      { className: "picture", tabIndex: 0, role: "application", ariaLabel: `${words}: arrow keys read its pixels` },
+      canvas,
+      marker,
+    );
+    frame.dataset.part = part.kind === "original" ? "original" : `${part.kind}-${part.place}`;
+    Object.assign(frame.style, { width: `${this.#size().width}px`, height: `${this.#size().height}px` });
+    canvas.classList.toggle("crisp", this.#size().width >= this.width);
+    frame.addEventListener("pointermove", (event) => this.#point(frame, event));
+    frame.addEventListener("keydown", (event) => this.#move(event));
+    frame.addEventListener("focus", () => {
+      if (!this.#cursor) this.#setCursor(Math.floor(this.width / 2), Math.floor(this.height / 2));
+    });
+    this.#shown.push({ part, canvas, frame, marker });
+    return element("figure", {}, frame, element("figcaption", {}, words));
+  }
+
+  /** In CSS pixels: whole multiples, so that all pixels are alike, where there is room for them. */
+  #size() {
+    if (this.sample.shape.length === 2) {
+      return { width: SIGNAL_WIDTH, height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST) };
+    }
+    const side = Math.max(this.width, this.height);
+    const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);
+    return { width: zoom * this.width, height: zoom * this.height };
+  }
+
+  /**
+   * @param {HTMLElement} frame
+   * @param {PointerEvent} event
+   */
+  #point(frame, { clientX, clientY }) {
+    const { left, top, width, height } = frame.getBoundingClientRect();
+    const x = Math.floor(((clientX - left) / width) * this.width);
+    const y = Math.floor(((clientY - top) / height) * this.height);
+    this.#setCursor(x, y);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #move(event) {
+    const move = Object.hasOwn(MOVES, event.key) ? MOVES[event.key] : null;
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { x, y } = this.#cursor ?? { x: 0, y: 0 };
+    const far = event.shiftKey ? LEAP : 1;
+    this.#setCursor(x + far * move[0], y + far * move[1]);
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #setCursor(x, y) {
+    const within = (/** @type {number} */ at, /** @type {number} */ side) => Math.min(Math.max(at, 0), side - 1);
+    const cursor = { x: within(x, this.width), y: within(y, this.height) };
+    if (cursor.x === this.#cursor?.x && cursor.y === this.#cursor.y) return;
+    this.#cursor = cursor;
+    for (const { marker } of this.#shown) {
+      marker.hidden = false;
+      Object.assign(marker.style, {
+        left: `${(100 * cursor.x) / this.width}%`,
+        top: `${(100 * cursor.y) / this.height}%`,
+        width: `${100 / this.width}%`,
+        height: `${100 / this.height}%`,
+      });
+    }
+    this.#showReadout();
+  }
+
+  /**
+   * @param {Arrays} arrays
+   * @param {Picture} picture
+   */
+  showArrays(arrays, picture) {
+    this.#loaded = { arrays, picture };
+    this.#paint(this.#shown);
+    this.#showReadout();
+  }
+
+  /** @param {Scene} scene */
+  setScene(scene) {
+    const { theme, look, scaleEnd, strength } = this.scene;
+    this.scene = scene;
+    if (scene.theme !== theme || scene.look !== look || scene.scaleEnd !== scaleEnd) this.#paint(this.#shown);
+    else if (scene.strength !== strength) this.#paint(this.#shown.filter(({ part }) => part.kind === "morph"));
+    if (scene.strength !== strength) this.#showReadout();
+  }
+
+  /** @param {Shown[]} shown */
+  #paint(shown) {
+    if (!this.#loaded) return;
+    for (const { canvas, part, frame } of shown) {
+      paintPart(canvas, this.#loaded.picture, part, this.#size(), this.scene);
+      frame.dataset.painted = decimals(this.scene.strength);
+    }
+  }
+
+  #showReadout() {
+    this.#heads.hidden = !this.#loaded || !this.#cursor;
+    if (!this.#loaded || !this.#cursor) {
+      this.#where.textContent = "Point at a picture, or focus one and press the arrow keys, to read its values.";
+      this.#readout.replaceChildren();
+      return;
+    }
+    const { x, y } = this.#cursor;
+    const { sample, scene } = this;
+    const { image, targets } = readoutAt(sample, this.#loaded.arrays, x, y, scene.strength);
+    this.#where.textContent = sample.shape.length === 2 ? `at ${x}` : `at column ${x}, row ${y}`;
+    this.#readout.replaceChildren(
+      valuesRow("original", image),
+      ...targets.flatMap(({ target, gradient, delta, morph }) => {
+        const name = className(sample.session.class_names, target);
+        const rows = [valuesRow(`gradient → ${name}`, gradient)];
+        if (delta && morph) rows.push(valuesRow(`delta → ${name}`, delta), valuesRow(`morph → ${name}`, morph));
+        return rows;
+      }),
+    );
+  }
+}
+
+/** @param {string} words */
+function head(words) {
+  return words ? element("th", { scope: "col" }, words) : element("td");
+}
+
+/**
+ * @param {string} name
+ * @param {Values} values
+ */
+function valuesRow(name, { model, display }) {
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, name),
+    element("td", {}, model.map(precise).join(", ")),
+    element("td", {}, display ? display.map(precise).join(", ") : "no mean and std"),
+  );
+}

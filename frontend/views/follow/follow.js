@@ -1,0 +1,410 @@
+/** The same samples through training: a filmstrip each, under the line of its margin. */
+
+import { countOf, truth } from "../../samples/captions.js";
+import { HEAD, PITCH, ROW, framesWithin, sizeOfStrips, targetOfFrame } from "../../layout/filmstrip_layout.js";
+import { historiesOf } from "../../samples/history.js";
+import { rasterOf } from "../../layout/grid_layout.js";
+import { runColour } from "../../state/state.js";
+import { bothStay } from "../../layout/scroll_anchor.js";
+import { element, place } from "../common/dom.js";
+import { labelled, select } from "../common/fields.js";
+import { Frame } from "./frame.js";
+import { note } from "../common/messages.js";
+import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel.js";
+
+/** @import {History} from "../../samples/history.js" */
+/** @import {Command} from "../common/keyboard.js" */
+/** @import {OnChange, State} from "../../state/state.js" */
+/** @import {Stay} from "../../layout/scroll_anchor.js" */
+/** @import {Picture, Raster, Sample} from "../../types.js" */
+/** @import {Scene} from "../card/card.js" */
+/** @import {Part} from "../common/panel.js" */
+
+/** What exists beyond the visible part, in screens. */
+const MARGIN = 0.5;
+const NOTHING = `No sample that is shown was captured at more than one step. Give the hook ids, as in
+hook(inputs, logits, labels, ids=names), or fixed samples with hook.probe(inputs, labels); or take filters away.`;
+
+/**
+ * @typedef {object} Row
+ * @property {History} history
+ * @property {HTMLElement} element
+ * @property {HTMLElement} dot of the run's colour
+ * @property {HTMLCanvasElement} original
+ * @property {Map<number, Frame>} frames by their column
+ */
+
+/**
+ * A frame, and how far it has been scrolled past; `null` where that does not matter, as at the very
+ * beginning, where new ones may come in.
+ * @typedef {{history: string, sample: string, left: number | null, top: number | null}} Anchor
+ */
+
+export class Follow {
+  /** @type {History[]} */
+  #histories = [];
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  /** @type {{samples: Sample[], frames: State["frames"], target: number | null} | null} */
+  #shown = null;
+  /** @type {unknown} what the histories were made of */
+  #arranged = null;
+  /** @type {Stay} what holds for all that has changed since then */
+  #stay = "always";
+  /** @type {(run: string) => string} */
+  #colourOf = () => "";
+  #content = element("div", { className: "content" });
+  #scroller = element("div", { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" }, this.#content);
+  #frames;
+  #count = element("p", { role: "status" });
+  #nothing = note(NOTHING);
+  element;
+
+  /**
+   * @param {Scene} scene
+   * @param {object} listener
+   * @param {OnChange} listener.onChange
+   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
+   * @param {(sample: Sample) => Picture | undefined} listener.picture what is known already
+   * @param {(sample: Sample) => string | undefined} listener.problem what is wrong with a sample
+   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   */
+  constructor(scene, listener) {
+    this.scene = scene;
+    this.listener = listener;
+    const choose = (/** @type {string} */ choice) =>
+      listener.onChange((state) => ({ ...state, frames: choice === "morph" ? "morph" : "gradient" }));
+    this.#frames = select("frames", choose, [
+      ["gradient", "the gradient"],
+      ["morph", "the morph, at the strength that is set"],
+    ]);
+    const tools = element("div", { className: "view-tools" }, labelled("Each step shows", this.#frames), this.#count);
+    this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
+    this.#scroller.addEventListener("scroll", () => this.#render());
+    this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
+    new ResizeObserver(() => this.refresh()).observe(this.#scroller);
+  }
+
+  /**
+   * @param {State} state
+   * @param {Sample[]} samples filtered and sorted
+   * @param {Stay} [stay]
+   */
+  show(state, samples, stay = "always") {
+    this.#frames.value = state.frames;
+    const { frames, target } = state;
+    const before = this.#shown;
+    const same = before?.samples === samples && before.frames === frames && before.target === target;
+    if (!same) this.#shown = { samples, frames, target };
+    this.#stay = bothStay(stay, this.#stay);
+    this.#colourOf = (run) => runColour(state, run);
+    for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
+    // Nobody sees it, and of many samples it takes a while.
+    if (!this.hidden && this.#arranged !== this.#shown) this.refresh();
+  }
+
+  /** Whether another view, or another tab of TensorBoard, is chosen. */
+  get hidden() {
+    return this.element.hidden || window.innerHeight === 0;
+  }
+
+  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  refresh() {
+    if (this.hidden) return;
+    const focused = this.#focused();
+    if (this.#arranged !== this.#shown) {
+      const anchor = this.#anchor();
+      this.#arrange();
+      this.#standAt(anchor);
+    }
+    this.#render();
+    if (focused) this.#giveBackFocus(focused.history.key, focused.history.samples[focused.column].key);
+  }
+
+  #arrange() {
+    this.#arranged = this.#shown;
+    this.#histories = historiesOf(this.#shown?.samples ?? []);
+    for (const row of this.#rows.values()) row.element.remove();
+    this.#rows.clear();
+    place(this.#content, sizeOfStrips(this.#histories));
+    const count = this.#histories.length;
+    this.#nothing.hidden = count > 0;
+    this.#scroller.hidden = !count;
+    this.#count.textContent = count ? `${countOf(count)} ${count === 1 ? "sample" : "samples"} seen at several steps` : "";
+  }
+
+  /** @returns {Anchor | null} the frame that has the focus, or else the first that is seen */
+  #anchor() {
+    const { scrollLeft, scrollTop } = this.#scroller;
+    const focused = this.#focused();
+    const seen = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
+    const row = focused ? this.#histories.indexOf(focused.history) : seen.rows[0];
+    const history = this.#histories[row];
+    if (this.#stay === "never" || !history) return null;
+    const column = Math.min(focused?.column ?? seen.columns[0], history.count - 1);
+    return {
+      history: history.key,
+      sample: history.samples[column].key,
+      left: focused || scrollLeft ? scrollLeft - column * PITCH : null,
+      top: focused || scrollTop ? scrollTop - row * ROW : null,
+    };
+  }
+
+  /** @param {Anchor | null} anchor */
+  #standAt(anchor) {
+    const stay = this.#stay;
+    this.#stay = "always";
+    const row = anchor ? this.#histories.findIndex(({ key }) => key === anchor.history) : -1;
+    if (!anchor || row < 0) {
+      if (stay !== "always") this.#scroller.scrollTop = 0;
+      return;
+    }
+    const column = this.#histories[row].samples.findIndex(({ key }) => key === anchor.sample);
+    if (anchor.top !== null) this.#scroller.scrollTop = row * ROW + anchor.top;
+    if (anchor.left !== null && column >= 0) this.#scroller.scrollLeft = column * PITCH + anchor.left;
+  }
+
+  /**
+   * A frame that is made anew loses the focus.
+   * @param {string} history
+   * @param {string} sample
+   */
+  #giveBackFocus(history, sample) {
+    for (const frame of this.#rows.get(history)?.frames.values() ?? []) {
+      if (frame.sample.key === sample && frame.element !== document.activeElement) {
+        frame.element.focus({ preventScroll: true });
+      }
+    }
+  }
+
+  #render() {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.#scroller;
+    if (this.hidden) return;
+    if (!clientWidth || !clientHeight) {
+      this.listener.onWanted([]);
+      return;
+    }
+    const [wide, high] = [MARGIN * clientWidth, MARGIN * clientHeight];
+    const near = framesWithin({
+      left: scrollLeft - wide,
+      top: scrollTop - high,
+      width: clientWidth + 2 * wide,
+      height: clientHeight + 2 * high,
+    });
+    const histories = this.#histories.slice(near.rows[0], near.rows[1]);
+    const keys = new Set(histories.map(({ key }) => key));
+    for (const [key, row] of this.#rows) {
+      if (keys.has(key)) continue;
+      row.element.remove();
+      this.#rows.delete(key);
+    }
+    /** @type {Sample[]} */
+    const wanted = [];
+    histories.forEach((history, at) => {
+      const row = this.#rows.get(history.key) ?? this.#makeRow(history, near.rows[0] + at);
+      wanted.push(...this.#renderRow(row, near.columns));
+    });
+    this.listener.onWanted(wanted);
+  }
+
+  /**
+   * @param {Row} row
+   * @param {number[]} columns
+   * @returns {Sample[]} that are needed for it
+   */
+  #renderRow({ history, element: node, frames, original }, [first, end]) {
+    for (const [column, frame] of frames) {
+      if (column >= first && column < end) continue;
+      frame.element.remove();
+      frames.delete(column);
+    }
+    const last = Math.min(end, history.count);
+    for (let column = first; column < last; column++) {
+      const frame = frames.get(column) ?? new Frame(history.samples, column, this.#partOf(history.samples[column]));
+      if (!frames.has(column)) node.append(frame.element);
+      frames.set(column, frame);
+      // Also an old one: its picture may have come while another view was chosen.
+      if (!frame.isPainted) this.#fill(frame);
+    }
+    this.#paintOriginal(history, original);
+    return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
+  }
+
+  /** @param {Frame} frame */
+  #fill(frame) {
+    const picture = this.listener.picture(frame.sample);
+    const problem = this.listener.problem(frame.sample);
+    if (picture) frame.showPicture(picture, this.scene);
+    else if (problem) frame.showProblem(problem);
+  }
+
+  /**
+   * @param {History} history
+   * @param {HTMLCanvasElement} original
+   */
+  #paintOriginal(history, original) {
+    const known = this.listener.picture(history.samples[0]);
+    if (known) paintThumbnail(original, known, { kind: "original" }, this.scene);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @returns {Part}
+   */
+  #partOf(sample) {
+    const place = targetOfFrame(sample, this.#shown?.target ?? null);
+    if (place < 0) return { kind: "original" };
+    const isMorph = this.#shown?.frames === "morph" && sample.targets[place].delta_norm !== null;
+    return { kind: isMorph ? "morph" : "gradient", place };
+  }
+
+  /**
+   * @param {History} history
+   * @param {number} at
+   * @returns {Row}
+   */
+  #makeRow(history, at) {
+    const { run, id, samples, count } = history;
+    const original = thumbnail();
+    const dot = element("span", { className: "run-colour" });
+    dot.style.background = this.#colourOf(run);
+    const head = element(
+      "div",
+      { className: "strip-head" },
+      element("span", { className: "axis", title: "The largest probability minus the second largest." }, "margin 0 to 1"),
+      original,
+      element("strong", { title: id }, id),
+      element("span", {}, truth(samples[0])),
+      element("span", { title: run }, dot, run),
+      element("span", {}, `${countOf(count)} captures`),
+    );
+    head.style.width = `${HEAD}px`;
+    const node = element("div", { className: "strip" }, head);
+    node.dataset.history = id;
+    place(node, { top: at * ROW, height: ROW });
+    this.#content.append(node);
+    const row = { history, element: node, dot, original, frames: new Map() };
+    this.#rows.set(history.key, row);
+    return row;
+  }
+
+  /**
+   * @param {Sample} sample
+   * @returns {Raster | undefined} the size at which its frame is painted, as long as there is one
+   */
+  rasterOf({ shape }) {
+    if (this.hidden) return undefined;
+    const [, ...sides] = shape;
+    return rasterOf(shape, THUMBNAIL / Math.max(...sides), window.devicePixelRatio).raster;
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Picture} picture
+   */
+  showPicture({ key }, picture) {
+    if (this.hidden) return;
+    for (const { history, original, frames } of this.#rows.values()) {
+      if (history.samples[0].key === key) paintThumbnail(original, picture, { kind: "original" }, this.scene);
+      for (const frame of frames.values()) if (frame.sample.key === key) frame.showPicture(picture, this.scene);
+    }
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {string} problem
+   */
+  showProblem({ key }, problem) {
+    for (const { frames } of this.#rows.values()) {
+      for (const frame of frames.values()) if (frame.sample.key === key) frame.showProblem(problem);
+    }
+  }
+
+  /** @param {Scene} scene */
+  setScene(scene) {
+    const before = this.scene;
+    this.scene = scene;
+    const sameLook = /** @type {const} */ (["theme", "look", "scaleEnd"]).every((part) => scene[part] === before[part]);
+    for (const { history, original, frames } of this.#rows.values()) {
+      if (!sameLook) this.#paintOriginal(history, original);
+      for (const frame of frames.values()) if (!sameLook || frame.part.kind === "morph") frame.showScene(scene);
+    }
+  }
+
+  /** @param {EventTarget | null} target */
+  #open(target) {
+    const node = target instanceof Element ? target.closest(".frame") : null;
+    const key = node instanceof HTMLElement ? node.dataset.sample : undefined;
+    const sample = this.#shown?.samples.find((one) => one.key === key);
+    if (sample) this.listener.onOpen(sample);
+  }
+
+  /** Opens the frame that has the focus. */
+  open() {
+    this.#open(document.activeElement);
+  }
+
+  /**
+   * Moves the focus from frame to frame, at first to the first that is visible.
+   * @param {Command} command
+   */
+  move(command) {
+    if (!this.#histories.length) return;
+    const { scrollLeft, scrollTop } = this.#scroller;
+    const focused = this.#focused();
+    if (!focused) {
+      const first = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
+      this.#focus(first.rows[0], first.columns[0]);
+      return;
+    }
+    const { history, column } = focused;
+    const row = this.#histories.indexOf(history);
+    const ends = { first: 0, last: history.count - 1 };
+    const across = command === "left" ? column - 1 : command === "right" ? column + 1 : column;
+    const to = command === "first" || command === "last" ? ends[command] : across;
+    this.#focus(command === "up" ? row - 1 : command === "down" ? row + 1 : row, to);
+  }
+
+  /**
+   * Scrolls to a sample's frame, as far as need be, and focuses it; the strips themselves if there is none.
+   * @param {Sample} sample
+   */
+  focus({ key, run, id }) {
+    const row = this.#histories.findIndex((history) => history.run === run && history.id === id);
+    const column = row < 0 ? -1 : this.#histories[row].samples.findIndex((sample) => sample.key === key);
+    if (column < 0 || this.hidden) this.#scroller.focus();
+    else this.#focus(row, column);
+  }
+
+  /** The frame that has the keyboard's focus. */
+  #focused() {
+    for (const { history, frames } of this.#rows.values()) {
+      for (const [column, frame] of frames) if (frame.element === document.activeElement) return { history, column };
+    }
+    return null;
+  }
+
+  /**
+   * @param {number} row
+   * @param {number} column
+   */
+  #focus(row, column) {
+    const at = Math.min(Math.max(row, 0), this.#histories.length - 1);
+    const history = this.#histories[at];
+    const to = Math.min(Math.max(column, 0), history.count - 1);
+    this.#scrollTo(at, to);
+    this.#render();
+    this.#rows.get(history.key)?.frames.get(to)?.element.focus({ preventScroll: true });
+  }
+
+  /**
+   * @param {number} row
+   * @param {number} column
+   */
+  #scrollTo(row, column) {
+    const node = this.#scroller;
+    const [left, top] = [column * PITCH, row * ROW];
+    node.scrollLeft = Math.min(Math.max(node.scrollLeft, left + HEAD + PITCH - node.clientWidth), left);
+    node.scrollTop = Math.min(Math.max(node.scrollTop, top + ROW - node.clientHeight), top);
+  }
+}

@@ -1,0 +1,111 @@
+/** The left pane: which samples are shown, and in which order. */
+
+import { countOf } from "../../samples/captions.js";
+import { activeFilters } from "../../samples/filters.js";
+import { ORDERS } from "../../samples/orders.js";
+import { chooseTag, countsOf, filtersInUse, tagInUse, tagsOf } from "../../state/state.js";
+import { element } from "../common/dom.js";
+import { fill, labelled, select } from "../common/fields.js";
+import { FilterFields } from "./filters.js";
+import { MatrixView } from "./matrix.js";
+import { RunPicker } from "./runs.js";
+import { Trust } from "./trust.js";
+
+/** @import {Sort} from "../../samples/orders.js" */
+/** @import {OnChange, State} from "../../state/state.js" */
+
+export class Controls {
+  #runs;
+  #filters;
+  #matrix;
+  #trust = new Trust();
+  #tag;
+  #sort;
+  #count = element("p", { className: "count", role: "status" });
+  #reload = element("button", { type: "button", className: "reload" }, "Reload");
+  /** Where the page is narrow, all but the status is folded away until this is pressed. */
+  #fold = element("button", { type: "button", className: "fold" });
+  #body;
+  #tagRow;
+
+  /**
+   * @param {OnChange} onChange
+   * @param {() => void} onReload
+   * @param {HTMLElement[]} more what else stands in the pane
+   */
+  constructor(onChange, onReload, more) {
+    this.#runs = new RunPicker(onChange);
+    this.#filters = new FilterFields(onChange);
+    this.#matrix = new MatrixView(onChange);
+    this.#tag = select("tag", (tag) => onChange((state) => chooseTag(state, tag)));
+    this.#sort = select(
+      "sort",
+      (sort) => onChange((state) => ({ ...state, sort: /** @type {Sort} */ (sort) })),
+      Object.entries(ORDERS).map(([sort, { words }]) => [sort, words]),
+    );
+    this.#reload.addEventListener("click", () => onReload());
+    this.#tagRow = labelled("Tag", this.#tag);
+    this.#fold.addEventListener("click", () => this.#setFolded(this.#fold.ariaExpanded === "true"));
+    this.#body = element(
+      "div",
+      { className: "controls", id: "controls" },
+      this.#runs.element,
+      this.#tagRow,
+      labelled("Order", this.#sort),
+      this.#filters.element,
+      this.#matrix.element,
+      ...more,
+      this.#trust.element,
+    );
+    this.#fold.setAttribute("aria-controls", "controls");
+    this.element = element(
+      "aside",
+      { ariaLabel: "Controls" },
+      element("div", { className: "status" }, this.#count, this.#fold, this.#reload),
+      this.#body,
+    );
+    this.#setFolded(true);
+  }
+
+  /**
+   * @param {State} state
+   * @param {number} shown how many samples are left of all
+   */
+  show(state, shown) {
+    this.element.hidden = !state.runs?.length;
+    this.#runs.show(state);
+    this.#filters.show(state);
+    this.#matrix.show(state);
+    this.#trust.show(state);
+    const tags = tagsOf(state);
+    fill(this.#tag, tags.map((tag) => [tag, tag]));
+    this.#tag.value = tagInUse(state) ?? "";
+    this.#tagRow.hidden = tags.length < 2;
+    this.#sort.value = state.sort;
+    const { samples, unreadable, superseded, dropped } = countsOf(state);
+    const words = [`${countOf(shown)} of ${countOf(samples)} samples`];
+    if (unreadable) words.push(`${countOf(unreadable)} unreadable`);
+    if (superseded) words.push(`${countOf(superseded)} superseded by a restart`);
+    if (dropped) words.push(`${countOf(dropped)} lost in writing`);
+    const text = words.join(", ");
+    if (this.#count.textContent !== text) this.#count.textContent = text;
+    const active = activeFilters(filtersInUse(state)).length;
+    this.#fold.textContent = active ? `Filters (${active})` : "Filters";
+  }
+
+  focusSearch() {
+    this.#setFolded(false);
+    this.#filters.focusSearch();
+  }
+
+  /** @param {boolean} folded */
+  #setFolded(folded) {
+    this.#fold.ariaExpanded = String(!folded);
+    this.#body.classList.toggle("folded", folded);
+  }
+
+  /** @param {boolean} busy */
+  showBusy(busy) {
+    this.#reload.ariaBusy = String(busy);
+  }
+}

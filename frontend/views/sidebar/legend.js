@@ -1,0 +1,53 @@
+/** What the gradient's colours and the verdict's chips mean. */
+
+import { COLOURS } from "../../drawing/colormap.js";
+import { legendOf } from "../../drawing/gradient_colors.js";
+import { element } from "../common/dom.js";
+
+/** @import {Look, Theme} from "../../types.js" */
+
+export class Legend {
+  #ramp = element("canvas", { className: "ramp", width: COLOURS, height: 1, ariaHidden: "true" });
+  #marks = element("div", { className: "ends" });
+  #words = element("p");
+  elements = [
+    element(
+      "div",
+      { className: "field legend" },
+      element("span", { className: "name" }, "Gradient"),
+      this.#ramp,
+      this.#marks,
+      this.#words,
+    ),
+    element(
+      "div",
+      { className: "field legend verdicts" },
+      element("span", { className: "name" }, "Verdict"),
+      example("chip flipped", "8 at 0.95", "the network says the target"),
+      example("chip", "5 (8 at 0.45)", "it says something else"),
+      example("chip open", "5 or 8", "it changed its mind nearby"),
+    ),
+  ];
+
+  /**
+   * @param {Look} look
+   * @param {Theme} theme
+   * @param {number | null} end of the common scale, `null` where each gradient has its own
+   */
+  show(look, theme, end) {
+    const { colours, marks, words } = legendOf(look, theme, end);
+    const image = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
+    this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
+    this.#marks.replaceChildren(...marks.map((mark) => element("span", {}, mark)));
+    this.#words.textContent = `${words}; magenta is not finite`;
+  }
+}
+
+/**
+ * @param {string} chip its class
+ * @param {string} verdict
+ * @param {string} meaning
+ */
+function example(chip, verdict, meaning) {
+  return element("p", {}, element("span", { className: chip }, verdict), meaning);
+}

@@ -1,0 +1,126 @@
+/** A contact sheet on a canvas: every sample's pictures, and what the network says of them. */
+
+import { className, decimals, saying, truth } from "../../samples/captions.js";
+import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
+import { makePicture } from "../../drawing/picture.js";
+import { strengthOf } from "../../state/state.js";
+import { element } from "../common/dom.js";
+import { paintPart } from "../common/panel.js";
+
+/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Sample} from "../../types.js" */
+/** @import {Scene} from "../card/card.js" */
+/** @import {Part} from "../common/panel.js" */
+
+const FONT = "Roboto, sans-serif";
+
+export class SheetPainter {
+  #panel = element("canvas");
+  #context;
+  canvas;
+
+  /**
+   * @param {Sample[]} samples the first of them, as many as there is room for, are on the sheet
+   * @param {Scene} scene
+   */
+  constructor(samples, scene) {
+    this.scene = scene;
+    this.sheet = sheetOf(samples);
+    const { width, tops } = this.sheet;
+    const height = tops[tops.length - 1];
+    this.canvas = element("canvas", { width, height });
+    const context = this.canvas.getContext("2d");
+    if (!context) throw new Error("this browser gives no canvas to draw on");
+    const style = getComputedStyle(document.documentElement);
+    this.text = style.getPropertyValue("--text");
+    this.secondary = style.getPropertyValue("--secondary");
+    context.fillStyle = style.getPropertyValue("--panel");
+    context.fillRect(0, 0, width, height);
+    context.textBaseline = "top";
+    this.#context = context;
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {number} place on the sheet
+   * @param {Arrays | null} arrays `null` where they are damaged or not there
+   */
+  paint(sample, place, arrays) {
+    const { columns, cellWidth, tops } = this.sheet;
+    const left = (place % columns) * cellWidth + PADDING;
+    const top = tops[Math.floor(place / columns)] + PADDING;
+    const width = cellWidth - 2 * PADDING;
+    this.#write(`${saying(sample)}; ${truth(sample)}`, left, top, width, `500 13px ${FONT}`, this.text);
+    const { run, step, id } = sample;
+    const meta = [run, `step ${step}`, `margin ${decimals(sample.margin)}`, ...(id === null ? [] : [id])];
+    const bottom = top + TITLE + HEADING + panelSize(sample).height + 4;
+    this.#write(meta.join(" · "), left, bottom, width, `11px ${FONT}`, this.secondary);
+    if (!arrays) {
+      this.#write("Its arrays are damaged or not there.", left, top + TITLE, width, `11px ${FONT}`, this.secondary);
+      return;
+    }
+    const picture = makePicture(sample, arrays);
+    const strength = strengthOf(this.scene, sample.key);
+    partsOf(sample, strength).forEach(([part, words], at) => {
+      const size = panelSize(sample);
+      paintPart(this.#panel, picture, part, size, { ...this.scene, strength });
+      this.#panelAt(size, words, left + panelsOf(sample).lefts[at], top + TITLE);
+    });
+  }
+
+  /**
+   * @param {{width: number, height: number}} size
+   * @param {string} words
+   * @param {number} left
+   * @param {number} top
+   */
+  #panelAt({ width, height }, words, left, top) {
+    this.#write(words, left, top, width, `11px ${FONT}`, this.secondary);
+    this.#context.imageSmoothingEnabled = width < this.#panel.width;
+    this.#context.drawImage(this.#panel, left, top + HEADING, width, height);
+  }
+
+  /**
+   * @param {string} text
+   * @param {number} left
+   * @param {number} top
+   * @param {number} width to which the text is cut
+   * @param {string} font
+   * @param {string} colour
+   */
+  #write(text, left, top, width, font, colour) {
+    const context = this.#context;
+    context.font = font;
+    context.fillStyle = colour;
+    let shown = text;
+    for (let length = text.length; length > 0 && context.measureText(shown).width > width; length--) {
+      shown = `${text.slice(0, length - 1)}…`;
+    }
+    context.fillText(shown, left, top);
+  }
+
+  /** @returns {Promise<Blob>} */
+  png() {
+    return new Promise((resolve, reject) => {
+      this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))), "image/png");
+    });
+  }
+}
+
+/**
+ * @param {Sample} sample
+ * @param {number} strength
+ * @returns {[Part, string][]}
+ */
+function partsOf({ session, targets }, strength) {
+  return [
+    [{ kind: "original" }, "original"],
+    ...targets.flatMap(({ index, delta_norm }, place) => {
+      const name = className(session.class_names, index);
+      /** @type {[Part, string][]} */
+      const parts = [[{ kind: "gradient", place }, `gradient → ${name}`]];
+      if (delta_norm !== null) parts.push([{ kind: "morph", place }, `morph → ${name}, ${decimals(strength)}`]);
+      return parts;
+    }),
+  ];
+}

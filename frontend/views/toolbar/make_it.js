@@ -1,0 +1,47 @@
+/** "Make it a …": which target is shown of all samples. */
+
+import { countOf } from "../../samples/captions.js";
+import { namesOf, targetsInUse, withTarget } from "../../state/state.js";
+import { element } from "../common/dom.js";
+
+/** @import {OnChange, State} from "../../state/state.js" */
+
+const ANY = "";
+
+export class MakeIt {
+  #select = element("select", { id: "target" });
+  #shown = "";
+
+  /** @param {OnChange} onChange */
+  constructor(onChange) {
+    this.#select.title = "Show the way to this class alone, of the samples that were asked to become it";
+    this.#select.addEventListener("change", () => {
+      const { value } = this.#select;
+      onChange((state) => withTarget(state, value === ANY ? null : Number(value)));
+    });
+    this.element = element(
+      "div",
+      { className: "make-it" },
+      element("label", { htmlFor: "target" }, "make it a"),
+      this.#select,
+    );
+  }
+
+  /** @param {State} state */
+  show(state) {
+    const { target } = state;
+    const nameOf = namesOf(state);
+    const counts = targetsInUse(state);
+    this.element.hidden = counts.length < 2 && target === null;
+    const known = counts.some(([index]) => index === target) || target === null;
+    const choices = known ? counts : [...counts, /** @type {[number, number]} */ ([target, 0])];
+    const options = choices.map(([index, count]) => [String(index), `${nameOf(index)} (${countOf(count)})`]);
+    const shown = JSON.stringify(options);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      const any = element("option", { value: ANY }, "… (any target)");
+      this.#select.replaceChildren(any, ...options.map(([value, text]) => element("option", { value }, text)));
+    }
+    this.#select.value = target === null ? ANY : String(target);
+  }
+}

@@ -1,0 +1,70 @@
+/** One step for all runs: what each recorded there, or last before it. */
+
+import { countOf } from "../../samples/captions.js";
+import { stepsCaption } from "../../samples/filter_captions.js";
+import { filtersInUse, recordedSteps, withFilters } from "../../state/state.js";
+import { element } from "../common/dom.js";
+
+/** @import {OnChange, State} from "../../state/state.js" */
+
+export class StepBar {
+  #slider = element("input", { type: "range", id: "step", min: "0", step: "1" });
+  #box = element("input", { type: "number", id: "go-to-step", min: "0", step: "1", ariaLabel: "Go to step" });
+  #all = element("button", { type: "button", ariaPressed: "true" }, "All steps");
+  /** @type {number[]} */
+  #recorded = [];
+  #frame = 0;
+
+  /** @param {OnChange} onChange */
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.#box.title = "shows what each run recorded at this step, or last before it";
+    this.#slider.addEventListener("input", () => this.#drag());
+    this.#box.addEventListener("change", () => this.#type());
+    this.#all.addEventListener("click", () => this.#choose(null));
+    const label = element("label", { htmlFor: "step" }, "step");
+    this.element = element("div", { className: "steps" }, label, this.#slider, this.#box, this.#all);
+  }
+
+  /** However often the slider moves, samples are chosen once a frame. */
+  #drag() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#choose(this.#recorded[this.#slider.valueAsNumber]);
+    });
+  }
+
+  /** A fraction, or less than any step, is no step that an address could say: the box says what is chosen. */
+  #type() {
+    const typed = this.#box.valueAsNumber;
+    const within = Math.min(Math.max(typed, Number(this.#box.min)), Number.MAX_SAFE_INTEGER);
+    const at = Number.isNaN(typed) ? null : Math.floor(within);
+    this.#box.value = String(at ?? "");
+    this.#choose(at);
+  }
+
+  /** @param {number | null} at */
+  #choose(at) {
+    const steps = at === null ? null : { at };
+    this.onChange((state) => withFilters(state, { steps }));
+  }
+
+  /** @param {State} state */
+  show(state) {
+    const { steps } = filtersInUse(state);
+    this.#recorded = recordedSteps(state);
+    const last = this.#recorded.length - 1;
+    const at = steps && "at" in steps ? steps.at : null;
+    this.element.hidden = last < 1 && at === null;
+    this.#slider.max = String(Math.max(last, 0));
+    const next = at === null ? -1 : this.#recorded.findIndex((step) => step > at);
+    this.#slider.value = String(next < 0 ? last : Math.max(next - 1, 0));
+    this.#slider.ariaValueText = steps ? stepsCaption(steps) : "all steps";
+    this.element.classList.toggle("all", at === null);
+    if (this.#box !== document.activeElement) this.#box.value = String(at ?? "");
+    this.#box.min = String(Math.min(this.#recorded[0] ?? 0, 0));
+    this.#box.placeholder = last < 0 ? "" : `${countOf(this.#recorded[0])}–${countOf(this.#recorded[last])}`;
+    this.#all.ariaPressed = String(!steps);
+  }
+}

@@ -1,0 +1,1 @@
+"""What the callbacks for training frameworks share."""

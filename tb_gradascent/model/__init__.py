@@ -1,0 +1,1 @@
+"""How the user's model is run without leaving a trace."""

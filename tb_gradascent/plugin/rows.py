@@ -1,0 +1,152 @@
+"""Records as rows of bytes that the page reads without parsing; ``http_api.md`` shows one.
+
+A hundred thousand records are 120 MB of JSON, which take a browser seconds; of rows nothing is read
+before somebody looks at it. Pure.
+"""
+
+from __future__ import annotations
+
+import bisect
+import struct
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple, get_args
+
+from tb_gradascent.format.metadata import MAX_CAPTURES
+from tb_gradascent.format.records import PayloadInfo, Record, RecordError, parse_record
+from tb_gradascent.format.samples import Stopped
+
+ALIGNMENT: Final = 8
+"""A row begins at a multiple of so many bytes, for the sake of its float64."""
+PROBE, HAS_ID, HAS_LABEL, HAS_LOSS = 1, 2, 4, 8
+HAS_DELTA: Final = 1
+
+_HEAD: Final = struct.Struct("<2Iq8d2I2H7I")
+_STOPPED: Final = {name: code for code, name in enumerate(get_args(Stopped))}
+_INDEX: Final = struct.Struct("<I")
+_INDEX_AT: Final = 4
+_STEP: Final = struct.Struct("<d")
+_STEP_AT: Final = 24
+_PAYLOAD: Final = struct.Struct("<2I")
+_PAYLOAD_AT: Final = 80
+
+
+class CaptureRows(NamedTuple):
+    """One capture.
+
+    Attributes:
+        rows: Those of the records that could be read, one after the other.
+        starts: Where each of them begins.
+        unreadable: How many records could not be read.
+    """
+
+    rows: bytes
+    starts: Sequence[int]
+    unreadable: int
+
+
+def encode_row(record: Record, *, capture: int, index: int, wall_time: float) -> bytes:
+    """One sample's row.
+
+    Args:
+        record: The record, checked by ``parse_record``.
+        capture: Its capture's number.
+        index: Its place in the capture.
+        wall_time: Its capture's, seconds since the epoch.
+    """
+    classes, strengths, targets = record["classes"], record["strengths"], record["targets"]
+    name, label, loss = record["id"], record["label"], record["loss"]
+    text = b"" if name is None else name.encode("utf-8", "replace")
+    numbers: list[float | str] = [*record["probabilities"], *strengths]
+    integers: list[int] = [*classes]
+    for target in targets:
+        delta = target["delta_norm"]
+        numbers += (target["gradient_norm"], 0.0 if delta is None else delta)
+        numbers += target["probabilities"]
+        numbers += target.get("original_probabilities", target["probabilities"])
+        integers += (target["index"], target["steps"], _STOPPED[target["stopped"]])
+        integers.append(0 if delta is None else HAS_DELTA)
+        integers += target["predictions"]
+    body = _body(len(numbers), len(integers))
+    length = -(-(_HEAD.size + body.size + len(text)) // ALIGNMENT) * ALIGNMENT
+    flags = (
+        record["probe"] * PROBE
+        | (name is not None) * HAS_ID
+        | (label is not None) * HAS_LABEL
+        | (loss is not None) * HAS_LOSS
+    )
+    shape = record["shape"]
+    head = _HEAD.pack(
+        length,
+        index,
+        capture,
+        wall_time,
+        record["step"],
+        0 if label is None else label,
+        float(record["margin"]),
+        float(record["entropy"]),
+        0.0 if loss is None else float(loss),
+        record.get("dropped", 0),
+        record.get("every", 0),
+        record["payload"]["bytes"],
+        record["payload"]["crc32c"],
+        record["version"],
+        flags,
+        *(shape if len(shape) == 3 else (*shape, 0)),
+        len(classes),
+        len(strengths),
+        len(targets),
+        len(text),
+    )
+    rest = body.pack(*map(float, numbers), *integers)
+    return (head + rest + text).ljust(length, b"\0")
+
+
+def encode_capture(number: int, wall_time: float, values: Sequence[object]) -> CaptureRows:
+    """A capture from what was stored of it.
+
+    Args:
+        number: The event's step.
+        wall_time: The event's, seconds since the epoch.
+        values: The index tensor's elements. Whatever is no record counts as unreadable; so does
+            everything in a capture whose number cannot be addressed.
+    """
+    rows: list[bytes] = []
+    starts = array("Q")
+    end = 0
+    for place, value in enumerate(values if 0 <= number < MAX_CAPTURES else ()):
+        try:
+            record = parse_record(value if isinstance(value, bytes) else b"")
+        except RecordError:
+            continue
+        row = encode_row(record, capture=number, index=place, wall_time=wall_time)
+        rows.append(row)
+        starts.append(end)
+        end += len(row)
+    return CaptureRows(b"".join(rows), starts, len(values) - len(rows))
+
+
+def least_step(capture: CaptureRows) -> float | None:
+    """The least step in a capture; ``None`` where nothing could be read."""
+    steps = (_STEP.unpack_from(capture.rows, start + _STEP_AT)[0] for start in capture.starts)
+    return min(steps, default=None)
+
+
+def find_payload(capture: CaptureRows, index: int) -> PayloadInfo | None:
+    """How to recognise the payload of the sample at a place of a capture, if it could be read."""
+
+    def index_at(start: int) -> int:
+        place: int = _INDEX.unpack_from(capture.rows, start + _INDEX_AT)[0]
+        return place
+
+    found = bisect.bisect_left(capture.starts, index, key=index_at)
+    if found == len(capture.starts) or index_at(capture.starts[found]) != index:
+        return None
+    size, checksum = _PAYLOAD.unpack_from(capture.rows, capture.starts[found] + _PAYLOAD_AT)
+    return {"bytes": size, "crc32c": checksum}
+
+
+@lru_cache(maxsize=256)
+def _body(numbers: int, integers: int) -> struct.Struct:
+    return struct.Struct(f"<{numbers}d{integers}I")

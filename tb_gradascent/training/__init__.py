@@ -1,0 +1,1 @@
+"""What stands around the training loop: schedules, scans, the writer thread, ranks."""

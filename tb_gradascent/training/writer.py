@@ -1,0 +1,292 @@
+"""From samples to the event file, on a thread of its own, so that the training loop goes on."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import math
+import os
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+
+from tb_gradascent.format import metadata, records
+from tb_gradascent.format.event_file import EventFile, file_name, framed_size
+from tb_gradascent.format.remote import RemoteEventFile, RemotePath
+from tb_gradascent.format.samples import Sample
+
+logger = logging.getLogger("tb_gradascent")
+
+#: Captures that may wait to be written. What is queued is lost if the process is killed.
+QUEUE_LENGTH = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Capture:
+    """What one call of the hook leaves to be written.
+
+    Attributes:
+        tag: Under which its samples stand.
+        step: The training step.
+        size: How many samples there are.
+        samples: Gives them; called on the writing thread.
+        scalars: Makes of them numbers for the Scalars tab, by tag; called there, too.
+        every: Steps between captures, where the budget has stretched them.
+        wall_time: Seconds since the epoch.
+    """
+
+    tag: str
+    step: int
+    size: int
+    samples: Callable[[], Sequence[Sample]]
+    scalars: Callable[[Sequence[Sample]], Mapping[str, float]] = lambda _samples: {}
+    every: int | None = None
+    wall_time: float = dataclasses.field(default_factory=time.time)
+
+
+class SampleWriter:
+    """One session's event file.
+
+    Args:
+        directory: The run's directory; created if need be.
+        info: The session's constants.
+        budget: Bytes that the file may take.
+
+    Raises:
+        OSError: The file cannot be created.
+        ValueError: The session's constants take too much room, or the directory is a URL at which
+            nothing can be written.
+    """
+
+    def __init__(
+        self, directory: Path | RemotePath, info: metadata.SessionInfo, budget: int
+    ) -> None:
+        self.session = metadata.new_session()
+        self.path = directory / file_name(self.session)
+        content = info.encode()
+        path = self.path
+        file = EventFile(path) if isinstance(path, Path) else RemoteEventFile(path)
+        self._worker = _Worker(file, self.session, content, budget)
+        self.waited = 0.0
+        """Seconds that the caller waited because the queue was full."""
+        # Runs at the interpreter's end, too, and holds no reference to self.
+        self._finish = weakref.finalize(self, self._worker.close)
+        if isinstance(file, RemoteEventFile):
+            _before_executors_stop(self._finish)
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return not self._finish.alive
+
+    @property
+    def failure(self) -> Exception | None:
+        """The first fault of the thread, if there was one."""
+        return self._worker.failure
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._worker.size
+
+    @property
+    def written(self) -> int:
+        """Samples in the file."""
+        return self._worker.written
+
+    @property
+    def dropped(self) -> int:
+        """Samples that could not be written."""
+        return self._worker.dropped
+
+    def put(self, capture: Capture) -> None:
+        """Queues one capture. Waits where ``QUEUE_LENGTH`` are waiting already."""
+        start = time.perf_counter()
+        if self._worker.put(capture, wait=False):
+            return
+        self._worker.put(capture)
+        self.waited += time.perf_counter() - start
+
+    def flush(self) -> None:
+        """Waits until everything queued is in the file."""
+        self._worker.flush()
+
+    def close(self) -> None:
+        """Writes what is queued and closes the file; more than once is harmless."""
+        self._finish()
+
+
+def _before_executors_stop(function: Callable[[], object]) -> None:
+    """Has a function called at the interpreter's end while clients of stores still work.
+
+    They resolve names in an executor. Of these, ``concurrent.futures`` stops all before the first
+    function that ``atexit`` calls, by this very registration; what came later is called earlier.
+    """
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        register(function)
+
+
+class NullWriter:
+    """A writer of a process that records nothing."""
+
+    closed = False
+    failure = None
+    size = written = dropped = 0
+    waited = 0.0
+
+    def put(self, capture: Capture) -> None:
+        """Drops it: there is nothing in it."""
+
+    def flush(self) -> None:
+        """Does nothing."""
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+class _Worker:
+    """What the thread holds; apart from the writer, so that a forgotten writer is collected."""
+
+    def __init__(
+        self, file: EventFile | RemoteEventFile, session: str, info: bytes, budget: int
+    ) -> None:
+        self.failure: Exception | None = None
+        self.written = 0
+        self.dropped = 0
+        self._file = file
+        self._session = session
+        self._info = info
+        self._budget = budget
+        self._spent = False
+        self._captures: collections.Counter[str] = collections.Counter()
+        self._process = os.getpid()
+        self._queue: queue.Queue[Capture | None] = queue.Queue(QUEUE_LENGTH)
+        self._thread = threading.Thread(target=self._run, name="tb_gradascent", daemon=True)
+        self._thread.start()
+
+    @property
+    def size(self) -> int:
+        return self._file.size
+
+    def put(self, capture: Capture, *, wait: bool = True) -> bool:
+        """Whether the capture was taken, or is none of this process's business."""
+        if self._is_ours():
+            try:
+                self._queue.put(capture, block=wait)
+            except queue.Full:
+                return False
+        return True
+
+    def flush(self) -> None:
+        if self._is_ours():
+            self._queue.join()
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._is_ours():
+            self._queue.put(None)
+            self._thread.join()
+            try:
+                self._file.close()
+            except Exception as error:
+                self._log("The last captures could not be written and are lost", error)
+
+    def _is_ours(self) -> bool:
+        """Whether this is not a forked child, which has the parent's file but not its thread."""
+        return self._process == os.getpid()
+
+    def _run(self) -> None:
+        while (capture := self._next()) is not None:
+            try:
+                kept = self._write(capture)
+            except Exception as error:  # noqa: PERF203
+                # Whatever it is, the thread must live on: a full queue would stop the training.
+                kept = False
+                self._log(
+                    "A capture could not be written and is lost; later ones are tried, and this is "
+                    "not repeated (hook.stats counts them)",
+                    error,
+                )
+            finally:
+                if kept:
+                    self.written += capture.size
+                else:
+                    self.dropped += capture.size
+                del capture  # its samples may be large, and the next one may be long in coming
+                self._queue.task_done()
+        self._queue.task_done()
+
+    def _next(self) -> Capture | None:
+        """The next capture; what waits in the file meanwhile is put when that is due."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=self._file.due_in())
+            try:
+                self._file.flush()
+            except Exception as error:
+                self._log("Captures could not be written; this is tried again", error)
+
+    def _log(self, message: str, error: Exception) -> None:
+        """Says the first fault."""
+        if self.failure is None:
+            logger.warning("%s: %s: %s", message, type(error).__name__, error)
+            self.failure = error
+
+    def _write(self, capture: Capture) -> bool:
+        """Whether there was room for it."""
+        samples = capture.samples()
+        encoded = [
+            records.encode(sample, dropped=self.dropped, every=capture.every) for sample in samples
+        ]
+        # The payload first, so that whoever sees a record can have its arrays.
+        values = [
+            self._value(capture.tag, "payload", [payload for _, payload in encoded]),
+            self._value(capture.tag, "index", [record for record, _ in encoded]),
+        ]
+        number = self._captures[capture.tag]
+        scalars = [
+            Summary.Value(tag=tag, simple_value=value)
+            for tag, value in capture.scalars(samples).items()
+            if math.isfinite(value)
+        ]
+        events = [
+            Event(wall_time=capture.wall_time, step=step, summary=Summary(value=some))
+            for step, some in ((number, values if samples else []), (capture.step, scalars))
+            if some
+        ]
+        if self._file.size + sum(map(framed_size, events)) > self._budget:
+            if not self._spent:
+                self._spent = True
+                logger.warning(
+                    "budget_mb is used up: from here on captures are dropped that do not fit. "
+                    "Raise it, or every"
+                )
+            return False
+        self._file.append(*events)
+        self._captures[capture.tag] += bool(samples)
+        return True
+
+    def _value(self, tag: str, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
+        # Of a series' metadata only the first event's is read.
+        content = self._info if kind == "index" and not self._captures[tag] else b""
+        return Summary.Value(
+            tag=metadata.series_tag(tag, kind, self._session),
+            metadata=metadata.summary_metadata(kind, content),
+            tensor=TensorProto(
+                dtype=DT_STRING,
+                string_val=strings,
+                tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(strings))]),
+            ),
+        )

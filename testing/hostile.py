@@ -1,0 +1,181 @@
+"""What a stranger may put into a log directory: names, and files that are not what they say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+
+from tb_gradascent.format import records
+from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.samples import Sample
+from testing.synthetic import DIGITS, make_captures, make_event, write_session
+
+CANARY = "canary()"
+"""A script that a page must never run."""
+
+OVERLONG = "over long " * 1000
+
+NAMES = [
+    f"<script>{CANARY}</script>",
+    f'"><img src=x onerror={CANARY}>',
+    f"'-{CANARY}-'",
+    f"javascript:{CANARY}",
+    f"</style><svg onload={CANARY}>",
+    "${" + CANARY + "} {{" + CANARY + "}}",
+    f'=HYPERLINK("{CANARY}")',
+    "+1-2@3",
+    "a,b;c\td\r\ne\"f'g",
+    "../../etc/passwd",
+    "..\\..\\nul",
+    "nul\0inside",
+    "right\u202eot\u202c \u2066left\u2069",
+    "\u200b\ufeff",
+    "\ud800 alone \udfff",
+    "👩\u200d💻 日本語 é̂̃",
+    "%2e%2e%2f%00",
+    "a|b?c#d&e=f",
+    "Z" + "\u0300" * 200,
+    "W" * 256,
+    "long words " * 23,
+    "",
+    " ",
+]
+"""Texts that have broken pages, tables, terminals, paths and addresses. At most 256 characters."""
+
+FOLDERS = [
+    f"<img src=x onerror={CANARY}>",
+    'quote\'s "and" & amp',
+    "=1+1",
+    "right\u202eot",
+    "percent%2e%2e and # and ?",
+    "tab\tand\nline",
+    "日本語",
+    "x" * 250,
+    "/".join(["deep" * 60] * 15),
+]
+"""Names that a directory may have, and so a run: the last is as long as a path may be, nearly."""
+
+
+def write_logdir(logdir: Path) -> None:
+    """A log directory with something of every kind, from sound to damaged beyond repair."""
+    sound = make_captures(3, 2, shape=(1, 6, 6))
+    write_session(logdir / "sound", sound, session="sound", start=1000.0)
+    for place, folder in enumerate(FOLDERS):
+        write_session(logdir / folder, sound[:1], tag=NAMES[place] or "confused", start=1000.0)
+    write_session(logdir / "names", hostile_captures(), info=HOSTILE_INFO, start=1000.0)
+    _write_numbers(logdir / "numbers")
+    _write_values(logdir / "values")
+    write_overlong(logdir / "overlong")
+    _write_damaged(logdir)
+
+
+LONGEST = ("W" * 256, "long words " * 23)
+"""Those of the classes that all samples are moved towards."""
+HOSTILE_INFO = dataclasses.replace(
+    DIGITS, class_names=(*NAMES[:5], LONGEST[0], *NAMES[5:7], LONGEST[1], NAMES[14])
+)
+
+
+def hostile_captures() -> list[list[Sample]]:
+    """A capture whose samples have the hostile names for ids."""
+    samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
+    return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
+
+
+def write_overlong(folder: Path) -> None:
+    """Names of ten thousand characters, which no hook writes: of a class, a sample, a tag.
+
+    Beside them stands a sound sample, ``"sound"``.
+    """
+    sound, long = make_captures(1, 2, shape=(1, 6, 6))[0]
+    encoded = [records.encode(dataclasses.replace(sound, id="sound")), records.encode(long)]
+    fields = json.loads(encoded[1][0])
+    del fields["checksum"]
+    content = json.dumps({**fields, "id": OVERLONG}).encode()[:-1]
+    sealed = content + b',"checksum":%d}' % google_crc32c.value(content)
+    event = make_event("confused", "s", 0, [encoded[0], (sealed, encoded[1][1])], DIGITS, 1000.0)
+    info = {**DIGITS.to_json(), "class_names": [OVERLONG] * 10}
+    event.summary.value[1].metadata.plugin_data.content = json.dumps(info).encode()
+    other = make_event("confused", "t", 0, encoded[:1], DIGITS, 1000.0)
+    for value in other.summary.value:
+        value.tag = value.tag.replace("confused", OVERLONG)
+    file = EventFile(folder / file_name("s"))
+    file.append(event, other)
+    file.close()
+
+
+def _write_numbers(folder: Path) -> None:
+    """Captures whose numbers and times are as large as can be."""
+    file = EventFile(folder / file_name("numbers"))
+    encoded = [records.encode(sample) for sample in make_captures(1, 2, shape=(1, 6, 6))[0]]
+    for number, wall_time in [
+        (0, math.nan),
+        (-1, math.inf),
+        (-(2**63), -1e308),
+        (2**63 - 1, 5e-324),
+    ]:
+        file.append(make_event("confused", "numbers", number, encoded, DIGITS, wall_time))
+    file.close()
+
+
+NO_STRENGTHS: list[list[float | str]] = [
+    [0, 0.5, "Infinity"],
+    ["-Infinity", 0, 1],
+    [0, "NaN", 1],
+    [1, 0.5, 0],
+    [0, 0, 1],
+    [-1, 0, 1],
+    [0, 1, 1e308],
+]
+"""None of which an ascent has: their records cannot be read. The first has no end."""
+NUMBERS: list[float | str] = ["NaN", "Infinity", "-Infinity", 1e308, -1e308, 2, -5e-324]
+"""What may stand where a probability, a margin or a norm should."""
+LABELS = [-1, -(2**63), 2**63 - 1, 2**40, 2**20]
+"""No class has one of these."""
+
+
+def _write_values(folder: Path) -> None:
+    """Records whose numbers mean nothing, those of the id ``"followed"`` at several steps."""
+    record, payload = records.encode(make_captures(1, 1, shape=(1, 6, 6))[0][0])
+    fields = json.loads(record)
+    del fields["checksum"]
+    changes = [
+        *({"strengths": strengths, **_asked(fields, 0.5, strengths)} for strengths in NO_STRENGTHS),
+        *({"label": label} for label in LABELS),
+        *(
+            {"margin": number, "entropy": number, "loss": number, "id": "followed"}
+            | {"probabilities": [number] * len(fields["classes"])}
+            | _asked(fields, number, fields["strengths"])
+            for number in NUMBERS
+        ),
+    ]
+    file = EventFile(folder / file_name("values"))
+    for place, change in enumerate(changes):
+        data = records.seal(json.dumps({**fields, "step": place, **change}).encode())
+        event = make_event("confused", "values", place, [(data, payload)], DIGITS, 1000.0 + place)
+        file.append(event)
+    file.close()
+
+
+def _asked(
+    fields: dict[str, Any], number: float | str, strengths: list[float | str]
+) -> dict[str, Any]:
+    """Targets for which the network answered each strength with a number."""
+    answers = {"probabilities": [number] * len(strengths), "delta_norm": number}
+    said = {"original_probabilities": answers["probabilities"], "predictions": [8] * len(strengths)}
+    return {"targets": [{**target, **answers, **said} for target in fields["targets"]]}
+
+
+def _write_damaged(logdir: Path) -> None:
+    (logdir / "empty").mkdir()
+    (logdir / "empty" / file_name("empty")).touch()
+    (logdir / "garbage").mkdir()
+    (logdir / "garbage" / file_name("garbage")).write_bytes(b"\xff\0garbage" * 100)
+    session = write_session(logdir / "torn", make_captures(4, 2, shape=(1, 6, 6)), start=1000.0)
+    path = logdir / "torn" / file_name(session)
+    path.write_bytes(path.read_bytes()[:-7])

@@ -1,0 +1,109 @@
+"""Small classifiers for the tests; of two of them the gradient is known by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from testing.paths import ROOT
+
+DIGITS = ROOT / "demo" / "data" / "mnist_subset.npz"
+MEAN, STD = 0.1307, 0.3081
+
+
+class Quadratic(nn.Module):
+    """logit_c = a_c · x + b_c ‖x‖², so ∂logit_c/∂x = a_c + 2 b_c x."""
+
+    def __init__(self, classes: int = 3, shape: tuple[int, ...] = (1, 4, 5)) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.a = nn.Parameter(torch.randn(classes, *shape, generator=generator))
+        self.b = nn.Parameter(torch.randn(classes, generator=generator) / 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        linear = torch.einsum("nchw,kchw->nk", x, self.a)
+        return linear + self.b * x.square().sum((1, 2, 3))[:, None]
+
+    def gradient(self, x: Tensor, target: int) -> Tensor:
+        """Solved by hand."""
+        return (self.a[target] + 2 * self.b[target] * x).detach()
+
+
+class Scaled(nn.Module):
+    """logit_c = age · (a_c · x) + b_c, so ∂logit_c/∂x = age · a_c."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.a = nn.Parameter(torch.randn(3, 1, 4, 5, generator=generator))
+        self.b = nn.Parameter(torch.randn(3, generator=generator))
+
+    def forward(self, x: Tensor, age: Tensor, *, sign: int = 1) -> Tensor:
+        assert age.shape[:1] == x.shape[:1]
+        return sign * age * torch.einsum("nchw,kchw->nk", x, self.a) + self.b
+
+
+def aged(count: int) -> tuple[Tensor, Tensor]:
+    """Images, shape (count, 1, 4, 5), and an age each, shape (count, 1): 1, 2, …"""
+    generator = torch.Generator().manual_seed(2)
+    return torch.rand(count, 1, 4, 5, generator=generator), torch.arange(1.0, count + 1)[:, None]
+
+
+def convolutional(channels: int = 1, classes: int = 10, seed: int = 0) -> nn.Sequential:
+    """With batch norm and dropout, for images of any size."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(channels, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d(4),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(256, classes),
+    )
+
+
+def vision_transformer() -> Any:
+    """Transformers' ViT, as small as may be."""
+    from transformers import ViTConfig, ViTForImageClassification
+
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=28,
+        patch_size=7,
+        num_channels=1,
+    )
+    config.num_labels = 10
+    return ViTForImageClassification(config)
+
+
+def digits(part: str = "train") -> tuple[Tensor, Tensor]:
+    """Real digits as a loop would load them: normalized images (N, 1, 28, 28), and labels."""
+    with np.load(DIGITS) as data:
+        images = torch.tensor(data[f"{part}_images"]).float().div(255)
+        labels = torch.tensor(data[f"{part}_labels"]).long()
+    return images.sub(MEAN).div(STD)[:, None], labels
+
+
+def train(model: nn.Module, steps: int = 150, seed: int = 0) -> nn.Module:
+    """A short training on the digits; enough to be right most of the time."""
+    images, labels = digits()
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    model.train()
+    for _ in range(steps):
+        rows = torch.randint(len(images), (64,), generator=generator)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
+        optimizer.step()
+    return model

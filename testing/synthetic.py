@@ -1,0 +1,176 @@
+"""Event files with made-up samples, for tests and benchmarks that need many and no network."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+
+from tb_gradascent.format import metadata, records
+from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.samples import Sample, Target
+
+STRENGTHS = np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 1.25], np.float32)
+DIGITS = metadata.SessionInfo(
+    class_names=tuple("0123456789"),
+    mean=(0.1307,),
+    std=(0.3081,),
+    bounds=((-0.4242,), (2.8215,)),
+)
+
+
+def make_sample(
+    rng: np.random.Generator,
+    *,
+    step: int = 0,
+    shape: tuple[int, ...] = (1, 28, 28),
+    targets: Sequence[int] = (8, 5),
+    id: str | None = None,
+    probe: bool = False,
+) -> Sample:
+    """A bright disc at a random place, with smooth made-up gradients and responses.
+
+    Of a signal, whose shape is (channels, length), it is a bump.
+    """
+    axes = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape[1:]), indexing="ij")
+    centre = rng.uniform(-0.5, 0.5, len(axes))
+    disc = np.exp(-8 * sum((axis - at) ** 2 for axis, at in zip(axes, centre, strict=True)))
+    image = np.broadcast_to(disc * 3.2457 - 0.4242, shape).astype(np.float32)
+    gradient = [
+        (rng.normal(size=shape) * (0.1 + disc)).astype(np.float32) for _ in range(len(targets))
+    ]
+    chances = rng.dirichlet(np.full(10, 0.3)).astype(np.float32)
+    classes = np.argsort(-chances)
+    label = int(rng.integers(10))
+    original = float(chances[classes[0]])
+    convinced = (1 / (1 + np.exp(2 - 6 * STRENGTHS))).astype(np.float32)
+    return Sample(
+        run="",
+        tag="",
+        step=step,
+        wall_time=0.0,
+        index=0,
+        id=id,
+        label=label,
+        image=image,
+        mean=None,
+        std=None,
+        classes=classes,
+        probabilities=chances[classes],
+        margin=float(chances[classes[0]] - chances[classes[1]]),
+        entropy=float(-(chances * np.log2(chances)).sum()),
+        loss=float(-np.log(chances[label])),
+        targets=tuple(
+            Target(
+                index=target,
+                gradient=slope,
+                delta=slope * np.float32(0.5),
+                strengths=STRENGTHS,
+                probabilities=convinced,
+                original_probabilities=convinced
+                if target == classes[0]
+                else original * (1 - convinced),
+                predictions=np.where(STRENGTHS > 0.4, target, int(classes[0])),
+                steps=3,
+                stopped="confidence",
+            )
+            for target, slope in zip(targets, gradient, strict=True)
+        ),
+        probe=probe,
+    )
+
+
+def string_tensor(values: Sequence[bytes]) -> TensorProto:
+    """A rank-1 tensor of byte strings."""
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(values))])
+    return TensorProto(dtype=DT_STRING, string_val=values, tensor_shape=shape)
+
+
+def make_event(
+    tag: str,
+    session: str,
+    capture: int,
+    encoded: Sequence[tuple[bytes, bytes]],
+    info: metadata.SessionInfo,
+    wall_time: float,
+) -> Event:
+    """One capture as the hook writes it: the payload value first, then the index value."""
+    return Event(
+        wall_time=wall_time,
+        step=capture,
+        summary=Summary(
+            value=[
+                Summary.Value(
+                    tag=metadata.series_tag(tag, "payload", session),
+                    metadata=metadata.summary_metadata("payload"),
+                    tensor=string_tensor([payload for _, payload in encoded]),
+                ),
+                Summary.Value(
+                    tag=metadata.series_tag(tag, "index", session),
+                    metadata=metadata.summary_metadata("index", info.encode()),
+                    tensor=string_tensor([record for record, _ in encoded]),
+                ),
+            ]
+        ),
+    )
+
+
+def write_session(
+    directory: Path,
+    captures: Iterable[Sequence[Sample]],
+    *,
+    tag: str = "confused",
+    session: str | None = None,
+    info: metadata.SessionInfo = DIGITS,
+    start: float | None = None,
+) -> str:
+    """One session's event file in a run's directory; returns the session's name.
+
+    It starts at ``start``, seconds since the epoch, and makes a capture a second from then on.
+    """
+    session = session or metadata.new_session()
+    start = time.time() if start is None else start
+    info = dataclasses.replace(info, started=start)
+    file = EventFile(directory / file_name(session))
+    for number, samples in enumerate(captures):
+        encoded = [records.encode(sample) for sample in samples]
+        file.append(make_event(tag, session, number, encoded, info, start + number))
+    file.close()
+    return session
+
+
+def write_many_sessions(directory: Path, count: int, info: metadata.SessionInfo = DIGITS) -> None:
+    """In one event file, each with a capture of one small sample, a step further."""
+    rng = np.random.default_rng(0)
+    file = EventFile(directory / file_name("s"))
+    for number in range(count):
+        encoded = [records.encode(make_sample(rng, step=number, shape=(1, 1, 1)))]
+        file.append(make_event("confused", f"s{number}", 0, encoded, info, 1.0 + number))
+    file.close()
+
+
+def make_captures(
+    count: int,
+    samples: int = 4,
+    *,
+    seed: int = 0,
+    every: int = 100,
+    shape: tuple[int, ...] = (1, 28, 28),
+) -> list[list[Sample]]:
+    """Captures at steps 0, every, 2·every, …"""
+    rng = np.random.default_rng(seed)
+    return [
+        [
+            make_sample(rng, step=number * every, shape=shape, id=f"train/{number}-{place}")
+            for place in range(samples)
+        ]
+        for number in range(count)
+    ]

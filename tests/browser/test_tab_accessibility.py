@@ -1,0 +1,154 @@
+"""axe-core finds no serious violation of WCAG in any part of the tab, light or dark."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Frame, Page
+
+from testing.browser import open_tab, set_dark_mode
+from testing.synthetic import make_sample, write_session
+from testing.tensorboard_process import tensorboard
+
+pytestmark = pytest.mark.browser
+
+#: The rules of WCAG 2.2 up to AA, and what axe-core calls good practice.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Two runs with probes, other samples, and a signal."""
+    directory = tmp_path_factory.mktemp("accessible")
+    for seed, run in enumerate(("first", "second")):
+        rng = np.random.default_rng(seed)
+        captures = [
+            [
+                make_sample(rng, step=step, id="probe", probe=True),
+                make_sample(rng, step=step, id=f"{run}/{step}"),
+                make_sample(rng, step=step, shape=(2, 60)),
+            ]
+            for step in (0, 10, 20)
+        ]
+        write_session(directory / run, captures, start=1.7e9)
+    with tensorboard(directory) as address:
+        yield address
+
+
+def everything_folded_out(page: Page, tab: Frame) -> None:
+    tab.evaluate("for (const one of document.querySelectorAll('aside details')) one.open = true")
+
+
+def appearance(page: Page, tab: Frame) -> None:
+    tab.locator(".appearance summary").click()
+
+
+def downloads(page: Page, tab: Frame) -> None:
+    tab.locator(".downloads summary").click()
+    tab.locator('.downloads button[name="Numbers"]').click()
+
+
+def detail(page: Page, tab: Frame) -> None:
+    tab.locator(".sample h2").first.click()
+    frame = tab.locator('[data-part="original"][data-painted]')
+    frame.wait_for()
+    frame.focus()
+
+
+def follow(page: Page, tab: Frame) -> None:
+    tab.get_by_role("tab", name="Follow").click()
+    tab.locator(".frame[data-painted]").first.wait_for()
+
+
+def compare(page: Page, tab: Frame) -> None:
+    tab.get_by_role("tab", name="Compare").click()
+    tab.locator(".pair .sample[data-painted]").first.wait_for()
+
+
+def help_panel(page: Page, tab: Frame) -> None:
+    page.keyboard.press("?")
+    tab.get_by_role("dialog").wait_for()
+
+
+PARTS = [everything_folded_out, appearance, downloads, detail, follow, compare, help_panel]
+
+
+def violations(tab: Frame) -> list[str]:
+    """What axe-core calls serious or critical, with the elements that it means."""
+    source = importlib.resources.files("axe_playwright_python") / "axe.min.js"
+    tab.evaluate(source.read_text(encoding="utf-8"))
+    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    found: dict[str, Any] = tab.evaluate("options => axe.run(document, options)", options)
+    assert found["passes"], "axe-core checked something"
+    return [
+        f"{one['id']} ({one['impact']}): {one['help']}\n"
+        + "\n".join(f"    {node['html'][:200]}: {node['failureSummary']}" for node in one["nodes"])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_part_has_a_serious_violation(page: Page, served: str, theme: str) -> None:
+    tab = open_tab(page, served)
+    tab.locator(".sample[data-painted]").first.wait_for()
+    if theme == "dark":
+        set_dark_mode(page)
+        tab.locator('html[data-theme="dark"]').wait_for()
+    found = []
+    for part in PARTS:
+        tab.get_by_role("tab", name="Samples").click()
+        part(page, tab)
+        found += [f"{part.__name__}: {violation}" for violation in violations(tab)]
+        page.keyboard.press("Escape")
+    assert not found, "\n".join(found)
+
+
+def test_axe_core_sees_what_is_wrong(page: Page, served: str) -> None:
+    tab = open_tab(page, served)
+    tab.locator(".sample[data-painted]").first.wait_for()
+    tab.evaluate("document.body.append(document.createElement('button'))")
+    assert any("button-name" in one for one in violations(tab))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_counts_are_legible_on_every_colour_of_the_matrix(
+    page: Page, served: str, theme: str
+) -> None:
+    tab = open_tab(page, served)
+    tab.locator(".matrix [role=gridcell]").first.wait_for()
+    if theme == "dark":
+        set_dark_mode(page)
+        tab.locator('html[data-theme="dark"]').wait_for()
+    pairs = tab.locator(".matrix [role=gridcell]").first.evaluate(
+        """(cell) => {
+            const canvas = new OffscreenCanvas(1, 1);
+            const context = canvas.getContext("2d", { willReadFrequently: true });
+            const painted = (colour) => {
+                context.fillStyle = colour;
+                context.fillRect(0, 0, 1, 1);
+                return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            };
+            return Array.from({ length: 101 }, (_, share) => {
+                cell.style.setProperty("--share", `${share}%`);
+                const { color, backgroundColor } = getComputedStyle(cell);
+                return [painted(color), painted(backgroundColor)];
+            });
+        }"""
+    )
+    lightness = luminance(np.array(pairs))
+    contrasts = (lightness.max(axis=1) + 0.05) / (lightness.min(axis=1) + 0.05)
+    assert contrasts.min() >= 4.5
+    grounds = lightness[:, 1]
+    assert abs(grounds[-1] - grounds[0]) > 0.3, "the colours were really there"
+
+
+def luminance(colours: np.ndarray) -> np.ndarray:
+    """WCAG's relative luminance of colours in the last axis, 0 to 255."""
+    share = colours / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ [0.2126, 0.7152, 0.0722])

@@ -1,0 +1,189 @@
+"""A stranger's log directory in the tab: names are text, never markup, and break no layout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Frame, Page, expect
+
+from testing.browser import open_tab, wait_for_paint
+from testing.hostile import (
+    CANARY,
+    FOLDERS,
+    LABELS,
+    NAMES,
+    NO_STRENGTHS,
+    NUMBERS,
+    OVERLONG,
+    write_logdir,
+)
+from testing.synthetic import make_captures, write_session
+from testing.tensorboard_process import tensorboard
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = (1400, 700)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    logdir = tmp_path_factory.mktemp("hostile")
+    write_logdir(logdir)
+    if sys.platform == "linux":  # elsewhere names are text
+        write_session(logdir / os.fsdecode(b"no text \xe9"), make_captures(1, 1), tag="bytes")
+    with tensorboard(logdir) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(page: Page, address: str) -> Iterator[Frame]:
+    """The tab, with a canary in every frame that no text may ever wake."""
+    woken: list[str] = []
+    page.expose_function("canary", lambda *_: woken.append("canary"))
+    page.on("dialog", lambda dialog: woken.append(dialog.message))
+    tab = open_tab(page, address)
+    tab.locator("#tag").wait_for()
+    yield tab
+    assert woken == []
+    assert page.evaluate("typeof canary") == "function", "it could have been woken"
+    assert tab.evaluate("typeof canary") == "function"
+
+
+def shown_tags(tab: Frame) -> list[str]:
+    texts: list[str] = tab.locator("#tag").evaluate("list => [...list.options].map(o => o.value)")
+    return texts
+
+
+def assert_nothing_hangs_over(tab: Frame) -> None:
+    """Nothing makes the page wider than it is, and no card's text leaves its card."""
+    wait_for_paint(tab)  # the grid hears of its new width with the next frame
+    wide, room = tab.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= room
+    outside = tab.evaluate(
+        """() => [...document.querySelectorAll(".sample *, aside *, .bar *, dialog *")]
+            .filter((each) => each.getClientRects().length)
+            .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+            .map((each) => each.outerHTML.slice(0, 200))"""
+    )
+    assert outside == []
+    spilt = tab.evaluate(
+        """() => [...document.querySelectorAll("article.sample, dialog[open] :is(section, figure)")]
+            .flatMap((box) => [...box.querySelectorAll("*")].map((inner) => [box, inner]))
+            .filter(([, inner]) => inner.getClientRects().length)
+            .filter(([box, inner]) =>
+                inner.getBoundingClientRect().right > box.getBoundingClientRect().right + 1)
+            .map(([, inner]) => inner.outerHTML.slice(0, 200))"""
+    )
+    assert spilt == []
+
+
+def show_names_alone(tab: Frame) -> None:
+    """Of the runs show the one with the hostile ids."""
+    tab.locator("#tag").select_option("confused")
+    # Runs that TensorBoard finds later are then not shown either: their samples would come in among
+    # the others, and push away the card that has the focus.
+    tab.get_by_role("button", name="Only names", exact=True).click()
+    expect(tab.locator("p.count")).to_have_text(f"{len(NAMES)} of {len(NAMES)} samples")
+
+
+def test_ids_and_class_names_are_text(page: Page, tab: Frame) -> None:
+    show_names_alone(tab)
+    text = ""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        tab.locator(".sample[data-painted]").first.wait_for()
+        assert_nothing_hangs_over(tab)
+        text += tab.locator("body").inner_text()
+    assert CANARY in text
+    assert tab.locator("script:not([src]), img[onerror], svg[onload]").count() == 0
+
+
+def test_a_sample_with_a_hostile_id_opens(page: Page, tab: Frame) -> None:
+    show_names_alone(tab)
+    cards = tab.locator("article.sample")
+    cards.first.wait_for()
+    for place in range(4):
+        cards.nth(place).focus()
+        page.keyboard.press("Enter")
+        dialog = tab.locator("dialog[open]")
+        dialog.wait_for()
+        assert_nothing_hangs_over(tab)
+        page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+
+
+def test_the_help_shows_hostile_names_as_text(page: Page, tab: Frame) -> None:
+    show_names_alone(tab)
+    tab.get_by_role("button", name="Help").click()
+    panel = tab.locator("dialog[open]")
+    panel.locator("canvas").first.wait_for()
+    assert CANARY in panel.inner_text()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert_nothing_hangs_over(tab)
+
+
+def test_names_of_ten_thousand_characters_are_cut_or_counted(page: Page, tab: Frame) -> None:
+    tab.locator("#tag").select_option("confused")
+    for box in tab.locator('input[name="run"]').all():
+        box.set_checked(box.get_attribute("value") == "overlong")
+    cards = tab.locator("article.sample")
+    expect(cards).to_have_count(1)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        tab.locator(".sample[data-painted]").first.wait_for()
+        assert_nothing_hangs_over(tab)
+    expect(cards.first).to_contain_text("sound")
+    expect(tab.locator("p.count")).to_have_text("1 of 1 samples, 1 unreadable")
+    assert OVERLONG[:256] in tab.content()
+    assert OVERLONG[:257] not in tab.content()
+
+
+def test_numbers_that_mean_nothing_are_shown_or_counted(page: Page, tab: Frame) -> None:
+    """A strength without end once kept the large view busy for ever, and took gigabytes."""
+    tab.locator("#tag").select_option("confused")
+    tab.get_by_role("button", name="Only values", exact=True).click()
+    readable = len(LABELS) + len(NUMBERS)
+    expect(tab.locator("p.count")).to_have_text(
+        f"{readable} of {readable} samples, {len(NO_STRENGTHS)} unreadable"
+    )
+    tab.locator(".sample[data-painted]").first.wait_for()
+    cells = tab.locator('[role="gridcell"]')
+    rows = cells.evaluate_all("cells => cells.map(({ dataset }) => Number(dataset.row))")
+    assert set(map(float, rows)) >= set(map(float, LABELS))
+    tab.locator("article.sample").first.focus()
+    page.keyboard.press("Enter")
+    dialog = tab.locator("dialog[open]")
+    for place in range(readable):
+        expect(dialog.locator(".position")).to_have_text(f"{place + 1} of {readable}")
+        dialog.locator("[data-painted]").first.wait_for()
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    tab.get_by_role("tab", name="Follow").click()
+    expect(tab.locator(".strip").first).to_contain_text("followed")
+    tab.locator(".frame").first.wait_for()
+    assert_nothing_hangs_over(tab)
+
+
+def test_every_run_and_tag_is_shown_under_its_own_name(page: Page, tab: Frame) -> None:
+    tags = shown_tags(tab)
+    listed = dict(zip(NAMES, FOLDERS, strict=False))
+    if sys.platform == "linux":
+        listed["bytes"] = "no text \ufffd"
+    assert set(tags) == {"confused", *listed}
+    for tag, folder in listed.items():
+        tab.locator("#tag").select_option(tag)
+        box = tab.locator('input[name="run"]')
+        expect(box).to_have_count(1)
+        assert box.get_attribute("value") == folder
+        expect(tab.locator("article.sample")).to_have_count(1 if tag == "bytes" else 2)
+        refused = any(c in folder + tag for c in '"\\\t\n')
+        if refused:
+            expect(tab.locator("article.sample").first).to_contain_text("--load_fast=false")
+        else:
+            tab.locator(".sample[data-painted]").first.wait_for()
+        assert_nothing_hangs_over(tab)
+    assert tab.locator('[role="alert"]:visible').count() == 0

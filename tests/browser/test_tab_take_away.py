@@ -1,0 +1,236 @@
+"""What is taken away from the tab, really downloaded, and read back by those who will."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Frame, Page, expect
+
+from tb_gradascent import Sample, read_samples
+from testing.browser import open_tab, set_strength
+from testing.synthetic import make_sample, write_session
+
+pytestmark = pytest.mark.browser
+
+NASTY = "=1+1, \"quoted\"\n☃'''"
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of six samples each; one run and one sample have names that want care."""
+    directory = tmp_path_factory.mktemp("taken")
+    rng = np.random.default_rng(5)
+    for run in ("base line", "other"):
+        captures = [
+            [make_sample(rng, step=step, id=NASTY if (step, place) == (10, 1) else f"{run}/{place}")
+             for place in range(3)]
+            for step in (0, 10)
+        ]  # fmt: skip
+        write_session(directory / run, captures, session=f"s-{run.replace(' ', '-')}", start=1.7e9)
+    return directory
+
+
+@pytest.fixture
+def tab(page: Page, served: str) -> Frame:
+    """The tab with one run's samples, the smallest margin first, and the menu open."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab = open_tab(page, served)
+    tab.locator('input[name="run"][value="other"]').set_checked(False)
+    expect(tab.locator(".count")).to_contain_text("6 of 6 samples")
+    tab.locator("#sort").select_option("margin")
+    tab.locator(".sample[data-painted]").first.wait_for()
+    return tab
+
+
+@pytest.fixture(scope="module")
+def selection(logdir: Path) -> list[Sample]:
+    """The same samples in the same order, read without the page."""
+    return sorted(read_samples(logdir, run="base line"), key=lambda sample: sample.margin)
+
+
+def download(page: Page, tab: Frame, name: str, folder: Path) -> Path:
+    """What a click on one of the menu's buttons saves."""
+    tab.locator(".downloads summary").click()
+    with page.expect_download() as started:
+        tab.locator(f'.downloads button[name="{name}"]').click()
+    file = folder / started.value.suggested_filename
+    started.value.save_as(file)
+    expect(tab.locator(".downloads [role=status]")).to_contain_text("6 samples are saved")
+    return file
+
+
+def test_the_numbers_are_those_that_were_recorded(
+    page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
+) -> None:
+    file = download(page, tab, "Numbers", tmp_path)
+    assert file.name == "gradascent-base-line-confused.csv"
+    with file.open(newline="", encoding="utf-8") as text:
+        rows = list(csv.DictReader(text))
+    expected = [(sample, target) for sample in selection for target in sample.targets]
+    assert len(rows) == len(expected) == 12
+    for row, (sample, target) in zip(rows, expected, strict=True):
+        assert row["run"] == sample.run
+        assert row["id"] == ("'" + NASTY if sample.id == NASTY else sample.id)
+        assert int(row["step"]) == sample.step
+        assert float(row["wall_time"]) == sample.wall_time
+        assert int(row["target"]) == target.index
+        assert int(row["prediction"]) == sample.classes[0]
+        np.testing.assert_allclose(float(row["margin"]), sample.margin, rtol=1e-6)
+        assert float(row["flip"]) == target.flip
+        chances = np.array(row["target_probabilities"].split(), float)
+        np.testing.assert_allclose(chances, target.probabilities, rtol=1e-5)
+
+
+def test_the_arrays_are_those_that_were_recorded(
+    page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
+) -> None:
+    file = download(page, tab, "Arrays", tmp_path)
+    assert file.suffix == ".npz"
+    with np.load(file, allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["image"], [sample.image for sample in selection])
+        assert arrays["id"].tolist() == [sample.id for sample in selection]
+        assert arrays["step"].tolist() == [sample.step for sample in selection]
+        assert arrays["label"].tolist() == [sample.label for sample in selection]
+        targets = [(place, one) for place, sample in enumerate(selection) for one in sample.targets]
+        assert arrays["target_sample"].tolist() == [place for place, _ in targets]
+        assert arrays["target"].tolist() == [target.index for _, target in targets]
+        for name in ("gradient", "delta", "strengths", "predictions"):
+            expected = np.stack([getattr(target, name) for _, target in targets])
+            np.testing.assert_array_equal(arrays[name], expected)
+
+
+def test_the_contact_sheet_shows_every_sample_at_the_strength_that_is_set(
+    page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
+) -> None:
+    set_strength(tab, 0.5)
+    file = download(page, tab, "Pictures", tmp_path)
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+        sheet = np.asarray(image.convert("RGB")).astype(int)
+    low, high = -0.4242, 2.8215
+    # Each image is enlarged four times, to 112 pixels; find it by its own pixels.
+    found = 0
+    for sample in selection:
+        delta = sample.targets[0].delta
+        assert delta is not None
+        for values in (sample.image[0], sample.image[0] + 0.5 * delta[0]):
+            levels = np.clip((values - low) / (high - low) * 255, 0, 255)
+            large = levels.repeat(4, 0).repeat(4, 1)
+            found += any(
+                np.abs(sheet[top : top + 112, left : left + 112, 0] - large).max() <= 1
+                for top, left in corners(sheet, large)
+            )
+    assert found == 2 * len(selection)
+
+
+def corners(sheet: np.ndarray, large: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Where on the sheet a picture could stand, by its upper left block and its lower right one."""
+    height, width = large.shape
+    first = np.abs(sheet[: 1 - height, : 1 - width, 0] - large[0, 0]) <= 1
+    last = np.abs(sheet[height - 1 :, width - 1 :, 0] - large[-1, -1]) <= 1
+    middle = height // 2
+    between = sheet[middle : middle + first.shape[0], middle : middle + first.shape[1], 0]
+    centre = np.abs(between - large[middle, middle]) <= 1
+    yield from map(tuple, np.argwhere(first & last & centre).tolist())
+
+
+def test_the_snippet_loads_the_same_samples_in_the_same_order(
+    page: Page, tab: Frame, tmp_path: Path, logdir: Path, selection: list[Sample]
+) -> None:
+    tab.locator(".downloads summary").click()
+    tab.locator('.downloads button[name="Python"]').click()
+    expect(tab.locator(".downloads [role=status]")).to_contain_text("clipboard")
+    snippet = page.evaluate("navigator.clipboard.readText()")
+    code = snippet.replace('logdir = "runs"', f"logdir = {str(logdir)!r}")
+    assert code != snippet
+    code += "\nfor sample in samples:\n    print(ascii((sample.run, sample.id, sample.step)))\n"
+    script = tmp_path / "loads.py"
+    script.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    expected = [ascii((sample.run, sample.id, sample.step)) for sample in selection]
+    assert done.stdout.splitlines() == expected
+
+
+@pytest.fixture(params=["granted", "denied", "absent"])
+def clipboard(page: Page, tab: Frame, request: pytest.FixtureRequest) -> None:
+    """What the page may do: a page that is not https, as of another machine, has no clipboard."""
+    if request.param == "denied":
+        page.context.clear_permissions()
+        page.context.grant_permissions(["geolocation"])  # and no other
+        state = "navigator.permissions.query({name: 'clipboard-write'}).then(({state}) => state)"
+        assert tab.evaluate(state) == "denied"
+    elif request.param == "absent":
+        tab.evaluate("delete Navigator.prototype.clipboard")
+        assert tab.evaluate("navigator.clipboard === undefined")
+
+
+def pasted(page: Page, tab: Frame) -> str:
+    """What a user pastes, whatever pages may read."""
+    tab.evaluate("document.body.append(document.createElement('textarea'))")
+    field = tab.locator("body > textarea")
+    field.focus()
+    page.keyboard.press("Control+V")
+    text = field.input_value()
+    field.evaluate("field => field.remove()")
+    return text
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_the_code_is_copied_with_and_without_permission(page: Page, tab: Frame) -> None:
+    tab.locator(".downloads summary").click()
+    button = tab.locator('.downloads button[name="Python"]')
+    button.click()
+    expect(tab.locator(".downloads [role=status]")).to_have_text("The code is in the clipboard.")
+    expect(button).to_be_focused()
+    assert tab.locator("textarea").count() == 0
+    text = pasted(page, tab)
+    assert text.startswith("from tb_gradascent import read_samples")
+    compile(text, "pasted", "exec")
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_a_link_is_copied_with_and_without_permission(page: Page, tab: Frame, served: str) -> None:
+    tab.locator(".sample h2").nth(1).click()
+    detail = tab.get_by_role("dialog")
+    button = detail.get_by_role("button", name="Copy link")
+    button.click()
+    expect(detail.get_by_text("copied", exact=True)).to_be_visible()
+    expect(button).to_be_focused()
+    assert tab.locator("textarea").count() == 0
+    page.keyboard.press("Escape")
+    text = pasted(page, tab)
+    assert text.startswith(served)
+    assert "p.gradascent.selected=base" in text
+
+
+def test_where_nothing_can_be_copied_the_page_says_so(page: Page, tab: Frame) -> None:
+    tab.evaluate("delete Navigator.prototype.clipboard; document.execCommand = () => false")
+    tab.locator(".downloads summary").click()
+    tab.locator('.downloads button[name="Python"]').click()
+    status = tab.locator(".downloads [role=status]")
+    expect(status).to_have_text("This browser does not let the page copy.")
+    page.keyboard.press("Escape")
+    tab.locator(".sample h2").first.click()
+    detail = tab.get_by_role("dialog")
+    detail.get_by_role("button", name="Copy link").click()
+    expect(detail.locator(".actions")).to_contain_text("does not let the page copy")
+
+
+def test_the_help_explains_and_names_its_sources(page: Page, tab: Frame) -> None:
+    tab.locator(".grid").focus()
+    page.keyboard.press("?")
+    opened = tab.get_by_role("dialog", name="What you see, and the keys")
+    for words in ("DeepFool", "Simonyan", "Goodfellow", "Canziani", "Scheffer", "log₂", "Esc"):
+        expect(opened).to_contain_text(words)
+    assert opened.locator("a").count() == 7
+    page.keyboard.press("Escape")
+    expect(opened).to_be_hidden()

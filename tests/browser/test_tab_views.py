@@ -1,0 +1,328 @@
+"""Going from view to view in the tab, while samples are on their way and while more come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Frame, Page, Route, expect
+
+from tb_gradascent.format import records
+from tb_gradascent.format.event_file import EventFile, file_name
+from testing.browser import open_tab, read_pixels, reload_data, set_dark_mode, wait_for_paint
+from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
+
+pytestmark = pytest.mark.browser
+
+PROBES = ("seven", "three")
+SHOWN = {
+    "samples": ".grid .sample",
+    "follow": ".follow .frame",
+    "compare": ".compare .sample",
+}
+FLIP = "(views) => { for (const view of views) document.getElementById(`tab-${view}`).click(); }"
+"""Goes from view to view within one frame."""
+
+
+def write_run(run: Path, steps: range, *, seed: int = 3) -> None:
+    """The same two probes at each step, and other samples beside them."""
+    rng = np.random.default_rng(seed)
+    captures = [
+        [
+            *(make_sample(rng, step=step, id=f"{run.name}/{step}/{i}") for i in range(3)),
+            *(make_sample(rng, step=step, id=id, probe=True) for id in PROBES),
+        ]
+        for step in steps
+    ]
+    write_session(run, captures, session=f"{run.name}-{steps.start}", start=1.7e9 + steps.start)
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs at five steps each."""
+    directory = tmp_path_factory.mktemp("views")
+    for shift, run in enumerate(("first", "second")):
+        write_run(directory / run, range(10 * shift, 500, 100), seed=shift)
+    return directory
+
+
+class Answers:
+    """Of the back end to the page, at once or, while they are ``held``, later."""
+
+    def __init__(self, page: Page, pattern: str, *, held: bool = False) -> None:
+        self.asked = 0
+        self.held = held
+        self._waiting: list[Route] = []
+        page.route(pattern, self._take)
+
+    def _take(self, route: Route) -> None:
+        self.asked += 1
+        if self.held:
+            self._waiting.append(route)
+        else:
+            route.continue_()
+
+    def release(self) -> None:
+        """Answers all that was held."""
+        self.held = False
+        for route in self._waiting:
+            route.continue_()
+        self._waiting.clear()
+
+
+@pytest.fixture
+def payloads(page: Page) -> Iterator[Answers]:
+    """Stands between the page and the arrays."""
+    yield Answers(page, "**/payloads?*")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def show(tab: Frame, view: str) -> None:
+    """Chooses a view, and waits until something stands there."""
+    tab.locator(f"#tab-{view}").click()
+    tab.locator(SHOWN[view]).first.wait_for()
+
+
+def expect_all_painted(tab: Frame, view: str) -> None:
+    tab.locator(SHOWN[view]).first.wait_for()
+    expect(tab.locator(f"{SHOWN[view]}:not([data-painted])")).to_have_count(0)
+
+
+def expect_quiet(tab: Frame, payloads: Answers) -> None:
+    """Nothing more is asked for, once everything has come."""
+    for _ in range(5):
+        wait_for_paint(tab)
+    asked = payloads.asked
+    for _ in range(30):
+        wait_for_paint(tab)
+    assert payloads.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("view", "other"),
+    [("samples", "follow"), ("follow", "compare"), ("compare", "samples")],
+)
+def test_pictures_that_came_while_another_view_was_chosen(
+    page: Page, served: str, payloads: Answers, view: str, other: str
+) -> None:
+    payloads.held = True
+    tab = open_tab(page, served, view=view)
+    tab.locator(SHOWN[view]).first.wait_for()
+    show(tab, other)
+    payloads.release()
+    expect_all_painted(tab, other)
+    show(tab, view)
+    expect_all_painted(tab, view)
+
+
+@pytest.mark.parametrize(
+    ("view", "other"),
+    [("samples", "compare"), ("follow", "samples"), ("compare", "follow")],
+)
+def test_a_view_that_was_left_for_less_than_a_frame(
+    page: Page, served: str, payloads: Answers, view: str, other: str
+) -> None:
+    tab = open_tab(page, served, view=other)
+    expect_all_painted(tab, other)
+    payloads.held = True
+    show(tab, view)
+    tab.evaluate(FLIP, [other, view])
+    wait_for_paint(tab)
+    payloads.release()
+    expect_all_painted(tab, view)
+    expect_quiet(tab, payloads)
+
+
+def test_a_view_that_shows_nothing_asks_for_nothing(
+    page: Page, served: str, payloads: Answers
+) -> None:
+    tab = open_tab(page, served, runs="-second")
+    expect_all_painted(tab, "samples")
+    tab.locator("#tab-compare").click()
+    expect(tab.locator(".compare .note")).to_be_visible()
+    reload_data(page)
+    expect_quiet(tab, payloads)
+
+
+def test_nothing_is_asked_for_while_another_dashboard_is_chosen(
+    page: Page, served: str, payloads: Answers
+) -> None:
+    payloads.held = True
+    tab = open_tab(page, served, view="follow")
+    tab.locator(SHOWN["follow"]).first.wait_for()
+    page.locator("mat-select").first.click()
+    page.get_by_role("option", name="Images").click()
+    page.wait_for_url("**#images*")
+    payloads.release()
+    page.wait_for_timeout(500)  # frames are not painted there, so that none can be counted
+    assert payloads.asked < 5
+    page.locator('[data-plugin-id="gradascent"]').click()
+    expect_all_painted(tab, "follow")
+
+
+def focused(tab: Frame) -> object:
+    return tab.evaluate("document.activeElement.closest('[data-sample]')?.dataset.sample")
+
+
+@pytest.mark.parametrize("view", ["follow", "compare"])
+def test_a_reload_leaves_the_focus_and_what_one_looks_at(
+    page: Page, tmp_path: Path, serve: Callable[..., str], view: str
+) -> None:
+    """With nothing new, and with more captures and a run that sorts before the others."""
+    for run in ("first", "second"):
+        write_run(tmp_path / run, range(0, 1000, 100))
+    tab = open_tab(page, serve(tmp_path, "--reload_interval", "1"), view=view, runs="-earlier")
+    expect_all_painted(tab, view)
+    tab.locator(SHOWN[view]).first.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect_all_painted(tab, view)
+    key = focused(tab)
+    assert key
+    box = tab.locator(":focus").bounding_box()
+    marked = tab.locator(":focus").evaluate_handle("node => (node.dataset.marked = 'yes', node)")
+    reload_data(page)
+    expect(tab.locator(".reload")).not_to_have_attribute("aria-busy", "true")
+    wait_for_paint(tab)
+    assert focused(tab) == key
+    assert marked.evaluate("node => node.isConnected"), "nothing new, nothing made anew"
+    for run in ("first", "second"):
+        write_run(tmp_path / run, range(2000, 2200, 100))
+    write_run(tmp_path / "earlier", range(0, 300, 100))
+    for _ in range(50):
+        reload_data(page)
+        page.wait_for_timeout(200)
+        if "120 of" in tab.locator("p.count").inner_text():
+            break
+    expect(tab.locator("p.count")).to_contain_text("120 of")
+    expect(tab.locator('input[name="run"]')).to_have_count(3)
+    expect_all_painted(tab, view)
+    assert focused(tab) == key
+    assert tab.locator(":focus").bounding_box() == box
+
+
+def test_a_run_whose_samples_are_on_their_way_is_read_to_the_end(
+    page: Page, tmp_path: Path, serve: Callable[..., str]
+) -> None:
+    """Whatever else is chosen meanwhile."""
+    write_session(tmp_path / "small", make_captures(3, 2, shape=(1, 4, 4)), start=1.7e9)
+    write_session(tmp_path / "large", make_captures(600, 2, shape=(1, 4, 4)), start=1.7e9)
+    tab = open_tab(page, serve(tmp_path), runs="-large")
+    expect(tab.locator("p.count")).to_have_text("6 of 6 samples")
+    Answers(page, "**/records?*.0.344*", held=True)
+    tab.locator('input[name="run"][value="large"]').check()
+    expect(tab.locator("p.count")).to_have_text("518 of 518 samples")
+    tab.locator("#sort").select_option("margin")
+    wait_for_paint(tab)
+    page.unroute_all(behavior="ignoreErrors")
+    expect(tab.locator("p.count")).to_have_text("1,206 of 1,206 samples")
+
+
+def test_compare_says_why_there_are_no_pairs(page: Page, served: str) -> None:
+    tab = open_tab(page, served, view="compare", runs="-second")
+    words = tab.locator(".compare .note")
+    expect(words).to_contain_text("second is not ticked")
+    late = Answers(page, "**/index?*second*", held=True)
+    tab.locator('input[name="run"][value="second"]').check()
+    expect(words).to_contain_text("The samples of second are not known yet")
+    late.release()
+    expect(words).to_be_hidden()
+    expect(tab.locator(".compare [role=status]")).to_contain_text("10 of 10 pairs")
+    tab = open_tab(page, f"{served}?again", view="compare", runFilter="first")
+    expect(tab.locator(".compare .note")).to_contain_text("The filter of runs leaves out second")
+
+
+def test_the_card_that_has_the_focus_is_in_sight_where_the_page_is_narrow(
+    page: Page, served: str
+) -> None:
+    page.set_viewport_size({"width": 620, "height": 700})
+    tab = open_tab(page, served, view="compare")
+    tab.locator(SHOWN["compare"]).first.focus()
+    room = tab.locator(".pairs").bounding_box()
+    assert room is not None
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        wait_for_paint(tab)
+        box = tab.locator(":focus").bounding_box()
+        assert box is not None
+        above, below = box["y"] - room["y"], room["y"] + room["height"] - box["y"] - box["height"]
+        assert above >= 0
+        assert below >= 0 or above == 0, "as much of it as there is room for"
+
+
+def test_an_order_that_was_chosen_elsewhere_begins_at_the_top(page: Page, served: str) -> None:
+    tab = open_tab(page, served)
+    expect_all_painted(tab, "samples")
+    tab.locator(".grid").evaluate("grid => { grid.scrollTop = 900; }")
+    show(tab, "follow")
+    tab.locator("#sort").select_option("oldest")
+    tab.locator("#search").fill("e")
+    show(tab, "samples")
+    wait_for_paint(tab)
+    assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
+
+
+def test_trying_again_takes_back_what_was_said_though_nothing_is_missing(
+    page: Page, served: str
+) -> None:
+    tab = open_tab(page, served)
+    expect_all_painted(tab, "samples")
+    tab.evaluate(
+        "() => { window.works = fetch; window.fetch = async () => { throw new Error('no.'); }; }"
+    )
+    tab.locator(".grid").evaluate("grid => { grid.scrollTop = 1e6; }")
+    problem = tab.locator(".problems")
+    expect(problem).to_contain_text("The samples cannot be fetched")
+    tab.evaluate("() => { window.fetch = window.works; }")
+    tab.locator(".grid").evaluate("grid => { grid.scrollTop = 0; }")
+    wait_for_paint(tab)
+    problem.get_by_role("button").click()
+    expect(problem).to_be_hidden()
+
+
+def test_a_frame_without_arrays_says_why(
+    page: Page, tmp_path: Path, serve: Callable[..., str]
+) -> None:
+    """Also when it was scrolled away from meanwhile."""
+    rng = np.random.default_rng(5)
+    file = EventFile(tmp_path / file_name("damaged"))
+    for number in range(60):
+        sample = make_sample(rng, step=100 * number, id="seven", probe=True)
+        record, payload = records.encode(sample)
+        spoilt = payload[:-5] + b"xxxxx" if number == 1 else payload
+        file.append(
+            make_event("confused", "damaged", number, [(record, spoilt)], DIGITS, 1e9 + number)
+        )
+    file.close()
+    tab = open_tab(page, serve(tmp_path), view="follow")
+    bad = tab.locator(".frame", has_text="step 100").first
+    expect(bad).to_contain_text("Its arrays are damaged")
+    for left in (3000, 0):
+        tab.locator(".strips").evaluate("(node, left) => { node.scrollLeft = left; }", left)
+        wait_for_paint(tab)
+    expect(bad).to_contain_text("Its arrays are damaged")
+
+
+def test_the_original_of_a_strip_follows_the_theme(
+    page: Page, tmp_path: Path, serve: Callable[..., str]
+) -> None:
+    rng = np.random.default_rng(5)
+    captures = [
+        [make_sample(rng, step=step, shape=(2, 64), id="wave", probe=True)] for step in (0, 1)
+    ]
+    write_session(tmp_path, captures)
+    tab = open_tab(page, serve(tmp_path), view="follow")
+    expect_all_painted(tab, "follow")
+    shades = []
+    for dark in (False, True):
+        if dark:
+            set_dark_mode(page)
+            tab.locator('html[data-theme="dark"]').wait_for()
+            wait_for_paint(tab)
+        corner = read_pixels(tab.locator(".strip-head canvas"), 0, 0, 1, 1)
+        shades.append(int(corner.max()))
+    assert shades[0] > 200
+    assert shades[1] < 100

@@ -1,0 +1,209 @@
+"""read_samples on real event files."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tb_gradascent import read_samples
+from tb_gradascent.format import records
+from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.samples import Sample
+from testing.synthetic import DIGITS, make_captures, make_event, write_session
+from tests.format.test_event_file import frame_ends
+
+
+def addresses(samples: Iterator[Sample]) -> list[tuple[str, str, int, int]]:
+    return [(sample.run, sample.tag, sample.step, sample.index) for sample in samples]
+
+
+def test_samples_come_back_in_order_with_what_the_session_says(tmp_path: Path) -> None:
+    captures = make_captures(3, 2)
+    write_session(tmp_path / "run", captures, start=1_700_000_000.0)
+    back = list(read_samples(tmp_path))
+    assert [(sample.step, sample.index) for sample in back] == [
+        (step, place) for step in (0, 100, 200) for place in (0, 1)
+    ]
+    for sample, wanted in zip(back, itertools.chain(*captures), strict=True):
+        assert (sample.run, sample.tag, sample.id) == ("run", "confused", wanted.id)
+        assert sample.wall_time == 1_700_000_000.0 + sample.step / 100
+        assert (sample.mean, sample.std) == (DIGITS.mean, DIGITS.std)
+        assert sample.class_names == DIGITS.class_names
+        np.testing.assert_array_equal(sample.image, wanted.image)
+        assert len(sample.targets) == 2
+        for target, original in zip(sample.targets, wanted.targets, strict=True):
+            assert target.flip == original.flip
+            largest = np.abs(original.gradient).max()
+            assert np.abs(target.gradient - original.gradient).max() <= largest / 2048
+
+
+def test_runs_are_named_as_tensorboard_names_them(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "b", tmp_path / "a" / "c"):
+        write_session(directory, make_captures(1, 1))
+    assert [run for run, *_ in addresses(read_samples(tmp_path))] == [".", "a/c", "b"]
+    assert [run for run, *_ in addresses(read_samples(str(tmp_path), run="."))] == ["."]
+    assert [run for run, *_ in addresses(read_samples(tmp_path, run="a/c"))] == ["a/c"]
+
+
+def test_filters_pick_by_run_tag_and_step(tmp_path: Path) -> None:
+    for run in ("a", "b"):
+        for tag in ("t/one", "two"):
+            write_session(tmp_path / run, make_captures(3, 1), tag=tag)
+    assert len(addresses(read_samples(tmp_path))) == 12
+    picked = addresses(read_samples(tmp_path, run="b", tag="t/one", step=100))
+    assert picked == [("b", "t/one", 100, 0)]
+    assert addresses(read_samples(tmp_path, step=np.int64(50))) == []
+
+
+def test_a_restart_comes_once(tmp_path: Path) -> None:
+    write_session(tmp_path, make_captures(4, 1, seed=1), start=1000.0)
+    write_session(tmp_path, make_captures(5, 1, seed=2)[2:], start=2000.0)
+    back = list(read_samples(tmp_path))
+    assert [sample.step for sample in back] == [0, 100, 200, 300, 400]
+    assert [sample.wall_time >= 2000 for sample in back] == [False, False, True, True, True]
+
+
+def test_the_ranks_of_one_job_interleave(tmp_path: Path) -> None:
+    for rank in range(3):
+        write_session(tmp_path, make_captures(3, 2, seed=rank), start=1000.0 + rank / 10)
+    back = list(read_samples(tmp_path))
+    assert [sample.step for sample in back] == [0] * 6 + [100] * 6 + [200] * 6
+
+
+def test_only_one_capture_is_in_memory_and_the_rest_is_read_when_asked(tmp_path: Path) -> None:
+    session = write_session(tmp_path, make_captures(3, 1))
+    samples = read_samples(tmp_path)
+    assert next(samples).step == 0
+    (tmp_path / file_name(session)).unlink()
+    with pytest.raises(FileNotFoundError):
+        list(samples)
+
+
+def test_damage_costs_what_was_damaged_and_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = write_session(tmp_path, make_captures(4, 2))
+    path = tmp_path / file_name(session)
+    whole = bytearray(path.read_bytes())
+    whole[frame_ends(bytes(whole))[1] + 200] ^= 1  # inside the second capture
+    path.write_bytes(whole)
+    with caplog.at_level(logging.WARNING):
+        steps = [sample.step for sample in read_samples(tmp_path)]
+    assert steps == [0, 0, 200, 200, 300, 300]
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 damaged records or payloads were passed over"
+    ]
+
+
+def test_a_payload_of_another_sample_is_told_by_its_checksum(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (one, two), (three,) = make_captures(1, 2)[0], make_captures(1, 1, seed=7)[0]
+    (first, _), second = records.encode(one), records.encode(two)
+    _, other = records.encode(three)
+    file = EventFile(tmp_path / file_name("s"))
+    file.append(make_event("confused", "s", 0, [(first, other), second], DIGITS, 1.0))
+    file.append(make_event("confused", "s", 1, [], DIGITS, 2.0))
+    file.close()
+    assert [sample.index for sample in read_samples(tmp_path)] == [1]
+    assert len(caplog.records) == 1
+
+
+def test_records_of_a_newer_version_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (record, payload), readable = (records.encode(each) for each in make_captures(1, 2)[0])
+    fields = {**records.parse_record(record), "version": 2}
+    newer = records.seal(json.dumps(fields).encode())
+    file = EventFile(tmp_path / file_name("s"))
+    file.append(make_event("confused", "s", 0, [(newer, payload), readable], DIGITS, 1.0))
+    file.close()
+    assert [sample.index for sample in read_samples(tmp_path)] == [1]
+    assert [each.getMessage()[:2] for each in caplog.records] == ["1 "]
+
+
+def test_of_two_captures_with_one_number_the_first_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = EventFile(tmp_path / file_name("s"))
+    for place, sample in enumerate(make_captures(1, 2)[0]):
+        file.append(make_event("confused", "s", 0, [records.encode(sample)], DIGITS, 1.0 + place))
+    file.close()
+    assert [sample.id for sample in read_samples(tmp_path)] == ["train/0-0"]
+    assert not caplog.records
+
+
+def test_a_record_whose_payload_is_missing_counts_as_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = make_event("confused", "s", 0, [records.encode(make_captures(1, 1)[0][0])], DIGITS, 1.0)
+    del event.summary.value[0]
+    file = EventFile(tmp_path / file_name("s"))
+    file.append(event)
+    file.close()
+    assert list(read_samples(tmp_path)) == []
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("cut", [1, 50, 1000])
+def test_a_file_that_a_killed_process_left_torn_gives_all_before(tmp_path: Path, cut: int) -> None:
+    session = write_session(tmp_path, make_captures(3, 1))
+    path = tmp_path / file_name(session)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [sample.step for sample in read_samples(tmp_path)] == [0, 100]
+
+
+def test_colours_and_several_shapes_come_back(tmp_path: Path) -> None:
+    write_session(tmp_path / "rgb", make_captures(1, 1, shape=(3, 9, 7)))
+    write_session(tmp_path / "gray", make_captures(1, 1, shape=(1, 5, 6)))
+    write_session(tmp_path / "signal", make_captures(1, 1, shape=(12, 1000)))
+    shapes = {sample.run: sample.image.shape for sample in read_samples(tmp_path)}
+    assert shapes == {"rgb": (3, 9, 7), "gray": (1, 5, 6), "signal": (12, 1000)}
+
+
+def test_a_session_without_an_ascent_has_no_delta(tmp_path: Path) -> None:
+    (sample,) = make_captures(1, 1)[0]
+    nothing = np.zeros(0, np.float32)
+    plain = [
+        dataclasses.replace(
+            target,
+            delta=None,
+            strengths=nothing,
+            probabilities=nothing,
+            original_probabilities=nothing,
+            predictions=np.zeros(0, np.int64),
+            stopped="none",
+        )
+        for target in sample.targets
+    ]
+    write_session(tmp_path, [[dataclasses.replace(sample, targets=tuple(plain))]])
+    (back,) = read_samples(tmp_path)
+    assert [target.delta for target in back.targets] == [None, None]
+    assert [target.flip for target in back.targets] == [None, None]
+
+
+def test_mistakes_are_told_at_once_with_the_remedy(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(FileNotFoundError, match=r"logdir must be a directory, and '.*missing'"):
+        read_samples(missing)
+    with pytest.raises(ValueError, match=r"run must be .* \(none was\), not 'a'"):
+        read_samples(tmp_path, run="a")
+    write_session(tmp_path / "b", make_captures(1, 1))
+    with pytest.raises(ValueError, match=r"run must be one that was recorded \('b'\), not '../b'"):
+        read_samples(tmp_path, run="../b")
+    with pytest.raises(ValueError, match=r"tag must be one that was recorded \('confused'\)"):
+        list(read_samples(tmp_path, tag="other"))
+    with pytest.raises(TypeError):
+        read_samples(tmp_path, step=1.5)  # type: ignore[arg-type]
+
+
+def test_a_directory_without_records_gives_nothing(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.1700000000.host").touch()
+    assert list(read_samples(tmp_path)) == []

@@ -1,0 +1,379 @@
+"""Log directories with a scheme: what is put, when, and as what; read back, and by TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import posixpath
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+import torch
+from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent.format import records, remote
+from tb_gradascent.format.remote import RemoteEventFile, RemotePath, is_url
+from tb_gradascent.training import arguments
+from testing.networks import convolutional, digits
+from testing.paths import ROOT
+from testing.synthetic import DIGITS, make_captures, make_event
+
+
+class Store(MemoryFileSystem):  # type: ignore[misc]  # untyped
+    """An object store: objects are put whole, at times in vain."""
+
+    protocol = "store"
+    store: dict[str, Any] = {}  # noqa: RUF012
+    pseudo_dirs = [""]  # noqa: RUF012
+    puts: list[tuple[str, int]] = []  # noqa: RUF012
+    fails = False
+
+    def pipe_file(self, path: str, value: bytes, **options: Any) -> None:
+        if Store.fails:
+            raise PermissionError("the store is closed")
+        Store.puts.append((posixpath.basename(path), len(value)))
+        super().pipe_file(path, value, **options)
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        assert "a" not in mode, "objects cannot be appended to"
+        return super()._open(path, mode, **options)
+
+
+@pytest.fixture
+def store() -> Iterator[str]:
+    """A store of its own; yields a directory in it."""
+    fsspec.register_implementation("store", Store, clobber=True)
+    Store.store.clear()
+    Store.puts.clear()
+    Store.fails = False
+    yield "store://bucket/runs"
+    Store.fails = False
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Time that passes when it is told to."""
+    now = [1000.0]
+    monkeypatch.setattr(remote, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def advance(seconds: float) -> None:
+        now[0] += seconds
+
+    return advance
+
+
+def events(count: int, samples: int = 1) -> Iterator[Any]:
+    for number, capture in enumerate(make_captures(count, samples)):
+        encoded = [records.encode(sample) for sample in capture]
+        yield make_event("confused", "s", number, encoded, DIGITS, 1.0 + number)
+
+
+def train(log: Any, captures: int = 3) -> None:
+    images, labels = digits()
+    model = convolutional()
+    with GradAscentHook(model, log, every=1, strict=True) as hook:
+        for _ in range(captures):
+            hook(images[:8], torch.zeros(8, 10), labels[:8], ids=range(8))
+
+
+def test_what_is_written_there_is_read_there(store: str, tmp_path: Path) -> None:
+    train(f"{store}/deep/run")
+    train(tmp_path / "deep" / "run")
+    local = list(read_samples(tmp_path))
+    for logdir, run in ((store, "deep/run"), (f"{store}/deep/run/", ".")):
+        found = list(read_samples(logdir, run=run))
+        assert len(found) == len(local) == 12
+        for one, other in zip(local, found, strict=True):
+            assert (one.step, one.index, one.id, one.label) == (
+                other.step,
+                other.index,
+                other.id,
+                other.label,
+            )
+            assert np.array_equal(one.image, other.image)
+            assert np.array_equal(one.targets[0].gradient, other.targets[0].gradient)
+            assert other.run == run
+
+
+def test_in_memory_and_through_a_summary_writer_too() -> None:
+    url = "memory://somewhere/run"
+    train(SimpleNamespace(log_dir=url))
+    assert {sample.run for sample in read_samples("memory://somewhere")} == {"run"}
+
+
+def test_the_first_part_is_there_at_once(store: str) -> None:
+    RemoteEventFile(RemotePath(store) / "events")
+    assert [name for name, _ in Store.puts] == ["events"]
+
+
+def test_what_is_appended_soon_after_waits(store: str, clock: Callable[[float], None]) -> None:
+    file = RemoteEventFile(RemotePath(store) / "events")
+    first, second, third = events(3)
+    file.append(first)
+    assert (len(Store.puts), file.due_in()) == (1, remote.PUT_SECONDS)
+    clock(remote.PUT_SECONDS - 1)
+    file.append(second)
+    assert (len(Store.puts), file.due_in()) == (1, 1.0)
+    clock(1)
+    assert file.due_in() == 0
+    file.append(third)
+    assert (len(Store.puts), file.due_in()) == (2, None)
+    assert Store.puts[-1][1] == file.size
+    file.close()
+    assert len(Store.puts) == 2, "all of it is there"
+
+
+def test_parts_are_event_files_that_are_left_alone_once_they_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
+) -> None:
+    monkeypatch.setattr(remote, "PART_BYTES", 30_000)
+    file = RemoteEventFile(RemotePath(tmp_path.as_uri()) / "deep" / "events.s")
+    sizes: dict[str, set[int]] = {}
+    for event in events(40):
+        clock(20.0)
+        file.append(event)
+        for path in (tmp_path / "deep").iterdir():
+            sizes.setdefault(path.name, set()).add(path.stat().st_size)
+    file.close()
+    names = sorted(sizes)
+    assert names[:3] == ["events.s", "events.s.0001", "events.s.0002"]
+    steps = []
+    for name in names:
+        path = tmp_path / "deep" / name
+        version, *found = EventFileLoader(str(path)).Load()
+        assert version.file_version == "brain.Event:2"
+        steps += [event.step for event in found]
+        assert max(sizes[name]) < 30_000 + 10_000
+    assert steps == list(range(40))
+    assert file.size == sum((tmp_path / "deep" / name).stat().st_size for name in names)
+
+
+def test_the_page_of_the_docs_says_how_much_and_when() -> None:
+    page = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"a series of parts of {remote.PART_BYTES >> 20} MB" in page
+    assert f"at most every {remote.PUT_SECONDS:.0f} seconds" in page
+
+
+def test_how_much_is_sent_for_what_is_kept(store: str, clock: Callable[[float], None]) -> None:
+    """The rewriting costs at most a part an interval, however small the captures."""
+    file = RemoteEventFile(RemotePath(store) / "events")
+    seconds = 0
+    for event in events(400):
+        clock(10.0)
+        seconds += 10
+        file.append(event)
+    file.close()
+    sent = sum(size for _, size in Store.puts)
+    assert len(Store.puts) <= seconds / remote.PUT_SECONDS + 2
+    assert sent <= file.size + seconds / remote.PUT_SECONDS * remote.PART_BYTES
+
+
+def test_what_waits_is_put_without_another_capture(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PUT_SECONDS", 0.3)
+    images, _ = digits()
+    with GradAscentHook(convolutional(), store, every=1, strict=True) as hook:
+        for _ in range(3):
+            hook(images[:8], torch.zeros(8, 10))
+        deadline = time.monotonic() + 60
+        while len(list(read_samples(store))) < 12:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_capture_that_cannot_be_put_is_not_taken(
+    store: str, clock: Callable[[float], None]
+) -> None:
+    file = RemoteEventFile(RemotePath(store) / "events")
+    one, lost, other = events(3)
+    file.append(one)
+    before = file.size
+    clock(remote.PUT_SECONDS)
+    Store.fails = True
+    with pytest.raises(PermissionError, match="the store is closed"):
+        file.append(lost)
+    assert file.size == before
+    # What was taken before waits for the next time.
+    assert file.due_in() == remote.PUT_SECONDS
+    Store.fails = False
+    clock(remote.PUT_SECONDS)
+    file.append(other)
+    file.close()
+    name = "store://bucket/runs/events"
+    with fsspec.open(name) as opened:
+        assert len(opened.read()) == file.size
+
+
+def test_a_fault_of_the_store_is_logged_once_and_training_goes_on(
+    store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(remote, "PUT_SECONDS", 0.05)
+    images, _ = digits()
+    with caplog.at_level(logging.WARNING):
+        with GradAscentHook(convolutional(), store, every=1) as hook:
+            Store.fails = True
+            for _ in range(5):
+                assert hook(images[:8], torch.zeros(8, 10)) == 4
+                time.sleep(0.1)
+            Store.fails = False
+            assert hook(images[:8], torch.zeros(8, 10)) == 4
+        assert hook.stats.written + hook.stats.dropped == 24
+        assert len(list(read_samples(store))) == hook.stats.written >= 4
+    (record,) = caplog.records
+    assert "could not be written" in record.getMessage()
+    assert "the store is closed" in record.getMessage()
+
+
+def test_what_cannot_be_put_at_the_end_is_said(
+    store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    images, _ = digits()
+    hook = GradAscentHook(convolutional(), store)
+    hook(images[:8], torch.zeros(8, 10))
+    Store.fails = True
+    with caplog.at_level(logging.WARNING):
+        hook.close()
+    assert "The last captures could not be written and are lost" in caplog.text
+
+
+def test_the_interpreters_end_comes_while_executors_still_run(tmp_path: Path) -> None:
+    """Clients of stores resolve names in one; a hook that nobody closed needs them once more."""
+    script = """
+        import concurrent.futures, sys
+        import torch
+        from fsspec.implementations.local import LocalFileSystem
+        from tb_gradascent import GradAscentHook
+        from testing.networks import convolutional
+
+        put = LocalFileSystem.pipe_file
+        executor = concurrent.futures.ThreadPoolExecutor()
+        LocalFileSystem.pipe_file = lambda *given: executor.submit(put, *given).result()
+        hook = GradAscentHook(convolutional(), sys.argv[1])
+        assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
+        """
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), tmp_path.as_uri()], check=True, cwd=ROOT
+    )
+    assert len(list(read_samples(tmp_path))) == 4
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        ("nosuch://bucket/runs", "'nosuch://bucket/runs' is no path that fsspec knows"),
+        (Path("s3://bucket/runs"), "a Path makes one slash of two.*give 's3://bucket/runs'"),
+    ],
+)
+def test_where_nothing_can_be_written(log: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GradAscentHook(convolutional(), log)
+
+
+def test_a_store_that_only_reads(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(Store, "pipe_file", refuse)
+    with pytest.raises(ValueError, match=r"log must be where files can be written, and Store, to"):
+        GradAscentHook(convolutional(), store)
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(ValueError, match=r"'s3://bucket/runs' needs another package: .*s3fs"):
+        GradAscentHook(convolutional(), "s3://bucket/runs")
+
+
+def test_a_directory_that_is_not_there(store: str) -> None:
+    with pytest.raises(FileNotFoundError, match="logdir must be a directory, and 'store://buck"):
+        list(read_samples(f"{store}/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("s3://bucket/runs", True),
+        ("memory://", True),
+        ("simplecache::gs://bucket/runs", True),
+        ("runs/mnist", False),
+        ("/data/a:b/runs", False),
+        (r"C:\\runs", False),
+        ("C:/runs", False),
+        ("./s3://bucket", False),
+        (Path("runs"), False),
+    ],
+)
+def test_what_has_a_scheme(path: object, expected: bool) -> None:
+    assert is_url(path) is expected
+
+
+@given(st.text())
+def test_a_local_path_stays_local(text: str) -> None:
+    if "://" not in text and ":/" not in text and "\0" not in text:
+        assert arguments.log_directory(text) == Path(text)
+
+
+def test_the_real_tensorboard_follows_the_parts(
+    tmp_path: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PART_BYTES", 30_000)
+    monkeypatch.setattr(remote, "PUT_SECONDS", 0.0)
+    url = tmp_path.as_uri()
+    images, labels = digits()
+    hook = GradAscentHook(convolutional(), f"{url}/run", every=1, strict=True)
+
+    def capture(times: int) -> None:
+        for _ in range(times):
+            hook(images[:8], torch.zeros(8, 10), labels[:8])
+        hook._writer.flush()
+
+    capture(3)
+    address = serve(url)
+
+    def ask(route: str, **query: str | list[str]) -> bytes:
+        text = urllib.parse.urlencode(query, doseq=True)
+        with urllib.request.urlopen(
+            f"{address}data/plugin/gradascent/{route}?{text}", timeout=60
+        ) as response:
+            body: bytes = response.read()
+        return body
+
+    def session_of(captures: int) -> str:
+        deadline = time.monotonic() + 120
+        while True:
+            if json.loads(ask("runs"))["runs"]:
+                (session,) = json.loads(ask("index", run="run", tag="confused"))["sessions"]
+                if session["captures"] == captures:
+                    return str(session["session"])
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    session_of(captures=3)
+    capture(6)
+    session = session_of(captures=9)
+    hook.close()
+    assert len(list((tmp_path / "run").iterdir())) > 3
+    addresses = [f"{session}.{number}.{place}" for number in range(9) for place in range(4)]
+    answer = ask("payloads", run="run", tag="confused", sample=addresses)
+    for _ in addresses:
+        status, length = struct.unpack_from("<II", answer)
+        assert (status, length > 0) == (0, True)
+        answer = answer[8 + length :]
+    assert answer == b""

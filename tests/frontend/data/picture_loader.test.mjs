@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { deflateSync } from "node:zlib";
+import { Loader } from "../../../frontend/data/picture_loader.js";
+import { makeSample } from "../samples.mjs";
+
+/** A 2×2 image of one value, no targets. */
+const PAYLOAD = deflateSync(Uint8Array.from([1, 0, 0, 0, 0, 63, 0, 0, 0, 0]));
+
+let requests = [];
+/** What the back end says of an address. */
+let statusOf = () => 0;
+let seen = { pictures: [], problems: [], failures: [] };
+/** The size at which samples are shown. */
+let rasterOf;
+let loader;
+
+function answer(addresses) {
+  const parts = addresses.map((address) => {
+    const status = statusOf(address);
+    const bytes = status === 0 ? PAYLOAD : Buffer.alloc(0);
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(status);
+    head.writeUInt32LE(bytes.length, 4);
+    return Buffer.concat([head, bytes]);
+  });
+  return new Response(Buffer.concat(parts));
+}
+
+beforeEach(() => {
+  requests = [];
+  statusOf = () => 0;
+  seen = { pictures: [], problems: [], failures: [] };
+  globalThis.document = { baseURI: "http://host/data/plugin/gradascent/" };
+  globalThis.fetch = async (url, { signal }) => {
+    const addresses = new URL(url).searchParams.getAll("sample");
+    requests.push({ url: String(url), addresses, signal });
+    await wait(5);
+    signal.throwIfAborted();
+    return answer(addresses);
+  };
+  rasterOf = () => ({ width: 2, height: 2 });
+  loader = new Loader({
+    rasterOf: (sample) => rasterOf(sample),
+    onPicture: ({ key }) => seen.pictures.push(key),
+    onProblem: ({ key }, problem) => seen.problems.push([key, problem]),
+    onFailure: (problem) => seen.failures.push(problem),
+  });
+});
+
+afterEach(() => loader.want([]));
+
+async function until(condition) {
+  for (let tries = 0; !condition() && tries < 500; tries++) await wait(10);
+}
+
+function samples(count, fields = {}) {
+  return Array.from({ length: count }, (_, index) => makeSample({ index, targets: [], ...fields }));
+}
+
+test("samples are asked for in batches of one run, and each once", async () => {
+  const other = makeSample({ key: "other|s.0.0", run: "other", targets: [] });
+  const wanted = [...samples(100), other];
+  loader.want(wanted);
+  loader.want(wanted);
+  await until(() => seen.pictures.length === 101);
+  assert.deepEqual(requests.map(({ addresses }) => addresses.length).sort((one, two) => one - two), [1, 36, 64]);
+  assert.equal(seen.pictures.length, 101);
+  loader.want(wanted);
+  assert.equal(requests.length, 3);
+  assert.ok(loader.picture(other));
+});
+
+test("requests that nobody waits for are given up, without a word", async () => {
+  loader.want(samples(1));
+  loader.want(samples(1, { index: 7, key: "other", address: "s.0.7" }));
+  await until(() => seen.pictures.length);
+  assert.ok(requests[0].signal.aborted);
+  assert.deepEqual(seen.pictures, ["other"]);
+  assert.deepEqual(seen.failures.filter(Boolean), []);
+});
+
+test("what is not there yet is said and asked for again", async () => {
+  statusOf = () => (requests.length > 1 ? 0 : 1);
+  const [sample] = samples(1);
+  loader.want([sample]);
+  await until(() => seen.problems.length);
+  assert.match(seen.problems[0][1], /not there yet/);
+  assert.match(loader.problem(sample), /not there yet/);
+  assert.equal(requests.length, 1);
+  await until(() => seen.pictures.length);
+  assert.deepEqual([requests.length, seen.pictures.length], [2, 1]);
+  assert.equal(loader.problem(sample), undefined);
+});
+
+test("what is damaged is said, and asked for again only on demand", async () => {
+  statusOf = () => 2;
+  loader.want(samples(1));
+  await until(() => seen.problems.length);
+  await wait(20);
+  assert.match(seen.problems[0][1], /damaged/);
+  assert.equal(requests.length, 1);
+  loader.retry();
+  assert.equal(requests.length, 2);
+});
+
+test("bytes that are no payload are damage of one sample", async () => {
+  loader.want([makeSample(), ...samples(1, { key: "good" })]);
+  await until(() => seen.pictures.length && seen.problems.length);
+  assert.deepEqual(seen.pictures, ["good"]);
+  assert.match(seen.problems[0][1], /^Its arrays are damaged: .*[^.]\.$/);
+});
+
+test("after a failure nothing is asked until a retry", async () => {
+  const works = globalThis.fetch;
+  globalThis.fetch = async () => new Response('{"error": "The disk is gone."}', { status: 503 });
+  loader.want(samples(2));
+  await until(() => seen.failures.length);
+  assert.deepEqual(seen.failures, ["The disk is gone."]);
+  globalThis.fetch = works;
+  loader.want(samples(2));
+  assert.equal(requests.length, 0);
+  loader.retry();
+  assert.equal(seen.failures.at(-1), null, "at once: perhaps nothing is missing any more");
+  await until(() => seen.pictures.length === 2);
+  assert.equal(seen.failures.at(-1), null);
+});
+
+test("a picture serves at its own size only, and is made anew for another", async () => {
+  const [sample] = samples(1);
+  loader.want([sample]);
+  await until(() => seen.pictures.length === 1);
+  assert.equal(loader.picture(sample).width, 2);
+  rasterOf = () => ({ width: 1, height: 1 });
+  assert.equal(loader.picture(sample), undefined);
+  loader.want([sample]);
+  await until(() => seen.pictures.length === 2);
+  assert.equal(loader.picture(sample).width, 1);
+});
+
+test("what nobody shows now is not asked for, until it is wanted anew", async () => {
+  const wanted = samples(3);
+  rasterOf = ({ key }) => (key === wanted[1].key ? { width: 2, height: 2 } : undefined);
+  loader.want(wanted);
+  await until(() => seen.pictures.length);
+  await wait(50);
+  assert.deepEqual(requests.map(({ addresses }) => addresses), [[wanted[1].address]]);
+  rasterOf = () => ({ width: 2, height: 2 });
+  loader.want(wanted);
+  await until(() => seen.pictures.length === 3);
+  assert.equal(requests.length, 2);
+});

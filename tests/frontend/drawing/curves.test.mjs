@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MIDDLE, NAN_COLOUR } from "../../../frontend/drawing/colormap.js";
+import { drawGradient, drawMorph, drawSignal, envelope, makeSignalPicture } from "../../../frontend/drawing/curves.js";
+import { INITIAL_LOOK, inkOf } from "../../../frontend/drawing/gradient_colors.js";
+import { makeSample, makeTarget } from "../samples.mjs";
+
+function wave(count, phase) {
+  return Float32Array.from({ length: count }, (_, i) => Math.sin(0.7 * i + phase));
+}
+
+function pictureOf([channels, length], arrays, fields = {}) {
+  return makeSignalPicture(makeSample({ shape: [channels, length], ...fields }), arrays);
+}
+
+/** A sheet of paper, and what draws on it within the rectangle. */
+function draw(width, height, rectangle, drawing, theme = "light") {
+  const pixels = new Uint32Array(width * height);
+  drawing({ pixels, stride: width, ratio: 1, theme }, rectangle);
+  return pixels;
+}
+
+const brightness = (pixel) => (pixel & 255) + ((pixel >> 8) & 255) + ((pixel >> 16) & 255);
+
+/** For each column the middle of what is dark in some rows, in rows from the top. */
+function darkMiddles(pixels, width, from, to) {
+  return Array.from({ length: width }, (_, x) => {
+    let [weight, sum] = [0, 0];
+    for (let y = from; y < to; y++) {
+      const dark = 765 - brightness(pixels[y * width + x]);
+      weight += dark;
+      sum += dark * (y + 0.5);
+    }
+    return sum / weight;
+  });
+}
+
+test("every value of a long signal is within its column's envelope, and nothing else", () => {
+  const values = wave(5000, 1);
+  values[1234] = 7;
+  const { lows, highs } = envelope(values, 200);
+  for (let column = 0; column < 200; column++) {
+    const inside = values.filter((_, i) => i >= (column * 4999) / 200 && i <= ((column + 1) * 4999) / 200);
+    assert.ok(lows[column] <= Math.min(...inside) && highs[column] >= Math.max(...inside));
+  }
+  assert.equal(Math.max(...highs), 7);
+  assert.equal(highs.filter((high) => high > 1.01).length, 1);
+});
+
+test("a short signal is straight between its values", () => {
+  const { lows, highs } = envelope(Float32Array.of(0, 1, 0), 8);
+  assert.deepEqual([...lows], [0, 0.25, 0.5, 0.75, 0.75, 0.5, 0.25, 0]);
+  assert.deepEqual([...highs], [0.25, 0.5, 0.75, 1, 1, 0.75, 0.5, 0.25]);
+  assert.deepEqual([...envelope(Float32Array.of(3), 2).lows], [3, 3]);
+});
+
+test("each channel's curve follows its signal in a row of its own", () => {
+  const [width, height, length] = [100, 80, 100];
+  const slow = (phase) => wave(length, phase).map((_, i) => Math.sin(0.1 * i + phase));
+  const signal = new Float32Array([...slow(0), ...slow(2).map((value) => 1000 * value)]);
+  const picture = pictureOf([2, length], [signal], { targets: [] });
+  const pixels = draw(width, height, [0, 0, width, height], (sheet, panel) => drawSignal(sheet, panel, picture));
+  [0, 1].forEach((channel) => {
+    const own = signal.subarray(channel * length, (channel + 1) * length);
+    const middles = darkMiddles(pixels, width, 40 * channel, 40 * (channel + 1));
+    // The higher the value, the higher the curve: a straight relation.
+    const between = middles.slice(1, -1).map((_, i) => (own[i + 1] + own[Math.min(i + 2, length - 1)]) / 2);
+    const correlation = correlate(between, middles.slice(1, -1));
+    assert.ok(correlation < -0.98, `${correlation}`);
+  });
+});
+
+function correlate(some, others) {
+  const mean = (array) => array.reduce((sum, value) => sum + value, 0) / array.length;
+  const [first, second] = [mean(some), mean(others)];
+  const product = (one, other, a, b) => one.reduce((sum, value, i) => sum + (value - a) * (other[i] - b), 0);
+  const together = product(some, others, first, second);
+  return together / Math.sqrt(product(some, some, first, first) * product(others, others, second, second));
+}
+
+test("only the panel is painted, whatever the values", () => {
+  const signal = Float32Array.of(0, Infinity, -Infinity, NaN, 5);
+  const picture = pictureOf([1, 5], [signal, signal, signal]);
+  const panel = [3, 2, 10, 12];
+  const pixels = draw(20, 20, panel, (sheet) => {
+    drawSignal(sheet, panel, picture);
+    drawMorph(sheet, panel, picture, picture.targets[0].change, 1);
+    drawGradient(sheet, panel, picture, inkOf(picture.targets[0], INITIAL_LOOK, "light", null));
+  });
+  pixels.forEach((pixel, i) => {
+    const inside = i % 20 >= 3 && i % 20 < 13 && Math.floor(i / 20) >= 2 && Math.floor(i / 20) < 14;
+    assert.equal(pixel !== 0, inside);
+  });
+});
+
+test("what is not a number is marked from top to bottom", () => {
+  const picture = pictureOf([1, 5], [Float32Array.of(0, 1, NaN, 1, 0)], { targets: [] });
+  const pixels = draw(20, 10, [0, 0, 20, 10], (sheet, panel) => drawSignal(sheet, panel, picture));
+  const marked = [...pixels.subarray(0, 20)].map((pixel) => pixel === NAN_COLOUR);
+  assert.deepEqual(marked.slice(5, 15), Array(10).fill(true));
+  assert.ok(!marked[0] && !marked[19]);
+});
+
+test("the band along the curve is red where the gradient raises and blue where it lowers", () => {
+  const [width, height, length] = [60, 40, 600];
+  const gradient = Float32Array.from({ length }, (_, i) => (i < 300 ? 1 : -1));
+  const picture = pictureOf([1, length], [new Float32Array(length), gradient, gradient]);
+  const ink = inkOf(picture.targets[0], INITIAL_LOOK, "light", null);
+  const pixels = draw(width, height, [0, 0, width, height], (sheet, panel) => drawGradient(sheet, panel, picture, ink));
+  // Just above the line in the middle.
+  const redness = [...pixels.subarray(17 * width, 18 * width)].map((pixel) => (pixel & 255) - ((pixel >> 16) & 255));
+  assert.ok(redness.slice(0, 29).every((value) => value > 60));
+  assert.ok(redness.slice(31).every((value) => value < -40));
+});
+
+test("the strongest gradient of a column gives it its colour", () => {
+  const length = 1000;
+  const gradient = new Float32Array(length);
+  gradient[503] = -1;
+  const picture = pictureOf([1, length], [new Float32Array(length), gradient, gradient]);
+  const ink = inkOf(picture.targets[0], INITIAL_LOOK, "light", null);
+  const pixels = draw(20, 20, [0, 0, 20, 20], (sheet, panel) => drawGradient(sheet, panel, picture, ink));
+  const column = [...Array(20).keys()].filter((x) => [...Array(20).keys()].some((y) => pixels[20 * y + x] === ink.colours[0]));
+  assert.deepEqual(column, [10]);
+  assert.equal(picture.targets[0].gradient[0], MIDDLE);
+});
+
+test("a morph at strength 0 lies on the original, and moves with the strength", () => {
+  const length = 50;
+  const delta = new Float32Array(length).fill(2);
+  const picture = pictureOf([1, length], [wave(length, 0), delta, delta]);
+  assert.deepEqual(picture.ranges[0].map(Math.round), [-1, 3]);
+  const middles = [0, 0.5, 1].map((strength) => {
+    const pixels = draw(50, 60, [0, 0, 50, 60], (sheet, panel) =>
+      drawMorph(sheet, panel, picture, picture.targets[0].change, strength),
+    );
+    const black = pixels.map((pixel) => (brightness(pixel) < 200 ? 0xff000000 : 0xffffffff));
+    return darkMiddles(black, 50, 0, 60)[20];
+  });
+  assert.ok(middles[0] > middles[1] + 8 && middles[1] > middles[2] + 8);
+});

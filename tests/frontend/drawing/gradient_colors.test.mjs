@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { COLOURS, DIVERGING, MIDDLE, NAN_COLOUR, NOT_FINITE, SEQUENTIAL } from "../../../frontend/drawing/colormap.js";
+import { INITIAL_LOOK, MAPS, commonEnd, inkOf, legendOf } from "../../../frontend/drawing/gradient_colors.js";
+import { makeSample, makeTarget } from "../samples.mjs";
+
+/** As seen with the colour vision that 1 in 12 men have: Machado et al. 2009, severity 1, linear RGB. */
+const VISIONS = {
+  usual: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+  protan: [0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998],
+  deutan: [0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.01182, 0.04294, 0.968881],
+  tritan: [1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.3039],
+};
+
+function linear(pixel) {
+  return [0, 8, 16].map((shift) => {
+    const level = ((pixel >>> shift) & 255) / 255;
+    return level <= 0.04045 ? level / 12.92 : ((level + 0.055) / 1.055) ** 2.4;
+  });
+}
+
+/** CIELAB of a pixel as a vision sees it. */
+function lab(pixel, matrix) {
+  const seen = linear(pixel);
+  const [r, g, b] = [0, 3, 6].map((row) =>
+    Math.min(Math.max(matrix[row] * seen[0] + matrix[row + 1] * seen[1] + matrix[row + 2] * seen[2], 0), 1),
+  );
+  const f = (t) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116);
+  const x = f((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505);
+  const y = f(0.2126 * r + 0.7152 * g + 0.0722 * b);
+  const z = f((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+function distance(one, other, matrix) {
+  const [first, second] = [lab(one, matrix), lab(other, matrix)];
+  return Math.hypot(...first.map((value, i) => value - second[i]));
+}
+
+for (const map of Object.keys(MAPS)) {
+  for (const theme of ["light", "dark"]) {
+    const colours = DIVERGING[map][theme];
+    for (const [vision, matrix] of Object.entries(VISIONS)) {
+      test(`${map}, ${theme}: raising, lowering and zero are told apart with ${vision} colour vision`, () => {
+        for (const share of [0.5, 0.75]) {
+          const below = colours[Math.round(MIDDLE * (1 - share))];
+          const above = colours[Math.round(MIDDLE * (1 + share))];
+          assert.ok(distance(below, above, matrix) > 20, `${distance(below, above, matrix)}`);
+          assert.ok(distance(below, colours[MIDDLE], matrix) > 20);
+          assert.ok(distance(above, colours[MIDDLE], matrix) > 20);
+        }
+      });
+    }
+
+    test(`${map}, ${theme}: lightness goes one way from zero to each end`, () => {
+      const lightness = [...colours.subarray(0, COLOURS)].map((pixel) => lab(pixel, VISIONS.usual)[0]);
+      const away = theme === "light" ? -1 : 1;
+      for (let place = MIDDLE + 8; place < COLOURS; place += 8) {
+        assert.ok(away * (lightness[place] - lightness[place - 8]) > -0.5);
+        assert.ok(away * (lightness[2 * MIDDLE - place] - lightness[2 * MIDDLE - place + 8]) > -0.5);
+      }
+    });
+  }
+}
+
+test("a magnitude's colours go from the paper's lightness to the other end", () => {
+  const ends = (theme) => [0, COLOURS - 1].map((place) => lab(SEQUENTIAL[theme][place], VISIONS.usual)[0]);
+  assert.ok(ends("light")[0] > 95 && ends("light")[1] < 5);
+  assert.ok(ends("dark")[0] < 5 && ends("dark")[1] > 95);
+});
+
+const LEVELS = {
+  gradient: Uint8Array.of(0, MIDDLE, 254, NOT_FINITE),
+  largest: 2,
+  magnitude: Uint8Array.of(254, 0, 254, NOT_FINITE),
+  largestMagnitude: 2,
+};
+
+function colourOf(place, look, end) {
+  const ink = inkOf(LEVELS, { ...INITIAL_LOOK, ...look }, "light", end);
+  return ink.colours[ink.levels[place]];
+}
+
+test("on its own scale a gradient reaches both ends, on a common one as far as its size says", () => {
+  const table = DIVERGING.RdBu.light;
+  assert.deepEqual([0, 1, 2, 3].map((place) => colourOf(place, {}, null)), [table[0], table[127], table[254], NAN_COLOUR]);
+  assert.deepEqual([0, 1, 2, 3].map((place) => colourOf(place, {}, 4)), [table[64], table[127], table[191], NAN_COLOUR]);
+  assert.deepEqual([0, 1, 2].map((place) => colourOf(place, {}, 0.5)), [table[0], table[127], table[254]]);
+});
+
+test("a magnitude has a scale of its own too", () => {
+  const table = SEQUENTIAL.light;
+  const look = { gradient: "magnitude" };
+  assert.deepEqual([0, 1, 3].map((place) => colourOf(place, look, null)), [table[254], table[0], NAN_COLOUR]);
+  assert.deepEqual([0, 1].map((place) => colourOf(place, look, 4)), [table[127], table[0]]);
+});
+
+test("a common scale of nothing but zeros leaves them zero", () => {
+  const flat = { ...LEVELS, gradient: Uint8Array.of(MIDDLE), largest: 0 };
+  const ink = inkOf(flat, INITIAL_LOOK, "light", 0);
+  assert.equal(ink.colours[ink.levels[0]], DIVERGING.RdBu.light[MIDDLE]);
+});
+
+test("the common scale ends at four root mean squares of a gradient that nine of ten stay below", () => {
+  const samples = Array.from({ length: 100 }, (_, i) =>
+    makeSample({ shape: [3, 4, 4], targets: [makeTarget({ gradient_norm: i === 99 ? 1e6 : i + 1 })] }),
+  );
+  assert.equal(commonEnd(samples), (4 * 90) / Math.sqrt(16));
+  assert.equal(commonEnd([makeSample({ targets: [makeTarget({ gradient_norm: NaN })] })]), 0);
+  assert.equal(commonEnd([]), 0);
+});
+
+test("the legend tells the numbers of a common scale", () => {
+  assert.deepEqual(legendOf(INITIAL_LOOK, "light", null).marks, ["lowers", "0", "raises"]);
+  assert.deepEqual(legendOf(INITIAL_LOOK, "light", 0.1234).marks, ["−0.12", "0", "0.12"]);
+  const saliency = legendOf({ ...INITIAL_LOOK, gradient: "magnitude" }, "dark", 3);
+  assert.deepEqual(saliency.marks, ["0", "3"]);
+  assert.equal(saliency.colours.length, COLOURS);
+});

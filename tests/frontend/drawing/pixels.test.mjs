@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DIVERGING, MIDDLE, NAN_COLOUR, NOT_FINITE } from "../../../frontend/drawing/colormap.js";
+import { INITIAL_LOOK, inkOf } from "../../../frontend/drawing/gradient_colors.js";
+import {
+  gradientLevels,
+  makeImagePicture,
+  paintGradient,
+  paintImage,
+  paintMorph,
+  rangeOf,
+} from "../../../frontend/drawing/pixels.js";
+import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
+
+function random(count, scale) {
+  return Float32Array.from({ length: count }, (_, i) => scale * Math.sin(12.9898 * (i + 1) * scale));
+}
+
+function pictureOf(shape, bounds, arrays, targets = [makeTarget()]) {
+  return makeImagePicture(makeSample({ shape, targets, session: { ...DIGITS, bounds } }), arrays);
+}
+
+/** The levels of red, green and blue at each pixel. */
+function painted(picture, change, strength) {
+  const { width, height } = picture;
+  const pixels = new Uint32Array(width * height);
+  paintMorph(pixels, width, [0, 0, width, height], picture, change, strength);
+  return [...new Uint8Array(pixels.buffer)].filter((_, i) => i % 4 < 3);
+}
+
+for (const channels of [1, 2, 3, 4]) {
+  test(`a morph of ${channels} channels is the formula's, within a level`, () => {
+    const [height, width] = [5, 3];
+    const pixels = height * width;
+    const image = random(channels * pixels, 2);
+    const delta = random(channels * pixels, 3);
+    const bounds = [
+      [-1, -0.5, -2, 0].slice(0, channels),
+      [1.5, 2, 1, 1].slice(0, channels),
+    ];
+    const picture = pictureOf([channels, height, width], bounds, [image, image, delta]);
+    const level = (channel, pixel, strength) => {
+      const value = image[channel * pixels + pixel] + strength * delta[channel * pixels + pixel];
+      const share = (value - bounds[0][channel]) / (bounds[1][channel] - bounds[0][channel]);
+      return Math.min(Math.max(Math.round(255 * share), 0), 255);
+    };
+    for (const strength of [0, 0.3, 1, 1.25]) {
+      const levels = painted(picture, picture.targets[0].change, strength);
+      for (let pixel = 0; pixel < pixels; pixel++) {
+        for (let colour = 0; colour < 3; colour++) {
+          const expected =
+            channels === 2
+              ? (level(0, pixel, strength) + level(1, pixel, strength)) / 2
+              : level(channels === 1 ? 0 : colour, pixel, strength);
+          assert.ok(Math.abs(levels[3 * pixel + colour] - expected) <= 1);
+        }
+      }
+    }
+  });
+}
+
+test("NaN is marked, and infinity is as bright as can be", () => {
+  const image = Float32Array.of(0.5, NaN, Infinity, -Infinity);
+  const delta = Float32Array.of(NaN, 0, 0, 0);
+  const picture = pictureOf([1, 2, 2], [[0], [1]], [image, image, delta]);
+  const pixels = new Uint32Array(4);
+  paintImage(pixels, 2, [0, 0, 2, 2], picture);
+  assert.deepEqual([...pixels], [0xff808080, NAN_COLOUR, 0xffffffff, 0xff000000]);
+  paintMorph(pixels, 2, [0, 0, 2, 2], picture, picture.targets[0].change, 1);
+  assert.deepEqual([...pixels], [NAN_COLOUR, NAN_COLOUR, 0xffffffff, 0xff000000]);
+});
+
+test("only the panel itself is painted", () => {
+  const image = Float32Array.of(0, 1, 1, 0);
+  const picture = pictureOf([1, 2, 2], [[0], [1]], [image], []);
+  const pixels = new Uint32Array(4 * 4);
+  paintImage(pixels, 4, [1, 2, 2, 2], picture);
+  const [black, white] = [0xff000000, 0xffffffff];
+  assert.deepEqual([...pixels], [0, 0, 0, 0, 0, 0, 0, 0, 0, black, white, 0, 0, white, black, 0]);
+});
+
+test("without bounds the image's own range serves", () => {
+  assert.deepEqual(rangeOf(Float32Array.of(-2, NaN, 3, Infinity)), [[-2], [3]]);
+  assert.deepEqual(rangeOf(Float32Array.of(0.25, 0.5)), [[0], [1]]);
+  assert.deepEqual(rangeOf(Float32Array.of(NaN)), [[0], [1]]);
+  const constant = pictureOf([1, 1, 2], null, [Float32Array.of(7, 7)], []);
+  assert.deepEqual([...constant.base], [0, 0]);
+});
+
+function levels(gradient, magnitude = gradient.map(Math.abs)) {
+  const { gradient: signed, magnitude: sizes } = gradientLevels(Float32Array.from(gradient), Float32Array.from(magnitude));
+  return [[...signed], [...sizes]];
+}
+
+test("a gradient's scale is symmetric and ends at its largest finite magnitude", () => {
+  assert.deepEqual(levels([-2, 0, 1, 2]), [[0, MIDDLE, 191, 254], [254, 0, 127, 254]]);
+  assert.deepEqual(levels([NaN, Infinity, 1, 0]), [
+    [NOT_FINITE, NOT_FINITE, 254, MIDDLE],
+    [NOT_FINITE, NOT_FINITE, 254, 0],
+  ]);
+  assert.deepEqual(levels([0, 0]), [[MIDDLE, MIDDLE], [0, 0]]);
+});
+
+test("a gradient of several channels is their sum, and its magnitude the largest of theirs", () => {
+  const gradient = Float32Array.of(1, -1, 0, NaN, 1, 0.5, 0.5, 1);
+  const [target] = pictureOf([2, 2, 2], null, [gradient, gradient, gradient]).targets;
+  assert.deepEqual([...target.gradient], [254, 95, 159, NOT_FINITE]);
+  assert.deepEqual([...target.magnitude], [254, 254, 127, NOT_FINITE]);
+  assert.deepEqual([target.largest, target.largestMagnitude], [2, 1]);
+});
+
+test("an image that is longer than a canvas may be is reduced to what it may be", () => {
+  const values = Float32Array.from({ length: 65_536 }, (_, i) => Math.floor(i / 4));
+  for (const [shape, size] of [[[1, 1, 65_536], [16_384, 1]], [[1, 65_536, 1], [1, 16_384]]]) {
+    const { width, height, targets } = pictureOf(shape, null, [values, values, values]);
+    assert.deepEqual([width, height], size);
+    assert.equal(targets[0].change.length, 16_384);
+  }
+});
+
+test("a target without a delta has no morph", () => {
+  const gradient = Float32Array.of(1, 0, 0, 0);
+  const target = makeTarget({ delta_norm: null });
+  const { targets } = pictureOf([1, 2, 2], null, [gradient, gradient], [target]);
+  assert.equal(targets[0].change, null);
+});
+
+test("at a smaller size a morph is the mean of the morph's pixels", () => {
+  const [height, width] = [6, 8];
+  const image = random(3 * height * width, 1);
+  const delta = random(3 * height * width, 2);
+  const sample = makeSample({ shape: [3, height, width], session: { ...DIGITS, bounds: [[-4], [4]] } });
+  const full = makeImagePicture(sample, [image, image, delta]);
+  const small = makeImagePicture(sample, [image, image, delta], { width: 4, height: 3 });
+  assert.deepEqual([small.width, small.height, small.base.length], [4, 3, 36]);
+  const large = painted(full, full.targets[0].change, 0.5);
+  painted(small, small.targets[0].change, 0.5).forEach((level, i) => {
+    const [pixel, colour] = [Math.floor(i / 3), i % 3];
+    const corner = 2 * Math.floor(pixel / 4) * width + 2 * (pixel % 4);
+    const block = [corner, corner + 1, corner + width, corner + width + 1].map((at) => large[3 * at + colour]);
+    assert.ok(Math.abs(level - block.reduce((sum, value) => sum + value) / 4) <= 1);
+  });
+});
+
+function gradientPixels(picture, look, theme = "light") {
+  const pixels = new Uint32Array(picture.width * picture.height);
+  const ink = inkOf(picture.targets[0], { ...INITIAL_LOOK, ...look }, theme, null);
+  paintGradient(pixels, picture.width, [0, 0, picture.width, picture.height], picture, ink, theme);
+  return [...pixels].map((pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255]);
+}
+
+for (const theme of ["light", "dark"]) {
+  test(`an overlay shows the grey original where there is no gradient, and colours where there is: ${theme}`, () => {
+    const image = Float32Array.of(0, 1, 0, 1, 0.5, 0.5);
+    const gradient = Float32Array.of(0, 0, 1, -1, 0.05, NaN);
+    const picture = pictureOf([1, 2, 3], [[0], [1]], [image, gradient, gradient]);
+    const [black, white, raised, lowered, faint, missing] = gradientPixels(picture, { gradient: "overlay" }, theme);
+    assert.ok(black.every((level) => level === black[0]) && white.every((level) => level === white[0]));
+    assert.ok(white[0] > black[0] + 100);
+    assert.ok(raised[0] > raised[2] + 50 && lowered[2] > lowered[0] + 50);
+    assert.ok(Math.abs(faint[0] - (white[0] + black[0]) / 2) < 30);
+    assert.deepEqual(missing, [255, 0, 255]);
+  });
+}
+
+for (const theme of ["light", "dark"]) {
+  test(`the first palette is blue below, neutral at zero, red above, and marks what is not finite: ${theme}`, () => {
+    const colours = DIVERGING.RdBu[theme];
+    const [below, zero, above] = [30, MIDDLE, 225].map((place) => [0, 8, 16].map((shift) => (colours[place] >> shift) & 255));
+    assert.ok(below[2] > below[0] + 60);
+    assert.ok(above[0] > above[2] + 60);
+    assert.ok(Math.max(...zero) - Math.min(...zero) < 20);
+    assert.equal(colours[NOT_FINITE], NAN_COLOUR);
+    assert.ok(!colours.slice(0, NOT_FINITE).includes(NAN_COLOUR));
+  });
+}

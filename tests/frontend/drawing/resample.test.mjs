@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { shrink } from "../../../frontend/drawing/resample.js";
+
+test("the same size is the same array", () => {
+  const values = Float32Array.of(1, 2);
+  assert.equal(shrink(values, 1, { width: 2, height: 1 }, { width: 2, height: 1 }), values);
+});
+
+test("whole blocks become their means, plane by plane", () => {
+  const values = Float32Array.of(0, 2, 4, 6, 2, 4, 6, 8, /* second plane */ 1, 1, 3, 3, 1, 1, 3, 3);
+  assert.deepEqual([...shrink(values, 2, { width: 4, height: 2 }, { width: 2, height: 1 })], [2, 6, 1, 3]);
+});
+
+test("a pixel that two share counts by what each covers", () => {
+  const [first, second] = shrink(Float32Array.of(3, 6, 9), 1, { width: 3, height: 1 }, { width: 2, height: 1 });
+  assert.ok(Math.abs(first - 4) < 1e-6 && Math.abs(second - 8) < 1e-6);
+});
+
+for (const to of [{ width: 56, height: 41 }, { width: 1, height: 1 }, { width: 223, height: 100 }]) {
+  test(`the mean stays the same at ${to.width} × ${to.height}`, () => {
+    const values = Float32Array.from({ length: 224 * 123 }, (_, i) => Math.sin(i * i));
+    const small = shrink(values, 1, { width: 224, height: 123 }, to);
+    assert.equal(small.length, to.width * to.height);
+    const mean = (array) => array.reduce((sum, value) => sum + value, 0) / array.length;
+    assert.ok(Math.abs(mean(small) - mean(values)) < 1e-4);
+  });
+}
+
+test("what is not a number stays in its place", () => {
+  const small = shrink(Float32Array.of(1, NaN, 1, 1), 1, { width: 4, height: 1 }, { width: 2, height: 1 });
+  assert.deepEqual([...small], [NaN, 1]);
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readHash, readRunFilter, toLink, withLink, writeHash } from "../../../frontend/host/permalink.js";
+import { initialState, tick, tickOthers, withFilters, withRuns } from "../../../frontend/state/state.js";
+
+/** A state in which everything that a link can say differs from what it is by default. */
+function chosen() {
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
+  const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
+    show: "probes",
+    steps: { from: null, to: 500 },
+    pair: [5, 0],
+    prediction: 0,
+    label: 8,
+    outcome: "wrong",
+    flip: { from: 0.25, to: null },
+    rank: 0,
+    id: "a=b&c 50%",
+  });
+  const look = { map: "PuOr", scale: "common", gradient: "overlay" };
+  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, look, target: 0, strength: 0.385 };
+  return { ...state, ...opened, ...seen };
+}
+
+test("what is chosen comes back from the address", () => {
+  const link = readHash(writeHash("#gradascent", toLink(chosen())));
+  assert.deepEqual(withLink(initialState(), link), chosen());
+});
+
+test("every field of the state that is the user's own is in the link, and every filter", () => {
+  // What a single card was told passes with the page.
+  const { runs, recordVersion, runOrder, indexes, filters, cardChoices, ownStrengths, ...own } = chosen();
+  const initial = initialState();
+  for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
+  for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
+});
+
+test("a step is told from a range of steps", () => {
+  for (const steps of [{ at: 0 }, { at: 300 }, { at: -300 }, { at: 2 ** 63 }, { from: 0, to: 300 }, { from: 300, to: null }]) {
+    const state = withFilters(initialState(), { steps });
+    assert.deepEqual(withLink(initialState(), toLink(state)), state);
+  }
+});
+
+test("a label may be any whole number that a record holds", () => {
+  for (const label of [-1, 0, 255, 2 ** 63, -(2 ** 63)]) {
+    const state = withFilters(initialState(), { label });
+    assert.deepEqual(withLink(initialState(), toLink(state)), state);
+  }
+});
+
+test("defaults are left out, and a link without a field says its default", () => {
+  assert.deepEqual(toLink(initialState()), {});
+  assert.deepEqual(withLink(chosen(), {}), initialState());
+});
+
+test("what is known stays when a link is followed", () => {
+  const known = withRuns(initialState(), [{ run: "a", tags: ["confused"] }]);
+  assert.equal(withLink(known, { sort: "margin" }).runs, known.runs);
+});
+
+for (const [name, text] of [
+  ["view", "nothing"],
+  ["sort", "constructor"],
+  ["show", ""],
+  ["zoom", "7"],
+  ["colours", "jet"],
+  ["gradient", "constructor"],
+  ["scale", ""],
+  ["target", "-1"],
+  ["target", "five"],
+  ["strength", "-1"],
+  ["strength", "1e9"],
+  ["strength", ""],
+  ["strength", "NaN"],
+  ["runs", "neither,ticked"],
+  ["selected", ""],
+  ["frames", "all"],
+  ["compared", "one"],
+  ["compared", "one,two,three"],
+  ["steps", "-5.5"],
+  ["steps", "12345678901234567890"],
+  ["steps", ".."],
+  ["steps", "a..b"],
+  ["steps", "1..2..3"],
+  ["pair", "5"],
+  ["pair", "5-8-3"],
+  ["pair", "5-x"],
+  ["label", "5.5"],
+  ["label", "--5"],
+  ["label", "-"],
+  ["prediction", "-1"],
+  ["rank", "-1"],
+  ["outcome", "toString"],
+  ["flip", "Infinity.."],
+  ["matrix", "valueOf"],
+  ["toString", "x"],
+]) {
+  test(`${name}=${text} makes no sense and is ignored`, () => {
+    assert.deepEqual(withLink(initialState(), { [name]: text }), initialState());
+  });
+}
+
+test("what is TensorBoard's in the address stays as it is", () => {
+  const hash = "#gradascent&regexInput=a%26b&p.gradascent.sort=margin&p.other.x=1";
+  assert.deepEqual(readHash(hash), { sort: "margin" });
+  assert.equal(
+    writeHash(hash, { tag: "a b&c" }),
+    "#gradascent&regexInput=a%26b&p.other.x=1&p.gradascent.tag=a%20b%26c",
+  );
+  assert.equal(writeHash("#gradascent", {}), "#gradascent");
+});
+
+test("the run filter is TensorBoard's own", () => {
+  assert.equal(readRunFilter("#gradascent&regexInput=a%7Cb&p.gradascent.sort=margin"), "a|b");
+  assert.equal(readRunFilter("#gradascent&p.gradascent.regexInput=a"), "");
+  assert.equal(readRunFilter(""), "");
+});
+
+test("an address that is no valid escape is read as it stands", () => {
+  assert.deepEqual(readHash("#%E0%A4%A&p.gradascent.tag=%&="), { tag: "%" });
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  boxOf,
+  cardLayout,
+  comfortableZooms,
+  gridLayout,
+  rasterOf,
+  samplesBetween,
+  sizeOf,
+  withLead,
+} from "../../../frontend/layout/grid_layout.js";
+import { makeSample, makeTarget } from "../samples.mjs";
+
+const SHAPE = [1, 28, 28];
+
+/** A card with a row for each target. */
+function layoutOf(sample, fit = {}) {
+  return cardLayout(sample, { zoom: 1, ratio: 1, rows: sample.targets.map((_, place) => place), ...fit });
+}
+
+function grid(samples, frame = {}) {
+  return gridLayout(samples, { zoom: null, ratio: 1, width: 1000, target: null, choices: new Map(), ...frame });
+}
+
+function overlap([x, y, width, height], [left, top, across, down]) {
+  return x < left + across && left < x + width && y < top + down && top < y + height;
+}
+
+for (const ratio of [1, 1.25, 2]) {
+  for (const zoom of [0.125, 0.5, 1, 3, 6]) {
+    test(`at × ${zoom}, ${ratio} pixels a CSS pixel, panels are alike, apart, and on the canvas`, () => {
+      const targets = [makeTarget(), makeTarget({ index: 5 }), makeTarget({ index: 1, delta_norm: null })];
+      const sample = makeSample({ shape: [3, 20, 40], targets });
+      const { canvas, panels, raster, scale } = layoutOf(sample, { zoom, ratio });
+      const rectangles = [panels.image, ...panels.targets.flatMap(({ gradient, morph }) => [gradient, morph])];
+      const present = rectangles.filter((rectangle) => rectangle !== null);
+      assert.equal(present.length, 6);
+      present.forEach((one, i) => {
+        assert.deepEqual(one.slice(2), [raster.width, raster.height]);
+        assert.ok(one.every(Number.isInteger));
+        assert.ok(one[0] + one[2] <= canvas.width && one[1] + one[3] <= canvas.height);
+        assert.ok(present.every((other, j) => i === j || !overlap(one, other)));
+      });
+      // As large as asked, but for whole pixels of the screen.
+      assert.ok(Math.abs(raster.width * scale - 40 * zoom) <= 20 / ratio);
+      const pixels = raster.width * scale * ratio;
+      assert.ok(Math.abs(pixels - Math.round(pixels)) < 1e-9);
+    });
+  }
+}
+
+test("an enlarged pixel is a whole number of the screen's, and a reduced image is drawn at its resolution", () => {
+  const scaleAt = (zoom, ratio) => rasterOf([1, 100, 100], zoom, ratio).scale * ratio;
+  assert.deepEqual([scaleAt(1, 1), scaleAt(3, 1), scaleAt(3, 1.25), scaleAt(1, 1.5), scaleAt(2, 2)], [1, 3, 4, 2, 4]);
+  assert.deepEqual(rasterOf([3, 224, 100], 0.5, 1), { raster: { width: 50, height: 112 }, scale: 1 });
+  assert.deepEqual(rasterOf([3, 224, 100], 0.25, 2), { raster: { width: 50, height: 112 }, scale: 0.5 });
+  assert.deepEqual(rasterOf([3, 224, 100], 0.5, 2), { raster: { width: 100, height: 224 }, scale: 0.5 });
+});
+
+for (const [channels, length] of [[1, 20], [3, 187], [12, 5000], [64, 100]]) {
+  for (const zoom of [0.125, 1, 6]) {
+    test(`at × ${zoom} a signal of ${channels} × ${length} has a row for each channel that can be seen`, () => {
+      const { canvas, drawable, panels } = layoutOf(makeSample({ shape: [channels, length] }), { zoom, ratio: 2 });
+      const [{ gradient, morph }] = panels.targets;
+      for (const [x, y, width, height] of [panels.image, gradient, morph]) {
+        assert.ok(width >= 2 * 84 && width <= 2400);
+        assert.ok(height / channels >= 10 && height <= 700);
+        assert.ok(x + width <= canvas.width && y + height <= canvas.height);
+      }
+      assert.ok(!overlap(panels.image, gradient) && !overlap(gradient, morph));
+      assert.ok(drawable);
+    });
+  }
+}
+
+test("a title has the lines that its words need", () => {
+  const names = { class_names: ["cat", "horse"] };
+  const fields = { shape: SHAPE, classes: [0, 1], session: { ...makeSample().session, ...names } };
+  const lines = (label) => layoutOf(makeSample({ ...fields, label }), { width: 300 }).titleLines;
+  assert.deepEqual([lines(0), lines(null)], [1, 2]);
+});
+
+test("a sample without targets is its image alone", () => {
+  const { canvas, chipLines } = layoutOf(makeSample({ shape: SHAPE, targets: [], strengths: [] }), { zoom: 3 });
+  assert.deepEqual([canvas, chipLines], [{ width: 28, height: 28 }, 0]);
+});
+
+test("small images are enlarged and large ones reduced", () => {
+  const zooms = (side) => comfortableZooms([1, side, side]);
+  assert.deepEqual([8, 28, 32, 64, 96, 224, 512].map((side) => zooms(side)[0]), [6, 3, 2, 1, 1, 96 / 224, 96 / 512]);
+  assert.deepEqual([zooms(28), zooms(224).at(-1)], [[3, 4, 5, 6], 1]);
+  assert.equal(comfortableZooms([12, 5000])[0], 160 / 5000);
+});
+
+test("a canvas that no browser holds, and arrays that none should, are not tried", () => {
+  const drawable = (side, zoom) => layoutOf(makeSample({ shape: [1, side, side] }), { zoom }).drawable;
+  assert.ok(drawable(512, 1));
+  assert.ok(!drawable(2500, 1));
+  assert.ok(drawable(2500, 0.125));
+  assert.ok(!drawable(4096, 0.125));
+});
+
+test("a thousand targets make a card of a few rows, and of ten on demand", () => {
+  const targets = Array.from({ length: 1000 }, (_, index) => makeTarget({ index }));
+  const sample = makeSample({ shape: SHAPE, targets, key: "many" });
+  const [closed] = grid([sample]).cards;
+  const [open] = grid([sample], { choices: new Map([["many", "more"]]) }).cards;
+  assert.deepEqual([closed.panels.targets.length, closed.chipLines], [3, 1]);
+  assert.deepEqual([open.panels.targets.length, open.chipLines], [10, 4]);
+  assert.ok(closed.height < 500 && open.height < 1500);
+});
+
+test("the target of all, and a card's own, are the only row", () => {
+  const targets = [makeTarget(), makeTarget({ index: 5 })];
+  const samples = ["a", "b"].map((key) => makeSample({ shape: SHAPE, targets, key }));
+  const { cards } = grid(samples, { target: 5, choices: new Map([["b", 8]]) });
+  assert.deepEqual(cards.map(({ rows }) => rows), [[1], [0]]);
+});
+
+test("cards fill the width: with larger pictures, then with longer words", () => {
+  for (const width of [560, 700, 1105, 1500, 2500]) {
+    const { columns, columnWidth, cards } = grid(SAMPLES, { width });
+    const left = width - (columns * (columnWidth + 16) + 16);
+    assert.ok(left >= 0 && left < columns, `${left} of ${width}`);
+    assert.equal(cards[0].width, columnWidth);
+  }
+  assert.ok(grid(SAMPLES, { width: 900 }).cards[0].scale > grid(SAMPLES, { width: 1000 }).cards[0].scale);
+  const narrow = grid(SAMPLES, { width: 1000 }).cards[0];
+  assert.ok(grid(SAMPLES, { width: 1090 }).cards[0].textWidth > narrow.textWidth);
+});
+
+const SAMPLES = Array.from({ length: 10 }, (_, index) => makeSample({ shape: SHAPE, index }));
+
+test("rows are found by where they are", () => {
+  const layout = grid(SAMPLES, { zoom: 3 });
+  assert.equal(layout.columns, 2);
+  const { top } = boxOf(layout, 4);
+  assert.deepEqual(samplesBetween(layout, top + 1, top + 2), { first: 4, end: 6 });
+  assert.deepEqual(samplesBetween(layout, 0, 1), { first: 0, end: 0 });
+  assert.deepEqual(samplesBetween(layout, 0, 1e9), { first: 0, end: 10 });
+  assert.deepEqual(samplesBetween(layout, 1e9, 2e9), { first: 10, end: 10 });
+  assert.equal(sizeOf(layout).height, boxOf(layout, 9).top + layout.cards[9].height + 16);
+});
+
+test("a lead moves every sample on, and none is lost", () => {
+  const layout = withLead(grid(SAMPLES, { zoom: 3 }), 1);
+  assert.equal(boxOf(layout, 1).top, boxOf(layout, 2).top);
+  assert.ok(boxOf(layout, 0).left > boxOf(layout, 1).left);
+  assert.deepEqual(samplesBetween(layout, 0, 1e9), { first: 0, end: 10 });
+  assert.deepEqual(samplesBetween(layout, 0, layout.tops[1]), { first: 0, end: 1 });
+});
+
+test("an empty grid, and one narrower than a card, still have a layout", () => {
+  assert.deepEqual(samplesBetween(grid([]), 0, 500), { first: 0, end: 0 });
+  assert.equal(grid(SAMPLES, { zoom: 6, width: 100 }).columns, 1);
+});

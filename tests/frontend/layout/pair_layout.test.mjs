@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { HEADER, boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../../frontend/layout/pair_layout.js";
+import { makeSample, makeTarget } from "../samples.mjs";
+
+const frame = { ratio: 1, zoom: null, target: null, choices: new Map() };
+const tall = makeSample({ targets: [makeTarget(), makeTarget({ index: 5 })] });
+const pairs = Array.from({ length: 5 }, () => ({ first: tall, second: makeSample() }));
+
+/** Where both cards of a pair stand in the whole. */
+const boxes = (layout, place) =>
+  [0, 1].map((which) => {
+    const box = boxInPair(layout, place, which);
+    return { ...box, top: box.top + layout.tops[place] };
+  });
+const overlap = (one, other) =>
+  one.left < other.left + other.width &&
+  other.left < one.left + one.width &&
+  one.top < other.top + other.height &&
+  other.top < one.top + one.height;
+
+for (const width of [400, 1120]) {
+  test(`in a width of ${width} no cards overlap, and all are within`, () => {
+    const layout = pairLayout(pairs, { ...frame, width });
+    const all = pairs.flatMap((_, place) => boxes(layout, place));
+    all.forEach((box, at) => {
+      for (const other of all.slice(at + 1)) assert.ok(!overlap(box, other));
+      assert.ok(box.left + box.width <= sizeOfPairs(layout).width);
+      assert.ok(box.top + box.height <= sizeOfPairs(layout).height);
+    });
+    pairs.forEach((_, place) => {
+      for (const box of boxes(layout, place)) assert.ok(box.top >= layout.tops[place] + HEADER);
+    });
+  });
+}
+
+test("side by side where there is room, or else one above the other", () => {
+  const wide = boxes(pairLayout(pairs, { ...frame, width: 1120 }), 0);
+  assert.equal(wide[0].top, wide[1].top);
+  const narrow = boxes(pairLayout(pairs, { ...frame, width: 400 }), 0);
+  assert.equal(narrow[0].left, narrow[1].left);
+});
+
+test("the pairs between two heights are those that meet them", () => {
+  const layout = pairLayout(pairs, { ...frame, width: 1120 });
+  const { tops } = layout;
+  assert.deepEqual(pairsBetween(layout, tops[1], tops[3]), [1, 3]);
+  assert.deepEqual(pairsBetween(layout, tops[1] - 1, tops[3] + 1), [0, 4]);
+  assert.deepEqual(pairsBetween(layout, -500, 1e9), [0, 5]);
+  assert.deepEqual(pairsBetween(layout, 1e9, 2e9), [0, 0]);
+});

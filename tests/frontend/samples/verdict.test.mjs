@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { flipCaption, verdictParts } from "../../../frontend/samples/captions.js";
+import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../../frontend/samples/verdict.js";
+import { makeTarget } from "../samples.mjs";
+
+const STRENGTHS = [0, 0.5, 1];
+const NAMES = [..."0123456789"];
+
+function caption(strength, target = makeTarget(), strengths = STRENGTHS) {
+  return verdictParts(verdictAt(target, strengths, strength), target, NAMES).join("");
+}
+
+test("at a recorded strength the verdict is the recorded one", () => {
+  assert.equal(caption(1), "8 at 0.95");
+  assert.equal(caption(0), "5 (8 at 0.45)");
+});
+
+test("a strength that was stored as float32 is still that strength", () => {
+  const target = makeTarget({ probabilities: [0.1, 0.9, 0.95] });
+  assert.equal(caption(0.3, target, [0, Math.fround(0.3), 1]), "8 at 0.90");
+});
+
+test("between two strengths of one verdict the probability is interpolated, and says so", () => {
+  assert.equal(caption(0.75), "8, ≈0.88");
+  const unconvinced = makeTarget({ probabilities: [0.4, 0.2, 0.9], predictions: [5, 5, 8] });
+  assert.equal(caption(0.25, unconvinced), "5 (8, ≈0.30)");
+});
+
+test("between two verdicts both are named, and it is no flip", () => {
+  const target = makeTarget();
+  assert.equal(caption(0.25), "5 or 8");
+  assert.equal(isFlipped(verdictAt(target, STRENGTHS, 0.25), target), false);
+});
+
+test("nothing is extrapolated", () => {
+  const target = makeTarget();
+  assert.deepEqual(verdictAt(target, STRENGTHS, 1.1), { kind: "unknown" });
+  assert.deepEqual(verdictAt(target, [0.2, 0.5, 1], 0.1), { kind: "unknown" });
+  assert.deepEqual(verdictAt(makeTarget({ probabilities: [], predictions: [] }), [], 0), { kind: "unknown" });
+});
+
+test("a class's probability is the recorded one, or interpolated, or none", () => {
+  const at = (strength) => probabilityAt([0.2, 0.6, 1], [0.9, 0.5, 0.1], strength);
+  assert.deepEqual(at(0.6), { probability: 0.5, exact: true });
+  assert.equal(at(0.7).exact, false);
+  assert.ok(Math.abs(at(0.7).probability - 0.4) < 1e-12);
+  assert.equal(at(0.1), null);
+  assert.equal(at(1.1), null);
+});
+
+test("the flip is the first strength at which the target is said", () => {
+  const again = makeTarget({ predictions: [5, 8, 5] });
+  assert.equal(flipOf(again, STRENGTHS), 0.5);
+  assert.equal(flipCaption(0.5, again, NAMES), "flips at 0.50");
+  assert.equal(flipOf(makeTarget({ predictions: [5, 5, 3] }), STRENGTHS), null);
+  assert.equal(flipCaption(null, again, NAMES), "never flips");
+  assert.equal(flipOf(makeTarget({ predictions: [8, 8, 8] }), STRENGTHS), 0);
+  assert.equal(flipCaption(0, again, NAMES), "it already says 8");
+});

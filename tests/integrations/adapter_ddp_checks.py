@@ -1,0 +1,34 @@
+"""What ``tests/integrations/test_adapter_ddp.py`` checks, run by each rank."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from tb_gradascent import lightning, transformers
+from testing.networks import vision_transformer
+from testing.torchrun import run
+from tests.integrations import test_lightning, test_transformers
+
+
+def lightnings_trainer(directory: Path) -> None:
+    callback = lightning.GradAscentCallback(every=2, validation=True, strict=True)
+    options: Any = {"devices": 2, "strategy": "ddp", "limit_val_batches": 1}
+    test_lightning.fit(test_lightning.Classifier(), directory, callback, **options)
+    assert callback.hook is not None
+    assert callback.hook.stats.written > 0
+
+
+def transformers_trainer(directory: Path) -> None:
+    callback = transformers.GradAscentCallback(every=2, strict=True)
+    test_transformers.train(vision_transformer(), directory, callback)
+    assert callback.hook is not None
+    assert callback.hook.stats.written > 0
+
+
+CHECKS = (lightnings_trainer, transformers_trainer)
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    run(CHECKS)

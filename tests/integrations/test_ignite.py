@@ -1,0 +1,105 @@
+"""``GradAscentHandler`` in real trainings by Ignite's engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import (
+    Engine,
+    Events,
+    create_supervised_evaluator,
+    create_supervised_trainer,
+)
+from ignite.handlers import TensorboardLogger, global_step_from_engine
+from torch import nn
+
+from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent.ignite import GradAscentHandler
+from testing.networks import convolutional, digits
+
+BATCH = 16
+
+
+def batches(part: str = "train", count: int = 8) -> list[Any]:
+    images, labels = digits(part)
+    rows = BATCH * count
+    return list(zip(images[:rows].split(BATCH), labels[:rows].split(BATCH), strict=True))
+
+
+def trainer_of(model: nn.Module) -> Engine:
+    torch.manual_seed(1)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    return create_supervised_trainer(model, optimizer, nn.CrossEntropyLoss())
+
+
+def test_a_handler_beside_ignites_own_logger(tmp_path: Path) -> None:
+    model = convolutional()
+    trainer = trainer_of(model)
+    with TensorboardLogger(tmp_path / "run") as logger:
+        with GradAscentHandler(model, logger, every=3, strict=True) as handler:
+            handler.attach(trainer)
+            trainer.run(batches(), max_epochs=2)
+    samples = list(read_samples(tmp_path))
+    assert {sample.run for sample in samples} == {"run"}
+    assert sorted({sample.step for sample in samples}) == [1, 3, 6, 9, 12, 15]
+    for sample in samples:
+        images, labels = batches()[(sample.step - 1) % 8]
+        (row,) = (r for r in range(BATCH) if np.array_equal(images[r].numpy(), sample.image))
+        assert sample.label == labels[row]
+
+
+def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+    weights = []
+    for attached in (True, False):
+        model = convolutional()
+        trainer = trainer_of(model)
+        with GradAscentHandler(model, tmp_path / str(attached), every=1, strict=True) as handler:
+            if attached:
+                handler.attach(trainer)
+            trainer.run(batches())
+            assert (handler.hook.stats.captured > 0) == attached
+        assert not model._forward_hooks
+        weights.append(model.state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close(self: GradAscentHook) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(GradAscentHook, "close", close)
+    with pytest.raises(RuntimeError, match="as if"):
+        with GradAscentHandler(convolutional(), tmp_path, strict=True):
+            raise RuntimeError("as if")
+    with pytest.raises(OSError, match="full"):
+        with GradAscentHandler(convolutional(), tmp_path, strict=True):
+            pass
+
+
+def test_an_evaluator_at_the_trainers_steps(tmp_path: Path) -> None:
+    model = convolutional()
+    trainer, evaluator = trainer_of(model), create_supervised_evaluator(model)
+    trainer.add_event_handler(
+        Events.EPOCH_COMPLETED, lambda: evaluator.run(batches("test", count=2))
+    )
+    with GradAscentHandler(
+        model,
+        tmp_path,
+        global_step_transform=global_step_from_engine(trainer),
+        tag="validation",
+        every=1,
+        strict=True,
+    ) as handler:
+        handler.attach(evaluator)
+        trainer.run(batches(), max_epochs=3)
+    samples = list(read_samples(tmp_path, tag="validation"))
+    assert sorted({sample.step for sample in samples}) == [8, 16, 24]
+    first = batches("test")[0][0].numpy()
+    for sample in samples:
+        assert any(np.array_equal(image, sample.image) for image in first)

@@ -1,0 +1,433 @@
+"""Every route in process: TensorBoard's own WSGI application on real event files."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tensorboard.backend import security_validator
+from tensorboard.data.provider import DataProvider
+from werkzeug.datastructures import Headers
+from werkzeug.test import Client, TestResponse
+
+import tb_gradascent
+from tb_gradascent.plugin import data_source, routes, sample_store
+from tb_gradascent.plugin.errors import UnavailableError
+from tb_gradascent.plugin.loader import GradAscentLoader
+from testing.index_reader import read_rows
+from testing.synthetic import make_captures, write_session
+from testing.wsgi import PREFIX, serve
+
+API = (Path(tb_gradascent.__file__).parent / "plugin" / "http_api.md").read_text(encoding="utf-8")
+DOCUMENTED = "20261122T105626-1a2b3c4d"
+METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"]
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the examples of http_api.md ask for."""
+    logdir = tmp_path_factory.mktemp("logs")
+    write_session(logdir / "baseline", make_captures(13, 2), session=DOCUMENTED)
+    write_session(logdir / "dropout", make_captures(1, 1))
+    (logdir / "scalars").mkdir()
+    return logdir
+
+
+@pytest.fixture(scope="module")
+def client(logdir: Path) -> Client:
+    return serve(logdir)
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(monkeypatch: pytest.MonkeyPatch) -> None:
+    def complain(message: str) -> None:
+        pytest.fail(f"TensorBoard's security validator: {message}")
+
+    monkeypatch.setattr(security_validator, "_maybe_raise_value_error", complain)
+
+
+def get(client: Client, path: str, **options: Any) -> TestResponse:
+    return client.get(PREFIX + path, **options)
+
+
+def error_of(response: TestResponse) -> str:
+    assert response.mimetype == "application/json"
+    assert response.json is not None
+    assert response.json.keys() == {"error"}
+    error = response.json["error"]
+    assert isinstance(error, str)
+    assert "Traceback" not in error
+    return error
+
+
+def shape_of(value: object) -> object:
+    """A JSON value's keys, all the way down; of a list its first element's."""
+    if isinstance(value, dict):
+        return {key: shape_of(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape_of(inner) for inner in value[:1]]
+    if isinstance(value, bool) or value is None:
+        return value if value is None else "boolean"
+    return "number" if isinstance(value, int | float) else "text"
+
+
+EXAMPLES = re.findall(r"```http\nGET (\S+)\n```\n(?:```json\n(.*?)```)?", API, re.DOTALL)
+
+
+@pytest.mark.parametrize(("path", "answer"), EXAMPLES, ids=lambda text: text[:60])
+def test_every_example_answers_as_documented(client: Client, path: str, answer: str) -> None:
+    version = re.search(r"static/(.+)/", entry_module(client))
+    assert version is not None
+    path = re.sub(r"static/[^/]+/", f"static/{version[1]}/", path)
+    response = client.get("/" + path)
+    assert response.status_code == 200
+    if answer:
+        assert shape_of(response.json) == shape_of(json.loads(answer))
+
+
+def test_every_route_is_documented_with_an_example(client: Client) -> None:
+    headings = re.findall(r"^## `([^`]+)`", API, re.MULTILINE)
+    assert headings == ["runs", "index", "records", "payloads", "static/<version>/<file>"]
+    assert len(EXAMPLES) == len(headings)
+    plugin = GradAscentLoader().load(Context())
+    assert plugin is not None
+    routes = {route.split("/")[1] for route in plugin.get_plugin_apps()}
+    assert routes == {heading.split("/")[0] for heading in headings}
+    entry = plugin.frontend_metadata().es_module_path
+    assert entry in plugin.get_plugin_apps()
+
+
+class Context:
+    """As much of TensorBoard's context as the plugin may rely on."""
+
+    data_provider = object()
+
+
+def test_the_documented_statuses_and_limits_are_the_codes() -> None:
+    payloads = API.split("## `payloads`")[1]
+    statuses = [int(status) for status in re.findall(r"^\| (\d) \|", payloads, re.MULTILINE)]
+    assert statuses == [*range(5)]
+    assert statuses[-2:] == [data_source.LEFT_OUT, data_source.REFUSED]
+    assert f"{sample_store.MAX_ANSWER_BYTES >> 20} MiB" in API
+    assert f"up to {sample_store.MAX_PAYLOADS} samples" in API
+    assert f"1 to {sample_store.MAX_PARTS} parts" in API
+    assert f"An answer holds {sample_store.MAX_RECORDS} records at the most" in API
+
+
+def test_clients_that_are_slow_to_read_hold_no_copy_each(tmp_path: Path) -> None:
+    session = write_session(tmp_path, make_captures(150, 4, shape=(1, 1, 1)), start=1000.0)
+    path = f"records?run=.&tag=confused&part={session}.0.150"
+    client = serve(tmp_path)
+    whole = get(client, path).data
+    tracemalloc.start()
+    try:
+        slow = [get(client, path, buffered=False) for _ in range(20)]
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 5 * len(whole)
+    assert all(response.content_length == len(whole) for response in slow)
+    assert all(response.data == whole for response in slow)
+    head = client.head(PREFIX + path)
+    assert (head.content_length, head.data) == (len(whole), b"")
+
+
+def test_runs_are_listed(client: Client) -> None:
+    response = get(client, "runs")
+    assert response.json == {
+        "record_version": 1,
+        "runs": [
+            {"run": "baseline", "tags": ["confused"]},
+            {"run": "dropout", "tags": ["confused"]},
+        ],
+    }
+    assert response.headers["Cache-Control"] == "no-cache, must-revalidate"
+
+
+def test_an_index_is_answered_with_and_without_gzip(client: Client) -> None:
+    path = "index?run=baseline&tag=confused"
+    plain = get(client, path)
+    assert "Content-Encoding" not in plain.headers
+    gzipped = get(client, path, headers={"Accept-Encoding": "gzip, br"})
+    assert gzipped.headers["Content-Encoding"] == "gzip"
+    assert len(gzipped.data) < len(plain.data)
+    assert plain.json is not None
+    assert [session["captures"] for session in plain.json["sessions"]] == [13]
+    assert plain.mimetype == gzipped.mimetype == "application/json"
+
+
+def test_a_signal_is_served_with_two_numbers_for_its_shape(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "run", make_captures(1, 1, shape=(12, 300)))
+    client = serve(tmp_path)
+    samples = read_rows(get(client, f"records?run=run&tag=confused&part={session}.0.1").data[16:])
+    assert [sample["shape"] for sample in samples] == [[12, 300]]
+    payloads = get(client, f"payloads?run=run&tag=confused&sample={session}.0.0")
+    status, length = struct.unpack_from("<II", payloads.data)
+    assert (status, length) == (data_source.OK, samples[0]["payload"]["bytes"])
+
+
+def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
+    path = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}."
+    whole = get(client, path + "12.0")
+    assert whole.headers.getlist("Cache-Control") == ["private, max-age=31536000, immutable"]
+    assert whole.mimetype == "application/octet-stream"
+    assert "Content-Encoding" not in whole.headers
+    status, length = struct.unpack_from("<II", whole.data)
+    assert (status, length) == (data_source.OK, len(whole.data) - 8)
+    missing = get(client, path + "13.0")
+    assert missing.status_code == 200
+    assert missing.data == struct.pack("<II", data_source.MISSING, 0)
+    assert missing.headers.getlist("Cache-Control") == ["no-cache, must-revalidate"]
+
+
+def test_as_many_payloads_as_documented_and_no_more(client: Client) -> None:
+    path = "payloads?run=baseline&tag=confused"
+    one = f"&sample={DOCUMENTED}.3.1"
+    most = get(client, path + one * sample_store.MAX_PAYLOADS)
+    assert most.status_code == 200
+    assert "1 to 256 times" in error_of(get(client, path + one * (sample_store.MAX_PAYLOADS + 1)))
+
+
+def test_nothing_that_reads_data_is_imported_before_it_is_asked_for() -> None:
+    # TensorBoard's start-up pays for every import, whether or not a run holds samples.
+    code = """
+import sys, tempfile
+from testing.wsgi import PREFIX, serve
+with tempfile.TemporaryDirectory() as logdir:
+    client = serve(logdir)
+    assert client.get("/data/plugins_listing").status_code == 200
+    loaded = {name for name in sys.modules if name.startswith("tb_gradascent.")}
+    plugin = ("", ".errors", ".loader", ".assets", ".responses", ".plugin")
+    names = {"version", "format", "format.metadata"} | {f"plugin{name}" for name in plugin}
+    assert loaded == {f"tb_gradascent.{name}" for name in names}, loaded
+    assert client.get(PREFIX + "runs").json["runs"] == []
+    assert "tb_gradascent.plugin.sample_store" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_first_requests_share_one_provider(
+    logdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    start = threading.Barrier(8)
+
+    class Counted(sample_store.SampleProvider):
+        def __init__(self, data_provider: DataProvider) -> None:
+            made.append(self)
+            time.sleep(0.05)
+            super().__init__(data_provider)
+
+    def ask(_: int) -> int:
+        start.wait()
+        return get(fresh, "runs").status_code
+
+    monkeypatch.setattr(routes, "SampleProvider", Counted)
+    fresh = serve(logdir)
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(ask, range(8))] == [200] * 8
+    assert len(made) == 1
+
+
+def entry_module(client: Client) -> str:
+    listing = client.get("/data/plugins_listing").json
+    assert listing is not None
+    mechanism = listing["gradascent"]["loading_mechanism"]
+    assert mechanism["type"] == "IFRAME"
+    assert isinstance(mechanism["module_path"], str)
+    return mechanism["module_path"]
+
+
+def test_the_page_is_served_with_its_type_and_for_good(client: Client) -> None:
+    response = client.get(entry_module(client))
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert response.headers.getlist("Cache-Control") == ["private, max-age=31536000, immutable"]
+    assert "Expires" not in response.headers
+    assert "ETag" not in response.headers
+
+
+def test_the_plugin_entry_page_imports_the_entry_module(client: Client) -> None:
+    page = client.get("/data/plugin_entry.html?name=gradascent").text
+    assert json.dumps("." + entry_module(client).removeprefix(PREFIX.rstrip("/"))) in page
+
+
+def test_the_plugin_is_listed_active_with_data_and_inactive_without(
+    client: Client, tmp_path: Path
+) -> None:
+    for tensorboard, active in [(client, True), (serve(tmp_path), False)]:
+        listing = tensorboard.get("/data/plugins_listing").json
+        assert listing is not None
+        assert listing["gradascent"]["enabled"] is active
+        assert listing["gradascent"]["tab_name"] == "Gradient Ascent"
+
+
+def test_without_data_the_routes_say_so(tmp_path: Path) -> None:
+    empty = serve(tmp_path)
+    assert get(empty, "runs").json == {"record_version": 1, "runs": []}
+    assert get(empty, "index?run=a&tag=b").status_code == 404
+    assert get(empty, "payloads?run=a&tag=b&sample=s.0.0").status_code == 404
+
+
+def test_a_path_prefix_changes_nothing_below_it(logdir: Path) -> None:
+    client = serve(logdir, "--path_prefix", "/static/board")
+    listing = client.get("/static/board/data/plugins_listing").json
+    assert listing is not None
+    entry = listing["gradascent"]["loading_mechanism"]["module_path"]
+    assert entry.startswith("/static/board" + PREFIX)
+    assert client.get(entry).status_code == 200
+    assert client.get("/static/board" + PREFIX + "runs").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "message"),
+    [
+        ("index", 400, "run must be given exactly once, and is given 0 times"),
+        ("index?run=baseline", 400, "tag must be given exactly once"),
+        ("index?run=a&run=b&tag=c", 400, "run must be given exactly once, and is given 2 times"),
+        ("index?run=baseline&tag=a&tag=a", 400, "tag must be given exactly once"),
+        ("index?run=none&tag=confused", 404, "run 'none' has no tag 'confused'"),
+        ("index?run=baseline&tag=", 404, "run 'baseline' has no tag ''"),
+        ("index?run=../baseline&tag=confused", 404, "has no tag"),
+        ("index?run=%FF%00&tag=%ED%A0%80", 404, "has no tag"),
+        ("index?run=" + "x" * 60000 + "&tag=confused", 404, "has no tag"),
+        ("records?run=baseline&tag=confused", 400, "part must be given 1 to 256 times"),
+        ("records?run=baseline&tag=confused&part=a.0", 400, "part must be <session>.<first>.<end>"),
+        ("records?run=none&tag=confused&part=a.0.1", 404, "has no tag"),
+        ("payloads?run=baseline&tag=confused", 400, "sample must be given 1 to 256 times"),
+        ("payloads?run=baseline&sample=a.0.0", 400, "tag must be given"),
+        ("payloads?run=baseline&tag=confused&sample=", 400, "sample must be <session>"),
+        ("payloads?run=baseline&tag=confused&sample=a.b.c", 400, "'a.b.c'"),
+        ("payloads?run=baseline&tag=confused&sample=a.0.0&sample=..%2f", 400, "sample must be"),
+        ("payloads?run=none&tag=confused&sample=a.0.0", 404, "has no tag"),
+        ("static/index.js", 404, "no such file"),
+        ("static/0.0.0/index.js", 404, "no such file"),
+        ("static/../../../../etc/passwd", 404, "no such file"),
+        ("static/%2e%2e/%2e%2e/setup.py", 404, "no such file"),
+        ("static/%00", 404, "no such file"),
+    ],
+)
+def test_mistakes_are_answered_in_a_sentence(
+    client: Client, path: str, code: int, message: str
+) -> None:
+    response = get(client, path)
+    assert response.status_code == code
+    assert message in error_of(response)
+    assert f"{code} for" in API
+
+
+ROUTES = [
+    "runs",
+    "index?run=baseline&tag=confused",
+    f"records?run=baseline&tag=confused&part={DOCUMENTED}.0.13",
+    "payloads?run=a&tag=b&sample=s.0.0",
+    "static/x",
+]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("method", METHODS)
+def test_other_methods_are_refused(client: Client, path: str, method: str) -> None:
+    with warnings.catch_warnings():
+        # Werkzeug's own lint does not know every method.
+        warnings.simplefilter("ignore")
+        response = client.open(PREFIX + path, method=method)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, HEAD"
+    assert method in error_of(response)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_head_answers_the_headers_of_get(client: Client, encoding: str) -> None:
+    sample = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}.12.0"
+    entry = entry_module(client).removeprefix(PREFIX)
+    for path in [*ROUTES[:3], sample, entry, "index", "static/x"]:
+        headers = {"Accept-Encoding": encoding}
+        got = get(client, path, headers=headers)
+        head = client.head(PREFIX + path, headers=headers)
+        assert head.status_code == got.status_code
+        assert head.data == b""
+        assert without_dates(head.headers) == without_dates(got.headers)
+
+
+def without_dates(headers: Headers) -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in headers if name not in ("Date", "Expires"))
+
+
+def test_a_data_server_that_is_gone_is_a_503(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise UnavailableError("TensorBoard's data server does not answer (X)")
+
+    monkeypatch.setattr(sample_store.SampleProvider, "runs", fail)
+    response = get(client, "runs")
+    assert response.status_code == 503
+    assert "does not answer" in error_of(response)
+    assert "503 while" in API
+
+
+@given(
+    route=st.sampled_from(["runs", "index", "records", "payloads", "static/x", "static/x/y"]),
+    names=st.lists(st.sampled_from(["run", "tag", "sample", "part", "x"]), max_size=5),
+    values=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]))
+        | st.sampled_from(["baseline", "confused"]),
+        min_size=5,
+        max_size=5,
+    ),
+    headers=st.dictionaries(
+        st.sampled_from(["Accept-Encoding", "Range", "If-None-Match", "If-Modified-Since"]),
+        st.text(st.characters(min_codepoint=33, max_codepoint=126)),
+    ),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_request_ends_in_a_server_error(
+    client: Client, route: str, names: list[str], values: list[str], headers: dict[str, str]
+) -> None:
+    query = list(zip(names, values, strict=False))
+    response = get(client, route, query_string=dict(query), headers=headers)
+    assert response.status_code in (200, 400, 404)
+    if response.status_code != 200:
+        assert error_of(response)
+
+
+Damage = Callable[[bytes], bytes]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:5000] + b"\0" * 100 + whole[5100:],
+        lambda whole: whole[:-1],
+        lambda whole: b"",
+        lambda whole: bytes(len(whole)),
+    ],
+    ids=["half", "hole", "torn", "empty", "zeros"],
+)
+def test_a_damaged_event_file_is_no_server_error(tmp_path: Path, damage: Damage) -> None:
+    write_session(tmp_path / "good", make_captures(2, 1))
+    write_session(tmp_path / "bad", make_captures(6, 2))
+    (path,) = (tmp_path / "bad").iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    client = serve(tmp_path)
+    runs = get(client, "runs").json
+    assert runs is not None
+    assert "good" in [run["run"] for run in runs["runs"]]
+    assert get(client, "index?run=bad&tag=confused").status_code in (200, 404)
+    assert get(client, "index?run=good&tag=confused").status_code == 200

@@ -1,0 +1,194 @@
+"""Damage at every place of an event file: what is whole is shown, what is not is counted or gone.
+
+Nothing is ever shown that was not written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import struct
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tb_gradascent import read_samples
+from tb_gradascent.format.event_file import file_name
+from tb_gradascent.format.samples import Sample
+from testing.index_reader import read_index
+from testing.synthetic import make_sample, write_session
+from testing.tensorboard_process import tensorboard
+from tests.format.test_event_file import frame_ends
+
+RANDOM = np.random.default_rng(0)
+CAPTURES = [
+    [
+        make_sample(
+            RANDOM, step=100 * number, shape=(1, 1, 1), targets=(5,) * (number == 1), id=str(number)
+        )
+    ]
+    for number in range(3)
+]
+STRIDE = 83
+"""Places between damages in the files that TensorBoard is given."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("whole")
+    write_session(folder, CAPTURES, session="s", start=1000.0)
+    return (folder / file_name("s")).read_bytes()
+
+
+def as_written(sample: Sample) -> bool:
+    """Whether a sample is one of those that were stored, in all that a reader can tell."""
+    original = CAPTURES[sample.step // 100][0]
+    return (
+        sample.id == original.id
+        and sample.label == original.label
+        and np.float32(sample.margin) == np.float32(original.margin)
+        and np.array_equal(sample.image, original.image)
+        and np.array_equal(sample.probabilities, original.probabilities)
+    )
+
+
+def test_a_flip_anywhere_costs_one_capture_or_what_follows_a_length(
+    tmp_path: Path, whole: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    ends = frame_ends(whole)
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        (tmp_path / file_name("s")).write_bytes(damaged)
+        read = list(read_samples(tmp_path))
+        struck = next(number for number, end in enumerate(ends) if place < end)
+        in_header = place < (ends[struck - 1] if struck else 0) + 12
+        lost = {0, 1, 2} & (set(range(struck - 1, 3)) if in_header else {struck - 1})
+        assert {sample.step // 100 for sample in read} == {0, 1, 2} - lost, place
+        assert all(map(as_written, read))
+
+
+def test_a_cut_anywhere_costs_what_was_not_whole(
+    tmp_path: Path, whole: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    ends = frame_ends(whole)
+    for length in range(len(whole)):
+        (tmp_path / file_name("s")).write_bytes(whole[:length])
+        read = list(read_samples(tmp_path))
+        assert len(read) == max(sum(end <= length for end in ends) - 1, 0)
+        assert all(map(as_written, read))
+
+
+Ask = Callable[[str], bytes]
+Served = tuple[Ask, dict[str, bytes], bool]
+"""How to ask it, what the runs' files hold, and whether it is the fast loader."""
+
+
+@pytest.fixture(scope="module", params=["true", "false"], ids=["fast", "py"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, whole: bytes
+) -> Iterator[Served]:
+    """A TensorBoard on many damaged files, each a run of its own."""
+    logdir = tmp_path_factory.mktemp("damaged")
+    files = {"whole": whole, "empty": b"", "garbage": b"\xffgarbage" * 99}
+    for place in range(0, len(whole), STRIDE):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        files[f"flip {place}"] = bytes(damaged)
+        files[f"cut {place}"] = whole[:place]
+        files[f"hole {place}"] = whole[:place] + bytes(64) + whole[place + 64 :]
+    for name, content in files.items():
+        (logdir / name).mkdir()
+        (logdir / name / file_name("s")).write_bytes(content)
+    with tensorboard(logdir, f"--load_fast={request.param}") as address:
+
+        def ask(path: str) -> bytes:
+            url = f"{address}data/plugin/gradascent/{path}"
+            with urllib.request.urlopen(url, timeout=60) as response:
+                body = response.read()
+            assert isinstance(body, bytes)
+            return body
+
+        yield ask, files, request.param == "true"
+
+
+def index_of(ask: Ask, run: str, tag: str = "confused") -> dict[str, Any]:
+    """A run's index with its samples, as the page puts it together."""
+    index = json.loads(ask(f"index?{query(run, tag)}"))
+    return read_index(index, lambda part: ask(f"records?{query(run, tag)}&part={part}"))
+
+
+def query(run: str, tag: str = "confused") -> str:
+    return urllib.parse.urlencode({"run": run, "tag": tag})
+
+
+def all_runs(ask: Ask) -> dict[str, list[str]]:
+    """The tags of each run, once TensorBoard has read the last of them."""
+    before: dict[str, list[str]] = {}
+    while True:
+        runs = {run["run"]: run["tags"] for run in json.loads(ask("runs"))["runs"]}
+        if runs and runs == before:
+            return runs
+        before = runs
+        time.sleep(2)  # twice as long as it waits before it looks again
+
+
+def test_tensorboard_shows_nothing_that_was_not_written(
+    served: Served,
+) -> None:
+    ask, files, fast = served
+    ends = frame_ends(files["whole"])
+    runs = all_runs(ask)
+    assert "empty" not in runs
+    assert "garbage" not in runs
+    written = {sample["step"]: sample for sample in index_of(ask, "whole")["samples"]}
+    assert len(written) == 3
+    shown = counted = 0
+    for run, tags in runs.items():
+        for tag in tags:
+            index = index_of(ask, run, tag)
+            counted += index["counts"]["unreadable"]
+            for sample in index["samples"]:
+                shown += 1
+                whole = written[sample["step"]]
+                # TensorBoard's own framing, which may have been struck, is no part of a record.
+                framing = {name: whole[name] for name in ("wall_time", "capture", "index")}
+                assert {**sample, **framing} == whole, run
+        if run.startswith("cut"):
+            kept = sum(end <= len(files[run]) for end in ends) - 1
+            assert index_of(ask, run)["counts"]["samples"] == kept
+    assert shown > len(files) / 2
+    if fast:  # the other loader leaves out what its own checksums find
+        assert counted > len(files) / 20
+
+
+def test_tensorboard_gives_payloads_that_are_whole_or_says_that_they_are_not(
+    served: Served,
+) -> None:
+    ask, _, _ = served
+    asked = "".join(f"&sample=s.{capture}.0" for capture in range(3))
+    written = statuses(ask(f"payloads?{query('whole')}{asked}"))
+    assert [status for status, _ in written] == [0, 0, 0]
+    for run, tags in all_runs(ask).items():
+        if "confused" in tags:
+            for (status, payload), whole in zip(
+                statuses(ask(f"payloads?{query(run)}{asked}")), written, strict=True
+            ):
+                assert (status, payload) == whole or (status in (1, 2) and not payload), run
+
+
+def statuses(answer: bytes) -> list[tuple[int, bytes]]:
+    parts = []
+    while answer:
+        status, length = struct.unpack_from("<II", answer)
+        parts.append((status, answer[8 : 8 + length]))
+        answer = answer[8 + length :]
+    return parts

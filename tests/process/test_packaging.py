@@ -1,0 +1,104 @@
+"""What is shipped: the wheel's files, its entry point, and how light it is to import."""
+
+from __future__ import annotations
+
+import configparser
+import email
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tb_gradascent.version import VERSION
+from testing.paths import ROOT
+
+ADAPTERS = {"lightning", "transformers", "ignite"}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files that git tracks, or would."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The package as it would be published."""
+    folder = tmp_path_factory.mktemp("wheel")
+    options = ["-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, checkout], check=True
+    )
+    (built,) = folder.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_the_wheel_holds_the_package_and_the_page_and_nothing_else(
+    wheel: zipfile.ZipFile,
+) -> None:
+    shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tb_gradascent").rglob("*")
+        if path.suffix in {".py", ".md"} or path.name == "py.typed"
+    }
+    page = {
+        f"tb_gradascent/frontend/{path.relative_to(ROOT / 'frontend').as_posix()}"
+        for path in (ROOT / "frontend").rglob("*")
+        if path.suffix in {".js", ".css"} or path.name == "__init__.py"
+    }
+    assert shipped == package | page
+
+
+def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
+    info = f"tensorboard_plugin_gradascent-{VERSION}.dist-info"
+    metadata = email.message_from_bytes(wheel.read(f"{info}/METADATA"))
+    assert metadata["Name"] == "tensorboard-plugin-gradascent"
+    assert metadata["Version"] == VERSION
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert set(metadata.get_all("Provides-Extra", [])) >= {"torch", *ADAPTERS}
+    assert f"{info}/licenses/LICENSE" in wheel.namelist()
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(wheel.read(f"{info}/entry_points.txt").decode())
+    assert dict(entry_points["tensorboard_plugins"]) == {
+        "gradascent": "tb_gradascent.plugin.loader:GradAscentLoader"
+    }
+
+
+@pytest.mark.parametrize("kind", ["wheel", "checkout"])
+def test_the_page_is_found_wherever_the_package_runs_from(
+    kind: str, wheel: zipfile.ZipFile, checkout: Path, tmp_path: Path
+) -> None:
+    if kind == "wheel":
+        wheel.extractall(tmp_path)
+    folder = tmp_path if kind == "wheel" else checkout
+    code = (
+        "import tb_gradascent; from tb_gradascent.plugin.assets import ENTRY, Assets; a = Assets();"
+        "assert a.find(f'{a.version}/{ENTRY}') is not None; print(tb_gradascent.__file__)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
+    )
+    assert Path(printed.stdout.strip()).parent == folder / "tb_gradascent"
+
+
+@pytest.mark.parametrize(
+    "module", ["tb_gradascent", "tb_gradascent.plugin.loader", "tb_gradascent.plugin.routes"]
+)
+def test_tensorboard_starts_without_torch(module: str) -> None:
+    code = f"import sys, {module}; assert not {{'torch', 'tqdm', 'tensorflow'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,91 @@
+"""Bad arguments fail at construction: argument, rule, value and remedy in the message."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tb_gradascent import GradAscentHook, ProbabilityMargin
+from tb_gradascent.training import arguments
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    ("no model", {"model": "resnet"}, "model must be a torch.nn.Module, and is str"),
+    ("log", {"log": 3}, "log must be a directory or a SummaryWriter, and is 3"),
+    ("log bytes", {"log": b"runs"}, "log must be a directory"),
+    ("every", {"every": 0}, "every must be a whole number of at least 1, and is 0"),
+    ("every bool", {"every": True}, "every must be a whole number of at least 1, and is True"),
+    ("every text", {"every": "10"}, "every must be a whole number of at least 1, and is '10'"),
+    ("top_k", {"top_k": 1.5}, "top_k must be a whole number of at least 1, and is 1.5"),
+    ("criterion", {"criterion": "margin"}, "criterion must be a callable"),
+    ("criterion class", {"criterion": ProbabilityMargin}, "is the class ProbabilityMargin"),
+    ("targets", {"targets": "top3"}, "targets must be"),
+    ("score", {"score": "loss"}, 'score must be "logit", "probability"'),
+    ("score array", {"score": np.zeros(2)}, 'score must be "logit", "probability"'),
+    ("ranks array", {"ranks": np.zeros(2)}, "ranks must be"),
+    ("budget", {"budget_mb": 10**400}, "budget_mb must be a positive number"),
+    ("std tiny", {"mean": 0.0, "std": 1e-320}, "std must not be so small"),
+    ("log null", {"log": "a\0b"}, "log must be a directory"),
+    ("ascent", {"ascent": 0.9}, "ascent must be an Ascent"),
+    ("names text", {"class_names": "0123456789"}, "class_names must be a list"),
+    ("names numbers", {"class_names": [0, 1]}, "class_names[0] must be text"),
+    ("names length", {"class_names": ["x" * 300]}, "class_names[0] must be text of at most 256"),
+    ("mean alone", {"mean": 0.5}, "mean and std must be given together"),
+    ("std zero", {"mean": 0.5, "std": 0.0}, "std must be positive"),
+    ("lengths", {"mean": [0.5, 0.5], "std": 0.1}, "mean and std must have one length"),
+    ("mean nan", {"mean": np.nan, "std": 1}, "mean must be a finite number"),
+    ("65", {"mean": [0] * 65, "std": [1] * 65}, "mean must be a finite number, or 1 to 64"),
+    ("bounds", {"bounds": 1}, "bounds must be a pair"),
+    ("order", {"bounds": (1, 0)}, "bounds must be a pair (low, high)"),
+    ("text", {"bounds": "01"}, "bounds must be a pair"),
+    ("bounds none", {"bounds": (None, 1)}, "bounds must be a pair"),
+    ("forward", {"forward": "m(x)"}, "forward must be a callable"),
+    ("tag empty", {"tag": ""}, "tag must be printable text"),
+    ("tag slash", {"tag": "a/"}, "tag must be printable text"),
+    ("tag newline", {"tag": "a\nb"}, "tag must be printable text"),
+    ("tag quote", {"tag": 'a "b"'}, "tag must be printable text"),
+    ("tag backslash", {"tag": "a\\b"}, "tag must be printable text"),
+    ("tag number", {"tag": 5}, "tag must be text"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+def test_a_bad_argument_is_named_and_nothing_is_written(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    values: dict[str, Any] = {"model": nn.Linear(2, 2), "log": tmp_path / "run", **given}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        GradAscentHook(**values)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        GradAscentHook(nn.Linear(2, 2), tmp_path / "file" / "run")
+
+
+def test_bounds_follow_from_mean_and_std() -> None:
+    mean, std = arguments.normalization([0.5, 0.4], torch.tensor([0.25, 0.2]))
+    assert std == pytest.approx((0.25, 0.2))
+    bounds = arguments.legal_bounds(None, mean, std)
+    assert bounds is not None
+    assert bounds[0] == pytest.approx((-2, -2))
+    assert bounds[1] == pytest.approx((2, 3))
+    assert arguments.legal_bounds(None, None, None) is None
+    assert arguments.legal_bounds((0, [1, 2]), None, None) == ((0.0, 0.0), (1.0, 2.0))
+    assert arguments.legal_bounds(np.array([[0, 1], [3, 4]]).tolist(), None, None) == (
+        (0.0, 1.0),
+        (3.0, 4.0),
+    )
+
+
+def test_a_summary_writer_names_its_directory() -> None:
+    for name in ("log_dir", "logdir"):
+        assert arguments.log_directory(SimpleNamespace(**{name: "runs/x"})) == Path("runs/x")

@@ -1,0 +1,341 @@
+"""``hook.attach``: no line in the loop."""
+
+from __future__ import annotations
+
+import copy
+import io
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tb_gradascent import GradAscentHook, read_samples
+from testing import zoo
+from testing.networks import convolutional, digits
+
+
+def plain_loop(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 10) -> None:
+    """Knows nothing of the hook; validates now and then."""
+    images, labels = digits()
+    for step in range(steps):
+        rows = slice(16 * step, 16 * step + 16)
+        loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            model(images[-8:])
+        model.train()
+
+
+def test_it_captures_the_batch_of_each_due_step(tmp_path: Path) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
+        handle = hook.attach(optimizer)
+        plain_loop(model, optimizer)
+        handle.remove()
+        handle.remove()
+        plain_loop(model, optimizer)
+    images, _ = digits()
+    samples = list(read_samples(tmp_path))
+    assert sorted({sample.step for sample in samples}) == [0, 4, 8]
+    for sample in samples:
+        batch = images[16 * sample.step : 16 * sample.step + 16].numpy()
+        assert any(np.array_equal(sample.image, image) for image in batch)
+        assert sample.label is None
+
+
+def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+    states = []
+    for attached in (True, False):
+        model = convolutional()
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        with GradAscentHook(model, tmp_path / str(attached), every=1, strict=True) as hook:
+            if attached:
+                hook.attach(optimizer)
+            plain_loop(model, optimizer)
+            assert (hook.stats.captured > 0) == attached
+        states.append((model.state_dict(), optimizer.state_dict()["state"]))
+    (weights, moments), (plain_weights, plain_moments) = states
+    assert all(torch.equal(weights[name], plain_weights[name]) for name in weights)
+    for number, values in moments.items():
+        assert all(torch.equal(values[name], plain_moments[number][name]) for name in values)
+
+
+def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=5) as hook:
+        hook.attach(optimizer)
+        plain_loop(model, optimizer, steps=1)
+        batch = torch.rand(4, 1, 28, 28)
+        model(batch)
+        held = weakref.ref(batch)
+        del batch
+        assert held() is None
+
+
+def test_passes_that_are_no_training_are_not_captured(tmp_path: Path) -> None:
+    """A validation that forgets ``no_grad``, and statistics of batch norm brought up to date."""
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        hook.attach(optimizer)
+        model(torch.zeros(4, 1, 28, 28)).sum().backward()
+        model.eval()
+        model(torch.ones(4, 1, 28, 28))
+        model.train()
+        with torch.no_grad():
+            model(torch.ones(4, 1, 28, 28))
+        optimizer.step()
+        assert hook.stats.captured == 4
+    assert not any(np.any(sample.image) for sample in read_samples(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda model: torch.optim.swa_utils.AveragedModel(model).module]
+)
+def test_a_copy_of_the_model_is_not_watched(
+    tmp_path: Path, copied: Callable[[nn.Module], nn.Module]
+) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        hook.attach(optimizer)
+        plain_loop(model, optimizer, steps=1)
+        other = copied(copied(model))
+        model(torch.zeros(4, 1, 28, 28)).sum().backward()
+        other.train()
+        assert other(torch.ones(2, 1, 28, 28)).shape == (2, 10)
+        optimizer.step()
+    images = [sample.image for sample in read_samples(tmp_path, step=1)]
+    assert len(images) == 4
+    assert not np.any(images)
+
+
+def test_an_attached_model_is_saved_whole_and_loaded_where_this_package_is_not(
+    tmp_path: Path,
+) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    file = io.BytesIO()
+    with GradAscentHook(model, tmp_path / "run") as hook:
+        hook.attach(optimizer)
+        torch.save(model, file)
+    (tmp_path / "model.pt").write_bytes(file.getvalue())
+    code = """
+import sys, torch
+sys.modules["tb_gradascent"] = None  # as if it were not installed
+model = torch.load(sys.argv[1], weights_only=False)
+print(*model(torch.ones(1, 1, 8, 8))[0].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, str(tmp_path / "model.pt")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = model(torch.ones(1, 1, 8, 8))[0].tolist()
+    assert [float(value) for value in done.stdout.split()] == pytest.approx(expected)
+
+
+def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> None:
+    class Output(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = convolutional()
+
+        def forward(
+            self, pixel_values: Tensor, labels: Tensor | None = None, *, scale: float
+        ) -> dict[str, Tensor]:
+            return {"loss": torch.zeros(()), "logits": scale * self.inner(pixel_values)}
+
+    model = Output()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    labels = torch.tensor([3, 1, 4, 1])
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        hook.attach(optimizer)
+        images = torch.rand(4, 1, 28, 28)
+        model(pixel_values=images, labels=labels, scale=2.0)["logits"].sum().backward()
+        optimizer.step()
+        assert hook.stats.captured == 4
+    samples = list(read_samples(tmp_path))
+    assert sorted(sample.label or 0 for sample in samples) == [1, 1, 3, 4]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["", "forward="])
+def test_a_model_with_more_inputs_than_the_image(tmp_path: Path, own: bool) -> None:
+    class Rotated(nn.Module):
+        """The answer is the class that the second input names, times a brightness."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+        def forward(self, image: Tensor, kind: Tensor | None = None) -> Tensor:
+            kind = torch.zeros(len(image), dtype=torch.int64) if kind is None else kind
+            brightness = self.weight * image.flatten(1).mean(1, keepdim=True)
+            return brightness * nn.functional.one_hot(kind, 3)
+
+    model = Rotated()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    forward = (lambda model, image: model(image)) if own else None
+    with GradAscentHook(model, tmp_path, forward=forward, strict=True) as hook:
+        hook.attach(optimizer)
+        model(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2])).sum().backward()
+        optimizer.step()
+    predicted = sorted(int(sample.classes[0]) for sample in read_samples(tmp_path))
+    assert predicted == ([0, 0, 0] if own else [0, 1, 2])
+
+
+def test_a_step_without_a_pass_to_look_at_is_a_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = nn.Sequential(nn.Linear(64, 3))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=2) as hook:
+        hook.attach(optimizer)
+        for _ in range(4):
+            model(torch.rand(3, 64)).sum().backward()
+            optimizer.step()
+        assert hook.stats.failed == 2
+    (record,) = caplog.records
+    assert "no forward pass of the model in training mode was seen" in record.getMessage()
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+def test_a_wrapped_model(tmp_path: Path, wrap: type) -> None:
+    model = wrap(convolutional())
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
+        hook.attach(optimizer)
+        plain_loop(model, optimizer)
+        assert hook.stats.captured > 0
+
+
+def test_what_runs_in_a_transform_of_functions_is_no_pass_of_the_loop(tmp_path: Path) -> None:
+    """Its tensors cannot be used once the transform has ended."""
+    images, labels = digits()
+    model = convolutional()
+    model.get_submodule("1").eval()  # written in place in training, which vmap does not allow
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        hook.attach(optimizer)
+        nn.functional.cross_entropy(model(images[:8]), labels[:8]).backward()
+        one_by_one = torch.func.vmap(lambda image: model(image[None])[0], randomness="different")
+        assert one_by_one(images[8:12]).shape == (4, 10)
+        optimizer.step()
+    samples = list(read_samples(tmp_path))
+    assert len(samples) == 4
+    batch = images[:8].numpy()
+    assert all(any(np.array_equal(s.image, image) for image in batch) for s in samples)
+
+
+class _Answer:
+    def __init__(self, logits: Tensor) -> None:
+        self.kept = logits
+
+    @property
+    def logits(self) -> Tensor:
+        raise RuntimeError("not yet")
+
+
+class _Ragged(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nested.nested_tensor(list(x.flatten(1)))
+
+
+class _Lazy(nn.Module):
+    def forward(self, x: Tensor) -> _Answer:
+        return _Answer(x)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("model", [_Ragged(), _Lazy()])
+def test_an_output_that_cannot_be_looked_at_is_no_fault_of_the_training(
+    tmp_path: Path, model: nn.Module, caplog: pytest.LogCaptureFixture
+) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.01)
+    with GradAscentHook(model, tmp_path, every=1) as hook:
+        hook.attach(optimizer)
+        for _ in range(3):
+            model(torch.rand(4, 1, 8, 8))
+            optimizer.step()
+        assert hook.stats.failed == 3
+    (record,) = caplog.records
+    assert "Call hook(inputs, logits, labels) in the loop instead" in record.getMessage()
+
+
+def test_the_handle_that_a_model_keeps_is_copied_and_saved_with_it(tmp_path: Path) -> None:
+    model: Any = convolutional()
+    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+        model.handle = hook.attach(torch.optim.SGD(model.parameters(), 0.01))
+        saved = io.BytesIO()
+        torch.save(model, saved)
+        saved.seek(0)
+        for other in (copy.deepcopy(model), torch.load(saved, weights_only=False)):
+            other.handle.remove()
+        assert model._forward_hooks
+        model.handle.remove()
+        assert not model._forward_hooks
+
+
+def test_something_else_is_refused(tmp_path: Path) -> None:
+    with GradAscentHook(convolutional(), tmp_path) as hook:
+        with pytest.raises(ValueError, match=r"optimizer must be a torch\.optim"):
+            hook.attach("adam")  # type: ignore[arg-type]
+
+
+# Torch's own, with the hook and without.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("make", "compiled_step"),
+    [
+        pytest.param(zoo.batch_norm, True, id="compiled step"),
+        pytest.param(zoo.compiled, False, id="compiled model"),
+        pytest.param(zoo.compiled_in_place, False, id="model compiled in place"),
+        pytest.param(zoo.compiled_in_place, True, id="both"),
+    ],
+)
+def test_nothing_more_is_compiled_with_it(
+    tmp_path: Path, make: Callable[[], nn.Module], compiled_step: bool
+) -> None:
+    images, labels = torch.rand(12, 8, *zoo.SHAPE), torch.zeros(8, dtype=torch.int64)
+
+    def graphs(attached: bool) -> int:
+        torch.compiler.reset()
+        counters = torch._dynamo.utils.counters
+        counters.clear()
+        model = make()
+        optimizer = torch.optim.SGD(model.parameters(), 0.01)
+
+        def step(inputs: Tensor) -> None:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+
+        if compiled_step:
+            step = torch.compile(step, backend="aot_eager")
+        with GradAscentHook(model, tmp_path, every=5, strict=True) as hook:
+            if attached:
+                hook.attach(optimizer)
+            for batch in images:
+                step(batch)
+        return counters["stats"]["unique_graphs"]
+
+    assert graphs(attached=True) == graphs(attached=False)
+    samples = list(read_samples(tmp_path))
+    assert sorted({sample.step for sample in samples}) == [0, 5, 10]
+    for sample in samples:
+        assert any(np.array_equal(sample.image, image) for image in images[sample.step].numpy())

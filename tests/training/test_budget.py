@@ -1,0 +1,100 @@
+"""``budget_mb`` in a training that would spend it several times over."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from torch import Tensor, nn
+
+from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent.format.event_file import find_event_files
+from tb_gradascent.format.metadata import split_series_tag
+
+BATCH = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def sums(model: nn.Module, x: Tensor) -> Tensor:
+    """A classifier that costs nothing."""
+    return x.flatten(1)[:, :3]
+
+
+def records_in(file: Path) -> Iterator[dict[str, Any]]:
+    """The records in an event file, as TensorBoard's own loader finds them."""
+    for event in LegacyEventFileLoader(str(file)).Load():
+        for value in event.summary.value:
+            series = split_series_tag(value.tag)
+            if series and series[1] == "index":
+                yield from map(json.loads, value.tensor.string_val)
+
+
+def test_the_first_the_last_and_an_even_coverage_between(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    length = 4000
+    with caplog.at_level(logging.WARNING):
+        with GradAscentHook(
+            nn.Identity(), tmp_path, every=1, budget_mb=0.5, forward=sums, top_k=1, strict=True
+        ) as hook:
+            one = hook._writer.size
+            hook(BATCH, BATCH.flatten(1)[:, :3])
+            hook._writer.flush()
+            one = hook._writer.size - one
+            for _ in range(1, length):
+                hook(BATCH, BATCH.flatten(1)[:, :3])
+                hook._writer.flush()
+            stats = hook.stats
+    (file,) = find_event_files(tmp_path)
+    size = file.stat().st_size
+    assert size == stats.bytes <= 500_000
+    assert size > 250_000
+    assert one * length > 5 * 500_000, "this training would spend the budget several times"
+    steps = sorted({sample.step for sample in read_samples(tmp_path)})
+    gaps = [after - before for before, after in itertools.pairwise([*steps, length])]
+    even = length / (500_000 / one)
+    assert steps[0] == 0
+    assert max(gaps) <= 9 * even
+    assert stats.every == 1 << (stats.every.bit_length() - 1) > 1
+    assert stats.dropped == 0
+    # Each sample says so from the first doubling on: what the tab tells of the budget.
+    told = {record["step"]: record.get("every", 1) for record in records_in(file)}
+    intervals = [every for _, every in sorted(told.items())]
+    assert intervals == sorted(intervals)
+    assert intervals[0] == 1
+    assert intervals[-1] in (stats.every, stats.every // 2)
+    assert set(intervals) == {1 << power for power in range(intervals[-1].bit_length())}
+    for step, every in told.items():
+        assert step % every == 0
+    messages = [record.getMessage() for record in caplog.records]
+    assert ["A part of budget_mb=0.5 is used up" in message for message in messages] == [True]
+
+
+def test_within_the_budget_every_capture_is_made(tmp_path: Path) -> None:
+    with GradAscentHook(nn.Identity(), tmp_path, every=2, forward=sums, strict=True) as hook:
+        for _ in range(50):
+            hook(BATCH, BATCH.flatten(1)[:, :3])
+    assert sorted({sample.step for sample in read_samples(tmp_path)}) == list(range(0, 50, 2))
+
+
+def test_what_does_not_fit_is_dropped_counted_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = torch.rand(4, 3, 64, 64)
+    with caplog.at_level(logging.WARNING):
+        with GradAscentHook(nn.Identity(), tmp_path, every=1, budget_mb=0.05, forward=sums) as hook:
+            for _ in range(3):
+                assert hook(images, images.flatten(1)[:, :3], step=None) == 4
+                hook._writer.flush()
+    assert (hook.stats.written, hook.stats.dropped) == (0, 12)
+    assert [r.getMessage() for r in caplog.records].count(
+        "budget_mb is used up: from here on captures are dropped that do not fit. "
+        "Raise it, or every"
+    ) == 1
+    assert list(read_samples(tmp_path)) == []

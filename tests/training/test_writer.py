@@ -1,0 +1,211 @@
+"""The writing thread: what it takes, it writes; what goes wrong, it survives."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from tb_gradascent import Sample, read_samples
+from tb_gradascent.format import metadata
+from tb_gradascent.training.writer import QUEUE_LENGTH, Capture, SampleWriter
+from testing.paths import ROOT
+from testing.synthetic import DIGITS, make_captures
+
+
+def job(samples: Sequence[Sample], tag: str = "confused") -> Capture:
+    """One capture as the hook hands it over."""
+    return Capture(tag, samples[0].step, len(samples), lambda: samples)
+
+
+def stored_steps(directory: Path) -> list[int]:
+    return [sample.step for sample in read_samples(directory)]
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[SampleWriter]:
+    made = SampleWriter(tmp_path / "run", DIGITS, 10**9)
+    yield made
+    made.close()
+
+
+def test_everything_put_is_written_in_order(writer: SampleWriter, tmp_path: Path) -> None:
+    for samples in make_captures(3 * QUEUE_LENGTH, samples=2):
+        writer.put(job(samples))
+    writer.close()
+    assert stored_steps(tmp_path) == [100 * n for n in range(3 * QUEUE_LENGTH) for _ in range(2)]
+
+
+def test_flush_waits_for_the_file(writer: SampleWriter, tmp_path: Path) -> None:
+    writer.put(job(make_captures(1, samples=3)[0]))
+    writer.flush()
+    assert len(stored_steps(tmp_path)) == 3
+
+
+def test_each_capture_is_one_event_payload_first_as_tensorboard_reads_it(
+    writer: SampleWriter,
+) -> None:
+    for samples in make_captures(3, samples=2):
+        writer.put(job(samples))
+    writer.close()
+    version, *events = EventFileLoader(str(writer.path)).Load()
+    assert version.file_version == "brain.Event:2"
+    assert [event.step for event in events] == [0, 1, 2]
+    for event in events:
+        kinds = []
+        for value in event.summary.value:
+            parts = metadata.split_series_tag(value.tag)
+            assert parts is not None
+            tag, kind, session = parts
+            assert (tag, session) == ("confused", writer.session)
+            assert value.metadata.plugin_data.plugin_name == "gradascent"
+            assert len(value.tensor.string_val) == 2
+            kinds.append(kind)
+        assert kinds == ["payload", "index"]
+
+
+def test_the_file_sorts_before_any_other_event_file(writer: SampleWriter) -> None:
+    others = ["events.out.tfevents.1700000000.host.1.0", "events.out.tfevents.0999.host"]
+    assert Path(str(writer.path)).name < min(others)
+
+
+def test_a_sample_that_cannot_be_stored_costs_only_its_capture(
+    writer: SampleWriter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    captures = make_captures(4, samples=1)
+    for bad in captures[1:3]:
+        object.__setattr__(bad[0], "id", "x" * 1000)
+    with caplog.at_level(logging.WARNING):
+        for samples in captures:
+            writer.put(job(samples))
+        writer.close()
+    assert stored_steps(tmp_path) == [0, 300]
+    assert len([r for r in caplog.records if "could not be written" in r.message]) == 1
+    assert isinstance(writer.failure, ValueError)
+
+
+def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
+    """A limit on the size of files is what a process can have of a full disk."""
+    code = """
+        import resource, signal, sys
+        from pathlib import Path
+        from tb_gradascent.training.writer import SampleWriter
+        from testing.synthetic import DIGITS, make_captures
+        from tests.training.test_writer import job
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
+        captures = make_captures(6, samples=2)
+        for samples in captures[:2]:
+            writer.put(job(samples))
+        writer.flush()
+        full = writer.path.stat().st_size + 1000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+        for samples in captures[2:4]:
+            writer.put(job(samples))
+        writer.flush()
+        assert isinstance(writer.failure, OSError), writer.failure
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        for samples in captures[4:]:
+            writer.put(job(samples))
+        writer.close()
+    """
+    _run(code, str(tmp_path))
+    assert stored_steps(tmp_path) == [0, 0, 100, 100, 400, 400, 500, 500]
+
+
+@pytest.mark.parametrize("end", ["pass", "raise RuntimeError", "sys.exit(3)"])
+def test_what_is_queued_is_written_however_the_program_ends(tmp_path: Path, end: str) -> None:
+    code = f"""
+        import sys
+        from pathlib import Path
+        from tb_gradascent.training.writer import SampleWriter
+        from testing.synthetic import DIGITS, make_captures
+        from tests.training.test_writer import job
+        writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
+        for samples in make_captures(5, samples=1, shape=(3, 128, 128)):
+            writer.put(job(samples))
+        {end}
+    """
+    _run(code, str(tmp_path), check=end == "pass")
+    assert len(stored_steps(tmp_path)) == 5
+
+
+def test_a_forked_child_neither_writes_nor_waits(writer: SampleWriter, tmp_path: Path) -> None:
+    captures = make_captures(2, samples=1)
+    writer.put(job(captures[0]))
+    writer.flush()
+    code = """
+        import os, sys
+        from pathlib import Path
+        from tb_gradascent.training.writer import SampleWriter
+        from testing.synthetic import DIGITS, make_captures
+        from tests.training.test_writer import job
+        writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
+        captures = make_captures(2, samples=1)
+        writer.put(job(captures[0]))
+        child = os.fork()
+        if child == 0:
+            writer.put(job(captures[1]))
+            writer.flush()
+            writer.close()
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        writer.close()
+    """
+    _run(code, str(tmp_path / "forked"))
+    assert stored_steps(tmp_path / "forked") == [0]
+
+
+def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) -> None:
+    gc.collect()
+    threads, files = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(20):
+        made = SampleWriter(tmp_path / str(number), DIGITS, 10**9)
+        made.put(job(make_captures(1, samples=1)[0]))
+        del made
+    gc.collect()
+    assert threading.active_count() == threads
+    assert len(list(Path("/proc/self/fd").iterdir())) == files
+    assert stored_steps(tmp_path) == [0] * 20
+
+
+def test_class_names_are_stored_once_a_session(tmp_path: Path) -> None:
+    info = metadata.SessionInfo(class_names=("cat",) * 1000)
+    made = SampleWriter(tmp_path, info, 10**9)
+    for samples in make_captures(20, samples=1):
+        made.put(job(samples))
+    made.close()
+    assert Path(str(made.path)).read_bytes().count(b'"cat","cat"') in (499, 500)
+    assert all(sample.class_names == info.class_names for sample in read_samples(tmp_path))
+
+
+def test_nan_travels(writer: SampleWriter, tmp_path: Path) -> None:
+    sample = make_captures(1, samples=1)[0][0]
+    sample.image[0, 0, 0] = np.nan
+    sample.targets[0].gradient[0, 0, :2] = np.inf, -np.inf
+    writer.put(job([sample]))
+    writer.close()
+    (back,) = read_samples(tmp_path)
+    assert np.isnan(back.image[0, 0, 0])
+    assert back.targets[0].gradient[0, 0, :2].tolist() == [np.inf, -np.inf]
+
+
+def _run(code: str, *arguments: str, check: bool = True) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stderr
