@@ -27,7 +27,7 @@ from bench.workloads import digit_batches
 from demo import models
 from tb_gradascent import GradAscentHook, read_samples
 from tb_gradascent.format.event_file import find_event_files, locate_events
-from tb_gradascent.training.schedule import PARTS
+from tb_gradascent.training.pacer import PARTS
 
 _SLACK = 24 << 20
 """Bytes by which a process may grow without a leak: allocators keep what they once had."""

@@ -1,98 +1,53 @@
-"""``GradAscentHook``: the one object with state, a line in a training loop."""
+"""``GradAscentHook``: one line in a training loop.
+
+How a capture comes about, from top to bottom:
+
+1. ``__call__`` or an attached optimizer step gives a batch. The ``Pacer`` says if a capture is due.
+2. ``_capture_due`` opens passes through the model (``ModelRunner``). The ``Recorder`` selects rows
+   and records them.
+3. ``_enqueue`` hands a ``PendingCapture`` to the ``SampleWriter``, whose thread encodes the samples
+   and appends them to the event file.
+
+``FaultPolicy`` keeps every fault on the way from the training.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, SupportsIndex
+from typing import Any, Literal, SupportsIndex
 
 import torch
 from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.remote import RemotePath
-from tb_gradascent.format.samples import Sample, mean_flip_distance
 from tb_gradascent.functional.ascent import Ascent
-from tb_gradascent.functional.capture import Recipe, capture
-from tb_gradascent.functional.criteria import (
-    Criterion,
-    ProbabilityMargin,
-    check_criterion,
-    most_confused,
-    scores_of,
-    valid_labels,
-)
+from tb_gradascent.functional.capture import PendingSamples, Recipe
+from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, check_criterion
 from tb_gradascent.functional.gradients import Score, check_score
-from tb_gradascent.functional.host_copy import fetch
-from tb_gradascent.functional.margins import probability_margin
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.functional.validation import describe
-from tb_gradascent.model.forward_args import AdditionalForwardArgs, ForwardArgs
+from tb_gradascent.model.forward_args import AdditionalForwardArgs
 from tb_gradascent.model.forward_recorder import Pass
-from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
-from tb_gradascent.model.isolation import uncompiled, unwrap
-from tb_gradascent.model.model_io import find_logits
-from tb_gradascent.model.runner import Passes, open_passes
+from tb_gradascent.model.isolation import uncompiled
+from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
-from tb_gradascent.training.batch import Batch, Ids, Labels, id_text
+from tb_gradascent.training.batch import Batch, Ids, Labels
 from tb_gradascent.training.distributed import find_place
+from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.pacer import Pacer
+from tb_gradascent.training.pending import PendingCapture
+from tb_gradascent.training.probes import ProbeList
+from tb_gradascent.training.recorder import Recorder
 from tb_gradascent.training.scan import Look, Unpack, search
-from tb_gradascent.training.schedule import Schedule, stretch
-from tb_gradascent.training.writer import Capture, NullWriter, SampleWriter
-
-logger = logging.getLogger("tb_gradascent")
-
-#: Captures that may fail in a row before the hook gives up.
-_PATIENCE = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Stats:
-    """What became of everything so far.
-
-    Attributes:
-        captured: Samples captured.
-        written: Of these, samples in the event file.
-        dropped: Of these, samples that could not be written; the rest are queued.
-        failed: Captures that failed, of which there are no samples, and scans that did.
-        waited: Seconds that the loop waited because the writing did not keep up.
-        bytes: The event file's size.
-        every: Steps between captures as things stand; it doubles as the budget is used up.
-    """
-
-    captured: int
-    written: int
-    dropped: int
-    failed: int
-    waited: float
-    bytes: int
-    every: int
-
-
-class _Probes(NamedTuple):
-    """Fixed samples, and when they are captured."""
-
-    batch: Batch
-    schedule: Schedule
-
-
-#: Gives numbers for the Scalars tab, once they are there.
-_Numbers = Callable[[], dict[str, float]]
-
-
-class _Part(NamedTuple):
-    """Samples that were captured together, to be had when they are there."""
-
-    size: int
-    samples: Callable[[], list[Sample]]
+from tb_gradascent.training.stats import Stats
+from tb_gradascent.training.writer import NullWriter, SampleWriter
 
 
 class GradAscentHook:
@@ -173,14 +128,14 @@ class GradAscentHook:
         strict: bool = False,
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise ValueError(f"model must be a torch.nn.Module, and is {type(model).__name__}")
+            raise ValueError(f"model must be a torch.nn.Module, got {type(model).__name__}")
         check_criterion(criterion)
         check_score(score)
         if ascent is not None and not isinstance(ascent, Ascent):
-            raise ValueError(f"ascent must be an Ascent(…) or None, and is {ascent!r}")
+            raise ValueError(f"ascent must be an Ascent(…) or None, got {ascent!r}")
         if forward is not None and not callable(forward):
             raise ValueError(
-                f"forward must be a callable (model, inputs) -> logits, and is {forward!r}"
+                f"forward must be a callable (model, inputs) -> logits, got {forward!r}"
             )
         check_targets(targets)
         arguments.choice(
@@ -189,45 +144,36 @@ class GradAscentHook:
             ("all", "zero"),
             "whether every process of a job records its samples, or the first one alone",
         )
-        check_sharding(model)
+        every = arguments.whole_number("every", every, 1)
+        top_k = arguments.whole_number("top_k", top_k, 1)
+        budget_mb = arguments.positive("budget_mb", budget_mb)
         means, stds = arguments.normalization(mean, std)
-        self._place = find_place()
-        self._ranks = ranks
-        self._model = model
-        self._forward = forward
-        self._schedule = Schedule(arguments.whole_number("every", every, 1))
-        # With those that probes have of their own.
-        self._schedules = [self._schedule]
-        self._top_k = arguments.whole_number("top_k", top_k, 1)
-        self._criterion = criterion
-        self._recipe = Recipe(targets, score, ascent, arguments.legal_bounds(bounds, means, stds))
+        recipe = Recipe(targets, score, ascent, arguments.legal_bounds(bounds, means, stds))
         self._tag = arguments.tag_name(tag)
-        self._strict = bool(strict)
-        self._info = SessionInfo(
+        place = find_place()
+        # Of a job of several processes that all record; None if this process records by itself.
+        self._recording_job = place if ranks == "all" else None
+        info = SessionInfo(
             started=time.time(),
             class_names=arguments.names(class_names),
             mean=means,
             std=stds,
-            bounds=self._recipe.bounds,
-            rank=self._place and self._place.rank,
-            world_size=self._place and self._place.world_size,
+            bounds=recipe.bounds,
+            rank=place and place.rank,
+            world_size=place and place.world_size,
         )
-        sharing = self._place.world_size if self._place and ranks == "all" else 1
-        budget = min(arguments.positive("budget_mb", budget_mb) * 1e6, sys.maxsize)
-        self._budget = int(budget) // sharing
-        self._probes: list[_Probes] = []
-        self._calls = 0
+        self._model = model
+        self._calls_forward = forward is not None
         self._captured = 0
-        self._failed = 0
-        self._failed_in_a_row = 0
-        self._gave_up = False
-        self._raised = False
-        self._most_used: int | None = None
-        self._sharded: bool | None = None
-        self._warned: set[str] = set()
-        self.capturing = False
-        """Whether the model is being run by the hook: forward hooks of your own may look."""
-        self._writer = self._open(arguments.log_directory(log))
+        self._faults = FaultPolicy(strict=bool(strict))
+        self._runner = ModelRunner(model, forward)
+        self._recorder = Recorder(criterion, top_k, recipe, info, self._tag, self._faults)
+        self._probes = ProbeList(info, targets)
+        files = self._recording_job.world_size if self._recording_job else 1
+        self._pacer = Pacer(every, budget_mb, files, self._faults)
+        records = place is None or place.rank == 0 or ranks == "all"
+        self._writer = self._open(arguments.log_directory(log), info, records=records)
+        self._pacer.watch(self._writer)
 
     def __call__(
         self,
@@ -266,30 +212,35 @@ class GradAscentHook:
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
             return uncompiled(self, inputs, logits, labels, **named)
         try:
-            now = self._calls if step is None else arguments.training_step(step)
+            now = self._pacer.next_step if step is None else arguments.training_step(step)
         except ValueError as error:
-            return self._fault(error)
-        self._calls += 1
+            self._faults.handle(error, "A capture")
+            return 0
+        self._pacer.count_step()
         if not self.is_due(now):
             return 0
+        captured = 0
+        with self._faults.contain("A capture"):
+            captured = self._capture_due(now, inputs, logits, labels, ids, additional_forward_args)
+            self._captured += captured
+            self._faults.raise_write_failure(self._writer.failure)
+        return captured
 
-        def batch() -> Batch:
-            return Batch.of(inputs, labels, ids, additional_forward_args)
-
-        return self._guarded(lambda: self._look(batch, logits, now))
+    @property
+    def capturing(self) -> bool:
+        """Whether the hook is running the model: your own forward hooks may look at this."""
+        return self._runner.running
 
     def is_due(self, step: int | None = None) -> bool:
-        """Whether a call with this step, by default the next one's, would capture.
+        """Whether a call with this step would capture; by default the next call's.
 
-        For a loop in which what the call is to be given has to be made first.
+        For a loop that first has to make what the call is given.
         """
-        step = self._calls if step is None else step
         if self.capturing:
             return False
-        stretched = self._stretch()
-        if not any(schedule.is_due(step, stretched) for schedule in self._schedules):
+        if not self._pacer.is_due(self._pacer.next_step if step is None else step):
             return False
-        return self._records() or self._is_sharded()
+        return self._records() or self._runner.is_sharded
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
         """Needs no line in the loop: captures follow the optimizer's steps.
@@ -320,7 +271,7 @@ class GradAscentHook:
             optimizer,
             is_due=self.is_due,
             look=self._look_at_pass,
-            skip=self._skip,
+            skip=self._pacer.count_step,
         )
 
     def probe(
@@ -345,23 +296,10 @@ class GradAscentHook:
         Raises:
             ValueError: An argument breaks its rule.
         """
-        batch = Batch.of(inputs, labels, ids, additional_forward_args)
-        batch.check_channels(self._info)
-        known = batch.label_list(range(len(inputs)))
-        if self._recipe.targets == "label" and (known is None or None in known):
-            raise ValueError(
-                'labels must be known of every probe where targets="label", and are '
-                f"{known!r}: give them"
-            )
-        first = sum(len(probes.batch.inputs) for probes in self._probes)
-        names = [None] * len(inputs) if ids is None else ids
-        texts = [id_text(name) or f"probe {place}" for place, name in enumerate(names, first)]
-        batch = Batch(inputs.detach().clone(), known, texts, batch.forward_args.copied())
-        schedule = self._schedule
+        schedule = self._pacer.main
         if every is not None:
-            schedule = Schedule(arguments.whole_number("every", every, 1))
-            self._schedules.append(schedule)
-        self._probes.append(_Probes(batch, schedule))
+            schedule = self._pacer.add_schedule(arguments.whole_number("every", every, 1))
+        self._probes.add(inputs, labels, ids, schedule, additional_forward_args)
 
     def scan(
         self,
@@ -408,11 +346,13 @@ class GradAscentHook:
                 "unpack must be a callable that maps an item of the loader to a mapping, and is "
                 f"{unpack!r}"
             )
-        now = max(self._calls - 1, 0) if step is None else arguments.training_step(step)
+        now = max(self._pacer.next_step - 1, 0) if step is None else arguments.training_step(step)
         top_k = arguments.whole_number("top_k", top_k, 1)
         tag = arguments.tag_name(tag)
         before = self._captured
-        self._guarded(lambda: self._scan(loader, now, ids, unpack, top_k, tag), "A scan")
+        with self._faults.contain("A scan"):
+            self._scan(loader, now, ids, unpack, top_k, tag)
+            self._faults.raise_write_failure(self._writer.failure)
         return self._captured - before
 
     @property
@@ -423,21 +363,20 @@ class GradAscentHook:
             captured=self._captured,
             written=writer.written,
             dropped=writer.dropped,
-            failed=self._failed,
+            failed=self._faults.failed,
             waited=writer.waited,
             bytes=writer.size,
-            every=self._schedule.every * self._stretch(),
+            every=self._pacer.every,
         )
 
     def close(self) -> None:
-        """Writes what is still queued and closes the event file; more than once is harmless.
+        """Write what is still queued and close the event file; more than once is harmless.
 
         Raises:
-            Exception: ``strict``, and something could not be written, which nothing has raised yet.
+            Exception: ``strict``, and something could not be written that was not raised before.
         """
         self._writer.close()
-        if not self._raised:
-            self._raise_failure()
+        self._faults.raise_write_failure(self._writer.failure, again=False)
 
     def __enter__(self) -> GradAscentHook:
         return self
@@ -446,99 +385,73 @@ class GradAscentHook:
         try:
             self.close()
         except Exception:
-            if kind is None:  # or else that of the training is the one to be seen
+            if kind is None:  # otherwise the training's own exception is the one to be seen
                 raise
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A model is copied, for an average of its weights, say, or saved whole, and with it the
-        # hook that its loop may keep in it.
-        return _Copy, ()
+        # A model may be copied, for an average of its weights, or saved whole, together with the
+        # hook that its loop keeps in it.
+        return _CopiedHook, ()
 
-    def _open(self, directory: Path | RemotePath) -> SampleWriter | NullWriter:
-        if self._place is None or self._place.rank == 0 or self._ranks == "all":
-            return SampleWriter(directory, self._info, self._budget)
-        return NullWriter()
+    def _open(
+        self, directory: Path | RemotePath, info: SessionInfo, *, records: bool
+    ) -> SampleWriter | NullWriter:
+        return SampleWriter(directory, info, self._pacer.budget) if records else NullWriter()
 
     def _look_at_pass(self, seen: Pass | None) -> int:
         if seen is None:
             return self(None, None)  # type: ignore[arg-type]  # the fault that this is
-        return self(**seen.for_hook(beside=self._forward is None))
-
-    def _skip(self) -> None:
-        """Counts a step of which there is nothing to look at."""
-        self._calls += 1
-
-    def _stretch(self) -> int:
-        # The ranks of a sharded model go by the largest of their files, so that they agree.
-        used = self._writer.size if self._most_used is None else self._most_used
-        return stretch(used, self._budget)
+        return self(**seen.for_hook(beside=not self._calls_forward))
 
     def _records(self) -> bool:
-        """Whether there is anything for this process to record."""
-        return not (self._gave_up or isinstance(self._writer, NullWriter))
+        """Whether this process still records anything."""
+        return not (self._faults.gave_up or isinstance(self._writer, NullWriter))
 
-    def _is_sharded(self) -> bool:
-        """Whether the other ranks need this one for their captures."""
-        if self._sharded is None:  # not before the loop, when the model is what it will be
-            self._sharded = is_sharded(self._model)
-        return self._sharded
+    @contextlib.contextmanager
+    def _open_passes(self) -> Iterator[Passes | None]:
+        """Passes through the model; ``None`` if this process records nothing.
 
-    def _guarded(self, capture: Callable[[], int], what: str = "A capture") -> int:
-        """Runs a capture so that no fault of it reaches the training, unless ``strict``."""
+        A rank of a sharded model has to enter all the same, since the others need it.
+        """
+        if not (self._records() or self._runner.is_sharded):
+            yield None
+            return
         try:
-            captured = capture()
-            self._raise_failure()
-        except Exception as error:
-            return self._fault(error, what)
-        if not self._gave_up:
-            self._failed_in_a_row = 0
-        self._captured += captured
-        return captured
+            with self._runner.passes(self._writer.size) as passes:
+                if self._writer.closed:
+                    raise RuntimeError("the hook was used after close(): make a new one")
+                yield passes if self._records() else None
+        finally:
+            if self._runner.largest_file is not None:
+                self._pacer.agree(self._runner.largest_file)
 
-    def _raise_failure(self) -> None:
-        """Raises what the writing thread met, if ``strict``."""
-        if self._strict and self._writer.failure:
-            self._raised = True
-            raise self._writer.failure
-
-    def _look(self, given: Callable[[], Batch], answer: object, step: int) -> int:
-        stretched = self._stretch()
-        if stretched > 1:
-            self._warn(
-                "budget",
-                "A part of budget_mb=%g is used up: captures are now %d steps apart, and the "
-                "interval will double again as more is used",
-                self._budget / 1e6,
-                self._schedule.every * stretched,
-            )
-        due = [schedule for schedule in self._schedules if schedule.is_due(step, stretched)]
-        # Marked before anything can fail: a capture that fails is not tried again at once.
-        for schedule in due:
-            schedule.mark(step)
-        with self._passes() as passes:
+    def _capture_due(
+        self,
+        step: int,
+        inputs: Tensor,
+        logits: object,
+        labels: Labels | None,
+        ids: Ids | None,
+        additional_forward_args: AdditionalForwardArgs | None,
+    ) -> int:
+        """Capture what is due at a step, and return how many samples that is."""
+        due = self._pacer.take_due(step)
+        with self._open_passes() as passes:
             if passes is None:
                 return 0
-            batch = given()
+            batch = Batch.of(inputs, labels, ids, additional_forward_args)
             if not len(batch.inputs):
                 return 0
-            passes.pad_like(batch.forward_args)
-            batch.check_channels(self._info)
-            logits = None
-            if answer is not None:
-                logits = self._checked(answer, len(batch.inputs), "logits must be")
-            numbers: _Numbers = dict
-            recorded: list[_Part] = []
-            if self._schedule in due:
-                if logits is None:
-                    logits = passes.ask(batch.inputs, batch.forward_args)
-                rows, numbers = self._choose(logits.detach(), batch.labels)
-                recorded += self._record(passes, batch, rows, batch, step)
-            for fixed, schedule in self._probes:
-                if schedule in due:
-                    rows = range(len(fixed.inputs))
-                    recorded += self._record(passes, fixed, rows, batch, step, probe=True)
-        every = self._schedule.every * stretched if stretched > 1 else None
-        return self._put(self._tag, step, recorded, numbers, every)
+            parts, scalars = self._recorder.record_batch(
+                passes,
+                batch,
+                logits,
+                step,
+                select=self._pacer.main in due,
+                probes=self._probes.due(due),
+            )
+        every = self._pacer.stretched_every
+        return self._enqueue(PendingCapture(self._tag, step, parts, scalars, every))
 
     def _scan(
         self,
@@ -548,204 +461,61 @@ class GradAscentHook:
         unpack: Unpack | None,
         top_k: int,
         tag: str,
-    ) -> int:
-        place = self._place if self._ranks == "all" else None
-        found = search(loader, top_k, self._looking, ids=ids, unpack=unpack, place=place, title=tag)
-        recorded: list[_Part] = []
-        with self._passes() as passes:
+    ) -> None:
+        """Capture the most confused samples of a loader.
+
+        Raises:
+            Exception: The search failed; what it had found until then is captured.
+        """
+        found = search(
+            loader,
+            top_k,
+            self._open_scoring,
+            ids=ids,
+            unpack=unpack,
+            place=self._recording_job,
+            title=tag,
+        )
+        parts: list[PendingSamples] = []
+        with self._open_passes() as passes:
             if passes is None:
-                return 0
+                return
             if found.last is not None:
                 passes.pad_like(found.last.forward_args)
             for batch in found.batches:
-                recorded += self._record(passes, batch, range(len(batch.inputs)), batch, step)
-        captured = self._put(tag, step, recorded, dict)
+                rows = list(range(len(batch.inputs)))
+                parts += self._recorder.record(passes, batch, rows, batch, step)
+        self._captured += self._enqueue(PendingCapture(tag, step, parts))
         if found.fault is not None:
-            self._captured += captured
             raise found.fault
-        return captured
 
     @contextlib.contextmanager
-    def _looking(self) -> Iterator[Look | None]:
-        """Scores batches; ``None`` as :meth:`_passes` is."""
-        with self._passes() as passes:
-            yield None if passes is None else functools.partial(self._look_over, passes)
+    def _open_scoring(self) -> Iterator[Look | None]:
+        """A function that scores a batch; ``None`` if this process records nothing."""
+        with self._open_passes() as passes:
+            yield None if passes is None else functools.partial(self._recorder.score_batch, passes)
 
-    def _look_over(self, passes: Passes, batch: Batch) -> Tensor:
-        batch.check_channels(self._info)
-        passes.pad_like(batch.forward_args)
-        logits = passes.ask(batch.inputs, batch.forward_args)
-        return self._scores(logits, batch.labels)
-
-    @contextlib.contextmanager
-    def _passes(self) -> Iterator[Passes | None]:
-        """Runs the user's own module without a trace; ``None`` where nothing is to be recorded.
-
-        A rank of a sharded model has to enter all the same, since the others need it.
-        """
-        if not (self._records() or self._is_sharded()):
-            yield None
-            return
-        # Anew each time: what a wrapper holds may have been replaced.
-        module = unwrap(self._model)
-        if self._sharded is None:
-            check_sharding(module)
-        lockstep = Lockstep(module, self._writer.size) if self._is_sharded() else None
-        self.capturing = True
-        try:
-            with open_passes(module, self._run, lockstep) as opened:
-                if self._writer.closed:
-                    raise RuntimeError("the hook was used after close(): make a new one")
-                yield opened if self._records() else None
-        finally:
-            self.capturing = False
-            if lockstep:
-                self._most_used = lockstep.most_used
-
-    def _run(self, module: nn.Module, inputs: Tensor, beside: ForwardArgs) -> Tensor:
-        call = functools.partial(self._forward, module) if self._forward else module
-        output = call(inputs, *beside.args, **beside.kwargs)
-        return self._checked(output, inputs.shape[0], "the model (or forward=…) must return")
-
-    def _put(
-        self,
-        tag: str,
-        step: int,
-        recorded: Sequence[_Part],
-        numbers: _Numbers,
-        every: int | None = None,
-    ) -> int:
-        size = sum(part.size for part in recorded)
-        group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
-
-        def scalars(samples: Sequence[Sample]) -> dict[str, float]:
-            found = numbers() | mean_flip_distance(samples)
-            return {f"{group}/{name}": value for name, value in found.items()}
-
-        self._writer.put(
-            Capture(
-                tag,
-                step,
-                size,
-                lambda: [sample for part in recorded for sample in part.samples()],
-                scalars,
-                every,
-            )
-        )
-        return size
-
-    def _choose(self, logits: Tensor, labels: Labels | None) -> tuple[Sequence[int], _Numbers]:
-        """The rows to capture, and what says how confused the batch is as a whole."""
-        scores = self._scores(logits, labels)
-        # Copies, since the loop may go on to write where these are.
-        fetched = fetch((scores.float().clone(), logits.float().clone()))
-
-        def numbers() -> dict[str, float]:
-            scores, logits = map(torch.from_numpy, fetched())
-            return {
-                "confused_fraction": (scores > -torch.inf).float().mean().item(),
-                "margin": probability_margin(logits).mean().item(),
-            }
-
-        return most_confused(scores, self._top_k), numbers
-
-    def _scores(self, logits: Tensor, labels: Labels | None) -> Tensor:
-        if labels is not None:
-            labels = torch.as_tensor(labels, device=logits.device)
-        scores = scores_of(self._criterion, logits, labels)
-        if self._recipe.targets == "label" and labels is not None:
-            scores = scores.where(valid_labels(logits, labels), -torch.inf)
-        return scores
-
-    def _record(
-        self,
-        passes: Passes,
-        chosen: Batch,
-        rows: Sequence[int],
-        batch: Batch,
-        step: int,
-        *,
-        probe: bool = False,
-    ) -> list[_Part]:
-        if chosen.forward_args.differ and len(rows) > 1:
-            parts = (self._record(passes, chosen, [r], batch, step, probe=probe) for r in rows)
-            return [part for each in parts for part in each]
-        if not rows:
-            return []
-        places = torch.tensor(rows, device=chosen.inputs.device)
-        samples = capture(
-            passes.forward(batch.inputs.dtype, chosen.forward_args, rows[0]),
-            chosen.inputs.index_select(0, places).to(passes.device or batch.inputs.device),
-            self._recipe,
-            max_rows=len(batch.inputs),
-            step=step,
-            tag=self._tag,
-            labels=chosen.label_list(rows),
-            ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
-            probe=probe,
-        )
-        return [_Part(len(rows), samples)]
-
-    def _checked(self, output: object, samples: int, who: str) -> Tensor:
-        """The logits in a model's output, at least two columns."""
-        logits = find_logits(output)
-        if logits is None or logits.dim() != 2 or logits.shape[0] != samples:
-            raise ValueError(
-                f"{who} logits of shape ({samples}, classes), a row a sample, and got "
-                f"{describe(output)}: give forward=lambda model, inputs: …, where the model does "
-                "not map one tensor to logits"
-            )
-        classes = logits.shape[1]
-        names = self._info.class_names
-        if names is not None and len(names) != classes:
-            self._warn(
-                "class_names",
-                "class_names has %d names, and the logits have %d classes: classes without a name "
-                "are shown by number",
-                len(names),
-                classes,
-            )
-        return logits
-
-    def _fault(self, error: Exception, what: str = "A capture") -> int:
-        """Logs a fault and gives 0, the samples captured; raises it if ``strict``."""
-        self._failed += 1
-        self._failed_in_a_row += 1
-        if self._strict:
-            raise error
-        self._warn(
-            what,
-            "%s failed; training is not affected, and this is not repeated (strict=True raises it, "
-            "hook.stats counts them): %s: %s",
-            what,
-            type(error).__name__,
-            error,
-        )
-        if self._failed_in_a_row == _PATIENCE:
-            self._gave_up = True
-            logger.warning("%d captures in a row failed: the hook is off from here on", _PATIENCE)
-        return 0
-
-    def _warn(self, subject: str, message: str, *values: object) -> None:
-        """Logs once what is said of a subject."""
-        if subject not in self._warned:
-            self._warned.add(subject)
-            logger.warning(message, *values)
+    def _enqueue(self, capture: PendingCapture) -> int:
+        """Queue a capture for writing, and return how many samples it has."""
+        self._writer.put(capture)
+        return capture.size
 
 
-class _Copy(GradAscentHook):
-    """What a copy of a hook is, and a saved one that is loaded: it records nothing."""
+class _CopiedHook(GradAscentHook):
+    """A copy of a hook, or a saved one that was loaded. It records nothing."""
 
     def __init__(self) -> None:
         super().__init__(nn.Identity(), os.curdir)
 
-    def _open(self, directory: Path | RemotePath) -> NullWriter:
+    def _open(
+        self, directory: Path | RemotePath, info: SessionInfo, *, records: bool
+    ) -> NullWriter:
         return NullWriter()
 
     def _records(self) -> bool:
-        self._warn(
+        self._faults.warn_once(
             "copy",
-            "This hook is a copy, made with its model or handed to another process, and records "
+            "This hook is a copy, made with its model or handed to another process. It records "
             "nothing: make the hook in the process that trains",
         )
         return False

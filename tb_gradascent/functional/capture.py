@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from tb_gradascent.format.quantization import DELTA_LEVELS
 from tb_gradascent.format.samples import Sample, Stopped, Target
 from tb_gradascent.functional.ascent import Ascent, ascend, response
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
-from tb_gradascent.functional.host_copy import fetch
+from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import at_least_float32, ranked
 from tb_gradascent.functional.targets import Targets, choose_targets, wants_labels
 from tb_gradascent.functional.uncertainty import cross_entropy_of, entropy_of, probabilities_of
@@ -56,7 +56,7 @@ def capture(
     labels: Sequence[int | None] | None = None,
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
-) -> Callable[[], list[Sample]]:
+) -> PendingSamples:
     """Records every image given. Pure: what must be restored is the caller's to restore.
 
     Deltas are rounded to what is stored of them before the network is asked about them, so that a
@@ -73,8 +73,8 @@ def capture(
         probe: Copied into the samples.
 
     Returns:
-        What gives the samples, once they are there: to be called on another thread, so that the
-        loop need not wait for the device.
+        The samples, whose arrays may still be on their way from the device: ask for them on another
+        thread, so that the loop need not wait.
 
     Raises:
         ValueError: The recipe does not fit the logits or labels.
@@ -99,7 +99,7 @@ def capture(
         ]
     )
     # The rest needs no device, and the loop need not wait for it.
-    arrays = fetch(
+    copies = HostCopy(
         (
             images,
             at_least_float32(logits),
@@ -110,8 +110,45 @@ def capture(
         )
     )
 
-    def samples() -> list[Sample]:
-        images, logits, targets, gradients, deltas, answers = arrays()
+    return PendingSamples(
+        copies=copies,
+        ends=[*zip(morphs.steps, morphs.stopped, strict=True)],
+        step=step,
+        tag=tag,
+        labels=labels,
+        ids=ids,
+        probe=probe,
+        count=len(images),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PendingSamples:
+    """Samples whose arrays are on their way to the host.
+
+    Attributes:
+        copies: Images, logits, targets, gradients, deltas and answers.
+        ends: Steps and the reason to stop of each pair of sample and target.
+        count: How many samples there are.
+        step, tag, labels, ids, probe: As :func:`capture` was given.
+    """
+
+    copies: HostCopy
+    ends: Sequence[tuple[int, Stopped]]
+    count: int
+    step: int
+    tag: str
+    labels: Sequence[int | None] | None
+    ids: Sequence[str | None] | None
+    probe: bool
+
+    def __len__(self) -> int:
+        return self.count
+
+    def samples(self) -> list[Sample]:
+        """Wait for the arrays and return the samples, in the order of the images."""
+        images, logits, targets, gradients, deltas, answers = self.copies.arrays()
+        each = targets.shape[1]
         chances = probabilities_of(logits)
         classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
         shown = [
@@ -126,27 +163,26 @@ def capture(
                 steps=steps,
                 stopped=stopped,
             )
-            for target, original, gradient, delta, answer, said, steps, stopped in zip(
+            for target, original, gradient, delta, answer, said, (steps, stopped) in zip(
                 targets.flatten().tolist(),
                 classes[:, 0].repeat(each),
                 gradients,
                 deltas,
                 answers,
                 probabilities_of(answers).astype(np.float32),
-                morphs.steps,
-                morphs.stopped,
+                self.ends,
                 strict=True,
             )
         ]
         return [
             Sample(
                 run="",
-                tag=tag,
-                step=step,
+                tag=self.tag,
+                step=self.step,
                 wall_time=0.0,
                 index=place,
-                id=None if ids is None else ids[place],
-                label=None if labels is None else labels[place],
+                id=None if self.ids is None else self.ids[place],
+                label=None if self.labels is None else self.labels[place],
                 image=image,
                 mean=None,
                 std=None,
@@ -154,14 +190,12 @@ def capture(
                 probabilities=chances[place][classes[place]].astype(np.float32),
                 margin=float(np.subtract(*chances[place][classes[place][:2]])),
                 entropy=entropy_of(chances[place]),
-                loss=None if labels is None else cross_entropy_of(logits[place], labels[place]),
+                loss=cross_entropy_of(logits[place], self.labels[place]) if self.labels else None,
                 targets=tuple(shown[place * each : (place + 1) * each]),
-                probe=probe,
+                probe=self.probe,
             )
             for place, image in enumerate(images)
         ]
-
-    return samples
 
 
 def as_stored(arrays: Tensor) -> Tensor:

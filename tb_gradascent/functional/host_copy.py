@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -10,28 +10,33 @@ import torch
 from torch import Tensor
 
 
-def fetch(tensors: Sequence[Tensor]) -> Callable[[], list[npt.NDArray[Any]]]:
-    """Starts copies of tensors; what is returned waits for them and gives them as arrays.
+class HostCopy:
+    """Copies of tensors in the computer's own memory, started now and awaited later.
 
-    From a CUDA device they go to pinned memory, behind what the loop has queued there already;
-    from the computer's own memory nothing is copied. The tensors must not be written any more.
+    From a CUDA device the copies go to pinned memory, behind the work that the loop has queued
+    already. Tensors that are in the computer's memory are not copied.
+
+    Args:
+        tensors: Must not be written to any more.
     """
-    if all(tensor.device.type == "cpu" for tensor in tensors):
-        return lambda: [tensor.detach().numpy() for tensor in tensors]
-    if not any(tensor.is_cuda for tensor in tensors):
-        arrays = [tensor.detach().cpu().numpy() for tensor in tensors]
-        return lambda: arrays
-    copies = [
-        torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(
-            tensor.detach(), non_blocking=True
-        )
-        for tensor in tensors
-    ]
-    arrived = torch.cuda.Event()
-    arrived.record(torch.cuda.current_stream(next(t.device for t in tensors if t.is_cuda)))
 
-    def wait() -> list[npt.NDArray[Any]]:
-        arrived.synchronize()
-        return [copy.numpy() for copy in copies]
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._arrived: torch.cuda.Event | None = None
+        on_cuda = next((tensor.device for tensor in tensors if tensor.is_cuda), None)
+        if on_cuda is None:
+            self._tensors = [tensor.detach().cpu() for tensor in tensors]
+            return
+        self._tensors = [
+            torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(
+                tensor.detach(), non_blocking=True
+            )
+            for tensor in tensors
+        ]
+        self._arrived = torch.cuda.Event()
+        self._arrived.record(torch.cuda.current_stream(on_cuda))
 
-    return wait
+    def arrays(self) -> list[npt.NDArray[Any]]:
+        """Wait for the copies and return them as arrays, in the order of the tensors."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return [tensor.numpy() for tensor in self._tensors]

@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from tb_gradascent.functional.validation import describe
+
 #: What labels are called in a batch, and among a model's arguments.
 LABEL_NAMES = ("labels", "label", "targets", "target", "y")
 
@@ -72,6 +74,27 @@ def find_logits(output: object) -> Tensor | None:
     if output.dim() == 2 and output.shape[1] == 1:
         return torch.cat((-output, output), 1) / 2
     return output
+
+
+def logits_in(output: object, samples: int, who: str) -> Tensor:
+    """The logits in a model's output, shape (N, C) with at least two columns.
+
+    Args:
+        output: See :func:`find_logits`.
+        samples: N.
+        who: Begins the error: ``"logits must be"``.
+
+    Raises:
+        ValueError: There are none, or not a row for each sample.
+    """
+    logits = find_logits(output)
+    if logits is None or logits.dim() != 2 or logits.shape[0] != samples:
+        raise ValueError(
+            f"{who} logits of shape ({samples}, classes), one row for each sample, got "
+            f"{describe(output)}: give forward=lambda model, inputs: …, if the model does not map "
+            "one tensor to logits"
+        )
+    return logits
 
 
 class Wanted(NamedTuple):

@@ -1,48 +1,106 @@
-"""The user's model, run for a capture: without a trace, and by all ranks that share its weights."""
+"""Run the user's model for captures: without a trace, and on all ranks that share its weights."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tb_gradascent.functional.gradients import Forward
 from tb_gradascent.model.forward_args import ForwardArgs
-from tb_gradascent.model.fsdp import Lockstep
-from tb_gradascent.model.isolation import isolated
-from tb_gradascent.model.model_io import wanted_by
+from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
+from tb_gradascent.model.isolation import isolated, unwrap
+from tb_gradascent.model.model_io import logits_in, wanted_by
 
-#: Calls a model with inputs (N, …) and with what it is given beside them; gives logits (N, C).
-Run = Callable[[nn.Module, Tensor, ForwardArgs], Tensor]
+
+class ModelRunner:
+    """Run the user's own module, without its wrappers, and leave it as it was.
+
+    Args:
+        model: As it stands in the loop.
+        call: ``(module, inputs, *additional_forward_args) -> logits``; ``None`` calls the module.
+
+    Attributes:
+        running: Whether the model is being run for a capture.
+        largest_file: Bytes of the largest event file of all ranks of a sharded model, as they told
+            each other; ``None`` if they have not yet.
+
+    Raises:
+        ValueError: The model cannot be captured, see :func:`check_sharding`.
+    """
+
+    def __init__(self, model: nn.Module, call: Callable[..., Any] | None) -> None:
+        check_sharding(model)
+        self.running = False
+        self.largest_file: int | None = None
+        self._model = model
+        self._call = call
+        self._sharded: bool | None = None
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether other ranks need this one for each pass."""
+        if self._sharded is None:  # not before the loop, when the model is what it will be
+            self._sharded = is_sharded(self._model)
+        return self._sharded
+
+    @contextlib.contextmanager
+    def passes(self, file_size: int) -> Iterator[Passes]:
+        """Open passes through the model. Every rank of a sharded model has to enter.
+
+        Args:
+            file_size: Bytes of this rank's event file, told to the other ranks.
+        """
+        # Unwrapped anew each time: what a wrapper holds may have been replaced.
+        module = unwrap(self._model)
+        if self._sharded is None:
+            check_sharding(module)
+        lockstep = Lockstep(module, file_size) if self.is_sharded else None
+        self.running = True
+        try:
+            with isolated(module), lockstep or contextlib.nullcontext():
+                yield Passes(module, self._call, lockstep)
+        finally:
+            self.running = False
+            if lockstep:
+                self.largest_file = lockstep.most_used
 
 
 class Passes:
-    """Forward passes of one capture, which can be differentiated; see :func:`open_passes`.
+    """Forward passes of one capture, which can be differentiated.
+
+    Args:
+        module: The user's own, without wrappers.
+        call: How it is called, as for :class:`ModelRunner`.
+        lockstep: Of a model whose weights several ranks share.
 
     Attributes:
         device: Where the model's inputs belong; ``None`` if that is anywhere.
     """
 
-    def __init__(self, module: nn.Module, run: Run, lockstep: Lockstep | None) -> None:
+    def __init__(
+        self, module: nn.Module, call: Callable[..., Any] | None, lockstep: Lockstep | None
+    ) -> None:
         device, self._dtype = wanted_by(module)
         self.device = lockstep.device if lockstep else device
         self._module = module
-        self._run = run
+        self._call = call
         self._lockstep = lockstep
         if lockstep:
             lockstep.padding = self._answer(ForwardArgs(0), None)
 
     def forward(self, dtype: torch.dtype, beside: ForwardArgs, row: int | None = None) -> Forward:
-        """Inputs to logits, with what the model is given beside all inputs, or beside one.
+        """Return a function from inputs (N, …) to logits (N, C).
 
         Args:
-            dtype: That of the loop's inputs, in which the model is given its own where it has
-                weights of several, or none. Else these say it: autocast, which is off here, or a
-                wrapper that is left out may have made the two fit in the loop.
-            beside: Of a whole batch.
-            row: The one among these whose arguments every input is given.
+            dtype: That of the loop's inputs. The model gets its inputs in this dtype if its weights
+                have several dtypes or none: autocast, which is off here, or a wrapper that is left
+                out may have made the two fit in the loop.
+            beside: What the model is given beside a whole batch of inputs.
+            row: The row of these whose arguments every input is given; ``None`` for its own.
         """
         answer = self._answer(beside, row)
 
@@ -53,34 +111,25 @@ class Passes:
         return forward
 
     def ask(self, inputs: Tensor, beside: ForwardArgs) -> Tensor:
-        """The model's logits (N, C) of a whole batch (N, …), without a graph."""
+        """Return the model's logits (N, C) of a whole batch (N, …), without a graph."""
         with torch.no_grad():
             forward = self.forward(inputs.dtype, beside)
             return forward(inputs.to(self.device or inputs.device))
 
     def pad_like(self, beside: ForwardArgs) -> None:
-        """Pad, if a sharded model has to, with the arguments of a batch's first input."""
+        """Pad with the arguments of a batch's first input, if the model is sharded."""
         if self._lockstep:
             self._lockstep.padding = self._answer(beside, 0)
 
     def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
             given = beside if row is None else beside.of_row(row, inputs.shape[0])
-            # Copies, since a model may write in place what it is given, also where that is a leaf.
-            return self._run(self._module, inputs.clone(), given.to(inputs.device).copied())
+            # Copies, since a model may write in place to what it is given, even to a leaf.
+            given = given.to(inputs.device).copied()
+            if self._call is None:
+                output = self._module(inputs.clone(), *given.args, **given.kwargs)
+            else:
+                output = self._call(self._module, inputs.clone(), *given.args, **given.kwargs)
+            return logits_in(output, len(inputs), "the model (or forward=…) must return")
 
         return answer
-
-
-@contextlib.contextmanager
-def open_passes(module: nn.Module, run: Run, lockstep: Lockstep | None = None) -> Iterator[Passes]:
-    """Passes that leave no trace in a model.
-
-    Args:
-        module: The user's own, without wrappers.
-        run: How it is called.
-        lockstep: Of a model whose weights several ranks share. Each of them has to enter, and on
-            leaving it joins what the others still have to do.
-    """
-    with isolated(module), lockstep or contextlib.nullcontext():
-        yield Passes(module, run, lockstep)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import logging
 import math
 import os
@@ -12,7 +11,7 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
@@ -24,35 +23,12 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tb_gradascent.format import metadata, records
 from tb_gradascent.format.event_file import EventFile, file_name, framed_size
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath
-from tb_gradascent.format.samples import Sample
+from tb_gradascent.training.pending import PendingCapture
 
 logger = logging.getLogger("tb_gradascent")
 
 #: Captures that may wait to be written. What is queued is lost if the process is killed.
 QUEUE_LENGTH = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Capture:
-    """What one call of the hook leaves to be written.
-
-    Attributes:
-        tag: Under which its samples stand.
-        step: The training step.
-        size: How many samples there are.
-        samples: Gives them; called on the writing thread.
-        scalars: Makes of them numbers for the Scalars tab, by tag; called there, too.
-        every: Steps between captures, where the budget has stretched them.
-        wall_time: Seconds since the epoch.
-    """
-
-    tag: str
-    step: int
-    size: int
-    samples: Callable[[], Sequence[Sample]]
-    scalars: Callable[[Sequence[Sample]], Mapping[str, float]] = lambda _samples: {}
-    every: int | None = None
-    wall_time: float = dataclasses.field(default_factory=time.time)
 
 
 class SampleWriter:
@@ -110,7 +86,7 @@ class SampleWriter:
         """Samples that could not be written."""
         return self._worker.dropped
 
-    def put(self, capture: Capture) -> None:
+    def put(self, capture: PendingCapture) -> None:
         """Queues one capture. Waits where ``QUEUE_LENGTH`` are waiting already."""
         start = time.perf_counter()
         if self._worker.put(capture, wait=False):
@@ -146,7 +122,7 @@ class NullWriter:
     size = written = dropped = 0
     waited = 0.0
 
-    def put(self, capture: Capture) -> None:
+    def put(self, capture: PendingCapture) -> None:
         """Drops it: there is nothing in it."""
 
     def flush(self) -> None:
@@ -172,7 +148,7 @@ class _Worker:
         self._spent = False
         self._captures: collections.Counter[str] = collections.Counter()
         self._process = os.getpid()
-        self._queue: queue.Queue[Capture | None] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.Queue[PendingCapture | None] = queue.Queue(QUEUE_LENGTH)
         self._thread = threading.Thread(target=self._run, name="tb_gradascent", daemon=True)
         self._thread.start()
 
@@ -180,7 +156,7 @@ class _Worker:
     def size(self) -> int:
         return self._file.size
 
-    def put(self, capture: Capture, *, wait: bool = True) -> bool:
+    def put(self, capture: PendingCapture, *, wait: bool = True) -> bool:
         """Whether the capture was taken, or is none of this process's business."""
         if self._is_ours():
             try:
@@ -228,7 +204,7 @@ class _Worker:
                 self._queue.task_done()
         self._queue.task_done()
 
-    def _next(self) -> Capture | None:
+    def _next(self) -> PendingCapture | None:
         """The next capture; what waits in the file meanwhile is put when that is due."""
         while True:
             with contextlib.suppress(queue.Empty):
@@ -244,7 +220,7 @@ class _Worker:
             logger.warning("%s: %s: %s", message, type(error).__name__, error)
             self.failure = error
 
-    def _write(self, capture: Capture) -> bool:
+    def _write(self, capture: PendingCapture) -> bool:
         """Whether there was room for it."""
         samples = capture.samples()
         encoded = [

@@ -34,7 +34,7 @@ def trained() -> nn.Module:
 
 
 def capture(*args: Any, **kwargs: Any) -> list[Sample]:
-    return start_capture(*args, **kwargs)()
+    return start_capture(*args, **kwargs).samples()
 
 
 def confused(model: nn.Module, count: int) -> tuple[Tensor, Tensor]:
@@ -228,11 +228,11 @@ def test_what_a_callable_writes_in_place_is_its_own(trained: nn.Module) -> None:
     def cooled(logits: Tensor, targets: Tensor) -> Tensor:
         return logits.div_(4).gather(1, targets[:, None])[:, 0]
 
-    make = start_capture(trained, images, Recipe(runner_up, cooled), step=0, tag="t")
+    pending = start_capture(trained, images, Recipe(runner_up, cooled), step=0, tag="t")
     returned.fill_(-5)
     with torch.no_grad():
         chances, classes = trained(images).softmax(1).sort(1, descending=True)
-    for row, sample in enumerate(make()):
+    for row, sample in enumerate(pending.samples()):
         (target,) = sample.targets
         assert sample.classes.tolist() == classes[row].tolist()
         assert target.index == classes[row, 1]

@@ -16,7 +16,7 @@ from tb_gradascent import GradAscentHook, ProbabilityMargin
 from tb_gradascent.training import arguments
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
-    ("no model", {"model": "resnet"}, "model must be a torch.nn.Module, and is str"),
+    ("no model", {"model": "resnet"}, "model must be a torch.nn.Module, got str"),
     ("log", {"log": 3}, "log must be a directory or a SummaryWriter, and is 3"),
     ("log bytes", {"log": b"runs"}, "log must be a directory"),
     ("every", {"every": 0}, "every must be a whole number of at least 1, and is 0"),

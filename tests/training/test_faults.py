@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
-from tb_gradascent.hook import Stats
+from tb_gradascent.training.stats import Stats
 from testing import zoo
 from testing.networks import convolutional
 from testing.paths import ROOT
@@ -216,7 +216,7 @@ def test_training_goes_on_bit_for_bit_the_same_and_so_do_captures(
     assert steps(tmp_path) == [0, 1, 2, 3, 8, 9, 10, 11]
     (message,) = warnings()
     assert fault.says in message
-    assert "training is not affected" in message
+    assert "Training is not affected" in message
     assert "strict=True raises it, hook.stats counts them" in message
     with pytest.raises((ValueError, RuntimeError, ArithmeticError, NotImplementedError)) as raised:
         train_through(fault, tmp_path / "strict", strict=True)
@@ -384,7 +384,7 @@ def test_a_clock_that_goes_backwards_loses_nothing(tmp_path: Path) -> None:
         true = clock.time
         for jump in (0, -3e7, 9e7, -1e9):
             clock.time = lambda: true() + jump
-            hook(batch, logits, step={first} + int(hook._calls))
+            hook(batch, logits, step={first} + int(hook._pacer.next_step))
             hook._writer.flush()
         hook.close()
         """

@@ -436,7 +436,7 @@ def test_a_bad_call_is_logged_once_and_raised_when_strict(
         with caplog.at_level(logging.WARNING):
             assert [hook(**call) for _ in range(3)] == [0, 0, 0]
         (record,) = caplog.records
-        assert "training is not affected" in record.message
+        assert "Training is not affected" in record.message
         assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4, "the hook goes on"
 
 
@@ -464,7 +464,7 @@ def test_a_step_that_is_no_number(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 def test_probes_towards_the_label_need_one(tmp_path: Path) -> None:
     with GradAscentHook(convolutional(), tmp_path, targets="label", strict=True) as hook:
         for labels in (None, [3, -100]):
-            with pytest.raises(ValueError, match="labels must be known of every probe"):
+            with pytest.raises(ValueError, match="labels must be known for every probe"):
                 hook.probe(torch.rand(2, 1, 8, 8), labels)
         hook.probe(torch.rand(2, 1, 8, 8), [3, 4])
 
@@ -487,7 +487,7 @@ def test_a_forward_that_raises_leaves_everything_as_it_was(
     assert results == [0] * 20
     first, last = (record.message for record in caplog.records)
     assert "RuntimeError: out of luck" in first
-    assert "10 captures in a row failed: the hook is off" in last
+    assert "10 captures in a row failed: the hook is now off" in last
     assert all(module.training for module in model.modules())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
@@ -528,7 +528,7 @@ def test_too_few_class_names_are_said_once(
             for _ in range(3):
                 assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
     assert [r.message.split(":")[0] for r in caplog.records] == [
-        "class_names has 2 names, and the logits have 10 classes"
+        "class_names has 2 names and the logits have 10 classes"
     ]
 
 

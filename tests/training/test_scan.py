@@ -249,7 +249,7 @@ def test_a_loader_that_fails_leaves_what_was_found_before(
         assert hook.scan(stream(), top_k=4) == 4
         assert (hook.stats.captured, hook.stats.failed) == (4, 1)
     (record,) = caplog.records
-    assert "A scan failed; training is not affected" in record.getMessage()
+    assert "A scan failed. Training is not affected" in record.getMessage()
     assert "OSError: image 200 is truncated" in record.getMessage()
     with GradAscentHook(trained, tmp_path / "strict", strict=True) as hook:
         with pytest.raises(OSError, match="image 200 is truncated"):

@@ -17,14 +17,35 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tb_gradascent import Sample, read_samples
 from tb_gradascent.format import metadata
-from tb_gradascent.training.writer import QUEUE_LENGTH, Capture, SampleWriter
+from tb_gradascent.training.pending import PendingCapture
+from tb_gradascent.training.writer import QUEUE_LENGTH, SampleWriter
 from testing.paths import ROOT
 from testing.synthetic import DIGITS, make_captures
 
 
-def job(samples: Sequence[Sample], tag: str = "confused") -> Capture:
+class ReadyCapture(PendingCapture):
+    """A capture whose samples were made up."""
+
+    _samples: Sequence[Sample]
+
+    def __init__(self, samples: Sequence[Sample], tag: str) -> None:
+        super().__init__(tag, samples[0].step, ())
+        object.__setattr__(self, "_samples", samples)
+
+    @property
+    def size(self) -> int:
+        return len(self._samples)
+
+    def samples(self) -> list[Sample]:
+        return list(self._samples)
+
+    def scalars(self, samples: Sequence[Sample]) -> dict[str, float]:
+        return {}
+
+
+def job(samples: Sequence[Sample], tag: str = "confused") -> PendingCapture:
     """One capture as the hook hands it over."""
-    return Capture(tag, samples[0].step, len(samples), lambda: samples)
+    return ReadyCapture(samples, tag)
 
 
 def stored_steps(directory: Path) -> list[int]:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tb_gradascent.training.schedule import Schedule, stretch
+from tb_gradascent.training.pacer import Schedule, stretch
 
 
 def simulate(steps: int, *, budget: int, cost: int, every: int = 1) -> list[int]:

@@ -1,0 +1,151 @@
+"""When captures are made: schedules, and how the budget stretches the time between captures."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Protocol
+
+from tb_gradascent.training.fault_policy import FaultPolicy
+
+#: The interval doubles each time another of so many parts of the budget is used up.
+PARTS = 8
+
+
+class Schedule:
+    """Due at the first step, and at each step that has passed another multiple of the interval.
+
+    Args:
+        every: The interval in steps, at least 1.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self._last: int | None = None
+
+    def is_due(self, step: int, stretch: int = 1) -> bool:
+        """Whether a capture is due at a step, if the interval is ``every * stretch``.
+
+        A step that goes backwards is due: the loop went back to a checkpoint.
+        """
+        last, interval = self._last, self.every * stretch
+        return last is None or step < last or step // interval != last // interval
+
+    def mark(self, step: int) -> None:
+        """Remember that a capture was due at a step."""
+        self._last = step
+
+
+def stretch(used: int, budget: int) -> int:
+    """Return by how much the interval is longer once ``used`` bytes of a budget are written.
+
+    The result is a power of two. Each of the first parts doubles the interval; within the last
+    part, each half of what remains doubles it. So captures go on to the end of any training. The
+    gaps are at most ``PARTS`` times as wide as evenly spread ones if the training would spend the
+    budget up to 16 times, and wider beyond.
+    """
+    if used >= budget:
+        return 1 << 62
+    part = PARTS * used // budget
+    if part < PARTS - 1:
+        return 1 << part
+    halvings = int(math.log2(budget / (PARTS * (budget - used))))
+    return 1 << (PARTS - 1 + halvings)
+
+
+class SizedFile(Protocol):
+    """A file that uses up the budget."""
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        ...
+
+
+class Pacer:
+    """Count the loop's steps and decide at which of them captures are made.
+
+    Args:
+        every: Steps between captures, at least 1.
+        budget_mb: Megabytes that all files of the job may take.
+        files: How many files share the budget.
+        faults: Logs, once, that the intervals grow.
+
+    Attributes:
+        main: The schedule of the hook's own captures. Probes may have schedules of their own.
+        budget: Bytes that this process's file may take.
+    """
+
+    def __init__(self, every: int, budget_mb: float, files: int, faults: FaultPolicy) -> None:
+        self.main = Schedule(every)
+        self.budget = int(min(budget_mb * 1e6, sys.maxsize)) // files
+        self._schedules = [self.main]
+        self._faults = faults
+        self._steps = 0
+        self._file: SizedFile | None = None
+        self._largest_file: int | None = None
+
+    def watch(self, file: SizedFile) -> None:
+        """Take the bytes used from a file."""
+        self._file = file
+
+    def agree(self, largest_file: int) -> None:
+        """Go by the largest file of all ranks from here on, so that all ranks stretch alike."""
+        self._largest_file = largest_file
+
+    def add_schedule(self, every: int) -> Schedule:
+        """Add a schedule beside the main one."""
+        schedule = Schedule(every)
+        self._schedules.append(schedule)
+        return schedule
+
+    @property
+    def next_step(self) -> int:
+        """The step of the next call, if the loop does not say it: calls are counted from 0."""
+        return self._steps
+
+    def count_step(self) -> None:
+        """Count one step of the loop."""
+        self._steps += 1
+
+    @property
+    def stretch(self) -> int:
+        """By how much all intervals are longer than they were asked to be."""
+        used = self._largest_file
+        if used is None:
+            used = self._file.size if self._file else 0
+        return stretch(used, self.budget)
+
+    @property
+    def every(self) -> int:
+        """Steps between the main captures as things stand."""
+        return self.main.every * self.stretch
+
+    @property
+    def stretched_every(self) -> int | None:
+        """:attr:`every` if it is longer than it was asked to be, else ``None``."""
+        return self.every if self.stretch > 1 else None
+
+    def is_due(self, step: int) -> bool:
+        """Whether any capture is due at a step."""
+        stretched = self.stretch
+        return any(schedule.is_due(step, stretched) for schedule in self._schedules)
+
+    def take_due(self, step: int) -> list[Schedule]:
+        """Return the schedules that are due at a step, and mark them.
+
+        They are marked before the capture can fail, so that a failed one is not repeated at once.
+        """
+        stretched = self.stretch
+        if stretched > 1:
+            self._faults.warn_once(
+                "budget",
+                "A part of budget_mb=%g is used up: captures are now %d steps apart. The interval "
+                "will double again as more is used",
+                self.budget / 1e6,
+                self.every,
+            )
+        due = [schedule for schedule in self._schedules if schedule.is_due(step, stretched)]
+        for schedule in due:
+            schedule.mark(step)
+        return due

@@ -1,0 +1,79 @@
+"""A capture that waits to be written."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tb_gradascent.format.samples import Sample, mean_flip_distance
+from tb_gradascent.functional.capture import PendingSamples
+from tb_gradascent.functional.host_copy import HostCopy
+from tb_gradascent.functional.margins import probability_margin
+
+
+class BatchScalars:
+    """How confused a batch is as a whole.
+
+    Args:
+        scores: The criterion's, shape (N,).
+        logits: Shape (N, C).
+    """
+
+    def __init__(self, scores: Tensor, logits: Tensor) -> None:
+        # Copies, since the loop may go on to write where these are.
+        self._copies = HostCopy((scores.float().clone(), logits.float().clone()))
+
+    def compute(self) -> dict[str, float]:
+        """Return ``confused_fraction`` and the mean ``margin``, both from 0 to 1."""
+        scores, logits = map(torch.from_numpy, self._copies.arrays())
+        return {
+            "confused_fraction": (scores > -torch.inf).float().mean().item(),
+            "margin": probability_margin(logits).mean().item(),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class PendingCapture:
+    """What one call of the hook leaves to be written.
+
+    The methods wait for the device, so the writing thread calls them, not the loop.
+
+    Attributes:
+        tag: The samples' tag.
+        step: The training step.
+        parts: The samples, in their order.
+        batch: The numbers of the batch as a whole, if there was one.
+        every: Steps between captures, if the budget has stretched them.
+        wall_time: Seconds since the epoch.
+    """
+
+    tag: str
+    step: int
+    parts: Sequence[PendingSamples]
+    batch: BatchScalars | None = None
+    every: int | None = None
+    wall_time: float = dataclasses.field(default_factory=time.time)
+
+    @property
+    def size(self) -> int:
+        """How many samples there are."""
+        return sum(len(part) for part in self.parts)
+
+    def samples(self) -> list[Sample]:
+        """Return the samples, once they are there."""
+        return [sample for part in self.parts for sample in part.samples()]
+
+    def scalars(self, samples: Sequence[Sample]) -> dict[str, float]:
+        """Return numbers for the Scalars tab, by their tag there.
+
+        Args:
+            samples: What :meth:`samples` returned.
+        """
+        group = "gradascent" if self.tag == "confused" else f"gradascent/{self.tag}"
+        numbers = self.batch.compute() if self.batch else {}
+        numbers |= mean_flip_distance(samples)
+        return {f"{group}/{name}": value for name, value in numbers.items()}

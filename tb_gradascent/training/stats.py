@@ -1,0 +1,28 @@
+"""What became of the captures so far."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Stats:
+    """What became of everything so far.
+
+    Attributes:
+        captured: Samples captured.
+        written: Captured samples that are in the event file.
+        dropped: Captured samples that could not be written. The remaining ones are queued.
+        failed: Captures and scans that failed. They left no samples.
+        waited: Seconds that the loop waited because writing did not keep up.
+        bytes: The event file's size.
+        every: Steps between captures as things stand. It doubles as the budget is used up.
+    """
+
+    captured: int
+    written: int
+    dropped: int
+    failed: int
+    waited: float
+    bytes: int
+    every: int
