@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.remote import RemotePath
-from tb_gradascent.format.samples import Sample, mean_flip_distance
+from tb_gradascent.format.samples import CapturedSample, mean_flip_distance
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.capture import Recipe, capture
 from tb_gradascent.functional.criteria import (
@@ -92,7 +92,7 @@ class _Part(NamedTuple):
     """Samples that were captured together, to be had when they are there."""
 
     size: int
-    samples: Callable[[], list[Sample]]
+    samples: Callable[[], list[CapturedSample]]
 
 
 class GradAscentHook:
@@ -618,7 +618,7 @@ class GradAscentHook:
         size = sum(part.size for part in recorded)
         group = "gradascent" if tag == "confused" else f"gradascent/{tag}"
 
-        def scalars(samples: Sequence[Sample]) -> dict[str, float]:
+        def scalars(samples: Sequence[CapturedSample]) -> dict[str, float]:
             found = numbers() | mean_flip_distance(samples)
             return {f"{group}/{name}": value for name, value in found.items()}
 
@@ -679,7 +679,6 @@ class GradAscentHook:
             self._recipe,
             max_rows=len(batch.inputs),
             step=step,
-            tag=self._tag,
             labels=chosen.label_list(rows),
             ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
             probe=probe,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.format.quantization import DELTA_LEVELS
-from tb_gradascent.format.samples import Sample, Stopped, Target
+from tb_gradascent.format.samples import CapturedSample, Stopped, Target
 from tb_gradascent.functional.ascent import Ascent, ascend, response
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.functional.host_copy import fetch
@@ -52,11 +52,10 @@ def capture(
     *,
     max_rows: int | None = None,
     step: int,
-    tag: str,
     labels: Sequence[int | None] | None = None,
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
-) -> Callable[[], list[Sample]]:
+) -> Callable[[], list[CapturedSample]]:
     """Records every image given. Pure: what must be restored is the caller's to restore.
 
     Deltas are rounded to what is stored of them before the network is asked about them, so that a
@@ -68,7 +67,7 @@ def capture(
         recipe: What to record.
         max_rows: Images in one pass at the most, so that a capture needs no more memory than the
             loop's own step; ``None`` for no limit.
-        step, tag: Copied into the samples.
+        step: Copied into the samples.
         labels, ids: One a sample, ``None`` where unknown.
         probe: Copied into the samples.
 
@@ -110,7 +109,7 @@ def capture(
         )
     )
 
-    def samples() -> list[Sample]:
+    def samples() -> list[CapturedSample]:
         images, logits, targets, gradients, deltas, answers = arrays()
         chances = probabilities_of(logits)
         classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
@@ -139,17 +138,11 @@ def capture(
             )
         ]
         return [
-            Sample(
-                run="",
-                tag=tag,
+            CapturedSample(
                 step=step,
-                wall_time=0.0,
-                index=place,
                 id=None if ids is None else ids[place],
                 label=None if labels is None else labels[place],
                 image=image,
-                mean=None,
-                std=None,
                 classes=classes[place],
                 probabilities=chances[place][classes[place]].astype(np.float32),
                 margin=float(np.subtract(*chances[place][classes[place][:2]])),

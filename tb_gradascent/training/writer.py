@@ -21,10 +21,11 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
-from tb_gradascent.format import metadata, records
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, framed_size
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath
-from tb_gradascent.format.samples import Sample
+from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample
 
 logger = logging.getLogger("tb_gradascent")
 
@@ -49,8 +50,8 @@ class Capture:
     tag: str
     step: int
     size: int
-    samples: Callable[[], Sequence[Sample]]
-    scalars: Callable[[Sequence[Sample]], Mapping[str, float]] = lambda _samples: {}
+    samples: Callable[[], Sequence[CapturedSample]]
+    scalars: Callable[[Sequence[CapturedSample]], Mapping[str, float]] = lambda _samples: {}
     every: int | None = None
     wall_time: float = dataclasses.field(default_factory=time.time)
 
@@ -248,7 +249,7 @@ class _Worker:
         """Whether there was room for it."""
         samples = capture.samples()
         encoded = [
-            records.encode(sample, dropped=self.dropped, every=capture.every) for sample in samples
+            encode_sample(sample, dropped=self.dropped, every=capture.every) for sample in samples
         ]
         # The payload first, so that whoever sees a record can have its arrays.
         values = [

@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tb_gradascent import Sample, read_samples
+from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
+from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.training.writer import QUEUE_LENGTH, Capture, SampleWriter
 from testing.paths import ROOT
 from testing.synthetic import DIGITS, make_captures
 
 
-def job(samples: Sequence[Sample], tag: str = "confused") -> Capture:
+def job(samples: Sequence[CapturedSample], tag: str = "confused") -> Capture:
     """One capture as the hook hands it over."""
     return Capture(tag, samples[0].step, len(samples), lambda: samples)
 
