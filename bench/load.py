@@ -31,8 +31,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from bench import processes
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
-from tb_gradascent.format import records
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.sample_codec import encode_sample
 from testing.synthetic import DIGITS, make_event, make_sample
 from testing.tensorboard_process import tensorboard
 
@@ -114,7 +114,7 @@ def train(folder: Path, until: threading.Event, rate: float) -> None:
     started = time.time()
     for number in itertools.count():
         encoded = [
-            records.encode(make_sample(rng, step=2_000_000 + number, id=f"live/{number}-{place}"))
+            encode_sample(make_sample(rng, step=2_000_000 + number, id=f"live/{number}-{place}"))
             for place in range(SAMPLES_A_CAPTURE)
         ]
         file.append(make_event(TAG, "live", number, encoded, DIGITS, started + number / rate))

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from tb_gradascent.format import metadata, records
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.record import seal
+from tb_gradascent.format.sample_codec import encode_sample
 from testing.synthetic import DIGITS, STRENGTHS, make_event, make_sample
 
 SAMPLES_A_CAPTURE = 4
@@ -53,14 +55,14 @@ def _samples(
     kept = []
     for _ in range(min(DISTINCT_ARRAYS, count)):
         pair = rng.choice(10, 2, replace=False)
-        stored, payload = records.encode(make_sample(rng, shape=shape, targets=pair.tolist()))
+        stored, payload = encode_sample(make_sample(rng, shape=shape, targets=pair.tolist()))
         template = json.loads(stored)
         del template["checksum"]
         kept.append((template, payload))
     for number in range(count):
         template, payload = kept[number % len(kept)]
         record = _record(rng, template, number)
-        yield records.seal(json.dumps(record, separators=(",", ":")).encode()), payload
+        yield seal(json.dumps(record, separators=(",", ":")).encode()), payload
 
 
 def _record(rng: np.random.Generator, template: dict[str, Any], number: int) -> dict[str, Any]:

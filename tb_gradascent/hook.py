@@ -167,7 +167,7 @@ class GradAscentHook:
         self._captured = 0
         self._faults = FaultPolicy(strict=bool(strict))
         self._runner = ModelRunner(model, forward)
-        self._recorder = Recorder(criterion, top_k, recipe, info, self._tag, self._faults)
+        self._recorder = Recorder(criterion, top_k, recipe, info, self._faults)
         self._probes = ProbeList(info, targets)
         files = self._recording_job.world_size if self._recording_job else 1
         self._pacer = Pacer(every, budget_mb, files, self._faults)

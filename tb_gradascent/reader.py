@@ -14,8 +14,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_gradascent.format.event_file import Readable, find_event_files, locate_events, read_event
 from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
-from tb_gradascent.format.records import RecordError, decode, parse_record
+from tb_gradascent.format.record import RecordError
+from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.remote import RemotePath, find_remote_files, is_url
+from tb_gradascent.format.sample_codec import decode_sample
 from tb_gradascent.format.samples import Sample
 from tb_gradascent.format.sessions import Capture, Entry, Session, join, parse_capture
 
@@ -119,14 +121,17 @@ def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -
 
 
 def _sample(run: str, tag: str, session: Session, entry: Entry, payload: bytes) -> Sample:
-    return decode(
-        parse_record(entry.record),
-        payload,
+    captured = decode_sample(parse_record(entry.record), payload)
+    return Sample(
         run=run,
         tag=tag,
         wall_time=entry.wall_time,
         index=entry.index,
-        session=session.info,
+        mean=session.info.mean,
+        std=session.info.std,
+        class_names=session.info.class_names,
+        rank=session.info.rank,
+        **vars(captured),
     )
 
 

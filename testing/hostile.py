@@ -10,9 +10,10 @@ from typing import Any
 
 import google_crc32c
 
-from tb_gradascent.format import records
 from tb_gradascent.format.event_file import EventFile, file_name
-from tb_gradascent.format.samples import Sample
+from tb_gradascent.format.record import seal
+from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 
 CANARY = "canary()"
@@ -81,7 +82,7 @@ HOSTILE_INFO = dataclasses.replace(
 )
 
 
-def hostile_captures() -> list[list[Sample]]:
+def hostile_captures() -> list[list[CapturedSample]]:
     """A capture whose samples have the hostile names for ids."""
     samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
     return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
@@ -93,7 +94,7 @@ def write_overlong(folder: Path) -> None:
     Beside them stands a sound sample, ``"sound"``.
     """
     sound, long = make_captures(1, 2, shape=(1, 6, 6))[0]
-    encoded = [records.encode(dataclasses.replace(sound, id="sound")), records.encode(long)]
+    encoded = [encode_sample(dataclasses.replace(sound, id="sound")), encode_sample(long)]
     fields = json.loads(encoded[1][0])
     del fields["checksum"]
     content = json.dumps({**fields, "id": OVERLONG}).encode()[:-1]
@@ -112,7 +113,7 @@ def write_overlong(folder: Path) -> None:
 def _write_numbers(folder: Path) -> None:
     """Captures whose numbers and times are as large as can be."""
     file = EventFile(folder / file_name("numbers"))
-    encoded = [records.encode(sample) for sample in make_captures(1, 2, shape=(1, 6, 6))[0]]
+    encoded = [encode_sample(sample) for sample in make_captures(1, 2, shape=(1, 6, 6))[0]]
     for number, wall_time in [
         (0, math.nan),
         (-1, math.inf),
@@ -141,7 +142,7 @@ LABELS = [-1, -(2**63), 2**63 - 1, 2**40, 2**20]
 
 def _write_values(folder: Path) -> None:
     """Records whose numbers mean nothing, those of the id ``"followed"`` at several steps."""
-    record, payload = records.encode(make_captures(1, 1, shape=(1, 6, 6))[0][0])
+    record, payload = encode_sample(make_captures(1, 1, shape=(1, 6, 6))[0][0])
     fields = json.loads(record)
     del fields["checksum"]
     changes = [
@@ -156,7 +157,7 @@ def _write_values(folder: Path) -> None:
     ]
     file = EventFile(folder / file_name("values"))
     for place, change in enumerate(changes):
-        data = records.seal(json.dumps({**fields, "step": place, **change}).encode())
+        data = seal(json.dumps({**fields, "step": place, **change}).encode())
         event = make_event("confused", "values", place, [(data, payload)], DIGITS, 1000.0 + place)
         file.append(event)
     file.close()

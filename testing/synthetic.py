@@ -14,9 +14,10 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
-from tb_gradascent.format import metadata, records
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
-from tb_gradascent.format.samples import Sample, Target
+from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample, Target
 
 STRENGTHS = np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 1.25], np.float32)
 DIGITS = metadata.SessionInfo(
@@ -35,7 +36,7 @@ def make_sample(
     targets: Sequence[int] = (8, 5),
     id: str | None = None,
     probe: bool = False,
-) -> Sample:
+) -> CapturedSample:
     """A bright disc at a random place, with smooth made-up gradients and responses.
 
     Of a signal, whose shape is (channels, length), it is a bump.
@@ -52,17 +53,11 @@ def make_sample(
     label = int(rng.integers(10))
     original = float(chances[classes[0]])
     convinced = (1 / (1 + np.exp(2 - 6 * STRENGTHS))).astype(np.float32)
-    return Sample(
-        run="",
-        tag="",
+    return CapturedSample(
         step=step,
-        wall_time=0.0,
-        index=0,
         id=id,
         label=label,
         image=image,
-        mean=None,
-        std=None,
         classes=classes,
         probabilities=chances[classes],
         margin=float(chances[classes[0]] - chances[classes[1]]),
@@ -125,7 +120,7 @@ def make_event(
 
 def write_session(
     directory: Path,
-    captures: Iterable[Sequence[Sample]],
+    captures: Iterable[Sequence[CapturedSample]],
     *,
     tag: str = "confused",
     session: str | None = None,
@@ -141,7 +136,7 @@ def write_session(
     info = dataclasses.replace(info, started=start)
     file = EventFile(directory / file_name(session))
     for number, samples in enumerate(captures):
-        encoded = [records.encode(sample) for sample in samples]
+        encoded = [encode_sample(sample) for sample in samples]
         file.append(make_event(tag, session, number, encoded, info, start + number))
     file.close()
     return session
@@ -152,7 +147,7 @@ def write_many_sessions(directory: Path, count: int, info: metadata.SessionInfo 
     rng = np.random.default_rng(0)
     file = EventFile(directory / file_name("s"))
     for number in range(count):
-        encoded = [records.encode(make_sample(rng, step=number, shape=(1, 1, 1)))]
+        encoded = [encode_sample(make_sample(rng, step=number, shape=(1, 1, 1)))]
         file.append(make_event("confused", f"s{number}", 0, encoded, info, 1.0 + number))
     file.close()
 
@@ -164,7 +159,7 @@ def make_captures(
     seed: int = 0,
     every: int = 100,
     shape: tuple[int, ...] = (1, 28, 28),
-) -> list[list[Sample]]:
+) -> list[list[CapturedSample]]:
     """Captures at steps 0, every, 2·every, …"""
     rng = np.random.default_rng(seed)
     return [

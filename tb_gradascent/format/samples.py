@@ -1,4 +1,4 @@
-"""What a capture is to its user: samples, their targets, and the arrays of both."""
+"""Samples and their targets: what a capture records, and what :func:`read_samples` gives."""
 
 from __future__ import annotations
 
@@ -73,32 +73,53 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class CapturedSample:
+    """One image or signal of a capture, before it is written.
+
+    It holds what the training side knows of each sample. The rest of a :class:`Sample` belongs to
+    the event or to the session. The attributes are those of :class:`Sample`.
+    """
+
+    step: int
+    id: str | None
+    label: int | None
+    image: Array
+    classes: npt.NDArray[np.int64]
+    probabilities: Array
+    margin: float
+    entropy: float
+    loss: float | None
+    targets: tuple[Target, ...]
+    probe: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """One image, or signal, of a capture and all that was recorded of it.
+    """One image or signal of a capture, with everything that was recorded of it.
 
     Attributes:
-        run: The run's directory relative to the log directory; empty before it was written.
+        run: The run's directory, relative to the log directory.
         tag: The hook's tag.
         step: The training step.
         wall_time: Seconds since the epoch.
-        index: Its place in the capture.
+        index: Its index in the capture.
         id: The user's name for it, or ``None``.
-        label: Its true class, or ``None`` where unknown: none was given, or a negative one, which
-            stands for no class. It may be beyond the last class.
+        label: Its true class, or ``None`` if unknown. A negative label counts as unknown. A label
+            may be beyond the last class.
         image: float32, exactly as the model saw it: shape (channels, height, width), or
-            (channels, length) of a signal.
-        mean, std: A value a channel: ``image * std + mean`` is what a person would be shown;
-            ``None`` where the hook was not told.
+            (channels, length) for a signal.
+        mean, std: One value a channel: ``image * std + mean`` is the image as a person would see
+            it. ``None`` if the hook was not given them.
         classes: The most probable classes, descending.
-        probabilities: Shape like ``classes``, float32.
+        probabilities: Their probabilities, float32, shape like ``classes``.
         margin: The largest probability minus the second largest.
-        entropy: That of all classes' probabilities, in bits.
+        entropy: The entropy of all classes' probabilities, in bits.
         loss: The cross entropy, in nats; ``None`` without a label that is a class.
         targets: The classes that it was moved towards.
-        probe: Whether it was chosen by the user (:meth:`GradAscentHook.probe`) and not by the
-            criterion.
+        probe: Whether the user chose it (:meth:`GradAscentHook.probe`). Otherwise the criterion
+            did.
         class_names: The name of class 0, 1, …, or ``None``.
-        rank: Which process of a job of several recorded it; ``None`` where there was one alone.
+        rank: The rank of the process that recorded it; ``None`` if there was only one process.
     """
 
     run: str
@@ -122,7 +143,7 @@ class Sample:
     rank: int | None = None
 
 
-def mean_flip_distance(samples: Iterable[Sample]) -> dict[str, float]:
+def mean_flip_distance(samples: Iterable[CapturedSample]) -> dict[str, float]:
     """The mean ``flip_distance`` of what flips on the way, as ``{"flip_distance": …}``.
 
     Probes do not count, nor targets that the network predicted all along. Empty if nothing is left.

@@ -12,8 +12,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tb_gradascent.format.metadata import MAX_CAPTURES, SessionInfo
-from tb_gradascent.format.records import RecordError, parse_record
+from tb_gradascent.format.metadata import SessionInfo
+from tb_gradascent.format.record_parser import parse_records
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,15 +127,9 @@ def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Ca
     wall_time = finite_time(wall_time)
     entries = []
     dropped = 0
-    numbered = 0 <= number < MAX_CAPTURES
-    for place, value in enumerate(values if numbered else ()):
-        data = value if isinstance(value, bytes) else b""
-        try:
-            record = parse_record(data)
-        except RecordError:
-            continue
+    for index, value, record in parse_records(number, values):
         dropped = max(dropped, record.get("dropped", 0))
-        entries.append(Entry(record["step"], wall_time, place, number, data))
+        entries.append(Entry(record["step"], wall_time, index, number, value))
     return Capture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.format.quantization import DELTA_LEVELS
-from tb_gradascent.format.samples import Sample, Stopped, Target
+from tb_gradascent.format.samples import CapturedSample, Stopped, Target
 from tb_gradascent.functional.ascent import Ascent, ascend, response
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.functional.host_copy import HostCopy
@@ -52,7 +52,6 @@ def capture(
     *,
     max_rows: int | None = None,
     step: int,
-    tag: str,
     labels: Sequence[int | None] | None = None,
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
@@ -68,7 +67,7 @@ def capture(
         recipe: What to record.
         max_rows: Images in one pass at the most, so that a capture needs no more memory than the
             loop's own step; ``None`` for no limit.
-        step, tag: Copied into the samples.
+        step: Copied into the samples.
         labels, ids: One a sample, ``None`` where unknown.
         probe: Copied into the samples.
 
@@ -114,7 +113,6 @@ def capture(
         copies=copies,
         ends=[*zip(morphs.steps, morphs.stopped, strict=True)],
         step=step,
-        tag=tag,
         labels=labels,
         ids=ids,
         probe=probe,
@@ -130,14 +128,13 @@ class PendingSamples:
         copies: Images, logits, targets, gradients, deltas and answers.
         ends: Steps and the reason to stop of each pair of sample and target.
         count: How many samples there are.
-        step, tag, labels, ids, probe: As :func:`capture` was given.
+        step, labels, ids, probe: As :func:`capture` was given.
     """
 
     copies: HostCopy
     ends: Sequence[tuple[int, Stopped]]
     count: int
     step: int
-    tag: str
     labels: Sequence[int | None] | None
     ids: Sequence[str | None] | None
     probe: bool
@@ -145,7 +142,7 @@ class PendingSamples:
     def __len__(self) -> int:
         return self.count
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[CapturedSample]:
         """Wait for the arrays and return the samples, in the order of the images."""
         images, logits, targets, gradients, deltas, answers = self.copies.arrays()
         each = targets.shape[1]
@@ -175,17 +172,11 @@ class PendingSamples:
             )
         ]
         return [
-            Sample(
-                run="",
-                tag=self.tag,
+            CapturedSample(
                 step=self.step,
-                wall_time=0.0,
-                index=place,
                 id=None if self.ids is None else self.ids[place],
                 label=None if self.labels is None else self.labels[place],
                 image=image,
-                mean=None,
-                std=None,
                 classes=classes[place],
                 probabilities=chances[place][classes[place]].astype(np.float32),
                 margin=float(np.subtract(*chances[place][classes[place][:2]])),

@@ -17,7 +17,8 @@ from tb_gradascent.format.metadata import (
     series_tag,
     split_series_tag,
 )
-from tb_gradascent.format.records import PayloadInfo, RecordError, check_payload
+from tb_gradascent.format.payload import check_payload
+from tb_gradascent.format.record import PayloadInfo, RecordError
 from tb_gradascent.plugin.errors import TooLargeError, UnavailableError
 
 OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)

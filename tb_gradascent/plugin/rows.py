@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, get_args
 
-from tb_gradascent.format.metadata import MAX_CAPTURES
-from tb_gradascent.format.records import PayloadInfo, Record, RecordError, parse_record
+from tb_gradascent.format.record import PayloadInfo, Record
+from tb_gradascent.format.record_parser import parse_records
 from tb_gradascent.format.samples import Stopped
 
 ALIGNMENT: Final = 8
@@ -115,12 +115,8 @@ def encode_capture(number: int, wall_time: float, values: Sequence[object]) -> C
     rows: list[bytes] = []
     starts = array("Q")
     end = 0
-    for place, value in enumerate(values if 0 <= number < MAX_CAPTURES else ()):
-        try:
-            record = parse_record(value if isinstance(value, bytes) else b"")
-        except RecordError:
-            continue
-        row = encode_row(record, capture=number, index=place, wall_time=wall_time)
+    for index, _, record in parse_records(number, values):
+        row = encode_row(record, capture=number, index=index, wall_time=wall_time)
         rows.append(row)
         starts.append(end)
         end += len(row)

@@ -19,7 +19,7 @@ import numpy as np
 from tensorboard.data.provider import TensorDatum
 
 from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE, SessionInfo
-from tb_gradascent.format.records import PayloadInfo
+from tb_gradascent.format.record import PayloadInfo
 from tb_gradascent.format.sessions import finite_time, order_of, span_of, superseded_from
 from tb_gradascent.plugin.addresses import Address, Part
 from tb_gradascent.plugin.data_source import Located, Scope, SessionState, Source

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tb_gradascent.format.samples import Sample, mean_flip_distance
+from tb_gradascent.format.samples import CapturedSample, mean_flip_distance
 from tb_gradascent.functional.capture import PendingSamples
 from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import probability_margin
@@ -63,11 +63,11 @@ class PendingCapture:
         """How many samples there are."""
         return sum(len(part) for part in self.parts)
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[CapturedSample]:
         """Return the samples, once they are there."""
         return [sample for part in self.parts for sample in part.samples()]
 
-    def scalars(self, samples: Sequence[Sample]) -> dict[str, float]:
+    def scalars(self, samples: Sequence[CapturedSample]) -> dict[str, float]:
         """Return numbers for the Scalars tab, by their tag there.
 
         Args:

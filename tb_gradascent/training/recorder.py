@@ -27,7 +27,6 @@ class Recorder:
         top_k: Samples in a capture at most.
         recipe: What is recorded of each sample.
         info: The session's constants.
-        tag: The samples' tag.
         faults: Logs what does not fit.
     """
 
@@ -35,7 +34,6 @@ class Recorder:
     top_k: int
     recipe: Recipe
     info: SessionInfo
-    tag: str
     faults: FaultPolicy
 
     def record_batch(
@@ -151,7 +149,6 @@ class Recorder:
             self.recipe,
             max_rows=len(loop_batch.inputs),
             step=step,
-            tag=self.tag,
             labels=chosen.label_list(rows),
             ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
             probe=probe,

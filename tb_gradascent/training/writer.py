@@ -20,9 +20,10 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
-from tb_gradascent.format import metadata, records
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, framed_size
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.training.pending import PendingCapture
 
 logger = logging.getLogger("tb_gradascent")
@@ -224,7 +225,7 @@ class _Worker:
         """Whether there was room for it."""
         samples = capture.samples()
         encoded = [
-            records.encode(sample, dropped=self.dropped, every=capture.every) for sample in samples
+            encode_sample(sample, dropped=self.dropped, every=capture.every) for sample in samples
         ]
         # The payload first, so that whoever sees a record can have its arrays.
         values = [

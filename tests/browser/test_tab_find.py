@@ -15,9 +15,11 @@ import pytest
 import torch
 from playwright.sync_api import Frame, Locator, Page, expect
 
-from tb_gradascent import GradAscentHook, Sample, read_samples
-from tb_gradascent.format import metadata, records
+from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample as Sample
 from testing.browser import open_tab, reload_data, set_strength
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 from testing.tensorboard_process import tensorboard
@@ -486,7 +488,7 @@ def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
 ) -> None:
     (samples,) = make_captures(1)
     session = metadata.new_session()
-    damaged = [(b"no record", payload) for _, payload in map(records.encode, samples)]
+    damaged = [(b"no record", payload) for _, payload in map(encode_sample, samples)]
     for run, captures in (("damaged", [damaged, damaged[:1]]), ("empty", [[]])):
         file = EventFile(tmp_path / run / file_name(session))
         for number, encoded in enumerate(captures):
@@ -512,7 +514,7 @@ def test_what_became_of_all_captures_is_told(
     file = EventFile(tmp_path / file_name(session))
     for number, every in enumerate((None, 200, 400, 800)):
         later = [dataclasses.replace(sample, step=100 * number) for sample in samples]
-        encoded = [records.encode(sample, dropped=1234 * number, every=every) for sample in later]
+        encoded = [encode_sample(sample, dropped=1234 * number, every=every) for sample in later]
         damaged = [*encoded, (b"no record", b"")]
         file.append(make_event("confused", session, number, damaged, DIGITS, 1e9 + number))
     file.close()

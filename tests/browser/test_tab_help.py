@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Frame, Locator, Page, expect
 
-from tb_gradascent import Sample, read_samples
+from tb_gradascent import read_samples
+from tb_gradascent.format.samples import CapturedSample
 from testing.browser import open_tab, read_pixels, set_dark_mode, set_strength
 from testing.synthetic import make_sample, write_session
 
@@ -35,7 +36,7 @@ TOPICS = (
 )
 
 
-def without_ascent(sample: Sample) -> Sample:
+def without_ascent(sample: CapturedSample) -> CapturedSample:
     """As ``ascent=None`` records it: the gradient alone."""
     targets = tuple(
         dataclasses.replace(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Frame, Page, Route, expect
 
-from tb_gradascent.format import records
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.sample_codec import encode_sample
 from testing.browser import open_tab, read_pixels, reload_data, set_dark_mode, wait_for_paint
 from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
 
@@ -291,7 +291,7 @@ def test_a_frame_without_arrays_says_why(
     file = EventFile(tmp_path / file_name("damaged"))
     for number in range(60):
         sample = make_sample(rng, step=100 * number, id="seven", probe=True)
-        record, payload = records.encode(sample)
+        record, payload = encode_sample(sample)
         spoilt = payload[:-5] + b"xxxxx" if number == 1 else payload
         file.append(
             make_event("confused", "damaged", number, [(record, spoilt)], DIGITS, 1e9 + number)

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from tb_gradascent import read_samples
-from tb_gradascent.format import records
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.record import seal
+from tb_gradascent.format.record_parser import parse_record
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import Sample
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 from tests.format.test_event_file import frame_ends
@@ -106,8 +108,8 @@ def test_a_payload_of_another_sample_is_told_by_its_checksum(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (one, two), (three,) = make_captures(1, 2)[0], make_captures(1, 1, seed=7)[0]
-    (first, _), second = records.encode(one), records.encode(two)
-    _, other = records.encode(three)
+    (first, _), second = encode_sample(one), encode_sample(two)
+    _, other = encode_sample(three)
     file = EventFile(tmp_path / file_name("s"))
     file.append(make_event("confused", "s", 0, [(first, other), second], DIGITS, 1.0))
     file.append(make_event("confused", "s", 1, [], DIGITS, 2.0))
@@ -119,9 +121,9 @@ def test_a_payload_of_another_sample_is_told_by_its_checksum(
 def test_records_of_a_newer_version_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (record, payload), readable = (records.encode(each) for each in make_captures(1, 2)[0])
-    fields = {**records.parse_record(record), "version": 2}
-    newer = records.seal(json.dumps(fields).encode())
+    (record, payload), readable = (encode_sample(each) for each in make_captures(1, 2)[0])
+    fields = {**parse_record(record), "version": 2}
+    newer = seal(json.dumps(fields).encode())
     file = EventFile(tmp_path / file_name("s"))
     file.append(make_event("confused", "s", 0, [(newer, payload), readable], DIGITS, 1.0))
     file.close()
@@ -134,7 +136,7 @@ def test_of_two_captures_with_one_number_the_first_is_read(
 ) -> None:
     file = EventFile(tmp_path / file_name("s"))
     for place, sample in enumerate(make_captures(1, 2)[0]):
-        file.append(make_event("confused", "s", 0, [records.encode(sample)], DIGITS, 1.0 + place))
+        file.append(make_event("confused", "s", 0, [encode_sample(sample)], DIGITS, 1.0 + place))
     file.close()
     assert [sample.id for sample in read_samples(tmp_path)] == ["train/0-0"]
     assert not caplog.records
@@ -143,7 +145,7 @@ def test_of_two_captures_with_one_number_the_first_is_read(
 def test_a_record_whose_payload_is_missing_counts_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    event = make_event("confused", "s", 0, [records.encode(make_captures(1, 1)[0][0])], DIGITS, 1.0)
+    event = make_event("confused", "s", 0, [encode_sample(make_captures(1, 1)[0][0])], DIGITS, 1.0)
     del event.summary.value[0]
     file = EventFile(tmp_path / file_name("s"))
     file.append(event)

@@ -27,8 +27,9 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from tb_gradascent import GradAscentHook, read_samples
-from tb_gradascent.format import records, remote
+from tb_gradascent.format import remote
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath, is_url
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.training import arguments
 from testing.networks import convolutional, digits
 from testing.paths import ROOT
@@ -80,7 +81,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def events(count: int, samples: int = 1) -> Iterator[Any]:
     for number, capture in enumerate(make_captures(count, samples)):
-        encoded = [records.encode(sample) for sample in capture]
+        encoded = [encode_sample(sample) for sample in capture]
         yield make_event("confused", "s", number, encoded, DIGITS, 1.0 + number)
 
 

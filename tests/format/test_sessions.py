@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_gradascent.format import records
 from tb_gradascent.format.metadata import SessionInfo
+from tb_gradascent.format.record_parser import parse_record
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.sessions import Capture, Index, Session, join, parse_capture
 from testing.synthetic import make_sample
 
-RECORD = records.parse_record(
-    records.encode(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))[0]
-)
+RECORD = parse_record(encode_sample(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))[0])
 
 
 def record(step: int) -> bytes:
@@ -57,7 +56,7 @@ def test_a_capture_keeps_each_records_place_and_counts_the_rest() -> None:
 
 def test_an_entrys_record_is_the_record() -> None:
     (entry,) = parse_capture(0, 1.5, [record(3)]).entries
-    assert records.parse_record(entry.record) == {**RECORD, "step": 3}
+    assert parse_record(entry.record) == {**RECORD, "step": 3}
 
 
 @pytest.mark.parametrize("wall_time", [float("nan"), float("inf"), -float("inf")])

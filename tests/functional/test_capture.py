@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
-from tb_gradascent import Sample
 from tb_gradascent.format.quantization import (
     DELTA_LEVELS,
     GRADIENT_LEVELS,
     dequantize,
     quantize,
 )
+from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.capture import STRENGTHS, Recipe, as_stored
 from tb_gradascent.functional.capture import capture as start_capture
@@ -33,7 +33,7 @@ def trained() -> nn.Module:
     return train(convolutional()).eval()
 
 
-def capture(*args: Any, **kwargs: Any) -> list[Sample]:
+def capture(*args: Any, **kwargs: Any) -> list[CapturedSample]:
     return start_capture(*args, **kwargs).samples()
 
 
@@ -64,7 +64,7 @@ def test_for_32_digits_and_every_target_the_stored_gradient_is_torchs_of_it_alon
 ) -> None:
     images, labels = confused(trained, 32)
     recipe = Recipe(targets="all", score=score, ascent=None)
-    samples = capture(trained, images, recipe, step=0, tag="t", labels=labels.tolist())
+    samples = capture(trained, images, recipe, step=0, labels=labels.tolist())
     assert [len(sample.targets) for sample in samples] == [10] * 32
     for image, sample in zip(images, samples, strict=True):
         assert np.array_equal(sample.image, image.numpy()), "the image is exact"
@@ -80,7 +80,7 @@ def test_tiny_and_huge_gradients_are_stored_as_exactly(trained: nn.Module, scale
     images, _ = confused(trained, 4)
     scaled = nn.Sequential(trained, _Scale(scale))
     recipe = Recipe(targets="all", ascent=None)
-    for sample in capture(scaled, images, recipe, step=0, tag="t"):
+    for sample in capture(scaled, images, recipe, step=0):
         for target in sample.targets:
             stored = dequantize(*quantize(target.gradient, GRADIENT_LEVELS))
             expected = gradient_alone(scaled, sample.image, target.index, "logit")
@@ -94,9 +94,7 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
 ) -> None:
     images, labels = confused(trained, 32)
     recipe = Recipe(bounds=BOUNDS)
-    samples = capture(
-        trained, images, recipe, max_rows=max_rows, step=0, tag="t", labels=labels.tolist()
-    )
+    samples = capture(trained, images, recipe, max_rows=max_rows, step=0, labels=labels.tolist())
     for sample in samples:
         with torch.no_grad():
             chances = trained(torch.tensor(sample.image)[None])[0].softmax(0)
@@ -126,7 +124,7 @@ def test_of_the_confused_digits_95_of_100_morphs_convince_and_the_rest_say_why_n
     trained: nn.Module,
 ) -> None:
     images, _ = confused(trained, 100)
-    samples = capture(trained, images, Recipe(bounds=BOUNDS), step=0, tag="t")
+    samples = capture(trained, images, Recipe(bounds=BOUNDS), step=0)
     targets = [target for sample in samples for target in sample.targets]
     end = STRENGTHS.index(1.0)
     convinced = [target.probabilities[end] >= 0.94 for target in targets]
@@ -147,7 +145,7 @@ def test_of_the_confused_digits_95_of_100_morphs_convince_and_the_rest_say_why_n
 
 def test_the_flip_is_where_the_prediction_first_is_the_target(trained: nn.Module) -> None:
     images, _ = confused(trained, 20)
-    for sample in capture(trained, images, Recipe(), step=0, tag="t"):
+    for sample in capture(trained, images, Recipe(), step=0):
         says, other = sample.targets
         assert says.flip == 0
         assert other.flip is not None
@@ -162,10 +160,10 @@ def test_images_of_one_to_four_channels_square_or_not(channels: int) -> None:
     model = convolutional(channels, classes=5).eval()
     images = torch.rand(3, channels, 12, 20, generator=torch.Generator().manual_seed(0))
     bounds = ((0.0,) * channels, (1.0,) * channels)
-    samples = capture(model, images, Recipe(bounds=bounds), step=7, tag="t", ids=["a", None, "c"])
+    samples = capture(model, images, Recipe(bounds=bounds), step=7, ids=["a", None, "c"])
     assert [sample.id for sample in samples] == ["a", None, "c"]
-    for place, sample in enumerate(samples):
-        assert (sample.index, sample.step, sample.tag, sample.label) == (place, 7, "t", None)
+    for sample in samples:
+        assert (sample.step, sample.label) == (7, None)
         assert sample.image.shape == (channels, 12, 20)
         for target in sample.targets:
             assert target.delta is not None
@@ -176,7 +174,7 @@ def test_images_of_one_to_four_channels_square_or_not(channels: int) -> None:
 
 def test_the_gradient_alone() -> None:
     model = convolutional().eval()
-    sample = capture(model, torch.rand(1, 1, 28, 28), Recipe(ascent=None), step=0, tag="t")[0]
+    sample = capture(model, torch.rand(1, 1, 28, 28), Recipe(ascent=None), step=0)[0]
     for target in sample.targets:
         assert target.delta is None
         assert target.delta_norm is None
@@ -190,7 +188,7 @@ def test_the_fixed_step_follows_the_score(trained: nn.Module) -> None:
     ascent = Ascent(confidence=None, max_steps=1, step_size=2.0)
     for score in get_args(ScoreName):
         recipe = Recipe(score=score, ascent=ascent)
-        for sample in capture(trained, images, recipe, step=0, tag="t"):
+        for sample in capture(trained, images, recipe, step=0):
             for target in sample.targets:
                 assert target.delta is not None
                 quantum = np.abs(target.delta).max() / DELTA_LEVELS
@@ -208,7 +206,7 @@ def test_callable_targets_and_scores(trained: nn.Module) -> None:
         return 2 * logits.gather(1, targets[:, None])[:, 0]
 
     recipe = Recipe(targets=truth, score=doubled)
-    samples = capture(trained, images, recipe, step=0, tag="t", labels=labels.tolist())
+    samples = capture(trained, images, recipe, step=0, labels=labels.tolist())
     assert [[t.index for t in sample.targets] for sample in samples] == labels[:, None].tolist()
     for sample in samples:
         expected = gradient_alone(trained, sample.image, sample.targets[0].index, "logit")
@@ -228,7 +226,7 @@ def test_what_a_callable_writes_in_place_is_its_own(trained: nn.Module) -> None:
     def cooled(logits: Tensor, targets: Tensor) -> Tensor:
         return logits.div_(4).gather(1, targets[:, None])[:, 0]
 
-    pending = start_capture(trained, images, Recipe(runner_up, cooled), step=0, tag="t")
+    pending = start_capture(trained, images, Recipe(runner_up, cooled), step=0)
     returned.fill_(-5)
     with torch.no_grad():
         chances, classes = trained(images).softmax(1).sort(1, descending=True)
@@ -251,7 +249,7 @@ def test_of_equal_logits_the_lowest_class_is_the_first_everywhere(dtype: torch.d
         return logits.index_add(1, torch.tensor([60, 20, 33]), torch.ones(len(logits), 3)).to(dtype)
 
     for count in (1, 9):
-        for sample in capture(forward, torch.rand(count, 1, 5, 5), Recipe(), step=0, tag="t"):
+        for sample in capture(forward, torch.rand(count, 1, 5, 5), Recipe(), step=0):
             assert sample.classes.tolist() == [20, 33, 60, 0, 1, 2, 3, 4, 5, 6]
             assert [target.index for target in sample.targets] == [20, 33]
             assert [int(target.predictions[0]) for target in sample.targets] == [20, 20]
@@ -260,7 +258,7 @@ def test_of_equal_logits_the_lowest_class_is_the_first_everywhere(dtype: torch.d
 def test_a_budget_bounds_what_is_stored(trained: nn.Module) -> None:
     images, _ = confused(trained, 8)
     recipe = Recipe(ascent=Ascent(norm="linf", epsilon=0.05), bounds=BOUNDS)
-    for sample in capture(trained, images, recipe, step=0, tag="t"):
+    for sample in capture(trained, images, recipe, step=0):
         for target in sample.targets:
             assert target.delta is not None
             assert np.abs(target.delta).max() <= 0.05 * (1 + 1e-3)
@@ -270,7 +268,7 @@ def test_a_budget_bounds_what_is_stored(trained: nn.Module) -> None:
 def test_other_precisions(dtype: torch.dtype) -> None:
     model = convolutional().eval().to(dtype)
     samples = capture(
-        lambda x: model(x.to(dtype)), torch.rand(2, 1, 28, 28).to(dtype), Recipe(), step=0, tag="t"
+        lambda x: model(x.to(dtype)), torch.rand(2, 1, 28, 28).to(dtype), Recipe(), step=0
     )
     for sample in samples:
         assert sample.image.dtype == sample.probabilities.dtype == np.float32

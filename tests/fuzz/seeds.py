@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tb_gradascent.format import image_codec, records
+from tb_gradascent.format import image_codec
 from tb_gradascent.format.event_file import frame
 from tb_gradascent.format.metadata import series_tag
+from tb_gradascent.format.sample_codec import encode_sample
 from testing.synthetic import DIGITS, make_event, make_sample
 from tests.fuzz.requests import seeds as requests
 from tests.fuzz.targets import PIECE, SHAPES
 
 
 def _sample(shape: tuple[int, ...] = (1, 2, 2)) -> tuple[bytes, bytes]:
-    return records.encode(make_sample(np.random.default_rng(0), shape=shape))
+    return encode_sample(make_sample(np.random.default_rng(0), shape=shape))
 
 
 def _payloads() -> Iterator[bytes]:

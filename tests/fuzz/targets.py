@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import google_crc32c
 import numpy as np
 from google.protobuf.message import DecodeError
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
@@ -25,10 +24,13 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.context import RequestContext
 
 from tb_gradascent import read_samples
-from tb_gradascent.format import image_codec, metadata, records
+from tb_gradascent.format import image_codec, metadata
 from tb_gradascent.format.event_file import EventFile, file_name, frame
 from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
-from tb_gradascent.format.records import Record, RecordError
+from tb_gradascent.format.payload import largest_payload, payload_info
+from tb_gradascent.format.record import Record, RecordError
+from tb_gradascent.format.record_parser import parse_record
+from tb_gradascent.format.sample_codec import decode_sample, encode_sample
 from tb_gradascent.format.sessions import Capture, Session, join, parse_capture
 from tb_gradascent.plugin.addresses import Address, Part
 from tb_gradascent.plugin.data_source import Scope
@@ -49,13 +51,13 @@ LONGEST_MESSAGE = 1000
 def record(data: bytes) -> None:
     """A record's JSON."""
     try:
-        parsed = records.parse_record(data)
+        parsed = parse_record(data)
     except RecordError as error:
         _is_a_sentence(error)
         return
     again = json.dumps(parsed, separators=(",", ":"), allow_nan=False).encode()
-    assert records.parse_record(again) == parsed
-    assert records.largest_payload(parsed) <= metadata.MAX_PAYLOAD_BYTES
+    assert parse_record(again) == parsed
+    assert largest_payload(parsed) <= metadata.MAX_PAYLOAD_BYTES
 
 
 def payload(data: bytes) -> None:
@@ -66,17 +68,8 @@ def payload(data: bytes) -> None:
     choice, rest = data[0] if data else 0, data[1:]
     record = _records()[choice // 2 % len(SHAPES)]
     stream = zlib.compress(rest, 1) if choice % 2 else rest
-    info: records.PayloadInfo = {"bytes": len(stream), "crc32c": google_crc32c.value(stream)}
     try:
-        sample = records.decode(
-            {**record, "payload": info},
-            stream,
-            run="",
-            tag="",
-            wall_time=0,
-            index=0,
-            session=DIGITS,
-        )
+        sample = decode_sample({**record, "payload": payload_info(stream)}, stream)
     except RecordError as error:
         _is_a_sentence(error)
         return
@@ -225,7 +218,7 @@ def _size(capture: Capture | None) -> int:
 @functools.cache
 def _records() -> list[Record]:
     samples = (make_sample(np.random.default_rng(0), shape=shape) for shape in SHAPES)
-    return [records.parse_record(records.encode(sample)[0]) for sample in samples]
+    return [parse_record(encode_sample(sample)[0]) for sample in samples]
 
 
 def _template(step: int) -> bytes:
@@ -237,7 +230,7 @@ def _neighbours() -> list[bytes]:
     return [
         frame(
             make_event(
-                "tag", "ours", number, [records.encode(sample)], DIGITS, 1.0 + number
+                "tag", "ours", number, [encode_sample(sample)], DIGITS, 1.0 + number
             ).SerializeToString()
         )
         for number, (sample,) in enumerate(make_captures(2, 1, shape=(1, 2, 2)))

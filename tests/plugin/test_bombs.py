@@ -20,10 +20,13 @@ import numpy as np
 import pytest
 
 from tb_gradascent import read_samples
-from tb_gradascent.format import metadata, records
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, find_event_files, locate_events
 from tb_gradascent.format.metadata import SessionInfo
-from tb_gradascent.format.records import RecordError
+from tb_gradascent.format.payload import unpack_payload
+from tb_gradascent.format.record import PayloadInfo, RecordError
+from tb_gradascent.format.record_parser import parse_record
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin import data_source, series
 from tb_gradascent.plugin.addresses import Address
 from tb_gradascent.plugin.errors import TooLargeError
@@ -57,7 +60,7 @@ def peak(work: Callable[[], object]) -> int:
 
 
 def small_record(**changes: Any) -> bytes:
-    data, _ = records.encode(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))
+    data, _ = encode_sample(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))
     return json.dumps({**json.loads(data), **changes}).encode()
 
 
@@ -98,20 +101,20 @@ TARGETS = json.loads(small_record())["targets"]
 def test_a_record_costs_little_whatever_it_declares(data: bytes) -> None:
     def parse() -> None:
         with contextlib.suppress(RecordError):
-            records.parse_record(data)
+            parse_record(data)
 
     assert peak(parse) < 32 * MIB
 
 
 @pytest.mark.parametrize("fill", [b"\0", b"\1\0\1\0\0\0\0"])
 def test_a_stream_that_inflates_a_thousandfold_stops_at_what_the_shape_takes(fill: bytes) -> None:
-    record = records.parse_record(small_record())
+    record = parse_record(small_record())
     bomb = zlib.compress(fill * (200 * MIB // len(fill)), 9)
-    info: records.PayloadInfo = {"bytes": len(bomb), "crc32c": google_crc32c.value(bomb)}
+    info: PayloadInfo = {"bytes": len(bomb), "crc32c": google_crc32c.value(bomb)}
 
     def unpack() -> None:
         with pytest.raises(RecordError):
-            records.unpack_payload({**record, "payload": info}, bomb)
+            unpack_payload({**record, "payload": info}, bomb)
 
     assert peak(unpack) < MIB
 
@@ -169,7 +172,7 @@ def test_a_hook_never_writes_an_event_that_no_reader_takes(
     file = EventFile(tmp_path / file_name("s"))
     before = file.size
     monkeypatch.setattr("tb_gradascent.format.event_file.MAX_EVENT_BYTES", 1000)
-    encoded = [records.encode(sample) for sample in make_captures(1, 2)[0]]
+    encoded = [encode_sample(sample) for sample in make_captures(1, 2)[0]]
     with pytest.raises(ValueError, match="1000 bytes"):
         file.append(make_event("t", "s", 0, encoded, DIGITS, 1.0))
     assert file.size == before
@@ -220,7 +223,7 @@ def test_a_directory_that_may_not_be_entered_is_left_out(
 def test_a_number_that_no_page_can_say_is_unreadable_and_hides_no_other(tmp_path: Path) -> None:
     """One address that is refused would fail its whole request."""
     file = EventFile(tmp_path / file_name("s"))
-    encoded = [records.encode(sample) for sample in make_captures(1, 1)[0]]
+    encoded = [encode_sample(sample) for sample in make_captures(1, 1)[0]]
     for number in (0, 2**53 - 1, 2**53, 2**63 - 1, -1):
         file.append(make_event("confused", "s", number, encoded, DIGITS, 1.0))
     file.close()
@@ -236,7 +239,7 @@ def test_a_number_that_no_page_can_say_is_unreadable_and_hides_no_other(tmp_path
 
 def test_a_capture_of_very_many_records_is_found_at_once() -> None:
     """256 addresses times as many records as an event holds would stop TensorBoard for a while."""
-    record, _ = records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])
+    record, _ = encode_sample(make_captures(1, 1, shape=(1, 1, 1))[0][0])
     capture = encode_capture(0, 1.0, [record] * 2_000)
     starts = Counted(capture.starts)
     capture = capture._replace(starts=starts)
@@ -381,7 +384,7 @@ def test_many_sessions_none_of_which_can_be_read_cost_few_requests(
 ) -> None:
     monkeypatch.setattr(data_source, "_PATIENCE", 50)
 
-    encoded = [records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
+    encoded = [encode_sample(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
     file = EventFile(tmp_path / file_name("s"))
     for number in range(400):
         event = make_event("confused", f"s{number}", 0, encoded, DIGITS, 1.0)
@@ -396,7 +399,7 @@ def test_many_sessions_none_of_which_can_be_read_cost_few_requests(
 
 
 def test_few_damaged_sessions_among_many_are_told_apart(tmp_path: Path) -> None:
-    encoded = [records.encode(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
+    encoded = [encode_sample(make_captures(1, 1, shape=(1, 1, 1))[0][0])]
     file = EventFile(tmp_path / file_name("s"))
     for number in range(300):
         event = make_event("confused", f"s{number}", 0, encoded, DIGITS, 1.0)

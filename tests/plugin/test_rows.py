@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tb_gradascent.format import records
+from tb_gradascent.format.record_parser import parse_record
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin import rows
 from testing.index_reader import read_rows
 from testing.synthetic import make_sample
@@ -20,7 +21,7 @@ from testing.synthetic import make_sample
 def stored(**fields: Any) -> dict[str, Any]:
     """A record as stored; ``fields`` replace its own."""
     rng = np.random.default_rng(0)
-    data, _ = records.encode(make_sample(rng, shape=(1, 4, 4), id="train/7"))
+    data, _ = encode_sample(make_sample(rng, shape=(1, 4, 4), id="train/7"))
     record = json.loads(data)
     del record["checksum"]  # no longer its own
     return {**record, **fields}
@@ -28,7 +29,7 @@ def stored(**fields: Any) -> dict[str, Any]:
 
 def read_back(record: dict[str, Any], **address: Any) -> dict[str, Any]:
     """What one record's row says."""
-    parsed = records.parse_record(json.dumps(record).encode())
+    parsed = parse_record(json.dumps(record).encode())
     address = {"capture": 12, "index": 3, "wall_time": 1.5, **address}
     (row,) = read_rows(rows.encode_row(parsed, **address))
     return row

@@ -21,8 +21,8 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_HALF
 from tensorboard.context import RequestContext
 
-from tb_gradascent.format import records
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin import sample_store, series
 from tb_gradascent.plugin.addresses import Address, Part
 from tb_gradascent.plugin.data_source import Scope
@@ -110,7 +110,7 @@ def test_the_index_is_what_was_written(tmp_path: Path) -> None:
     assert described["bounds"] == [list(bound) for bound in DIGITS.bounds or ()]
     for place, sample in enumerate(index["samples"]):
         capture, within = divmod(place, 2)
-        record, _ = records.encode(captures[capture][within])
+        record, _ = encode_sample(captures[capture][within])
         address = {"session": 0, "capture": capture, "index": within, "wall_time": 1000.0 + capture}
         stored: dict[str, Any] = json.loads(record)
         del stored["checksum"]
@@ -132,7 +132,7 @@ def test_only_new_captures_of_sessions_that_grew_are_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_session(tmp_path, make_captures(2, 1), session="done", start=1.0)
-    encoded = [[records.encode(sample) for sample in capture] for capture in make_captures(3, 2)]
+    encoded = [[encode_sample(sample) for sample in capture] for capture in make_captures(3, 2)]
     file = EventFile(tmp_path / file_name("live"))
     for number in range(2):
         file.append(make_event("confused", "live", number, encoded[number], DIGITS, 2.0 + number))
@@ -253,7 +253,7 @@ def test_payloads_come_in_the_order_asked(tmp_path: Path) -> None:
     parts = read_payloads(
         SampleProvider(Watched(tmp_path)), *(Address(session, *place) for place in wanted)
     )
-    assert parts == [(OK, records.encode(captures[c][i])[1]) for c, i in wanted]
+    assert parts == [(OK, encode_sample(captures[c][i])[1]) for c, i in wanted]
 
 
 def test_what_is_not_there_is_missing_and_costs_the_others_nothing(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_what_is_not_there_is_missing_and_costs_the_others_nothing(tmp_path: Pat
 @pytest.mark.parametrize("missing", ["payload", "index"])
 def test_half_a_capture_is_missing_until_the_other_half_comes(tmp_path: Path, missing: str) -> None:
     (sample,) = make_captures(1, 1)[0]
-    encoded = [records.encode(sample)]
+    encoded = [encode_sample(sample)]
     write_session(tmp_path, make_captures(1, 1), session="a")
     file = EventFile(tmp_path / file_name("s"))
     halves = {}
@@ -293,7 +293,7 @@ def test_half_a_capture_is_missing_until_the_other_half_comes(tmp_path: Path, mi
 
 
 def test_a_payload_that_is_not_its_records_is_damaged(tmp_path: Path) -> None:
-    one, two = (records.encode(sample) for sample in make_captures(1, 2)[0])
+    one, two = (encode_sample(sample) for sample in make_captures(1, 2)[0])
     file = EventFile(tmp_path / file_name("s"))
     file.append(make_event("confused", "s", 0, [(one[0], two[1]), two], DIGITS, 1.0))
     file.close()
@@ -303,7 +303,7 @@ def test_a_payload_that_is_not_its_records_is_damaged(tmp_path: Path) -> None:
 
 def test_of_two_captures_with_one_number_the_halves_of_the_same_are_served(tmp_path: Path) -> None:
     file = EventFile(tmp_path / file_name("s"))
-    encoded = [[records.encode(sample)] for sample in make_captures(1, 2)[0]]
+    encoded = [[encode_sample(sample)] for sample in make_captures(1, 2)[0]]
     for place in range(2):
         file.append(make_event("confused", "s", 0, encoded[place], DIGITS, 1.0 + place))
     file.close()
@@ -317,7 +317,7 @@ def test_an_answer_stops_growing_but_never_starves(
 ) -> None:
     captures = make_captures(1, 4)
     session = write_session(tmp_path, captures)
-    sizes = [len(records.encode(sample)[1]) for sample in captures[0]]
+    sizes = [len(encode_sample(sample)[1]) for sample in captures[0]]
     samples = SampleProvider(Watched(tmp_path))
     asked = [Address(session, 0, place) for place in range(4)]
     monkeypatch.setattr(sample_store, "MAX_ANSWER_BYTES", sizes[0] + sizes[1])
@@ -385,7 +385,7 @@ def test_a_hostile_session_does_not_hide_the_others(
     tmp_path: Path, kind: str, odd: TensorProto
 ) -> None:
     good = write_session(tmp_path, make_captures(2, 1), start=1000.0)
-    event = make_event("confused", "s", 0, [records.encode(make_captures(1, 1)[0][0])], DIGITS, 1e3)
+    event = make_event("confused", "s", 0, [encode_sample(make_captures(1, 1)[0][0])], DIGITS, 1e3)
     event.summary.value[0 if kind == "payload" else 1].tensor.CopyFrom(odd)
     file = EventFile(tmp_path / file_name("s"))
     file.append(event)
@@ -446,7 +446,7 @@ def test_a_blob_that_went_away_is_a_status(tmp_path: Path, error: Exception, sta
 
 def test_a_payload_that_declares_very_many_blobs_is_not_listed(tmp_path: Path) -> None:
     """TensorBoard's own loader would make a name for each of them, for ever."""
-    encoded = [records.encode(make_captures(1, 1)[0][0])]
+    encoded = [encode_sample(make_captures(1, 1)[0][0])]
     event = make_event("confused", "s", 0, encoded, DIGITS, 1e3)
     event.summary.value[0].tensor.tensor_shape.dim[0].size = 1 << 40
     file = EventFile(tmp_path / file_name("s"))

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 from tensorboard.data import server_ingester
 
-from tb_gradascent.format import records
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.sample_codec import encode_sample
 from testing.index_reader import read_index
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 
@@ -173,7 +173,7 @@ def test_payloads_are_the_bytes_that_were_written(served: Served) -> None:
     served.until(lambda: served.index("payloads")["counts"]["samples"] == 60)
     index = served.index("payloads")
     addresses = addresses_of(index, index["samples"])
-    wanted = [(0, records.encode(sample)[1]) for capture in captures for sample in capture]
+    wanted = [(0, encode_sample(sample)[1]) for capture in captures for sample in capture]
     # Its records may be there a moment before them.
     served.until(lambda: read_payloads(served, "payloads", addresses) == wanted)
 
@@ -182,7 +182,7 @@ def test_captures_appear_while_training_goes_on(served: Served) -> None:
     captures = make_captures(3, 2, seed=4)
     file = EventFile(served.logdir / "live" / file_name("live"))
     for number, samples in enumerate(captures):
-        encoded = [records.encode(sample) for sample in samples]
+        encoded = [encode_sample(sample) for sample in samples]
         file.append(make_event("confused", "live", number, encoded, DIGITS, 1000.0 + number))
         wanted = 2 * (number + 1)
         served.until(lambda: "live" in served.runs())

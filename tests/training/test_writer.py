@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tb_gradascent import Sample, read_samples
+from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
+from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.training.pending import PendingCapture
 from tb_gradascent.training.writer import QUEUE_LENGTH, SampleWriter
 from testing.paths import ROOT
@@ -26,9 +27,9 @@ from testing.synthetic import DIGITS, make_captures
 class ReadyCapture(PendingCapture):
     """A capture whose samples were made up."""
 
-    _samples: Sequence[Sample]
+    _samples: Sequence[CapturedSample]
 
-    def __init__(self, samples: Sequence[Sample], tag: str) -> None:
+    def __init__(self, samples: Sequence[CapturedSample], tag: str) -> None:
         super().__init__(tag, samples[0].step, ())
         object.__setattr__(self, "_samples", samples)
 
@@ -36,14 +37,14 @@ class ReadyCapture(PendingCapture):
     def size(self) -> int:
         return len(self._samples)
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[CapturedSample]:
         return list(self._samples)
 
-    def scalars(self, samples: Sequence[Sample]) -> dict[str, float]:
+    def scalars(self, samples: Sequence[CapturedSample]) -> dict[str, float]:
         return {}
 
 
-def job(samples: Sequence[Sample], tag: str = "confused") -> PendingCapture:
+def job(samples: Sequence[CapturedSample], tag: str = "confused") -> PendingCapture:
     """One capture as the hook hands it over."""
     return ReadyCapture(samples, tag)
 

@@ -1,0 +1,232 @@
+"""Records from JSON, checked field by field, so that later code can rely on every value."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn, TypeVar, get_args
+
+from tb_gradascent.format import metadata
+from tb_gradascent.format.payload import largest_payload
+from tb_gradascent.format.record import (
+    LARGEST_INTERVAL,
+    NOT_FINITE,
+    JsonNumber,
+    Record,
+    RecordError,
+    TargetRecord,
+    check_seal,
+)
+from tb_gradascent.format.samples import Stopped
+
+_T = TypeVar("_T")
+_INT64 = {"low": -(2**63), "high": 2**63 - 1}
+
+
+def parse_records(capture: int, values: Sequence[object]) -> Iterator[tuple[int, bytes, Record]]:
+    """Yield ``(index, value, record)`` of each readable record of a capture.
+
+    Args:
+        capture: The number of the capture. If no address can hold it, nothing is readable.
+        values: What was stored of the capture: the elements of the index tensor.
+    """
+    if not 0 <= capture < metadata.MAX_CAPTURES:
+        return
+    for index, value in enumerate(values):
+        if not isinstance(value, bytes):
+            continue
+        try:
+            record = parse_record(value)
+        except RecordError:
+            continue
+        yield index, value, record
+
+
+def parse_record(data: bytes) -> Record:
+    """Return a record from its JSON.
+
+    Fields that this version does not know are left out. So is the checksum. A checksum whose name
+    was damaged is an unknown field, and the rest of such a record is intact.
+
+    Raises:
+        RecordError: The record was damaged, or this code does not read its version.
+    """
+    if len(data) > metadata.MAX_RECORD_BYTES:
+        _fail("record", f"must have at most {metadata.MAX_RECORD_BYTES} bytes", len(data))
+    check_seal(data)
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"the record is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        _fail("record", "must be a JSON object", fields)
+    version = fields.get("version")
+    if version != metadata.RECORD_VERSION or type(version) is not int:
+        rule = f"must be {metadata.RECORD_VERSION} (update tb_gradascent to read newer records)"
+        _fail("version", rule, version)
+    strengths = _strengths(fields)
+    classes = _integers(
+        fields, "classes", most=metadata.MAX_LISTED_CLASSES, high=metadata.MAX_CLASSES - 1
+    )
+    payload = fields.get("payload")
+    if not isinstance(payload, dict):
+        _fail("payload", "must be an object", payload)
+    record: Record = {
+        "version": version,
+        "step": _integer(fields, "step", **_INT64),
+        "probe": bool(fields.get("probe")),
+        "id": _optional(_text, fields, "id"),
+        "label": _optional(_integer, fields, "label", **_INT64),
+        "shape": _shape(fields),
+        "classes": classes,
+        "probabilities": _reals(fields, "probabilities", exactly=len(classes)),
+        "margin": _real(fields, "margin"),
+        "entropy": _real(fields, "entropy"),
+        "loss": _optional(_real, fields, "loss"),
+        "strengths": strengths,
+        "targets": [
+            _parse_target(target, len(strengths))
+            for target in _list(fields, "targets", most=metadata.MAX_TARGETS)
+        ],
+        "payload": {
+            "bytes": _integer(payload, "bytes", high=metadata.MAX_PAYLOAD_BYTES),
+            "crc32c": _integer(payload, "crc32c", high=2**32 - 1),
+        },
+    }
+    if fields.get("dropped"):
+        record["dropped"] = _integer(fields, "dropped", high=2**63 - 1)
+    if fields.get("every") is not None:
+        record["every"] = _integer(fields, "every", low=1, high=LARGEST_INTERVAL)
+    size = largest_payload(record)
+    if size > metadata.MAX_PAYLOAD_BYTES:
+        rule = f"and the targets must take at most {metadata.MAX_PAYLOAD_BYTES} bytes"
+        _fail("shape", rule, size)
+    return record
+
+
+def _parse_target(fields: object, strengths: int) -> TargetRecord:
+    if not isinstance(fields, dict):
+        _fail("targets", "must hold objects", fields)
+    stopped = fields.get("stopped")
+    if stopped not in get_args(Stopped):
+        _fail("stopped", f"must be one of {get_args(Stopped)}", stopped)
+    record: TargetRecord = {
+        "index": _integer(fields, "index", high=metadata.MAX_CLASSES - 1),
+        "probabilities": _reals(fields, "probabilities", exactly=strengths),
+        "predictions": _integers(
+            fields, "predictions", exactly=strengths, high=metadata.MAX_CLASSES - 1
+        ),
+        "steps": _integer(fields, "steps", high=2**31 - 1),
+        "stopped": stopped,  # type: ignore[typeddict-item]  # checked just above
+        "gradient_norm": _real(fields, "gradient_norm"),
+        "delta_norm": _optional(_real, fields, "delta_norm"),
+    }
+    if "original_probabilities" in fields:
+        record["original_probabilities"] = _reals(
+            fields, "original_probabilities", exactly=strengths
+        )
+    return record
+
+
+def _shape(fields: dict[str, Any]) -> list[int]:
+    shape = _integers(fields, "shape", most=3, low=1, high=metadata.MAX_ELEMENTS)
+    if not metadata.is_sample_shape(shape):
+        _fail(
+            "shape",
+            f"must be 1 to {metadata.MAX_IMAGE_CHANNELS} channels, a height and a width, or 1 to "
+            f"{metadata.MAX_SIGNAL_CHANNELS} channels and a length, with at most "
+            f"{metadata.MAX_ELEMENTS} elements",
+            shape,
+        )
+    return shape
+
+
+def _strengths(fields: dict[str, Any]) -> list[JsonNumber]:
+    values = _reals(fields, "strengths", most=metadata.MAX_STRENGTHS)
+    numbers = [float(value) for value in values]
+    ascending = all(low < high for low, high in itertools.pairwise(numbers))
+    if not ascending or not all(0 <= number <= metadata.MAX_STRENGTH for number in numbers):
+        _fail("strengths", f"must be numbers from 0 to {metadata.MAX_STRENGTH}, ascending", values)
+    return values
+
+
+def _fail(name: str, rule: str, value: object) -> NoReturn:
+    raise RecordError(f"{name} {rule}, got {repr(value)[:80]}")
+
+
+def _optional(
+    parse: Callable[..., _T], fields: dict[str, Any], name: str, **limits: int
+) -> _T | None:
+    return None if fields.get(name) is None else parse(fields, name, **limits)
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str) or len(value) > metadata.MAX_NAME_LENGTH:
+        _fail(name, f"must be text of at most {metadata.MAX_NAME_LENGTH} characters", value)
+    return value
+
+
+def _integer(fields: dict[str, Any], name: str, *, low: int = 0, high: int) -> int:
+    value = fields.get(name)
+    if not _is_integer(value, low, high):
+        _fail(name, f"must be an integer from {low} to {high}", value)
+    return value  # type: ignore[return-value]  # checked just above
+
+
+def _real(fields: dict[str, Any], name: str) -> JsonNumber:
+    value = fields.get(name)
+    if not _is_real(value):
+        _fail(name, "must be a number", value)
+    return value  # type: ignore[return-value]  # checked just above
+
+
+def _list(
+    fields: dict[str, Any], name: str, *, most: int | None = None, exactly: int | None = None
+) -> list[Any]:
+    value = fields.get(name)
+    if not isinstance(value, list):
+        _fail(name, "must be a list", value)
+    if exactly is not None and len(value) != exactly:
+        _fail(name, f"must have {exactly} elements", len(value))
+    if most is not None and len(value) > most:
+        _fail(name, f"must have at most {most} elements", len(value))
+    return value
+
+
+def _integers(
+    fields: dict[str, Any],
+    name: str,
+    *,
+    most: int | None = None,
+    exactly: int | None = None,
+    low: int = 0,
+    high: int,
+) -> list[int]:
+    values = _list(fields, name, most=most, exactly=exactly)
+    if not all(_is_integer(value, low, high) for value in values):
+        _fail(name, f"must hold integers from {low} to {high}", values)
+    return values
+
+
+def _reals(
+    fields: dict[str, Any], name: str, *, most: int | None = None, exactly: int | None = None
+) -> list[JsonNumber]:
+    values = _list(fields, name, most=most, exactly=exactly)
+    if not all(_is_real(value) for value in values):
+        _fail(name, "must hold numbers", values)
+    return values
+
+
+def _is_integer(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _is_real(value: object) -> bool:
+    if type(value) is str:
+        return value in NOT_FINITE
+    if type(value) is int:
+        return abs(value) < 2**64
+    return type(value) is float and math.isfinite(value)
