@@ -19,7 +19,7 @@ from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.remote import RemotePath, find_remote_files, is_url
 from tb_gradascent.format.sample_codec import decode_sample
 from tb_gradascent.format.samples import Sample
-from tb_gradascent.format.sessions import Capture, Entry, Session, join, parse_capture
+from tb_gradascent.format.sessions import Entry, ParsedCapture, Session, join, parse_capture
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class _Session:
     """What a session's events hold, and where its payloads are: ``(file, offset)`` by capture."""
 
     info: bytes = b""
-    captures: dict[int, Capture] = dataclasses.field(default_factory=dict)
+    captures: dict[int, ParsedCapture] = dataclasses.field(default_factory=dict)
     payloads: dict[int, tuple[Readable, int]] = dataclasses.field(default_factory=dict)
 
     def parsed(self, name: str) -> Session:

@@ -35,7 +35,7 @@ class Entry:
     record: bytes
 
 
-class Capture(NamedTuple):
+class ParsedCapture(NamedTuple):
     """The records of one capture. Nothing in it ever changes, so it needs parsing only once.
 
     Attributes:
@@ -83,7 +83,7 @@ class Session:
 
     name: str
     info: SessionInfo
-    captures: Mapping[int, Capture]
+    captures: Mapping[int, ParsedCapture]
 
     @property
     def span(self) -> Span:
@@ -115,7 +115,7 @@ class Index:
     dropped: int = 0
 
 
-def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Capture:
+def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> ParsedCapture:
     """A capture from what was stored of it.
 
     Args:
@@ -130,7 +130,7 @@ def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> Ca
     for index, value, record in parse_records(number, values):
         dropped = max(dropped, record.get("dropped", 0))
         entries.append(Entry(record["step"], wall_time, index, number, value))
-    return Capture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
+    return ParsedCapture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
 
 
 def finite_time(wall_time: float) -> float:

@@ -1,1 +1,1 @@
-"""TensorBoard's side: the plugin, its routes and the data that they answer with. No torch."""
+"""The TensorBoard plugin: its routes and the data that they answer with. It never imports torch."""

@@ -1,4 +1,4 @@
-"""How a request says which samples and captures it is about."""
+"""How a request names samples and captures."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from typing import Final
 from tb_gradascent.plugin.errors import RequestError
 
 _ADDRESS: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.(-?[0-9]{1,18})\.([0-9]{1,9})")
-_PART: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.([0-9]{1,9})\.([0-9]{1,9})")
+_RANGE: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.([0-9]{1,9})\.([0-9]{1,9})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Address:
-    """Where one sample is: its session's name, its capture's number, its place in the capture."""
+    """The address of one sample.
+
+    Attributes:
+        session: The session's name.
+        capture: The capture's number.
+        index: The sample's index in the capture.
+    """
 
     session: str
     capture: int
@@ -22,23 +28,23 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """From ``<session>.<capture>.<index>``.
+        """Parse ``<session>.<capture>.<index>``.
 
         Raises:
-            RequestError: It is something else.
+            RequestError: The text has another form.
         """
-        rule = "sample must be <session>.<capture>.<index>, as the index lists them,"
+        rule = "sample must be <session>.<capture>.<index>, as the index lists them"
         return cls(*_split(text, _ADDRESS, rule))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """Captures of one session, by their places in the order in which they came.
+class CaptureRange:
+    """Consecutive captures of one session, in their order of arrival.
 
     Attributes:
         session: The session's name.
-        first: The first capture's place.
-        end: The place after the last one's.
+        first: The position of the first capture.
+        end: The position after the last capture.
     """
 
     session: str
@@ -46,18 +52,18 @@ class Part:
     end: int
 
     @classmethod
-    def parse(cls, text: str) -> Part:
-        """From ``<session>.<first>.<end>``.
+    def parse(cls, text: str) -> CaptureRange:
+        """Parse ``<session>.<first>.<end>``.
 
         Raises:
-            RequestError: It is something else.
+            RequestError: The text has another form.
         """
-        return cls(*_split(text, _PART, "part must be <session>.<first>.<end>,"))
+        return cls(*_split(text, _RANGE, "part must be <session>.<first>.<end>"))
 
 
 def _split(text: str, pattern: re.Pattern[str], rule: str) -> tuple[str, int, int]:
-    """A session's name and two numbers."""
+    """Split into a session's name and two integers."""
     match = pattern.fullmatch(text)
     if match is None:
-        raise RequestError(f"{rule} and is {text[:80]!r}")
+        raise RequestError(f"{rule}, got {text[:80]!r}")
     return match[1], int(match[2]), int(match[3])

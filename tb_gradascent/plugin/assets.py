@@ -1,4 +1,4 @@
-"""The page's own files, served by allow-list."""
+"""The files of the page. Only files on an allow-list are served."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tb_gradascent.version import VERSION
 ENTRY = "index.js"
 
 _NO_MODULES = b"const MODULES = [];"
-"""What the entry module says where nobody told it which other modules there are."""
+"""The line of the entry module that is replaced by the names of the other modules."""
 _FOLDERS = ("host", "data", "samples", "state", "drawing", "layout", "export", "views")
 _PATTERNS = ("*.js", *(f"{folder}/**/*.js" for folder in _FOLDERS), "style/*.css")
 _MIME_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 class Asset(NamedTuple):
-    """A file as it was when the process started.
+    """A file, as it was when the process started.
 
     Attributes:
         content: Its bytes.
-        mime_type: Stated here, because the system's table of types may be wrong.
+        mime_type: Its type. It does not come from the system's table, which may be wrong.
     """
 
     content: bytes
@@ -32,19 +32,20 @@ class Asset(NamedTuple):
 
 
 class Assets:
-    """The files of the page, by name relative to ``frontend/``, with ``/`` between folders.
+    """The files of the page. Their names are relative to ``frontend/``.
 
-    The entry module is served with the names of all others filled in; the rest as they are.
+    The names of all other modules are filled into the entry module. The other files are served as
+    they are.
 
-    All are read now, so that a path outside the folder cannot even be expressed, and a file that
-    changes later is never served under a version that is not its own.
+    All files are read at construction. So no request can name a file outside the folder, and a file
+    that changes later is not served under an old version.
 
     Args:
-        folder: Where they are; by default where this package was installed, or the checkout that
-            it runs from.
+        folder: The folder with the files; by default the one that was installed with this package,
+            or the one in the checkout.
 
     Attributes:
-        version: The release and a digest of every file; another file, another version.
+        version: The release and a digest of all files. It changes when any file changes.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -64,20 +65,20 @@ class Assets:
         self.version = f"{VERSION}-{digest.hexdigest()[:12]}"
 
     def find(self, path: str) -> Asset | None:
-        """The file at ``<version>/<name>``; ``None`` for another version or an unknown name."""
+        """Return the file at ``<version>/<name>``, or ``None`` if there is no such file."""
         version, _, name = path.partition("/")
         return self._files.get(name) if version == self.version else None
 
 
 def _naming_modules(entry: Asset, names: Iterable[str]) -> Asset:
-    """The entry module with the names of the others, which the browser then fetches at once."""
+    """Fill the other modules' names into the entry module; the browser then fetches all at once."""
     modules = [name for name in names if name.endswith(".js") and name != ENTRY]
     listed = f"const MODULES = {json.dumps(modules)};".encode()
     return entry._replace(content=entry.content.replace(_NO_MODULES, listed))
 
 
 def _folder() -> Path:
-    """A wheel holds the page inside the package; a checkout, editable or bare, beside it."""
+    """Return the page's folder: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "frontend"
     return installed if installed.is_dir() else package.parent / "frontend"

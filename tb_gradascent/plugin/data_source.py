@@ -1,4 +1,4 @@
-"""TensorBoard's data provider, in either of its loading modes, asked in the plugin's terms."""
+"""TensorBoard's data provider, wrapped for this plugin. It works in both of its loading modes."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ from tb_gradascent.format.record import PayloadInfo, RecordError
 from tb_gradascent.plugin.errors import TooLargeError, UnavailableError
 
 OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
-"""What becomes of a payload that is asked for."""
+"""The status of a requested payload; ``http_api.md`` documents each."""
 
 _ALL: Final = 1_000_000_000
-"""Points of a series to read: TensorBoard wants a number, and never holds as many."""
+"""How many points of a series to read. TensorBoard requires a number and never holds as many."""
 _SESSIONS_AT_ONCE: Final = 4096
-"""Sessions that TensorBoard is asked for at a time, so that too many are noticed on the way."""
-_PATIENCE: Final = 500
-"""Reads that may fail, while sessions that can be read are told from those that cannot."""
+"""How many sessions are read in one call. Between calls the caller can stop at its limit."""
+_MAX_FAILED_READS: Final = 500
+"""How many reads may fail while readable sessions are separated from unreadable ones."""
 
 
 class Scope(NamedTuple):
-    """Whose data a request is about: TensorBoard's request context and experiment."""
+    """TensorBoard's request context and experiment."""
 
     context: Any
     experiment: str
 
 
 class SessionState(NamedTuple):
-    """What tells whether TensorBoard has read more of a session, and what it says of it."""
+    """What TensorBoard has loaded of a session. It changes when the session has new captures."""
 
     last_capture: int | None
     last_wall_time: float | None
     info: bytes
 
 
-class Located(NamedTuple):
-    """How to recognise a sample's payload, and where TensorBoard keeps it."""
+class PayloadLocation(NamedTuple):
+    """A payload's length and checksum, and TensorBoard's key for it."""
 
-    payload: PayloadInfo
-    key: str
+    info: PayloadInfo
+    blob_key: str
 
 
-class Source:
-    """TensorBoard's data provider, asked in the plugin's terms.
+class DataSource:
+    """Reads sessions, records and payloads through TensorBoard's data provider.
 
-    The multiplexer of ``--load_fast=false`` hands over whatever an event file holds, and its
-    conversions raise on what does not make sense: that is damage to one session, not a failure.
+    With ``--load_fast=false`` TensorBoard passes on whatever an event file holds, and its own
+    conversions raise on nonsense. Such an error counts as damage to one session.
     """
 
     def __init__(self, data_provider: DataProvider) -> None:
@@ -68,45 +68,57 @@ class Source:
     def list_series(
         self, scope: Scope, run: str | None = None
     ) -> dict[str, dict[str, dict[str, SessionState]]]:
-        """Each session's state, by run, tag and session's name; of one run only, if given."""
+        """Return each session's state by run, tag and session name. ``run`` limits it to one run.
+
+        Raises:
+            UnavailableError: TensorBoard's data server does not answer.
+        """
         only = RunTagFilter(runs=None if run is None else [run])
         try:
-            with _answering():
+            with _translated_errors():
                 listed = self._ask(self._provider.list_tensors, scope, only)
         except errors.NotFoundError:
             return {}
         found: dict[str, dict[str, dict[str, SessionState]]] = {}
         for name, series in listed.items():
             for text, of in series.items():
-                parts = split_series_tag(text)
-                if parts is not None and parts[1] == "index":
+                split = split_series_tag(text)
+                if split is not None and split[1] == "index":
+                    tag, _, session = split
                     state = SessionState(of.max_step, of.max_wall_time, bytes(of.plugin_content))
-                    found.setdefault(name, {}).setdefault(parts[0], {})[parts[2]] = state
+                    found.setdefault(name, {}).setdefault(tag, {})[session] = state
         return found
 
     def read_records(
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
     ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
-        """What each session's index series holds; ``None`` where TensorBoard cannot read it."""
+        """Yield each session's name and captures; ``None`` if TensorBoard cannot read them.
+
+        If a read fails, its sessions are read again in two halves.
+
+        Raises:
+            TooLargeError: One session has more records than TensorBoard can return.
+            UnavailableError: TensorBoard's data server does not answer.
+        """
         starts = range(0, len(sessions), _SESSIONS_AT_ONCE)
         waiting = [sessions[start : start + _SESSIONS_AT_ONCE] for start in reversed(starts)]
         failed = 0
         while waiting:
-            some = waiting.pop()
+            group = waiting.pop()
             try:
-                with _answering():
-                    read = self._read_records(scope, run, tag, some)
+                with _translated_errors():
+                    read = self._read_records(scope, run, tag, group)
             except UnavailableError:
                 raise
             except Exception as error:
-                if isinstance(error, TooLargeError) and len(some) == 1:
+                if isinstance(error, TooLargeError) and len(group) == 1:
                     raise
                 failed += 1
-                if len(some) > 1 and failed < _PATIENCE:
-                    middle = len(some) // 2
-                    waiting += some[middle:], some[:middle]
+                if len(group) > 1 and failed < _MAX_FAILED_READS:
+                    middle = len(group) // 2
+                    waiting += group[middle:], group[:middle]
                 else:
-                    yield from dict.fromkeys(some).items()
+                    yield from dict.fromkeys(group).items()
             else:
                 yield from read.items()
 
@@ -120,12 +132,16 @@ class Source:
     def read_blob_keys(
         self, scope: Scope, run: str, tag: str, session: str
     ) -> dict[int, tuple[str, ...]]:
-        """The keys of each capture's payloads, by the capture's number.
+        """Return the keys of each capture's payloads, by the capture's number.
 
-        None where a capture declares more than it may have: TensorBoard makes a key for each.
+        The result is empty if a capture declares more samples than allowed. TensorBoard would
+        create a key for each.
+
+        Raises:
+            UnavailableError: TensorBoard's data server does not answer.
         """
         text = series_tag(tag, "payload", session)
-        with _answering():
+        with _translated_errors():
             only = RunTagFilter(runs=[run], tags=[text])
             listed = self._ask(self._provider.list_blob_sequences, scope, only)
             series = listed.get(run, {}).get(text)
@@ -140,10 +156,10 @@ class Source:
     def _read(
         self, read: Callable[..., Any], scope: Scope, run: str, tags: Iterable[str]
     ) -> dict[str, Any]:
-        """Whole series of one run, by tag, for one caller at a time.
+        """Return whole series of one run, by tag. Only one thread reads at a time.
 
-        TensorBoard takes many times the memory of what it hands over, and each thread that asked
-        would keep what the allocator has got for it.
+        TensorBoard needs many times the memory of what it returns, and the allocator keeps that
+        memory for each thread that ever asked.
         """
         only = RunTagFilter(runs=[run], tags=list(tags))
         answer = self._reader.submit(self._ask, read, scope, only, downsample=_ALL).result()
@@ -153,7 +169,7 @@ class Source:
     def _ask(
         self, ask: Callable[..., Any], scope: Scope, only: RunTagFilter, **more: object
     ) -> dict[str, dict[str, Any]]:
-        """What a method of the provider's answers of the plugin's own data, by run and tag."""
+        """Ask the provider for this plugin's data. Return its answer by run and tag."""
         answer = ask(
             scope.context,
             experiment_id=scope.experiment,
@@ -163,44 +179,49 @@ class Source:
         )
         return answer or {}
 
-    def read_payload(self, scope: Scope, located: Located) -> tuple[int, bytes]:
-        """``(status, payload)``, the payload empty unless the status is 0."""
+    def read_payload(self, scope: Scope, location: PayloadLocation) -> tuple[int, bytes]:
+        """Return ``(status, payload)``. The payload is empty unless the status is ``OK``.
+
+        Raises:
+            UnavailableError: TensorBoard's data server does not answer.
+        """
         try:
-            with _answering():
-                payload = self._provider.read_blob(scope.context, blob_key=located.key)
+            with _translated_errors():
+                payload = self._provider.read_blob(scope.context, blob_key=location.blob_key)
         except errors.NotFoundError:
             return MISSING, b""
         except errors.InvalidArgumentError:
             return REFUSED, b""
         except UnavailableError:
             raise
-        except Exception:  # what does not convert: see the class
+        except Exception:  # a failed conversion: see the class
             return DAMAGED, b""
         try:
-            check_payload(located.payload, payload if isinstance(payload, bytes) else b"")
+            check_payload(location.info, payload if isinstance(payload, bytes) else b"")
         except RecordError:
             return DAMAGED, b""
         return OK, payload
 
 
 @contextlib.contextmanager
-def _answering() -> Iterator[None]:
-    """Says in a sentence that TensorBoard's data server does not answer, where it does not.
+def _translated_errors() -> Iterator[None]:
+    """Turn errors of TensorBoard's data server into errors with a message for the user.
 
     Raises:
-        UnavailableError: So it is.
-        TooLargeError: Its answer was longer than TensorBoard takes.
+        UnavailableError: The data server does not answer.
+        TooLargeError: Its answer is longer than TensorBoard accepts.
     """
     try:
         yield
     except grpc.RpcError as error:
         if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise TooLargeError(
-                "one session has more records than TensorBoard takes from its data server at once "
-                "(256 MiB); start TensorBoard with --load_fast=false, or use read_samples"
+                "one session has more than 256 MiB of records, the most that TensorBoard accepts "
+                "from its data server; start TensorBoard with --load_fast=false, or use "
+                "read_samples"
             ) from error
         reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
         raise UnavailableError(
-            f"TensorBoard's data server does not answer ({reason}); if it stays so, restart "
+            f"TensorBoard's data server does not answer ({reason}); if this persists, restart "
             "TensorBoard"
         ) from error

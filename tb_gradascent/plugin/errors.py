@@ -1,4 +1,4 @@
-"""Why a request is not answered with what it asks for; each message is a plain sentence."""
+"""Errors that a route answers with a sentence and an HTTP status."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import ClassVar
 
 
 class AnswerError(Exception):
-    """A request gets a sentence instead of data.
+    """A request that is answered with this error's message.
 
     Attributes:
-        code: HTTP's status code for it.
+        code: The HTTP status.
     """
 
     code: ClassVar[int]
@@ -22,13 +22,13 @@ class RequestError(AnswerError):
 
 
 class UnknownSeriesError(AnswerError):
-    """There is no such run or tag."""
+    """The run or the tag does not exist."""
 
     code = 404
 
 
 class TooLargeError(AnswerError):
-    """There are more records than a page could show."""
+    """There are more records than a page can show."""
 
     code = 413
 

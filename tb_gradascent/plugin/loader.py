@@ -1,4 +1,4 @@
-"""How TensorBoard finds the plugin, and the two flags without which it would hide samples."""
+"""How TensorBoard finds the plugin. Sets two flags, so that TensorBoard drops no samples."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 class GradAscentLoader(base_plugin.TBLoader):
-    """Sets the flags while there is time, then loads the plugin."""
+    """Sets TensorBoard's flags, then loads the plugin."""
 
     def fix_flags(self, flags: Any) -> None:
-        """Keeps every capture, and follows every event file of a directory.
+        """Make TensorBoard keep every capture and follow every event file of a directory.
 
-        By default TensorBoard keeps 10 captures of a series without saying so. It has read its
-        flags for good when it loads the plugins, hence here. What the user chose stays.
+        By default TensorBoard silently keeps only 10 captures of a series. The flags must be set
+        here, because TensorBoard no longer reads them when it calls :meth:`load`. Values that the
+        user chose stay.
 
-        An exception would keep TensorBoard from starting, and a notebook may have set a flag to
-        anything: then it is left alone.
+        This method never raises, because an exception would keep TensorBoard from starting. A
+        notebook may set a flag to a value of any type; such a flag is left alone.
         """
         with contextlib.suppress(Exception):
             samples = getattr(flags, "samples_per_plugin", None) or {}
@@ -35,9 +36,9 @@ class GradAscentLoader(base_plugin.TBLoader):
                 flags.reload_multifile = True
 
     def load(self, context: base_plugin.TBContext) -> GradAscentPlugin | None:
-        """The plugin; ``None`` where TensorBoard has no data provider.
+        """Return the plugin, or ``None`` if TensorBoard has no data provider.
 
-        TensorBoard logs what this raises and goes on without the plugin.
+        If this raises, TensorBoard logs the error and runs without the plugin.
         """
         if context.data_provider is None:
             return None

@@ -1,4 +1,4 @@
-"""The plugin as TensorBoard knows it: its tab, its page's files, and its routes."""
+"""The plugin that TensorBoard loads: its tab, its routes and the files of its page."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tb_gradascent.plugin.routes import DataRoutes
 
 DATA_ROUTES = ("runs", "index", "records", "payloads")
-"""The methods of :class:`DataRoutes`."""
+"""The names of the methods of :class:`DataRoutes`."""
 
 
 class GradAscentPlugin(base_plugin.TBPlugin):
-    """Serves what the hook recorded, and the page that shows it.
+    """The tab in TensorBoard: the recorded samples and the page that shows them.
 
-    Nothing that reads data is imported before it is asked for: TensorBoard starts as fast with the
-    plugin as without.
+    Modules that read data are imported at the first request. So the plugin does not slow down
+    TensorBoard's start.
     """
 
     plugin_name = PLUGIN_NAME
@@ -36,7 +36,7 @@ class GradAscentPlugin(base_plugin.TBPlugin):
         self._lock = threading.Lock()
 
     def get_plugin_apps(self) -> dict[str, Any]:
-        """Route to WSGI application."""
+        """Return the WSGI application of each route."""
         return {
             **{f"/{name}": app(self._data_route(name)) for name in DATA_ROUTES},
             self._entry_path(): app(self._serve_static),
@@ -44,11 +44,11 @@ class GradAscentPlugin(base_plugin.TBPlugin):
         }
 
     def is_active(self) -> bool:
-        """Whether there is data, asked by TensorBoard only after it found none of this plugin."""
+        """Return false: TensorBoard asks only if it found no data of this plugin."""
         return False
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """The tab's name, and the page's entry module."""
+        """Return the tab's name and the page's entry module."""
         return base_plugin.FrontendMetadata(
             es_module_path=self._entry_path(), tab_name="Gradient Ascent"
         )
@@ -76,6 +76,6 @@ class GradAscentPlugin(base_plugin.TBPlugin):
         _, _, path = request.path.partition("/static/")
         asset = self._assets.find(path)
         if asset is None:
-            return respond_json(request, {"error": "there is no such file; reload the page"}, 404)
+            return respond_json(request, {"error": "no such file; reload the page"}, 404)
         response: Response = http_util.Respond(request, asset.content, asset.mime_type)
         return cache_forever(response)

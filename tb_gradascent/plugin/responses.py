@@ -1,4 +1,4 @@
-"""Answers of every kind that the plugin gives, mistakes among them."""
+"""The HTTP answers of the plugin, errors included."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tb_gradascent.plugin.errors import AnswerError
 Route = Callable[[Request], Response]
 
 _FOREVER = "private, max-age=31536000, immutable"
-_SENT = 1 << 16
-"""Bytes of an answer that are put together at a time."""
+_CHUNK_BYTES = 1 << 16
+"""Bytes of an answer that are joined at a time."""
 
 
 def app(route: Route) -> Any:
-    """A route as a WSGI application that answers every mistake with a sentence."""
+    """Return a route as a WSGI application that answers every :class:`AnswerError`."""
 
     @Request.application
     def answer(request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
-            error = {"error": f"{request.method[:20]} is not answered here; use GET"}
+            error = {"error": f"method must be GET or HEAD, got {request.method[:20]}"}
             response = respond_json(request, error, 405)
             response.headers["Allow"] = "GET, HEAD"
             return response
@@ -36,15 +36,15 @@ def app(route: Route) -> Any:
 
 
 def respond_json(request: Request, content: dict[str, Any], code: int = 200) -> Response:
-    """An answer in JSON."""
+    """Return an answer in JSON."""
     response: Response = http_util.Respond(request, content, "application/json", code)
     return response
 
 
 def respond_bytes(request: Request, pieces: Sequence[bytes]) -> Response:
-    """An answer in pieces, joined no sooner than they are sent.
+    """Return an answer whose pieces are joined only when they are sent.
 
-    A client is slow at times, and clients are many: each has no copy of its own but of ``_SENT``.
+    So each of many slow clients holds a copy of only ``_CHUNK_BYTES``.
     """
     response: Response = http_util.Respond(request, b"", "application/octet-stream")
     response.content_length = sum(map(len, pieces))
@@ -54,9 +54,9 @@ def respond_bytes(request: Request, pieces: Sequence[bytes]) -> Response:
 
 
 def cache_forever(response: Response) -> Response:
-    """What stands under this address never changes.
+    """Let the client keep the answer: it never changes.
 
-    Set on the response, since ``Respond`` would add its own header to one that it is given.
+    The header is set on the response, because ``Respond`` would add a second one.
     """
     response.headers["Cache-Control"] = _FOREVER
     del response.headers["Expires"]
@@ -64,11 +64,11 @@ def cache_forever(response: Response) -> Response:
 
 
 def _join(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same in pieces of at most ``_SENT`` bytes, unless one was larger before."""
+    """Join small pieces to pieces of at most ``_CHUNK_BYTES``; larger pieces stay as they are."""
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
-        if waiting and size + len(piece) > _SENT:
+        if waiting and size + len(piece) > _CHUNK_BYTES:
             yield b"".join(waiting)
             waiting, size = [], 0
         waiting.append(piece)

@@ -1,4 +1,4 @@
-"""The routes to what was recorded, each a few lines. ``http_api.md`` says what each answers."""
+"""The routes to the recorded data. ``http_api.md`` documents what each answers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from tensorboard.data.provider import DataProvider
 from werkzeug import Request, Response
 
 from tb_gradascent.format.metadata import RECORD_VERSION
-from tb_gradascent.plugin.addresses import Address, Part
+from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import Scope
 from tb_gradascent.plugin.errors import RequestError
 from tb_gradascent.plugin.responses import cache_forever, respond_bytes, respond_json
-from tb_gradascent.plugin.sample_store import MAX_PARTS, MAX_PAYLOADS, SampleProvider
+from tb_gradascent.plugin.sample_store import MAX_PAYLOADS, MAX_RANGES, SampleStore
 
 
 class DataRoutes:
-    """A request to an answer, for all that is read from event files."""
+    """The routes that answer with data from event files."""
 
     def __init__(self, data_provider: DataProvider) -> None:
-        self._samples = SampleProvider(data_provider)
+        self._store = SampleStore(data_provider)
 
     def runs(self, request: Request) -> Response:
-        """Which runs and tags there are."""
-        runs = self._samples.runs(_scope(request))
+        """Answer with the runs and their tags."""
+        runs = self._store.runs(_scope(request))
         return respond_json(
             request,
             {
@@ -33,25 +33,25 @@ class DataRoutes:
         )
 
     def index(self, request: Request) -> Response:
-        """The sessions of one tag of one run."""
+        """Answer with the sessions of one tag of one run."""
         run, tag = _one(request, "run"), _one(request, "tag")
-        answer = self._samples.index(_scope(request), run, tag)
+        answer = self._store.index(_scope(request), run, tag)
         response: Response = http_util.Respond(
             request, answer, "application/json", content_encoding="gzip"
         )
         return response
 
     def records(self, request: Request) -> Response:
-        """Rows of captures."""
+        """Answer with the records of captures, as rows."""
         run, tag = _one(request, "run"), _one(request, "tag")
-        parts = [Part.parse(text) for text in _several(request, "part", MAX_PARTS)]
-        return respond_bytes(request, self._samples.records(_scope(request), run, tag, parts))
+        ranges = [CaptureRange.parse(text) for text in _several(request, "part", MAX_RANGES)]
+        return respond_bytes(request, self._store.records(_scope(request), run, tag, ranges))
 
     def payloads(self, request: Request) -> Response:
-        """Arrays of samples."""
+        """Answer with the arrays of samples."""
         run, tag = _one(request, "run"), _one(request, "tag")
         addresses = [Address.parse(text) for text in _several(request, "sample", MAX_PAYLOADS)]
-        answer, complete = self._samples.payloads(_scope(request), run, tag, addresses)
+        answer, complete = self._store.payloads(_scope(request), run, tag, addresses)
         response = respond_bytes(request, answer)
         return cache_forever(response) if complete else response
 
@@ -59,14 +59,14 @@ class DataRoutes:
 def _one(request: Request, name: str) -> str:
     values = _all(request, name)
     if len(values) != 1:
-        raise RequestError(f"{name} must be given exactly once, and is given {len(values)} times")
+        raise RequestError(f"{name} must be given exactly once, got {len(values)} values")
     return values[0]
 
 
 def _several(request: Request, name: str, most: int) -> list[str]:
     values = _all(request, name)
     if not 1 <= len(values) <= most:
-        raise RequestError(f"{name} must be given 1 to {most} times, and is {len(values)}")
+        raise RequestError(f"{name} must be given 1 to {most} times, got {len(values)} values")
     return values
 
 
@@ -74,7 +74,7 @@ def _all(request: Request, name: str) -> list[str]:
     try:
         return request.args.getlist(name)
     except UnicodeDecodeError:
-        raise RequestError("the query must be ASCII; encode other characters by percent") from None
+        raise RequestError("the query must be ASCII; percent-encode other characters") from None
 
 
 def _scope(request: Request) -> Scope:

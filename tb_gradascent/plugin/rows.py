@@ -1,7 +1,7 @@
-"""Records as rows of bytes that the page reads without parsing; ``http_api.md`` shows one.
+"""Records as rows of bytes. ``http_api.md`` documents the layout of a row.
 
-A hundred thousand records are 120 MB of JSON, which take a browser seconds; of rows nothing is read
-before somebody looks at it. Pure.
+The page reads single values from a row and parses nothing. A hundred thousand records are 120 MB of
+JSON, and a browser needs seconds to parse them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, get_args
 
-from tb_gradascent.format.record import PayloadInfo, Record
+from tb_gradascent.format.record import JsonNumber, PayloadInfo, Record
 from tb_gradascent.format.record_parser import parse_records
 from tb_gradascent.format.samples import Stopped
 
 ALIGNMENT: Final = 8
-"""A row begins at a multiple of so many bytes, for the sake of its float64."""
+"""Each row starts at a multiple of this, because a row holds float64."""
 PROBE, HAS_ID, HAS_LABEL, HAS_LOSS = 1, 2, 4, 8
 HAS_DELTA: Final = 1
 
@@ -33,11 +33,11 @@ _PAYLOAD_AT: Final = 80
 
 
 class CaptureRows(NamedTuple):
-    """One capture.
+    """The rows of one capture.
 
     Attributes:
-        rows: Those of the records that could be read, one after the other.
-        starts: Where each of them begins.
+        rows: The rows of all readable records, one after the other.
+        starts: The offset of each row.
         unreadable: How many records could not be read.
     """
 
@@ -47,18 +47,18 @@ class CaptureRows(NamedTuple):
 
 
 def encode_row(record: Record, *, capture: int, index: int, wall_time: float) -> bytes:
-    """One sample's row.
+    """Return the row of one sample.
 
     Args:
-        record: The record, checked by ``parse_record``.
-        capture: Its capture's number.
-        index: Its place in the capture.
-        wall_time: Its capture's, seconds since the epoch.
+        record: The record, as ``parse_record`` returned it.
+        capture: The capture's number.
+        index: The sample's index in the capture.
+        wall_time: The capture's wall time, seconds since the epoch.
     """
     classes, strengths, targets = record["classes"], record["strengths"], record["targets"]
     name, label, loss = record["id"], record["label"], record["loss"]
     text = b"" if name is None else name.encode("utf-8", "replace")
-    numbers: list[float | str] = [*record["probabilities"], *strengths]
+    numbers: list[JsonNumber] = [*record["probabilities"], *strengths]
     integers: list[int] = [*classes]
     for target in targets:
         delta = target["delta_norm"]
@@ -104,13 +104,13 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
 
 
 def encode_capture(number: int, wall_time: float, values: Sequence[object]) -> CaptureRows:
-    """A capture from what was stored of it.
+    """Return the rows of one capture.
 
     Args:
-        number: The event's step.
-        wall_time: The event's, seconds since the epoch.
-        values: The index tensor's elements. Whatever is no record counts as unreadable; so does
-            everything in a capture whose number cannot be addressed.
+        number: The capture's number: the event's step.
+        wall_time: The event's wall time, seconds since the epoch.
+        values: The elements of the index tensor. Every value that is no record counts as
+            unreadable. If no address can hold the number, all values do.
     """
     rows: list[bytes] = []
     starts = array("Q")
@@ -124,22 +124,25 @@ def encode_capture(number: int, wall_time: float, values: Sequence[object]) -> C
 
 
 def least_step(capture: CaptureRows) -> float | None:
-    """The least step in a capture; ``None`` where nothing could be read."""
+    """Return the least training step in a capture; ``None`` if no record could be read."""
     steps = (_STEP.unpack_from(capture.rows, start + _STEP_AT)[0] for start in capture.starts)
     return min(steps, default=None)
 
 
-def find_payload(capture: CaptureRows, index: int) -> PayloadInfo | None:
-    """How to recognise the payload of the sample at a place of a capture, if it could be read."""
+def find_payload_info(capture: CaptureRows, index: int) -> PayloadInfo | None:
+    """Return the length and checksum of the payload of the sample with this index.
+
+    The result is ``None`` if there is no such sample or its record could not be read.
+    """
 
     def index_at(start: int) -> int:
-        place: int = _INDEX.unpack_from(capture.rows, start + _INDEX_AT)[0]
-        return place
+        value: int = _INDEX.unpack_from(capture.rows, start + _INDEX_AT)[0]
+        return value
 
-    found = bisect.bisect_left(capture.starts, index, key=index_at)
-    if found == len(capture.starts) or index_at(capture.starts[found]) != index:
+    position = bisect.bisect_left(capture.starts, index, key=index_at)
+    if position == len(capture.starts) or index_at(capture.starts[position]) != index:
         return None
-    size, checksum = _PAYLOAD.unpack_from(capture.rows, capture.starts[found] + _PAYLOAD_AT)
+    size, checksum = _PAYLOAD.unpack_from(capture.rows, capture.starts[position] + _PAYLOAD_AT)
     return {"bytes": size, "crc32c": checksum}
 
 

@@ -1,7 +1,7 @@
-"""Samples as the routes answer them, from TensorBoard's data provider.
+"""The recorded samples, read from TensorBoard, cached, and packed into the routes' answers.
 
-What is costly is asked once. A lone blob takes 40 ms from the fast loader, whatever its size, so
-payloads are read side by side.
+The fast loader needs 40 ms for a single blob, whatever its size. So payloads are read by many
+threads at once.
 """
 
 from __future__ import annotations
@@ -16,37 +16,40 @@ from typing import Final
 
 from tensorboard.data.provider import DataProvider
 
-from tb_gradascent.plugin.addresses import Address, Part
-from tb_gradascent.plugin.data_source import LEFT_OUT, MISSING, OK, Scope, Source
+from tb_gradascent.plugin.addresses import Address, CaptureRange
+from tb_gradascent.plugin.data_source import LEFT_OUT, MISSING, OK, DataSource, Scope
 from tb_gradascent.plugin.series import Series, StoredCapture
 
 MAX_PAYLOADS: Final = 256
-"""Samples that one answer may hold."""
-MAX_PARTS: Final = 256
-"""Stretches of captures that one request may ask for."""
+"""The most samples in one request for payloads."""
+MAX_RANGES: Final = 256
+"""The most ranges of captures in one request for records."""
 MAX_RECORDS: Final = 4096
-"""Records that one answer holds, unless a single capture has more."""
+"""The most records in one answer. A single capture may have more."""
 MAX_ANSWER_BYTES: Final = 32 << 20
 CACHE_BYTES: Final = 128 << 20
-"""Parsed records that are kept for the next request; the least recently used go first."""
+"""How many bytes of records are kept for later requests."""
 
 _THREADS: Final = 32
-"""They wait rather than work: for 50 viewers at once, 8 took three times as long."""
-_PART: Final = struct.Struct("<4I")
+"""The threads mostly wait. With 50 viewers, 8 threads took three times as long."""
+_RANGE: Final = struct.Struct("<4I")
 _STATUS: Final = struct.Struct("<II")
 
 
-class SampleProvider:
-    """Runs, indexes and payloads for the plugin's routes. Several threads may use it at once."""
+class SampleStore:
+    """Runs, indexes, records and payloads for the plugin's routes.
+
+    Several threads may use it at once.
+    """
 
     def __init__(self, data_provider: DataProvider) -> None:
-        self._source = Source(data_provider)
+        self._source = DataSource(data_provider)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="gradascent")
         self._series: OrderedDict[tuple[str, str, str], Series] = OrderedDict()
         self._lock = threading.Lock()
 
     def runs(self, scope: Scope) -> dict[str, list[str]]:
-        """The sorted tags of each run that has any, the runs sorted too.
+        """Return the sorted tags of each run that has any. The runs are sorted too.
 
         Raises:
             UnavailableError: TensorBoard's data server does not answer.
@@ -55,60 +58,63 @@ class SampleProvider:
         return {run: sorted(tags) for run, tags in sorted(listed.items())}
 
     def index(self, scope: Scope, run: str, tag: str) -> bytes:
-        """The sessions of one tag of one run: gzipped JSON, see ``http_api.md``.
+        """Return the sessions of one tag of one run as gzipped JSON: see ``http_api.md``.
 
         Raises:
-            UnknownSeriesError: There is no such run or tag.
-            TooLargeError: It holds too many records.
+            UnknownSeriesError: The run or the tag does not exist.
+            TooLargeError: It has too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        with self._opened(scope, run, tag) as series:
+        with self._open(scope, run, tag) as series:
             series.refresh(scope)
             return series.answer()
 
-    def records(self, scope: Scope, run: str, tag: str, parts: Sequence[Part]) -> list[bytes]:
-        """The records of some captures of one tag of one run, as rows: see ``http_api.md``.
+    def records(
+        self, scope: Scope, run: str, tag: str, ranges: Sequence[CaptureRange]
+    ) -> list[bytes]:
+        """Return the records of ranges of captures, as rows: see ``http_api.md``.
 
         Returns:
-            Pieces of the answer. They are not joined: most of them are kept here for all who ask.
+            Pieces of the answer. They are not joined, because most of them are shared with the
+            cache.
 
         Raises:
-            UnknownSeriesError: There is no such run or tag.
-            TooLargeError: It holds too many records.
+            UnknownSeriesError: The run or the tag does not exist.
+            TooLargeError: It has too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        with self._opened(scope, run, tag) as series:
-            captures = [series.captures(scope, part) for part in parts]
-        answer = _answer_records(parts, captures)
-        with self._opened(scope, run, tag) as series:
+        with self._open(scope, run, tag) as series:
+            captures = [series.captures(scope, wanted) for wanted in ranges]
+        answer = _answer_records(ranges, captures)
+        with self._open(scope, run, tag) as series:
             series.measure()
         return answer
 
     def payloads(
         self, scope: Scope, run: str, tag: str, addresses: Sequence[Address]
     ) -> tuple[list[bytes], bool]:
-        """The payloads of samples, in their order: see ``http_api.md``.
+        """Return the payloads of samples, in the order of the addresses: see ``http_api.md``.
 
         Returns:
-            Pieces of the answer, and whether every status in it is 0.
+            Pieces of the answer, and whether every status in it is ``OK``.
 
         Raises:
-            UnknownSeriesError: There is no such run or tag.
-            TooLargeError: It holds too many records.
+            UnknownSeriesError: The run or the tag does not exist.
+            TooLargeError: It has too many records.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        with self._opened(scope, run, tag) as series:
-            found = series.locate(scope, addresses)
+        with self._open(scope, run, tag) as series:
+            locations = series.locate(scope, addresses)
         size = 0
         reads: list[Future[tuple[int, bytes]] | int] = []
-        for located in found:
-            if located is None:
+        for location in locations:
+            if location is None:
                 reads.append(MISSING)
-            elif size and size + located.payload["bytes"] > MAX_ANSWER_BYTES:
+            elif size and size + location.info["bytes"] > MAX_ANSWER_BYTES:
                 reads.append(LEFT_OUT)
             else:
-                size += located.payload["bytes"]
-                reads.append(self._pool.submit(self._source.read_payload, scope, located))
+                size += location.info["bytes"]
+                reads.append(self._pool.submit(self._source.read_payload, scope, location))
         pieces: list[bytes] = []
         complete = True
         for read in reads:
@@ -118,10 +124,10 @@ class SampleProvider:
         return pieces, complete
 
     @contextlib.contextmanager
-    def _opened(self, scope: Scope, run: str, tag: str) -> Iterator[Series]:
-        """What is known of a series, for one request at a time: many who come at once read it once.
+    def _open(self, scope: Scope, run: str, tag: str) -> Iterator[Series]:
+        """Lock a series for one request, so that simultaneous requests read it once.
 
-        On leaving, the least recently used ones are forgotten until the rest fit.
+        At the end, the least recently used series are forgotten until the rest fit into the cache.
         """
         key = (scope.experiment, run, tag)
         with self._lock:
@@ -141,17 +147,17 @@ class SampleProvider:
 
 
 def _answer_records(
-    parts: Sequence[Part], captures: Sequence[Sequence[StoredCapture]]
+    ranges: Sequence[CaptureRange], captures: Sequence[Sequence[StoredCapture]]
 ) -> list[bytes]:
-    """Each part's captures from its last backwards, as far as the answer's limits allow."""
+    """Return the captures of each range, the last ones first, until the answer is full."""
     answer: list[bytes] = []
     records = size = 0
     full = False
-    for part, sequence in zip(parts, captures, strict=True):
-        first = end = min(part.end, len(sequence))
+    for wanted, sequence in zip(ranges, captures, strict=True):
+        first = end = min(wanted.end, len(sequence))
         rows: list[bytes] = []
         unreadable = 0
-        while first > part.first and not full:
+        while first > wanted.first and not full:
             capture = sequence[first - 1]
             full = records > 0 and (
                 records + capture.records > MAX_RECORDS or size + capture.size > MAX_ANSWER_BYTES
@@ -163,6 +169,6 @@ def _answer_records(
                 unreadable += read.unreadable
                 records += capture.records
                 size += len(read.rows)
-        rows.append(_PART.pack(first, end, unreadable, sum(map(len, rows))))
+        rows.append(_RANGE.pack(first, end, unreadable, sum(map(len, rows))))
         answer += reversed(rows)
     return answer

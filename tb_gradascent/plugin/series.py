@@ -1,7 +1,7 @@
-"""What is known of one tag of one run: read once, and later only what is new.
+"""The sessions and captures of one tag of one run. Each refresh reads only what is new.
 
-A capture's records never change, so they are parsed once, and not before somebody asks for them: a
-hundred thousand take seconds.
+A capture's records never change. They are parsed once, when a request needs them first: to parse a
+hundred thousand records takes seconds.
 """
 
 from __future__ import annotations
@@ -21,36 +21,34 @@ from tensorboard.data.provider import TensorDatum
 from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE, SessionInfo
 from tb_gradascent.format.record import PayloadInfo
 from tb_gradascent.format.sessions import finite_time, order_of, span_of, superseded_from
-from tb_gradascent.plugin.addresses import Address, Part
-from tb_gradascent.plugin.data_source import Located, Scope, SessionState, Source
+from tb_gradascent.plugin.addresses import Address, CaptureRange
+from tb_gradascent.plugin.data_source import DataSource, PayloadLocation, Scope, SessionState
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
-from tb_gradascent.plugin.rows import CaptureRows, encode_capture, find_payload, least_step
+from tb_gradascent.plugin.rows import CaptureRows, encode_capture, find_payload_info, least_step
 
 MAX_SERIES_BYTES: Final = 512 << 20
-"""What the records of one tag of one run may take in memory, as ``Series.size`` counts."""
+"""The most memory for the records of one tag of one run, as ``Series.size`` counts it."""
 MAX_INDEX_BYTES: Final = 64 << 20
-"""What the sessions of one tag of one run may take as JSON."""
+"""The most JSON for the sessions of one tag of one run."""
 
 _CAPTURE_BYTES: Final = 400
-"""What a capture takes in memory beside its records, about."""
+"""About the memory of a capture without its records."""
 _RECORD_BYTES: Final = 200
-"""What a record takes beside its own bytes, its payload's key included."""
+"""About the memory of a record and its payload's key, without the record's bytes."""
 _SESSION_BYTES: Final = 8000
-"""What a session takes beside its captures and class names."""
+"""About the memory of a session without its captures and class names."""
 _REFUSED_SECONDS: Final = 60
-"""For so long what is too large is not read once more, which would take seconds each time."""
+"""How long a series that was too large is not read again, because each read takes seconds."""
 
 
 class StoredCapture:
-    """One capture: its records as stored, and once somebody asked, as rows.
-
-    Nothing in it ever changes, so that it needs parsing only once.
+    """One capture: its records as they were stored or, after the first :meth:`read`, as rows.
 
     Attributes:
         number: The session's counter of captures.
         wall_time: Seconds since the epoch.
-        records: How many were stored, readable or not.
-        size: Bytes that it takes in memory, about.
+        records: How many records were stored, readable or not.
+        size: About how many bytes of memory it takes.
     """
 
     __slots__ = ("_content", "number", "records", "size", "wall_time")
@@ -59,39 +57,39 @@ class StoredCapture:
         self.number = number
         self.wall_time = finite_time(wall_time)
         self.records = len(values)
-        self.size = self._beside() + sum(len(v) for v in values if isinstance(v, bytes))
+        self.size = self._overhead() + sum(len(v) for v in values if isinstance(v, bytes))
         self._content: Sequence[object] | CaptureRows = values
 
     def read(self) -> CaptureRows:
-        """As rows. Two threads may do this at once: either's rows serve."""
+        """Return the capture's rows. If two threads parse it at once, both get equal rows."""
         content = self._content
         if not isinstance(content, CaptureRows):
             content = encode_capture(self.number, self.wall_time, content)
             self._content = content
-            self.size = self._beside() + len(content.rows)
+            self.size = self._overhead() + len(content.rows)
         return content
 
-    def _beside(self) -> int:
+    def _overhead(self) -> int:
         return _CAPTURE_BYTES + _RECORD_BYTES * self.records
 
 
 def _values_of(datum: TensorDatum) -> Sequence[object]:
-    """A capture's records as stored; too many are one that cannot be read.
+    """Return a capture's records as stored. Too many records count as one unreadable record.
 
-    A tensor's shape may repeat one value as often as it likes.
+    The shape of a hostile tensor can repeat one value any number of times.
     """
     stored = np.asarray(datum.numpy)
     return stored.reshape(-1).tolist() if stored.size <= MAX_RECORDS_A_CAPTURE else [None]
 
 
 class _Session:
-    """What one session recorded under one tag.
+    """The captures of one session under one tag.
 
     Attributes:
-        captures: In the order in which they came.
-        by_number: The same.
-        span: When it recorded.
-        damaged: Whether TensorBoard could not read its series.
+        captures: The captures in their order of arrival.
+        by_number: The same captures by their number.
+        span: When the session recorded.
+        damaged: Whether TensorBoard could not read the session's records.
     """
 
     def __init__(
@@ -120,7 +118,7 @@ class _Session:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in memory, about."""
+        """About how many bytes of memory it takes."""
         names = self.span.info.class_names or ()
         return (
             _SESSION_BYTES
@@ -129,7 +127,7 @@ class _Session:
         )
 
     def to_json(self, superseded_from: float) -> dict[str, Any]:
-        """As the index tells of it."""
+        """Return the session as the route ``index`` answers it."""
         return {
             "session": self.span.name,
             **self.span.info.to_json(),
@@ -140,9 +138,12 @@ class _Session:
 
 
 class Series:
-    """What is known of one tag of one run. Who calls it holds ``lock`` meanwhile."""
+    """The sessions and captures of one tag of one run.
 
-    def __init__(self, source: Source, run: str, tag: str) -> None:
+    The caller of any method must hold ``lock``.
+    """
+
+    def __init__(self, source: DataSource, run: str, tag: str) -> None:
         self.lock = threading.Lock()
         self.run = run
         self.tag = tag
@@ -159,19 +160,25 @@ class Series:
 
     @property
     def known(self) -> bool:
-        """Whether there is anything worth remembering, be it that it is too large."""
+        """Whether it should stay in the cache: it was read, or it is too large."""
         return bool(self._states or self._refusal)
 
     def refresh(self, scope: Scope) -> None:
-        """Reads the records of the sessions that TensorBoard has more of than the last time."""
+        """Read the records of the sessions that have new captures.
+
+        Raises:
+            UnknownSeriesError: The run or the tag does not exist.
+            TooLargeError: It has too many records.
+            UnavailableError: TensorBoard's data server does not answer.
+        """
         if self._refusal and time.monotonic() < self._refusal[0]:
             raise TooLargeError(self._refusal[1])
-        # Listed before the records are read: at worst these are newer than the state says, and
-        # are read once more.
+        # The states are listed before the records are read. If a capture is added in between, its
+        # session is read once more by the next refresh.
         states = self._source.list_series(scope, self.run).get(self.run, {}).get(self.tag)
         if states is None:
             raise UnknownSeriesError(
-                f"run {self.run[:80]!r} has no tag {self.tag[:80]!r}; ask for one that runs lists"
+                f"run {self.run[:80]!r} has no tag {self.tag[:80]!r}; the route runs lists all tags"
             )
         self._refuse_beyond(MAX_SERIES_BYTES, len(states) * _SESSION_BYTES)
         try:
@@ -193,25 +200,33 @@ class Series:
         self._states, self._sessions, self._answer, self.size = states, sessions, None, size
 
     def measure(self) -> None:
-        """Brings ``size`` up to date, after captures were read."""
+        """Update ``size`` after captures were parsed.
+
+        Raises:
+            TooLargeError: The rows take more memory than allowed.
+        """
         self.size = sum(session.size for session in self._sessions.values())
         self._refuse_beyond(MAX_SERIES_BYTES, self.size)
 
     def _refuse_beyond(self, most: int, size: int) -> None:
         if size > most:
             self._refuse(
-                f"run {self.run[:80]!r} has more records under the tag {self.tag[:80]!r} than "
-                f"the {most >> 20} MiB that a page is sent; read_samples reads them"
+                f"the records of run {self.run[:80]!r} under tag {self.tag[:80]!r} must take at "
+                f"most {most >> 20} MiB to be shown in a page; use read_samples to read them"
             )
 
     def _refuse(self, why: str) -> NoReturn:
-        """Forgets what is too large, and does not look at it again for a while."""
+        """Forget everything that was read, and refuse to read it again for a while."""
         self._clear()
         self._refusal = time.monotonic() + _REFUSED_SECONDS, why
         raise TooLargeError(why)
 
     def answer(self) -> bytes:
-        """The index as gzipped JSON."""
+        """Return the answer of the route ``index`` as gzipped JSON.
+
+        Raises:
+            TooLargeError: The JSON is longer than allowed.
+        """
         if self._answer is None:
             sessions = sorted(self._sessions.values(), key=lambda session: order_of(session.span))
             cuts = superseded_from([session.span for session in sessions])
@@ -226,17 +241,23 @@ class Series:
             self._answer = gzip.compress(index.encode(), 3, mtime=0)
         return self._answer
 
-    def captures(self, scope: Scope, part: Part) -> Sequence[StoredCapture]:
-        """All captures of a part's session; none where there is no such session."""
-        known = self._sessions.get(part.session)
-        if known is None or len(known.captures) < part.end:
-            self.refresh(scope)
-            known = self._sessions.get(part.session)
-        return known.captures if known else ()
+    def captures(self, scope: Scope, wanted: CaptureRange) -> Sequence[StoredCapture]:
+        """Return all captures of a range's session; none if there is no such session.
 
-    def locate(self, scope: Scope, addresses: Sequence[Address]) -> list[Located | None]:
-        """Where samples' payloads are; ``None`` for those of which a half is not there."""
-        if any(self._payload(address) is None for address in addresses):
+        The errors are those of :meth:`refresh`.
+        """
+        session = self._sessions.get(wanted.session)
+        if session is None or len(session.captures) < wanted.end:
+            self.refresh(scope)
+            session = self._sessions.get(wanted.session)
+        return session.captures if session else ()
+
+    def locate(self, scope: Scope, addresses: Sequence[Address]) -> list[PayloadLocation | None]:
+        """Return each payload's location; ``None`` if its record or its key is missing.
+
+        The errors are those of :meth:`refresh`.
+        """
+        if any(self._payload_info(address) is None for address in addresses):
             self.refresh(scope)
         missing = {address.session for address in addresses if self._blob_key(address) is None}
         for session in missing & self._sessions.keys():
@@ -245,14 +266,14 @@ class Series:
             )
         return [self._locate(address) for address in addresses]
 
-    def _locate(self, address: Address) -> Located | None:
-        payload, key = self._payload(address), self._blob_key(address)
-        return None if payload is None or key is None else Located(payload, key)
+    def _locate(self, address: Address) -> PayloadLocation | None:
+        info, key = self._payload_info(address), self._blob_key(address)
+        return None if info is None or key is None else PayloadLocation(info, key)
 
-    def _payload(self, address: Address) -> PayloadInfo | None:
+    def _payload_info(self, address: Address) -> PayloadInfo | None:
         session = self._sessions.get(address.session)
         capture = session.by_number.get(address.capture) if session else None
-        return find_payload(capture.read(), address.index) if capture else None
+        return find_payload_info(capture.read(), address.index) if capture else None
 
     def _blob_key(self, address: Address) -> str | None:
         keys = self._blob_keys.get(address.session, {}).get(address.capture, ())

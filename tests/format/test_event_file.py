@@ -17,6 +17,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_gradascent.format import event_file
 from tb_gradascent.format.event_file import EventFile, find_event_files, read_events
+from testing.event_files import frame_ends
 from testing.synthetic import string_tensor
 
 PAYLOADS = st.lists(st.binary(max_size=40), max_size=5)
@@ -35,16 +36,6 @@ def write(path: Path, events: list[Event]) -> bytes:
         file.append(event)
     file.close()
     return path.read_bytes()
-
-
-def frame_ends(data: bytes) -> list[int]:
-    """Where each record ends, by the format's definition."""
-    ends, offset = [], 0
-    while offset < len(data):
-        (length,) = struct.unpack_from("<Q", data, offset)
-        offset += 8 + 4 + length + 4
-        ends.append(offset)
-    return ends
 
 
 @given(payloads=PAYLOADS)

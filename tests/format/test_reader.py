@@ -18,8 +18,8 @@ from tb_gradascent.format.record import seal
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import Sample
+from testing.event_files import frame_ends
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
-from tests.format.test_event_file import frame_ends
 
 
 def addresses(samples: Iterator[Sample]) -> list[tuple[str, str, int, int]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
-from tb_gradascent.format.sessions import Capture, Index, Session, join, parse_capture
+from tb_gradascent.format.sessions import Index, ParsedCapture, Session, join, parse_capture
 from testing.synthetic import make_sample
 
 RECORD = parse_record(encode_sample(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))[0])
@@ -214,7 +214,7 @@ def test_joining_agrees_with_its_definition(
 def test_many_sessions_cost_no_comparison_of_each_with_each() -> None:
     entry = parse_capture(0, 1.0, [record(0)]).entries
     sessions = [
-        Session(f"s{n}", SessionInfo(started=n + 1), {0: Capture(0, n + 1.5, entry, 0)})
+        Session(f"s{n}", SessionInfo(started=n + 1), {0: ParsedCapture(0, n + 1.5, entry, 0)})
         for n in range(5000)
     ]
     index = join(sessions)

@@ -31,11 +31,11 @@ from tb_gradascent.format.payload import largest_payload, payload_info
 from tb_gradascent.format.record import Record, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import decode_sample, encode_sample
-from tb_gradascent.format.sessions import Capture, Session, join, parse_capture
-from tb_gradascent.plugin.addresses import Address, Part
+from tb_gradascent.format.sessions import ParsedCapture, Session, join, parse_capture
+from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import Scope
 from tb_gradascent.plugin.errors import RequestError
-from tb_gradascent.plugin.sample_store import SampleProvider
+from tb_gradascent.plugin.sample_store import SampleStore
 from testing.synthetic import DIGITS, make_captures, make_event, make_sample
 from tests.fuzz.requests import request
 
@@ -108,7 +108,7 @@ def names(data: bytes) -> None:
     text = data.decode(errors="surrogateescape")
     parts = split_series_tag(text)
     assert parts is None or series_tag(*parts) == text
-    for parse in (Address.parse, Part.parse):
+    for parse in (Address.parse, CaptureRange.parse):
         try:
             parsed = parse(text)
         except RequestError as error:  # noqa: PERF203
@@ -120,7 +120,7 @@ def names(data: bytes) -> None:
 
 def joined(data: bytes) -> None:
     """Sessions of captures whose times, numbers and steps may be anything."""
-    sessions: dict[str, dict[int, Capture]] = {}
+    sessions: dict[str, dict[int, ParsedCapture]] = {}
     given = 0
     whole = min(len(data) // PIECE.size, 16) * PIECE.size
     for name, number, wall_time, step, kind in PIECE.iter_unpack(data[:whole]):
@@ -182,12 +182,12 @@ def tensors(data: bytes) -> None:
     multiplexer = EventMultiplexer(tensor_size_guidance={metadata.PLUGIN_NAME: 0})
     multiplexer.AddRunsFromDirectory(str(folder))
     multiplexer.Reload()
-    samples = SampleProvider(MultiplexerDataProvider(multiplexer, str(folder)))
+    store = SampleStore(MultiplexerDataProvider(multiplexer, str(folder)))
     scope = Scope(RequestContext(), "")
-    samples.index(scope, ".", "tag")
-    samples.records(scope, ".", "tag", [Part("fuzzed", 0, 1)])
+    store.index(scope, ".", "tag")
+    store.records(scope, ".", "tag", [CaptureRange("fuzzed", 0, 1)])
     addresses = [Address("fuzzed", 0, place) for place in range(3)]
-    samples.payloads(scope, ".", "tag", addresses)
+    store.payloads(scope, ".", "tag", addresses)
 
 
 TARGETS: dict[str, Target] = {
@@ -211,7 +211,7 @@ def _is_a_sentence(error: Exception) -> None:
     assert len(text) <= LONGEST_MESSAGE, text
 
 
-def _size(capture: Capture | None) -> int:
+def _size(capture: ParsedCapture | None) -> int:
     return len(capture.entries) + capture.unreadable if capture else 0
 
 

@@ -1,4 +1,4 @@
-"""The allow-list, and a version that changes with every file."""
+"""The allow-list of the page's files, and the version that changes with each of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_files_of_the_page_are_found_with_their_type(folder: Path) -> None:
+def test_the_files_of_the_page_are_served_with_their_type(folder: Path) -> None:
     assets = Assets(folder)
     for name, mime_type in [
         ("index.js", "text/javascript"),
@@ -72,18 +72,18 @@ def test_files_of_the_page_are_found_with_their_type(folder: Path) -> None:
         "..\\secret.js",
     ],
 )
-def test_nothing_else_is(folder: Path, name: str) -> None:
+def test_no_other_file_is_served(folder: Path, name: str) -> None:
     assets = Assets(folder)
     assert assets.find(f"{assets.version}/{name}") is None
 
 
-def test_another_version_is_not_there(folder: Path) -> None:
+def test_another_version_is_not_served(folder: Path) -> None:
     assets = Assets(folder)
     for path in ("index.js", "/index.js", f"{VERSION}/index.js", f"{assets.version}x/index.js"):
         assert assets.find(path) is None
 
 
-def test_the_version_changes_with_content_name_and_number_of_files(folder: Path) -> None:
+def test_the_version_changes_with_the_content_name_and_number_of_files(folder: Path) -> None:
     versions = {Assets(folder).version}
     (folder / "style/base.css").write_text("/* another */")
     versions.add(Assets(folder).version)
@@ -96,7 +96,7 @@ def test_the_version_changes_with_content_name_and_number_of_files(folder: Path)
     assert Assets(folder).version in versions
 
 
-def test_a_file_that_changes_later_is_served_as_its_version_says(folder: Path) -> None:
+def test_a_file_that_changes_later_is_served_as_it_was(folder: Path) -> None:
     assets = Assets(folder)
     (folder / "index.js").write_text("changed")
     found = assets.find(f"{assets.version}/index.js")
@@ -110,7 +110,7 @@ def test_a_missing_folder_has_no_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["wheel", "checkout"])
-def test_the_page_is_found_however_the_package_is_installed(tmp_path: Path, layout: str) -> None:
+def test_the_page_is_found_in_a_wheel_and_in_a_checkout(tmp_path: Path, layout: str) -> None:
     site = tmp_path / "site"
     shutil.copytree(ROOT / "tb_gradascent", site / "tb_gradascent")
     page = site / "tb_gradascent" / "frontend" if layout == "wheel" else site / "frontend"
@@ -131,7 +131,7 @@ def test_the_entry_module_of_this_checkout_is_served() -> None:
     assert assets.find(f"{assets.version}/{ENTRY}") is not None
 
 
-def test_the_entry_module_names_all_others() -> None:
+def test_the_entry_module_names_all_other_modules() -> None:
     assets = Assets()
     entry = assets.find(f"{assets.version}/{ENTRY}")
     assert entry is not None
@@ -149,7 +149,7 @@ def test_every_stylesheet_is_linked() -> None:
     )
 
 
-def test_no_two_stylesheets_style_one_class_each_in_its_own_way() -> None:
+def test_no_class_is_styled_by_two_stylesheets() -> None:
     styled: dict[str, set[str]] = {}
     for sheet in (FRONTEND / "style").glob("*.css"):
         rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)

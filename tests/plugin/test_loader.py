@@ -1,4 +1,4 @@
-"""The flags that the loader sets, and that nothing a user sets can make it raise."""
+"""The loader sets two flags, and no value of a flag makes it raise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tb_gradascent.plugin.loader import GradAscentLoader
 
 
 def configured(*arguments: str, **keywords: object) -> argparse.Namespace:
-    """The flags as TensorBoard itself parses and then fixes them."""
+    """Return the flags after TensorBoard has parsed and fixed them."""
     tensorboard = program.TensorBoard([core_plugin.CorePluginLoader(), GradAscentLoader()])
     tensorboard.configure(["tensorboard", "--logdir", "x", *arguments], **keywords)
     assert isinstance(tensorboard.flags, argparse.Namespace)
@@ -30,7 +30,7 @@ def test_every_capture_is_kept_and_every_file_followed() -> None:
     assert flags.reload_multifile is True
 
 
-def test_what_the_user_chose_stays() -> None:
+def test_flags_that_the_user_set_stay() -> None:
     flags = configured("--samples_per_plugin", "gradascent=7,images=3", "--reload_multifile=false")
     assert flags.samples_per_plugin == {"gradascent": 7, "images": 3}
     assert flags.reload_multifile is False
@@ -49,7 +49,7 @@ def test_flags_given_from_python_are_not_changed_in_place() -> None:
 
 
 class Hostile(Mapping[str, int]):
-    """Raises whatever it is asked."""
+    """A mapping whose every method raises."""
 
     def __getitem__(self, key: str) -> int:
         raise RuntimeError(key)
@@ -62,7 +62,7 @@ class Hostile(Mapping[str, int]):
 
 
 class ReadOnly:
-    """Has no flag, and takes none."""
+    """An object that has no flags and accepts none."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ def test_flags_that_take_no_value_are_left_alone(flags: object) -> None:
 
 
 @pytest.mark.parametrize("samples", [None, "", {}])
-def test_no_samples_given_means_all(samples: object) -> None:
+def test_without_samples_per_plugin_all_captures_are_kept(samples: object) -> None:
     flags = SimpleNamespace(samples_per_plugin=samples)
     GradAscentLoader().fix_flags(flags)
     assert flags.samples_per_plugin == {"gradascent": 0}

@@ -1,4 +1,4 @@
-"""Every route in process: TensorBoard's own WSGI application on real event files."""
+"""Every route of TensorBoard's own WSGI application, in process, on real event files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import re
 import struct
 import subprocess
 import sys
-import threading
-import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,9 +24,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse
 
 import tb_gradascent
-from tb_gradascent.plugin import data_source, routes, sample_store
+from tb_gradascent.plugin import data_source, plugin, routes, sample_store
 from tb_gradascent.plugin.errors import UnavailableError
 from tb_gradascent.plugin.loader import GradAscentLoader
+from testing.arrivals import Arrivals
 from testing.index_reader import read_rows
 from testing.synthetic import make_captures, write_session
 from testing.wsgi import PREFIX, serve
@@ -39,7 +39,7 @@ METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"]
 
 @pytest.fixture(scope="module")
 def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the examples of http_api.md ask for."""
+    """A log directory with the runs that the examples of http_api.md name."""
     logdir = tmp_path_factory.mktemp("logs")
     write_session(logdir / "baseline", make_captures(13, 2), session=DOCUMENTED)
     write_session(logdir / "dropout", make_captures(1, 1))
@@ -75,7 +75,7 @@ def error_of(response: TestResponse) -> str:
 
 
 def shape_of(value: object) -> object:
-    """A JSON value's keys, all the way down; of a list its first element's."""
+    """Return the keys and types of a JSON value. Of a list, only the first element counts."""
     if isinstance(value, dict):
         return {key: shape_of(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -103,32 +103,32 @@ def test_every_route_is_documented_with_an_example(client: Client) -> None:
     headings = re.findall(r"^## `([^`]+)`", API, re.MULTILINE)
     assert headings == ["runs", "index", "records", "payloads", "static/<version>/<file>"]
     assert len(EXAMPLES) == len(headings)
-    plugin = GradAscentLoader().load(Context())
-    assert plugin is not None
-    routes = {route.split("/")[1] for route in plugin.get_plugin_apps()}
-    assert routes == {heading.split("/")[0] for heading in headings}
-    entry = plugin.frontend_metadata().es_module_path
-    assert entry in plugin.get_plugin_apps()
+    loaded = GradAscentLoader().load(Context())
+    assert loaded is not None
+    served = {route.split("/")[1] for route in loaded.get_plugin_apps()}
+    assert served == {heading.split("/")[0] for heading in headings}
+    entry = loaded.frontend_metadata().es_module_path
+    assert entry in loaded.get_plugin_apps()
 
 
 class Context:
-    """As much of TensorBoard's context as the plugin may rely on."""
+    """The only part of TensorBoard's context that the plugin may use."""
 
     data_provider = object()
 
 
-def test_the_documented_statuses_and_limits_are_the_codes() -> None:
+def test_the_documented_statuses_and_limits_match_the_code() -> None:
     payloads = API.split("## `payloads`")[1]
     statuses = [int(status) for status in re.findall(r"^\| (\d) \|", payloads, re.MULTILINE)]
-    assert statuses == [*range(5)]
-    assert statuses[-2:] == [data_source.LEFT_OUT, data_source.REFUSED]
+    names = ("OK", "MISSING", "DAMAGED", "LEFT_OUT", "REFUSED")
+    assert statuses == [getattr(data_source, name) for name in names]
     assert f"{sample_store.MAX_ANSWER_BYTES >> 20} MiB" in API
     assert f"up to {sample_store.MAX_PAYLOADS} samples" in API
-    assert f"1 to {sample_store.MAX_PARTS} parts" in API
-    assert f"An answer holds {sample_store.MAX_RECORDS} records at the most" in API
+    assert f"1 to {sample_store.MAX_RANGES} ranges" in API
+    assert f"An answer holds at most {sample_store.MAX_RECORDS} records" in API
 
 
-def test_clients_that_are_slow_to_read_hold_no_copy_each(tmp_path: Path) -> None:
+def test_slow_clients_share_one_copy_of_the_answer(tmp_path: Path) -> None:
     session = write_session(tmp_path, make_captures(150, 4, shape=(1, 1, 1)), start=1000.0)
     path = f"records?run=.&tag=confused&part={session}.0.150"
     client = serve(tmp_path)
@@ -170,7 +170,7 @@ def test_an_index_is_answered_with_and_without_gzip(client: Client) -> None:
     assert plain.mimetype == gzipped.mimetype == "application/json"
 
 
-def test_a_signal_is_served_with_two_numbers_for_its_shape(tmp_path: Path) -> None:
+def test_a_signal_has_two_numbers_in_its_shape(tmp_path: Path) -> None:
     session = write_session(tmp_path / "run", make_captures(1, 1, shape=(12, 300)))
     client = serve(tmp_path)
     samples = read_rows(get(client, f"records?run=run&tag=confused&part={session}.0.1").data[16:])
@@ -180,7 +180,7 @@ def test_a_signal_is_served_with_two_numbers_for_its_shape(tmp_path: Path) -> No
     assert (status, length) == (data_source.OK, samples[0]["payload"]["bytes"])
 
 
-def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
+def test_only_complete_payloads_may_be_cached(client: Client) -> None:
     path = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}."
     whole = get(client, path + "12.0")
     assert whole.headers.getlist("Cache-Control") == ["private, max-age=31536000, immutable"]
@@ -194,7 +194,7 @@ def test_whole_payloads_may_be_cached_and_others_not(client: Client) -> None:
     assert missing.headers.getlist("Cache-Control") == ["no-cache, must-revalidate"]
 
 
-def test_as_many_payloads_as_documented_and_no_more(client: Client) -> None:
+def test_a_request_may_name_as_many_payloads_as_documented(client: Client) -> None:
     path = "payloads?run=baseline&tag=confused"
     one = f"&sample={DOCUMENTED}.3.1"
     most = get(client, path + one * sample_store.MAX_PAYLOADS)
@@ -202,8 +202,8 @@ def test_as_many_payloads_as_documented_and_no_more(client: Client) -> None:
     assert "1 to 256 times" in error_of(get(client, path + one * (sample_store.MAX_PAYLOADS + 1)))
 
 
-def test_nothing_that_reads_data_is_imported_before_it_is_asked_for() -> None:
-    # TensorBoard's start-up pays for every import, whether or not a run holds samples.
+def test_modules_that_read_data_are_imported_at_the_first_request() -> None:
+    # Every import would slow down TensorBoard's start, even if no run holds samples.
     code = """
 import sys, tempfile
 from testing.wsgi import PREFIX, serve
@@ -220,23 +220,23 @@ with tempfile.TemporaryDirectory() as logdir:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_first_requests_share_one_provider(
+def test_simultaneous_first_requests_share_one_store(
     logdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
-    start = threading.Barrier(8)
+    arrivals = Arrivals(8)
+    monkeypatch.setattr(plugin, "threading", SimpleNamespace(Lock=arrivals.make_lock))
 
-    class Counted(sample_store.SampleProvider):
+    class Counted(sample_store.SampleStore):
         def __init__(self, data_provider: DataProvider) -> None:
             made.append(self)
-            time.sleep(0.05)
+            assert arrivals.complete.wait(60), "all requests must wait for the first"
             super().__init__(data_provider)
 
     def ask(_: int) -> int:
-        start.wait()
         return get(fresh, "runs").status_code
 
-    monkeypatch.setattr(routes, "SampleProvider", Counted)
+    monkeypatch.setattr(routes, "SampleStore", Counted)
     fresh = serve(logdir)
     with ThreadPoolExecutor(8) as pool:
         assert [*pool.map(ask, range(8))] == [200] * 8
@@ -252,7 +252,7 @@ def entry_module(client: Client) -> str:
     return mechanism["module_path"]
 
 
-def test_the_page_is_served_with_its_type_and_for_good(client: Client) -> None:
+def test_the_page_is_served_with_its_type_and_may_be_cached(client: Client) -> None:
     response = client.get(entry_module(client))
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/javascript; charset=utf-8"
@@ -266,9 +266,7 @@ def test_the_plugin_entry_page_imports_the_entry_module(client: Client) -> None:
     assert json.dumps("." + entry_module(client).removeprefix(PREFIX.rstrip("/"))) in page
 
 
-def test_the_plugin_is_listed_active_with_data_and_inactive_without(
-    client: Client, tmp_path: Path
-) -> None:
+def test_the_plugin_is_active_only_if_there_is_data(client: Client, tmp_path: Path) -> None:
     for tensorboard, active in [(client, True), (serve(tmp_path), False)]:
         listing = tensorboard.get("/data/plugins_listing").json
         assert listing is not None
@@ -276,14 +274,14 @@ def test_the_plugin_is_listed_active_with_data_and_inactive_without(
         assert listing["gradascent"]["tab_name"] == "Gradient Ascent"
 
 
-def test_without_data_the_routes_say_so(tmp_path: Path) -> None:
+def test_the_routes_answer_without_data(tmp_path: Path) -> None:
     empty = serve(tmp_path)
     assert get(empty, "runs").json == {"record_version": 1, "runs": []}
     assert get(empty, "index?run=a&tag=b").status_code == 404
     assert get(empty, "payloads?run=a&tag=b&sample=s.0.0").status_code == 404
 
 
-def test_a_path_prefix_changes_nothing_below_it(logdir: Path) -> None:
+def test_all_routes_work_below_a_path_prefix(logdir: Path) -> None:
     client = serve(logdir, "--path_prefix", "/static/board")
     listing = client.get("/static/board/data/plugins_listing").json
     assert listing is not None
@@ -296,9 +294,9 @@ def test_a_path_prefix_changes_nothing_below_it(logdir: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "code", "message"),
     [
-        ("index", 400, "run must be given exactly once, and is given 0 times"),
+        ("index", 400, "run must be given exactly once, got 0 values"),
         ("index?run=baseline", 400, "tag must be given exactly once"),
-        ("index?run=a&run=b&tag=c", 400, "run must be given exactly once, and is given 2 times"),
+        ("index?run=a&run=b&tag=c", 400, "run must be given exactly once, got 2 values"),
         ("index?run=baseline&tag=a&tag=a", 400, "tag must be given exactly once"),
         ("index?run=none&tag=confused", 404, "run 'none' has no tag 'confused'"),
         ("index?run=baseline&tag=", 404, "run 'baseline' has no tag ''"),
@@ -321,7 +319,7 @@ def test_a_path_prefix_changes_nothing_below_it(logdir: Path) -> None:
         ("static/%00", 404, "no such file"),
     ],
 )
-def test_mistakes_are_answered_in_a_sentence(
+def test_a_wrong_request_is_answered_with_a_message(
     client: Client, path: str, code: int, message: str
 ) -> None:
     response = get(client, path)
@@ -343,7 +341,7 @@ ROUTES = [
 @pytest.mark.parametrize("method", METHODS)
 def test_other_methods_are_refused(client: Client, path: str, method: str) -> None:
     with warnings.catch_warnings():
-        # Werkzeug's own lint does not know every method.
+        # Werkzeug's lint warns of methods that it does not know.
         warnings.simplefilter("ignore")
         response = client.open(PREFIX + path, method=method)
     assert response.status_code == 405
@@ -352,7 +350,7 @@ def test_other_methods_are_refused(client: Client, path: str, method: str) -> No
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_head_answers_the_headers_of_get(client: Client, encoding: str) -> None:
+def test_head_has_the_headers_of_get(client: Client, encoding: str) -> None:
     sample = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}.12.0"
     entry = entry_module(client).removeprefix(PREFIX)
     for path in [*ROUTES[:3], sample, entry, "index", "static/x"]:
@@ -368,13 +366,11 @@ def without_dates(headers: Headers) -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in headers if name not in ("Date", "Expires"))
 
 
-def test_a_data_server_that_is_gone_is_a_503(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_data_server_is_a_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object) -> None:
         raise UnavailableError("TensorBoard's data server does not answer (X)")
 
-    monkeypatch.setattr(sample_store.SampleProvider, "runs", fail)
+    monkeypatch.setattr(sample_store.SampleStore, "runs", fail)
     response = get(client, "runs")
     assert response.status_code == 503
     assert "does not answer" in error_of(response)
@@ -395,8 +391,8 @@ def test_a_data_server_that_is_gone_is_a_503(
         st.text(st.characters(min_codepoint=33, max_codepoint=126)),
     ),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_no_request_ends_in_a_server_error(
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_causes_a_server_error(
     client: Client, route: str, names: list[str], values: list[str], headers: dict[str, str]
 ) -> None:
     query = list(zip(names, values, strict=False))
@@ -420,7 +416,7 @@ Damage = Callable[[bytes], bytes]
     ],
     ids=["half", "hole", "torn", "empty", "zeros"],
 )
-def test_a_damaged_event_file_is_no_server_error(tmp_path: Path, damage: Damage) -> None:
+def test_a_damaged_event_file_causes_no_server_error(tmp_path: Path, damage: Damage) -> None:
     write_session(tmp_path / "good", make_captures(2, 1))
     write_session(tmp_path / "bad", make_captures(6, 2))
     (path,) = (tmp_path / "bad").iterdir()

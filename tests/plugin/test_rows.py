@@ -1,4 +1,4 @@
-"""Rows: what a record says, read back as ``http_api.md`` describes it."""
+"""Rows, read back as ``http_api.md`` documents them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_gradascent.format.record_parser import parse_record
@@ -19,24 +19,24 @@ from testing.synthetic import make_sample
 
 
 def stored(**fields: Any) -> dict[str, Any]:
-    """A record as stored; ``fields`` replace its own."""
+    """Return a record as stored, with some fields replaced."""
     rng = np.random.default_rng(0)
     data, _ = encode_sample(make_sample(rng, shape=(1, 4, 4), id="train/7"))
     record = json.loads(data)
-    del record["checksum"]  # no longer its own
+    del record["checksum"]  # it no longer matches
     return {**record, **fields}
 
 
 def read_back(record: dict[str, Any], **address: Any) -> dict[str, Any]:
-    """What one record's row says."""
+    """Encode a record as a row and read that row."""
     parsed = parse_record(json.dumps(record).encode())
     address = {"capture": 12, "index": 3, "wall_time": 1.5, **address}
     (row,) = read_rows(rows.encode_row(parsed, **address))
     return row
 
 
-def said(record: dict[str, Any]) -> dict[str, Any]:
-    """What a row must say of a record: every field, and every number a number."""
+def expected_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what the row of a record must hold: every field, and each number as a float."""
     expected = copy.deepcopy(record)
     expected.setdefault("dropped", 0)
     expected.setdefault("every", 0)
@@ -77,37 +77,36 @@ def said(record: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_a_row_says_what_the_record_says(fields: dict[str, Any]) -> None:
+def test_a_row_holds_what_the_record_holds(fields: dict[str, Any]) -> None:
     record = stored(**fields)
-    assert read_back(record) == said(record)
+    assert read_back(record) == expected_row(record)
 
 
-def test_without_an_ascent_there_is_no_delta_and_nothing_was_asked() -> None:
+def test_a_row_without_an_ascent_has_no_delta_and_no_strengths() -> None:
     record = stored(strengths=[])
     for target in record["targets"]:
         del target["original_probabilities"]
         target.update(probabilities=[], predictions=[], delta_norm=None, stopped="none")
-    assert read_back(record) == said(record)
+    assert read_back(record) == expected_row(record)
 
 
-def test_numbers_that_are_none_stay_so() -> None:
+def test_nan_stays_nan() -> None:
     record = stored(margin="NaN", loss="NaN", probabilities=["NaN"] * 10)
     row = read_back(record)
     assert np.isnan([row["margin"], row["loss"], *row["probabilities"]]).all()
 
 
-def test_half_a_surrogate_is_replaced() -> None:
+def test_a_lone_surrogate_is_replaced() -> None:
     assert read_back(stored(id="a\ud800"))["id"] == "a?"
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**53 - 1), st.integers(0, 2**31), st.floats(0, 1e12))
 def test_an_address_is_exact(capture: int, index: int, wall_time: float) -> None:
     row = read_back(stored(), capture=capture, index=index, wall_time=wall_time)
     assert (row["capture"], row["index"], row["wall_time"]) == (capture, index, wall_time)
 
 
-def test_a_capture_counts_what_it_cannot_read_and_finds_what_it_can() -> None:
+def test_a_capture_counts_unreadable_records_and_finds_the_others() -> None:
     values: list[object] = [
         b"damage",
         *(json.dumps(stored(step=step)).encode() for step in (9, 4)),
@@ -117,13 +116,13 @@ def test_a_capture_counts_what_it_cannot_read_and_finds_what_it_can() -> None:
     assert capture.unreadable == 2
     assert [(row["index"], row["step"]) for row in read_rows(capture.rows)] == [(1, 9), (2, 4)]
     assert rows.least_step(capture) == 4
-    assert rows.find_payload(capture, 2) == stored()["payload"]
-    assert [rows.find_payload(capture, place) for place in (0, 3, 4)] == [None] * 3
+    assert rows.find_payload_info(capture, 2) == stored()["payload"]
+    assert [rows.find_payload_info(capture, index) for index in (0, 3, 4)] == [None] * 3
 
 
 @pytest.mark.parametrize("number", [-1, 2**53, 2**63 - 1])
-def test_a_capture_that_cannot_be_addressed_cannot_be_read(number: int) -> None:
+def test_a_capture_whose_number_no_address_can_hold_is_unreadable(number: int) -> None:
     capture = rows.encode_capture(number, 1.5, [json.dumps(stored()).encode()])
     assert (capture.rows, len(capture.starts), capture.unreadable) == (b"", 0, 1)
     assert rows.least_step(capture) is None
-    assert rows.find_payload(capture, 0) is None
+    assert rows.find_payload_info(capture, 0) is None

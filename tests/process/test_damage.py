@@ -21,10 +21,10 @@ import pytest
 from tb_gradascent import read_samples
 from tb_gradascent.format.event_file import file_name
 from tb_gradascent.format.samples import Sample
+from testing.event_files import frame_ends
 from testing.index_reader import read_index
 from testing.synthetic import make_sample, write_session
 from testing.tensorboard_process import tensorboard
-from tests.format.test_event_file import frame_ends
 
 RANDOM = np.random.default_rng(0)
 CAPTURES = [

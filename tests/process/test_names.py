@@ -20,12 +20,12 @@ from tensorboard.data.provider import RunTagFilter
 from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
 from tb_gradascent.plugin.addresses import Address
-from tb_gradascent.plugin.sample_store import SampleProvider
+from tb_gradascent.plugin.sample_store import SampleStore
 from testing import index_reader
 from testing.hostile import OVERLONG, write_overlong
+from testing.sample_store import SCOPE, WatchedProvider, read_index
 from testing.synthetic import make_captures, write_session
 from testing.tensorboard_process import tensorboard
-from tests.plugin.test_sample_store import SCOPE, Watched, read_index
 
 
 @contextlib.contextmanager
@@ -103,9 +103,9 @@ def test_a_run_whose_name_is_no_text(tmp_path: Path, load_fast: str) -> None:
 def test_a_run_whose_name_cannot_be_encoded_is_listed(tmp_path: Path, run: str) -> None:
     """Whatever a loader makes of a directory's name."""
     write_session(tmp_path / "sound", make_captures(1, 1), session="s", start=1.0)
-    watched = Watched(tmp_path)
+    watched = WatchedProvider(tmp_path)
     for method in ("list_tensors", "read_tensors", "list_blob_sequences", "read_blob_sequences"):
-        real = getattr(watched._provider, method)
+        real = getattr(watched.original, method)
 
         def renamed(*args: Any, run_tag_filter: Any, real: Any = real, **kwargs: Any) -> Any:
             runs = ["sound"] if run_tag_filter.runs else None
@@ -113,9 +113,9 @@ def test_a_run_whose_name_cannot_be_encoded_is_listed(tmp_path: Path, run: str) 
             return {run: real(*args, run_tag_filter=known, **kwargs)["sound"]}
 
         watched.instead[method] = renamed
-    samples = SampleProvider(watched)
-    assert samples.runs(SCOPE) == {run: ["confused"]}
-    assert read_index(samples, run)["run"] == run
-    answer, complete = samples.payloads(SCOPE, run, "confused", [Address("s", 0, 0)])
+    store = SampleStore(watched)
+    assert store.runs(SCOPE) == {run: ["confused"]}
+    assert read_index(store, run)["run"] == run
+    answer, complete = store.payloads(SCOPE, run, "confused", [Address("s", 0, 0)])
     assert complete
     assert len(b"".join(answer)) > 100
