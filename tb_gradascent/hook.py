@@ -35,7 +35,7 @@ from tb_gradascent.functional.margins import probability_margin
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import AdditionalForwardArgs, ForwardArgs
-from tb_gradascent.model.forward_recorder import Pass
+from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
 from tb_gradascent.model.isolation import uncompiled, unwrap
 from tb_gradascent.model.model_io import find_logits
@@ -43,8 +43,8 @@ from tb_gradascent.model.runner import Passes, open_passes
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, Labels, id_text
-from tb_gradascent.training.distributed import find_place
-from tb_gradascent.training.scan import Look, Unpack, search
+from tb_gradascent.training.distributed import find_process_rank
+from tb_gradascent.training.scan import ScoreBatch, Unpack, search
 from tb_gradascent.training.schedule import Schedule, stretch
 from tb_gradascent.training.writer import Capture, NullWriter, SampleWriter
 
@@ -191,7 +191,7 @@ class GradAscentHook:
         )
         check_sharding(model)
         means, stds = arguments.normalization(mean, std)
-        self._place = find_place()
+        self._place = find_process_rank()
         self._ranks = ranks
         self._model = model
         self._forward = forward
@@ -319,7 +319,7 @@ class GradAscentHook:
             self._model,
             optimizer,
             is_due=self.is_due,
-            look=self._look_at_pass,
+            capture=self._look_at_pass,
             skip=self._skip,
         )
 
@@ -459,10 +459,10 @@ class GradAscentHook:
             return SampleWriter(directory, self._info, self._budget)
         return NullWriter()
 
-    def _look_at_pass(self, seen: Pass | None) -> int:
+    def _look_at_pass(self, seen: RecordedPass | None) -> int:
         if seen is None:
             return self(None, None)  # type: ignore[arg-type]  # the fault that this is
-        return self(**seen.for_hook(beside=self._forward is None))
+        return self(**seen.hook_arguments(with_forward_args=self._forward is None))
 
     def _skip(self) -> None:
         """Counts a step of which there is nothing to look at."""
@@ -550,13 +550,15 @@ class GradAscentHook:
         tag: str,
     ) -> int:
         place = self._place if self._ranks == "all" else None
-        found = search(loader, top_k, self._looking, ids=ids, unpack=unpack, place=place, title=tag)
+        found = search(
+            loader, top_k, self._looking, ids=ids, unpack=unpack, process_rank=place, title=tag
+        )
         recorded: list[_Part] = []
         with self._passes() as passes:
             if passes is None:
                 return 0
-            if found.last is not None:
-                passes.pad_like(found.last.forward_args)
+            if found.last_batch is not None:
+                passes.pad_like(found.last_batch.forward_args)
             for batch in found.batches:
                 recorded += self._record(passes, batch, range(len(batch.inputs)), batch, step)
         captured = self._put(tag, step, recorded, dict)
@@ -566,7 +568,7 @@ class GradAscentHook:
         return captured
 
     @contextlib.contextmanager
-    def _looking(self) -> Iterator[Look | None]:
+    def _looking(self) -> Iterator[ScoreBatch | None]:
         """Scores batches; ``None`` as :meth:`_passes` is."""
         with self._passes() as passes:
             yield None if passes is None else functools.partial(self._look_over, passes)

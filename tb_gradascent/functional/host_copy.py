@@ -1,4 +1,4 @@
-"""From the device to the computer's own memory, without making the training loop wait."""
+"""Copy tensors from the device to the host without making the training loop wait."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from torch import Tensor
 
 
 def fetch(tensors: Sequence[Tensor]) -> Callable[[], list[npt.NDArray[Any]]]:
-    """Starts copies of tensors; what is returned waits for them and gives them as arrays.
+    """Start to copy tensors to the host.
 
-    From a CUDA device they go to pinned memory, behind what the loop has queued there already;
-    from the computer's own memory nothing is copied. The tensors must not be written any more.
+    From a CUDA device the copies go to pinned memory, after the work that the loop has already
+    queued on the device. Tensors on the CPU are not copied. The caller must not write to the
+    tensors afterwards.
+
+    Args:
+        tensors: Of any shapes and dtypes.
+
+    Returns:
+        A function that waits for the copies and returns them as arrays.
     """
     if all(tensor.device.type == "cpu" for tensor in tensors):
         return lambda: [tensor.detach().numpy() for tensor in tensors]
