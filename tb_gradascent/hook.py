@@ -33,19 +33,19 @@ from tb_gradascent.functional.gradients import Score, check_score
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
-from tb_gradascent.model.forward_recorder import Pass
+from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.isolation import uncompiled
 from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, Labels
-from tb_gradascent.training.distributed import find_place
+from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
 from tb_gradascent.training.probes import ProbeList
 from tb_gradascent.training.recorder import Recorder
-from tb_gradascent.training.scan import Look, Unpack, search
+from tb_gradascent.training.scan import ScoreBatch, Unpack, search
 from tb_gradascent.training.stats import Stats
 from tb_gradascent.training.writer import NullWriter, SampleWriter
 
@@ -150,17 +150,17 @@ class GradAscentHook:
         means, stds = arguments.normalization(mean, std)
         recipe = Recipe(targets, score, ascent, arguments.legal_bounds(bounds, means, stds))
         self._tag = arguments.tag_name(tag)
-        place = find_place()
+        process_rank = find_process_rank()
         # Of a job of several processes that all record; None if this process records by itself.
-        self._recording_job = place if ranks == "all" else None
+        self._recording_job = process_rank if ranks == "all" else None
         info = SessionInfo(
             started=time.time(),
             class_names=arguments.names(class_names),
             mean=means,
             std=stds,
             bounds=recipe.bounds,
-            rank=place and place.rank,
-            world_size=place and place.world_size,
+            rank=process_rank and process_rank.rank,
+            world_size=process_rank and process_rank.world_size,
         )
         self._model = model
         self._calls_forward = forward is not None
@@ -171,7 +171,7 @@ class GradAscentHook:
         self._probes = ProbeList(info, targets)
         files = self._recording_job.world_size if self._recording_job else 1
         self._pacer = Pacer(every, budget_mb, files, self._faults)
-        records = place is None or place.rank == 0 or ranks == "all"
+        records = process_rank is None or process_rank.rank == 0 or ranks == "all"
         self._writer = self._open(arguments.log_directory(log), info, records=records)
         self._pacer.watch(self._writer)
 
@@ -270,7 +270,7 @@ class GradAscentHook:
             self._model,
             optimizer,
             is_due=self.is_due,
-            look=self._look_at_pass,
+            capture=self._capture_pass,
             skip=self._pacer.count_step,
         )
 
@@ -398,10 +398,10 @@ class GradAscentHook:
     ) -> SampleWriter | NullWriter:
         return SampleWriter(directory, info, self._pacer.budget) if records else NullWriter()
 
-    def _look_at_pass(self, seen: Pass | None) -> int:
-        if seen is None:
+    def _capture_pass(self, recorded: RecordedPass | None) -> int:
+        if recorded is None:
             return self(None, None)  # type: ignore[arg-type]  # the fault that this is
-        return self(**seen.for_hook(beside=not self._calls_forward))
+        return self(**recorded.hook_arguments(with_forward_args=not self._calls_forward))
 
     def _records(self) -> bool:
         """Whether this process still records anything."""
@@ -473,15 +473,15 @@ class GradAscentHook:
             self._open_scoring,
             ids=ids,
             unpack=unpack,
-            place=self._recording_job,
+            process_rank=self._recording_job,
             title=tag,
         )
         parts: list[PendingSamples] = []
         with self._open_passes() as passes:
             if passes is None:
                 return
-            if found.last is not None:
-                passes.pad_like(found.last.forward_args)
+            if found.last_batch is not None:
+                passes.pad_like(found.last_batch.forward_args)
             for batch in found.batches:
                 rows = list(range(len(batch.inputs)))
                 parts += self._recorder.record(passes, batch, rows, batch, step)
@@ -490,7 +490,7 @@ class GradAscentHook:
             raise found.fault
 
     @contextlib.contextmanager
-    def _open_scoring(self) -> Iterator[Look | None]:
+    def _open_scoring(self) -> Iterator[ScoreBatch | None]:
         """A function that scores a batch; ``None`` if this process records nothing."""
         with self._open_passes() as passes:
             yield None if passes is None else functools.partial(self._recorder.score_batch, passes)

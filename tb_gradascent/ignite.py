@@ -1,4 +1,4 @@
-"""The hook as a handler of Ignite's engines."""
+"""A handler for Ignite's engines."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.integrations.adapter import framework, look
-from tb_gradascent.model.forward_recorder import ForwardWatch
+from tb_gradascent.integrations.adapter import call_hook, import_framework
+from tb_gradascent.model.forward_recorder import ForwardRecorder
 
 if TYPE_CHECKING:
     from ignite.engine import Engine, Events
 else:
-    (_engine,) = framework("ignite", "ignite.engine")
+    (_engine,) = import_framework("ignite", "ignite.engine")
     Events = _engine.Events
 
 
@@ -26,25 +26,25 @@ class GradAscentHandler:
 
         GradAscentHandler(model, "runs/digits").attach(trainer)
 
-    Images and logits are those of the model's last forward pass in an iteration; the labels are the
-    batch's: what is called ``labels``, ``label``, ``targets``, ``target`` or ``y``, or the first
-    whole numbers after the images. Steps are the engine's iterations, as in Ignite's own loggers:
-    the first is 1.
+    Images and logits are those of the model's last forward pass in an iteration. The labels are the
+    batch's values named ``labels``, ``label``, ``targets``, ``target`` or ``y``, or the first whole
+    numbers after the images. Steps are the engine's iterations, as in Ignite's own loggers: the
+    first is 1.
 
     Args:
         model: The classifier.
         log: The run's directory, a ``SummaryWriter``, or Ignite's ``TensorboardLogger``.
-        global_step_transform: ``(engine, event) -> step``, as for Ignite's loggers. An evaluator's
-            own iterations begin anew each time: give ``global_step_from_engine(trainer)``, and a
-            ``tag``.
-        **options: Those of :class:`GradAscentHook`.
+        global_step_transform: ``(engine, event) -> step``, as for Ignite's loggers. An evaluator
+            counts its iterations from 1 in each run, so give ``global_step_from_engine(trainer)``
+            for it, and a ``tag``.
+        **options: The options of :class:`GradAscentHook`.
 
     Attributes:
         hook: The :class:`GradAscentHook`.
 
     Raises:
         TypeError: ``GradAscentHook`` has no such option.
-        ValueError: An argument breaks its rule.
+        ValueError: ``GradAscentHook`` rejects an argument.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class GradAscentHandler:
     ) -> None:
         self.hook = GradAscentHook(model, log, **options)
         self._step_of = global_step_transform or (lambda engine, _: engine.state.iteration)
-        self._beside = options.get("forward") is None
-        self._watch = ForwardWatch([model], lambda _: self._due)
+        self._with_forward_args = options.get("forward") is None
+        self._recorder = ForwardRecorder([model], lambda _: self._due)
         self._due = False
 
     def attach(self, engine: Engine) -> None:
-        """Looks at every iteration of an engine."""
+        """Call the hook at every iteration of an engine."""
         engine.add_event_handler(Events.ITERATION_STARTED, self._begin)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end)
 
     def close(self) -> None:
-        """Writes what is still queued; the end of the program does so, too."""
+        """Write the queued samples. The end of the program also does this."""
         self._stop()
         self.hook.close()
 
@@ -80,15 +80,20 @@ class GradAscentHandler:
 
     def _stop(self) -> None:
         self._due = False
-        self._watch.remove()
+        self._recorder.remove()
 
     def _begin(self, engine: Engine) -> None:
         self._due = self.hook.is_due(self._step(engine))
 
     def _end(self, engine: Engine) -> None:
         if self._due:
-            seen = self._watch.take()
-            look(self.hook, self._step(engine), seen, engine.state.batch, beside=self._beside)
+            call_hook(
+                self.hook,
+                self._step(engine),
+                self._recorder.take(),
+                engine.state.batch,
+                with_forward_args=self._with_forward_args,
+            )
 
     def _step(self, engine: Engine) -> int:
         return self._step_of(engine, Events.ITERATION_COMPLETED)

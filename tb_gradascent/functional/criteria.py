@@ -1,32 +1,33 @@
-"""Which samples of a batch confuse the network most.
+"""Criteria: which samples of a batch confuse the network most.
 
-A criterion maps ``(logits, labels)`` to one score a sample: the higher, the more confused; ``-inf``
-is never taken. Two of them joined by ``&`` take what both would take, in the first one's order:
-``Misclassified() & ProbabilityMargin(0.2)`` are the mistakes that were nearly none.
+A criterion maps ``(logits, labels)`` to one score per sample. A higher score means a more confused
+sample. A sample with the score ``-inf`` is never taken. ``first & second`` takes the samples that
+both criteria take, in the order of the first: ``Misclassified() & ProbabilityMargin(0.2)`` takes
+the mistakes that the network nearly got right.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
 from tb_gradascent.functional.margins import TargetMargin, probability_margin
-from tb_gradascent.functional.validation import describe
+from tb_gradascent.functional.validation import check_range, check_returned, describe
 
 
 class Criterion(Protocol):
-    """Any callable of this shape serves as ``GradAscentHook(criterion=…)``."""
+    """The signature that ``GradAscentHook(criterion=…)`` calls; any callable may have it."""
 
     def __call__(self, logits: Tensor, labels: Tensor | None, /) -> Tensor:
-        """One score a sample, shape (N,), of logits (N, C) and class indices (N,) if known.
+        """Return one score per sample, shape (N,).
 
-        Booleans serve as well: ``True`` may be taken, ``False`` is never taken.
+        The logits have the shape (N, C). The labels are class indices, shape (N,), or ``None``.
+        Boolean scores are allowed: ``True`` may be taken, ``False`` is never taken.
         """
         ...
 
@@ -35,7 +36,7 @@ AnyCriterion = Criterion | Callable[[Tensor, Tensor | None], Tensor]
 
 
 class Combinable:
-    """Gives a criterion ``&``, with any other callable on either side of it."""
+    """Adds the operator ``&`` to a criterion. The other side may be any callable."""
 
     def __and__(self: Criterion, other: AnyCriterion) -> Both:
         return Both(self, other) if callable(other) else NotImplemented
@@ -46,7 +47,7 @@ class Combinable:
 
 @dataclasses.dataclass(frozen=True)
 class Both(Combinable):
-    """``first & second``: takes what both would take, ranked by the first.
+    """``first & second``: takes the samples that both take, ranked by the first.
 
     Args:
         first, second: Criteria.
@@ -60,10 +61,10 @@ class Both(Combinable):
         check_criterion(self.second)
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """The first one's scores, shape (N,), and ``-inf`` where the second's is that or NaN.
+        """Return the first scores, shape (N,), and ``-inf`` where the second are ``-inf`` or NaN.
 
         Raises:
-            ValueError: One of the two did not return a score a sample.
+            ValueError: One of the two did not return one score per sample.
         """
         first = scores_of(self.first, logits, labels, "each side of &")
         second = scores_of(self.second, logits, labels, "each side of &")
@@ -75,20 +76,20 @@ class ProbabilityMargin(Combinable):
     """The smaller the difference of the two largest probabilities, the more confused.
 
     Args:
-        max_margin: Samples with a larger margin, in [0, 1], are not confused at all and never
-            taken. 1 takes the least certain ones however certain they are.
+        max_margin: Samples with a larger margin are never taken, in [0, 1]. With 1 the least
+            certain samples are always taken.
     """
 
     max_margin: float = 0.5
 
     def __post_init__(self) -> None:
-        _check("ProbabilityMargin(max_margin)", self.max_margin, 0, 1)
+        check_range("ProbabilityMargin(max_margin)", self.max_margin, 0, 1)
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """The negative margin, float32, shape (N,), of logits or log-probabilities (N, C).
+        """Return the negative margin, float32, shape (N,), of logits or log-probabilities (N, C).
 
         Raises:
-            ValueError: Labels are given and not of shape (N,).
+            ValueError: ``labels`` has another shape than (N,).
         """
         check_labels(logits, labels)
         scores = probability_margin(logits).neg_()
@@ -103,23 +104,23 @@ class LogitMargin(Combinable):
 
     Args:
         max_difference: Samples with a larger difference are never taken.
-        min_logit: Neither are samples whose largest logit is smaller: they look like nothing that
-            the network knows. ``None`` asks for no minimum.
+        min_logit: Samples whose largest logit is smaller are never taken, because they do not look
+            like any class. ``None`` sets no minimum.
     """
 
     max_difference: float = 0.1
     min_logit: float | None = None
 
     def __post_init__(self) -> None:
-        _check("LogitMargin(max_difference)", self.max_difference, 0, math.inf)
+        check_range("LogitMargin(max_difference)", self.max_difference, 0)
         if self.min_logit is not None:
-            _check("LogitMargin(min_logit)", self.min_logit, -math.inf, math.inf)
+            check_range("LogitMargin(min_logit)", self.min_logit, -math.inf)
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """The negative difference, float32, shape (N,), of logits (N, C).
+        """Return the negative difference, float32, shape (N,), of logits (N, C).
 
         Raises:
-            ValueError: Labels are given and not of shape (N,).
+            ValueError: ``labels`` has another shape than (N,).
         """
         check_labels(logits, labels)
         first, second = logits.float().topk(2, 1).values.unbind(1)
@@ -132,38 +133,36 @@ class LogitMargin(Combinable):
 
 @dataclasses.dataclass(frozen=True)
 class Entropy(Combinable):
-    """The more classes share the probability, and the more evenly, the more confused.
+    """The larger the entropy of the probabilities, the more confused.
 
-    Shannon's −Σ p log₂ p, in bits: 1 is a coin toss between two classes, 2 an even choice among
-    four, log₂ C among all. Unlike an entropy divided by its largest value, a bit means the same
-    whatever the number of classes.
+    Shannon's entropy −Σ p log₂ p is in bits: 1 for two equally probable classes, 2 for four, log₂ C
+    for all C. A bit means the same for any number of classes.
 
     Args:
-        min_entropy: Samples with fewer bits are not confused at all and never taken. The default
-            lets through what is torn between two classes at 3 to 1, as the default of
-            :class:`ProbabilityMargin` does. 0 takes the least certain ones however certain they
-            are.
+        min_entropy: Samples with fewer bits are never taken. The default takes samples that are
+            split between two classes at 3 to 1 or closer, as the default of
+            :class:`ProbabilityMargin` does. With 0 the least certain samples are always taken.
     """
 
     min_entropy: float = 0.8
 
     def __post_init__(self) -> None:
-        _check("Entropy(min_entropy)", self.min_entropy, 0, math.inf)
+        check_range("Entropy(min_entropy)", self.min_entropy, 0)
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """Bits, float32, shape (N,), of logits or log-probabilities (N, C).
+        """Return the entropy in bits, float32, shape (N,), of logits or log-probabilities (N, C).
 
         Raises:
-            ValueError: So many bits are impossible with so few classes, or labels are given and not
-                of shape (N,).
+            ValueError: ``min_entropy`` is more than log₂ C, or ``labels`` has another shape than
+                (N,).
         """
         check_labels(logits, labels)
         most = math.log2(logits.shape[1])
         if self.min_entropy > most:
             raise ValueError(
-                f"Entropy(min_entropy) is in bits, of which {logits.shape[1]} classes have "
-                f"{most:.3g} at most, and is {self.min_entropy}: 1 is a coin toss between two "
-                "classes"
+                f"Entropy(min_entropy) must be at most log2(C) = {most:.3g} bits for "
+                f"C = {logits.shape[1]} classes, got {self.min_entropy}: 1 bit is an even choice "
+                "between two classes"
             )
         bits = torch.special.entr(logits.float().softmax(1)).sum(1) / math.log(2)
         return torch.where(bits >= self.min_entropy, bits, -torch.inf)
@@ -171,20 +170,20 @@ class Entropy(Combinable):
 
 @dataclasses.dataclass(frozen=True)
 class Misclassified(Combinable):
-    """Only what the network gets wrong, the most confidently wrong first.
+    """Only wrong predictions; the more probable the wrong class, the more confused.
 
-    Samples without a valid label (``-100``, say) are never taken.
+    Samples without a valid label (for example ``-100``) are never taken.
     """
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """The log-odds ln p/(1 − p) of the predicted class, float32, shape (N,).
+        """Return the log-odds ln p/(1 − p) of the predicted class, float32, shape (N,).
 
-        They order samples as the probability p does, and still where p itself has run into 1.
+        Log-odds order samples as the probability p does, also where p is rounded to 1.
 
         Raises:
-            ValueError: There are no labels, or they are not of shape (N,).
+            ValueError: ``labels`` is ``None``, or has another shape than (N,).
         """
-        truth, known = _needed(self, logits, labels)
+        truth, known = _require_labels(self, logits, labels)
         logits = logits.float()
         prediction = logits.argmax(1)
         odds = TargetMargin(logits, prediction).values
@@ -194,105 +193,114 @@ class Misclassified(Combinable):
 
 @dataclasses.dataclass(frozen=True)
 class Loss(Combinable):
-    """The larger the cross entropy, the more confused: the hardest samples.
+    """The larger the cross entropy, the more confused.
 
-    Samples without a valid label (``-100``, say) are never taken.
+    Samples without a valid label (for example ``-100``) are never taken.
 
     Args:
-        min_loss: Samples with a smaller loss, in nats, are never taken: 0.69 (ln 2) leaves those
-            whose true class has at most half of the probability.
+        min_loss: Samples with a smaller loss, in nats, are never taken. With 0.69 (ln 2) only
+            samples are taken whose true class has a probability of at most 0.5.
     """
 
     min_loss: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("Loss(min_loss)", self.min_loss, 0, math.inf)
+        check_range("Loss(min_loss)", self.min_loss, 0)
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
-        """−ln p of the true class, float32, shape (N,), of logits or log-probabilities (N, C).
+        """Return −ln p of the true class, float32, shape (N,), of logits or log-probabilities.
 
         Raises:
-            ValueError: There are no labels, or they are not of shape (N,).
+            ValueError: ``labels`` is ``None``, or has another shape than (N,).
         """
-        truth, known = _needed(self, logits, labels)
+        truth, known = _require_labels(self, logits, labels)
         loss = -logits.float().log_softmax(1).gather(1, truth[:, None]).squeeze(1)
         return torch.where(known & (loss >= self.min_loss), loss, -torch.inf)
 
 
-_OURS: Final = frozenset({ProbabilityMargin, LogitMargin, Entropy, Misclassified, Loss, Both})
+#: These do not write to their arguments.
+_BUILT_IN: Final = frozenset({ProbabilityMargin, LogitMargin, Entropy, Misclassified, Loss, Both})
 
 
 def check_criterion(criterion: object) -> None:
-    """Refuses what :func:`scores_of` could not use.
+    """Check that :func:`scores_of` can use ``criterion``.
 
     Raises:
-        ValueError: It is no callable, or a class of which none was made.
+        ValueError: ``criterion`` is not callable, or it is a class instead of an instance.
     """
     if isinstance(criterion, type):
         raise ValueError(
-            "criterion must be a callable (logits, labels) -> scores, and is the class "
-            f"{criterion.__name__}: make one of it, {criterion.__name__}(…)"
+            "criterion must be a callable (logits, labels) -> scores, got the class "
+            f"{criterion.__name__}: give an instance, {criterion.__name__}(…)"
         )
     if not callable(criterion):
         raise ValueError(
-            "criterion must be a callable (logits, labels) -> scores, and is "
-            f"{criterion!r}: ProbabilityMargin() is the default"
+            f"criterion must be a callable (logits, labels) -> scores, got {criterion!r}: "
+            "ProbabilityMargin() is the default"
         )
 
 
 def scores_of(
     criterion: AnyCriterion, logits: Tensor, labels: Tensor | None, name: str = "criterion"
 ) -> Tensor:
-    """What a criterion returns, as numbers, shape (N,): of booleans, ``False`` is never taken.
+    """Return a criterion's scores as numbers, shape (N,); ``False`` becomes ``-inf``.
+
+    Args:
+        criterion: Is called.
+        logits: Shape (N, C).
+        labels: Class indices, shape (N,), or ``None``.
+        name: The argument that an error names.
 
     Raises:
-        ValueError: It is not a score a sample.
+        ValueError: The criterion did not return one score per sample.
     """
-    if type(criterion) not in _OURS:  # one of the user's own, which may write in place
+    if type(criterion) not in _BUILT_IN:  # a user's criterion may write to its arguments
         logits, labels = logits.clone(), None if labels is None else labels.clone()
-    values = criterion(logits, labels)
-    if not isinstance(values, Tensor) or values.shape != logits.shape[:1]:
-        raise ValueError(
-            f"{name} must return a tensor with one score a sample, shape ({len(logits)},), and "
-            f"{criterion!r} returned {describe(values)}"
-        )
-    return _as_scores(values)
+    scores = check_returned(
+        criterion(logits, labels),
+        lambda values: values.shape == logits.shape[:1],
+        f"{name} must return a tensor with one score per sample, shape ({len(logits)},)",
+        criterion,
+    )
+    return _as_scores(scores)
 
 
 def most_confused(scores: Tensor, top_k: int) -> list[int]:
-    """The rows of the ``top_k`` highest scores (N,), the highest first.
+    """Return the rows of the ``top_k`` highest scores (N,), the highest first.
 
-    Fewer where fewer are above ``-inf``; NaN and ``False`` count as ``-inf``.
+    Rows with a score of ``-inf``, NaN or ``False`` are left out.
     """
     scores = _as_scores(scores.detach()).float()
     scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     best = scores.topk(min(top_k, len(scores)))
-    # One transfer: on a GPU each one waits for the queue.
+    # One transfer to the host, because each transfer waits for the GPU's queue.
     rows = best.indices.masked_fill_(best.values == -torch.inf, -1).tolist()
     return [row for row in rows if row >= 0]
 
 
 def check_labels(logits: Tensor, labels: Tensor | None) -> None:
-    """Refuses labels that are not one class index a sample; ``None`` passes.
+    """Check that labels are ``None`` or one class index per sample.
 
     Raises:
-        ValueError: They are not.
+        ValueError: ``labels`` has another shape than (N,).
     """
     if labels is not None and labels.shape != logits.shape[:1]:
         raise ValueError(
-            f"labels must be one class index a sample, shape ({len(logits)},), and are "
-            f"{describe(labels)}: of a multi-label (sigmoid) model leave them out, and let a "
-            "criterion of your own choose among the samples"
+            f"labels must be one class index per sample, shape ({len(logits)},), got "
+            f"{describe(labels)}: for a multi-label (sigmoid) model leave the labels out, and "
+            "select samples by your own criterion"
         )
 
 
 def valid_labels(logits: Tensor, labels: Tensor) -> Tensor:
-    """Which labels (N,) are classes of the logits (N, C), shape (N,)."""
+    """Return which labels (N,) are classes of the logits (N, C), boolean, shape (N,)."""
     return (labels >= 0) & (labels < logits.shape[1])
 
 
-def _needed(criterion: object, logits: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Class indices that are safe to gather by, and where they are the true ones."""
+def _require_labels(
+    criterion: object, logits: Tensor, labels: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return class indices that are safe to gather by, and which of them are valid labels."""
     if labels is None:
         raise ValueError(
             f"criterion {criterion!r} needs labels: pass them to the hook, or choose "
@@ -306,9 +314,3 @@ def _needed(criterion: object, logits: Tensor, labels: Tensor | None) -> tuple[T
 
 def _as_scores(values: Tensor) -> Tensor:
     return torch.where(values, 0.0, -torch.inf) if values.dtype == torch.bool else values
-
-
-def _check(name: str, value: Any, low: float, high: float) -> None:
-    is_number = isinstance(value, numbers.Real)
-    if not is_number or not low <= value <= high:
-        raise ValueError(f"{name} must be a number from {low} to {high}, and is {value!r}")

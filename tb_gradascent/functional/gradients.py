@@ -1,4 +1,4 @@
-"""The gradient of one class's score with respect to the input."""
+"""The gradient of a class's score with respect to the input."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import torch
 from torch import Tensor
 
 from tb_gradascent.functional.margins import at_least_float32
-from tb_gradascent.functional.validation import describe
+from tb_gradascent.functional.validation import check_returned
 
 Forward = Callable[[Tensor], Tensor]
 Norm = Literal["l2", "linf"]
 ScoreName = Literal["logit", "probability", "log_probability"]
-#: A callable maps logits (N, C), at least float32, and targets (N,) to one value a row, shape (N,),
-#: each row by itself.
+#: A callable maps logits (N, C), at least float32, and targets (N,) to one value per row, shape
+#: (N,). Each value must depend on its own row only.
 Score = ScoreName | Callable[[Tensor, Tensor], Tensor]
 
-_KNOW_FLOAT64: Final = frozenset({"cpu", "cuda"})
+_DEVICES_WITH_FLOAT64: Final = frozenset({"cpu", "cuda"})
 
 
 def check_score(score: object) -> None:
-    """Refuses what :func:`target_score` could not use.
+    """Check that :func:`target_score` can use ``score``.
 
     Raises:
-        ValueError: It is none of the names and no callable.
+        ValueError: ``score`` is neither one of the names nor a callable.
     """
     named = isinstance(score, str) and score in get_args(ScoreName)
     if not (named or callable(score)):
         raise ValueError(
             'score must be "logit", "probability", "log_probability" or a callable '
-            f"(logits, targets) -> values, and is {score!r}"
+            f"(logits, targets) -> values, got {score!r}"
         )
 
 
 def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Tensor:
-    """Each row's score of its target class, shape (N,), at least float32.
+    """Return the score of each row's target class, shape (N,), at least float32.
 
     Args:
         logits: Shape (N, C).
@@ -44,12 +44,12 @@ def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Ten
         score: ``"logit"``, ``"probability"`` (softmax), ``"log_probability"``, or a callable.
 
     Raises:
-        ValueError: The callable did not return a differentiable value a row.
+        ValueError: The callable did not return one differentiable value per row.
     """
     logits = at_least_float32(logits)
     if callable(score):
-        # Copies, since it may write in place.
-        return _checked(score(logits.clone(), targets.clone()), score, logits)
+        # The callable gets copies, because it may write to them.
+        return _check_values(score(logits.clone(), targets.clone()), score, logits)
     if score == "probability":
         logits = logits.softmax(1)
     elif score == "log_probability":
@@ -60,17 +60,17 @@ def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Ten
 def gradient_of(
     values: Tensor, inputs: Tensor, weights: Tensor | None = None, *, keep_graph: bool = False
 ) -> Tensor:
-    """∂(weights[n] · values[n])/∂inputs[n] for every n at once, detached, shaped like ``inputs``.
+    """Return ∂(weights[n] · values[n])/∂inputs[n] for every n, detached, shaped like ``inputs``.
 
-    Rows do not mix as long as the network treats each row by itself, which every layer in eval mode
-    does: of the sum over all rows only the n-th term depends on row n. No other tensor's ``.grad``
-    is touched.
+    One backward pass computes all rows. Rows do not mix if the network treats each row by itself,
+    as every layer in eval mode does. Then only the n-th term of the sum depends on row n.
+    The ``.grad`` of all tensors stays as it is.
 
     Args:
         values: Shape (N,) or (N, C), computed from ``inputs``.
         inputs: Shape (N, …), requires a gradient.
         weights: Shaped like ``values``; ``None`` for ones.
-        keep_graph: Whether more will be asked of the same graph.
+        keep_graph: Keep the graph for another backward pass.
     """
     weights = torch.ones_like(values) if weights is None else weights.to(values.dtype)
     (gradient,) = torch.autograd.grad(
@@ -82,14 +82,17 @@ def gradient_of(
 def score_gradient(
     logits: Tensor, inputs: Tensor, targets: Tensor, score: Score, *, keep_graph: bool = False
 ) -> Tensor:
-    """∂score/∂x of each row towards its target, detached, shaped like ``inputs``.
+    """Return ∂score/∂x of each row towards its target (Simonyan et al., arXiv:1312.6034).
 
     Args:
         logits: Shape (N, C), computed from ``inputs``.
         inputs: Shape (N, …), requires a gradient.
         targets: Class indices, int64, shape (N,).
         score: What is differentiated, see :func:`target_score`.
-        keep_graph: Whether more will be asked of the same graph.
+        keep_graph: Keep the graph for another backward pass.
+
+    Returns:
+        Signed, detached, shaped like ``inputs``, of their dtype.
     """
     if score == "logit":  # needs no graph beyond the network's
         weights = torch.zeros_like(logits).scatter_(1, targets[:, None], 1)
@@ -99,68 +102,46 @@ def score_gradient(
     return gradient_of(values, inputs, keep_graph=keep_graph)
 
 
-def input_gradient(
-    forward: Forward, inputs: Tensor, targets: Tensor, score: Score = "logit"
-) -> Tensor:
-    """∂score/∂x of each row towards its target (Simonyan et al., arXiv:1312.6034).
-
-    Args:
-        forward: Maps inputs (N, …) to logits (N, C), each row by itself.
-        inputs: Shape (N, …), floating point.
-        targets: Class indices, int64, shape (N,).
-        score: What is differentiated, see :func:`target_score`.
-
-    Returns:
-        Signed, shaped like ``inputs``, of their dtype.
-    """
-    with torch.enable_grad():
-        inputs = inputs.detach().requires_grad_()
-        return score_gradient(forward(inputs), inputs, targets, score)
-
-
 def slopes_of(gradients: Tensor, norm: Norm) -> Tensor:
-    """The slope along each row's steepest direction in a norm, shape (N,).
+    """Return the slope along each row's steepest direction in a norm, shape (N,).
 
-    That is the dual norm of the gradient: along ``g / ‖g‖₂`` it is ‖g‖₂, and for "linf" along the
-    sign of every element (Goodfellow et al., arXiv:1412.6572) ‖g‖₁. Not finite where any element is
-    not.
+    The slope is the dual norm of the gradient g. For "l2" the steepest direction is ``g / ‖g‖₂``
+    and the slope is ‖g‖₂. For "linf" the direction is the sign of every element (Goodfellow et al.,
+    arXiv:1412.6572) and the slope is ‖g‖₁. The slope is not finite if an element of g is not.
     """
     return _norms(gradients, 1 if norm == "linf" else 2)
 
 
 def lengths(rows: Tensor) -> Tensor:
-    """‖row‖₂ of each row (N, …), shape (N, 1, …)."""
+    """Return ‖row‖₂ of each row of a tensor (N, …), shape (N, 1, …)."""
     return _norms(rows, 2, keepdim=True).to(rows.dtype)
 
 
 def all_but_rows(x: Tensor) -> tuple[int, ...]:
-    """The dimensions of one row of (N, …)."""
+    """Return the dimensions of one row of a tensor (N, …)."""
     return tuple(range(1, x.dim()))
 
 
 def _norms(rows: Tensor, order: int, *, keepdim: bool = False) -> Tensor:
-    """Also where a square fits no float32, on devices that know float64."""
-    wide = torch.float64 if rows.device.type in _KNOW_FLOAT64 else None
+    """Compute in float64 where the device has it, because a square may overflow float32."""
+    wide = torch.float64 if rows.device.type in _DEVICES_WITH_FLOAT64 else None
     norms: Tensor = torch.linalg.vector_norm(
         rows, order, all_but_rows(rows), keepdim=keepdim, dtype=wide
     )
     return norms
 
 
-def _checked(values: object, score: object, logits: Tensor) -> Tensor:
-    """What a callable returned, if it serves."""
-    if (
-        not isinstance(values, Tensor)
-        or values.shape != logits.shape[:1]
-        or not values.is_floating_point()
-    ):
+def _check_values(values: object, function: object, logits: Tensor) -> Tensor:
+    """Check what a callable score returned."""
+    checked = check_returned(
+        values,
+        lambda v: v.shape == logits.shape[:1] and v.is_floating_point(),
+        f"score must return a floating point tensor with one value per row, shape ({len(logits)},)",
+        function,
+    )
+    if logits.requires_grad and not checked.requires_grad:
         raise ValueError(
-            f"score must return a floating point tensor with one value a row, shape "
-            f"({len(logits)},), and {score!r} returned {describe(values)}"
+            f"score must return values that can be differentiated, got a tensor without a graph "
+            f"from {function!r}: compute it from the logits, without detach() or torch.no_grad()"
         )
-    if logits.requires_grad and not values.requires_grad:
-        raise ValueError(
-            f"score must return what can be differentiated, and {score!r} returned a tensor "
-            "without a graph: compute it from the logits, without detach() or torch.no_grad()"
-        )
-    return values
+    return checked

@@ -1,4 +1,4 @@
-"""How far apart classes are: by probability, and by logits."""
+"""The distance between classes, in probabilities and in logits."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
-    """Half precision keeps three digits of a probability; a viewer shows more."""
+    """Convert half precision to float32, because half precision keeps three digits only."""
     return logits.float() if logits.dtype.itemsize < 4 else logits
 
 
 def ranked(logits: Tensor) -> Tensor:
-    """Classes from the most probable to the least, int64, shape (N, C), of logits (N, C).
+    """Class indices from the most probable to the least, int64, shape (N, C), of logits (N, C).
 
-    Of equal ones the lowest comes first, where ``topk`` takes any of them: a sample whose two best
-    are equal is the most confused of all, and all that is said of it has to be of the same one.
+    Among equal logits the lowest class comes first. ``topk`` does not promise an order there, but
+    the prediction, the targets and the listed classes of a sample must agree.
     """
     return logits.sort(dim=1, descending=True, stable=True).indices
 
@@ -27,28 +27,29 @@ def probability_margin(logits: Tensor) -> Tensor:
 
 
 class TargetMargin:
-    """How far each row's target class is ahead of the others.
+    """The margin between each row's target class and all other classes.
 
     Args:
         logits: Shape (N, C).
-        targets: Class indices, shape (N,).
+        targets: Class indices, int64, shape (N,).
 
     Attributes:
-        values: logit_c − logsumexp(the other logits), at least float32, shape (N,): its sigmoid is
-            c's probability. Unlike the probability it has a useful slope however sure the network
-            is. NaN where a logit is no number, or the target's is −∞.
+        values: logit_c − logsumexp(the other logits), at least float32, shape (N,). The sigmoid of
+            the margin is the probability of class c. The margin has a useful slope even where that
+            probability is nearly 0 or 1. It is NaN where a logit is NaN, or where the target's
+            logit is −∞.
     """
 
     def __init__(self, logits: Tensor, targets: Tensor) -> None:
         logits = at_least_float32(logits)
         self._column = targets[:, None]
         ahead = logits - logits.gather(1, self._column)
-        # Finite, so that a network which knows no other class has a margin, too.
+        # A finite number, so that the margin stays finite where all other logits are −∞.
         ahead.scatter_(1, self._column, torch.finfo(logits.dtype).min)
         self._shares = ahead.log_softmax(1)
-        # torch.logsumexp would take four times as long over a handful of rows.
+        # torch.logsumexp takes four times as long on a few rows.
         self.values = self._shares.amax(1) - ahead.amax(1)
 
     def slopes(self) -> Tensor:
-        """∂values/∂logits, shape (N, C): 1 for the target, for the others minus their softmax."""
+        """∂values/∂logits, shape (N, C): 1 for the target, minus the softmax of the others."""
         return self._shares.exp().neg_().scatter_(1, self._column, 1)

@@ -1,4 +1,4 @@
-"""Which classes a sample is moved towards."""
+"""Choose the classes towards which a sample is changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from tb_gradascent.format.metadata import MAX_CLASSES, MAX_TARGETS
 from tb_gradascent.functional.criteria import check_labels, valid_labels
 from tb_gradascent.functional.margins import ranked
-from tb_gradascent.functional.validation import describe, is_whole
+from tb_gradascent.functional.validation import check_returned, is_whole
 
 #: A callable maps ``(logits, labels)`` to int64 class indices, shape (N, T).
 Targets = (
@@ -20,10 +20,10 @@ Targets = (
 
 
 def check_targets(targets: object) -> None:
-    """Refuses what :func:`choose_targets` could not use.
+    """Check that :func:`choose_targets` can use ``targets``.
 
     Raises:
-        ValueError: It is neither "top2", "label", "all", a list of distinct class indices nor a
+        ValueError: ``targets`` is not "top2", "label", "all", a list of distinct class indices or a
             callable.
     """
     if callable(targets):
@@ -40,35 +40,39 @@ def check_targets(targets: object) -> None:
         return
     raise ValueError(
         f'targets must be "top2", "label", "all", a list of 1 to {MAX_TARGETS} different class '
-        f"indices, or a callable (logits, labels) -> indices, and is {targets!r}"
+        f"indices, or a callable (logits, labels) -> indices, got {targets!r}"
     )
 
 
 def wants_labels(targets: Targets) -> bool:
-    """Whether the choice depends on labels."""
+    """Return whether the choice depends on labels."""
     return callable(targets) or targets == "label"
 
 
 def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> Tensor:
-    """The target classes of each sample, int64, shape (N, T).
+    """Return the target classes of each sample, int64, shape (N, T).
 
     Args:
-        targets: ``"top2"``: the two most probable classes, see :func:`ranked` (T = 2);
-            ``"label"``: the true one (T = 1); ``"all"``: every class (T = C); a list: these; a
-            callable: what it makes of the logits and the labels.
+        targets: One of
+
+            - ``"top2"``: the two most probable classes, see :func:`ranked` (T = 2),
+            - ``"label"``: the true class (T = 1),
+            - ``"all"``: every class (T = C),
+            - a list of T class indices, the same for each sample,
+            - a callable that maps the logits and the labels to class indices.
         logits: Shape (N, C).
-        labels: Shape (N,), class indices; see :func:`wants_labels`.
+        labels: Class indices, shape (N,). Only some choices use them, see :func:`wants_labels`.
 
     Raises:
-        ValueError: There is no such class, no label, too many classes for ``"all"``, or the
-            callable returned something else than class indices.
+        ValueError: A listed class does not exist, a sample has no valid label for ``"label"``,
+            there are too many classes for ``"all"``, or the callable returned no class indices.
     """
     samples, classes = logits.shape
     check_labels(logits, labels)
     if callable(targets):
-        # Copies, since it may write in place, and go on to use what it returned.
-        own = None if labels is None else labels.clone()
-        return _checked(targets(logits.clone(), own), targets, logits).clone()
+        # The callable gets copies, because it may write to them, also later.
+        own_labels = None if labels is None else labels.clone()
+        return _check_chosen(targets(logits.clone(), own_labels), targets, logits).clone()
     if targets == "top2":
         return ranked(logits)[:, :2]
     if targets == "label":
@@ -76,17 +80,17 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
             raise ValueError(
                 'targets="label" needs labels: pass them to the hook, or choose "top2"'
             )
-        # On a GPU an index out of range would end the whole process, not only the capture.
+        # On a GPU an index out of range ends the whole process.
         if not bool(valid_labels(logits, labels).all()):
             raise ValueError(
                 f'targets="label" needs labels from 0 to {classes - 1}, the classes of the logits, '
-                f'and got {labels.tolist()}: choose "top2" where some are unknown'
+                f'got {labels.tolist()}: choose "top2" if some labels are unknown'
             )
         return labels.to(logits.device, torch.int64)[:, None]
     if targets == "all":
         if classes > MAX_TARGETS:
             raise ValueError(
-                f'targets="all" serves up to {MAX_TARGETS} classes, and the logits have {classes}: '
+                f'targets="all" supports at most {MAX_TARGETS} classes, got logits with {classes}: '
                 "name the classes that matter in a list"
             )
         chosen: Sequence[int] = range(classes)
@@ -94,30 +98,30 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
         chosen = [int(target) for target in targets]
         if max(chosen) >= classes:
             raise ValueError(
-                f"targets must be classes of the logits, 0 to {classes - 1}, "
-                f"and holds {max(chosen)}"
+                f"targets must be classes of the logits, 0 to {classes - 1}, got {max(chosen)}"
             )
     return torch.tensor(list(chosen), device=logits.device).expand(samples, -1)
 
 
-def _checked(chosen: object, targets: object, logits: Tensor) -> Tensor:
-    """What a callable returned, if it serves."""
+def _check_chosen(chosen: object, function: object, logits: Tensor) -> Tensor:
+    """Check what a callable returned, and move it to the device of the logits."""
     samples, classes = logits.shape
-    if (
-        not isinstance(chosen, Tensor)
-        or chosen.dtype != torch.int64
-        or chosen.dim() != 2
-        or len(chosen) != samples
-        or not 1 <= chosen.shape[1] <= MAX_TARGETS
-    ):
-        raise ValueError(
-            f"targets must return an int64 tensor with 1 to {MAX_TARGETS} class indices a sample, "
-            f"shape ({samples}, T), and {targets!r} returned {describe(chosen)}"
-        )
-    least, greatest = torch.stack(chosen.aminmax()).tolist()
+    indices = check_returned(
+        chosen,
+        lambda c: (
+            c.dtype == torch.int64
+            and c.dim() == 2
+            and len(c) == samples
+            and 1 <= c.shape[1] <= MAX_TARGETS
+        ),
+        f"targets must return an int64 tensor with 1 to {MAX_TARGETS} class indices per sample, "
+        f"shape ({samples}, T)",
+        function,
+    )
+    least, greatest = torch.stack(indices.aminmax()).tolist()
     if least < 0 or greatest >= classes:
         raise ValueError(
-            f"targets must return classes of the logits, 0 to {classes - 1}, and {targets!r} "
-            f"returned {least} to {greatest}"
+            f"targets must return classes of the logits, 0 to {classes - 1}, got {least} to "
+            f"{greatest} from {function!r}"
         )
-    return chosen.to(logits.device)
+    return indices.to(logits.device)

@@ -1,4 +1,4 @@
-"""How sure a prediction is, of logits that have left the device."""
+"""Measures of how certain a prediction is, from logits on the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Reals = npt.NDArray[np.float64]
 
 
 def probabilities_of(logits: Logits) -> Reals:
-    """The softmax of logits (C,), or of each row of (N, C)."""
+    """The softmax of logits (C,), or of each row of logits (N, C), float64."""
     with np.errstate(all="ignore"):
         powers = np.exp(_shifted(logits))
         chances: Reals = powers / powers.sum(-1, keepdims=True)
@@ -20,14 +20,14 @@ def probabilities_of(logits: Logits) -> Reals:
 
 
 def entropy_of(probabilities: Reals) -> float:
-    """Shannon's −Σ p log₂ p in bits, of probabilities (C,); NaN if one of them is."""
+    """Shannon's entropy −Σ p log₂ p in bits, of probabilities (C,); NaN if one of them is NaN."""
     with np.errstate(all="ignore"):
         terms = np.where(probabilities > 0, -probabilities * np.log2(probabilities), probabilities)
     return float(terms.sum())
 
 
 def cross_entropy_of(logits: Logits, label: int | None) -> float | None:
-    """−ln p of the label in nats, of logits (C,); ``None`` where the label is no class."""
+    """−ln p of the label in nats, of logits (C,); ``None`` if the label is not a class index."""
     if label is None or not 0 <= label < len(logits):
         return None
     with np.errstate(all="ignore"):
@@ -36,7 +36,7 @@ def cross_entropy_of(logits: Logits, label: int | None) -> float | None:
 
 
 def _shifted(logits: Logits) -> Reals:
-    """So that the largest is 0, and no power overflows."""
+    """Subtract the largest logit of each row, so that no exponential overflows."""
     exact = logits.astype(np.float64)
     shifted: Reals = exact - exact.max(-1, keepdims=True)
     return shifted

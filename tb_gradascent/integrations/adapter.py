@@ -1,4 +1,4 @@
-"""What the adapters to training frameworks share."""
+"""Code that the adapters to training frameworks share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from typing import Any
 from torch import Tensor
 
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.model.forward_recorder import Pass
+from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.model_io import find_in_batch
 
 
-def framework(extra: str, *names: str) -> list[ModuleType]:
-    """Those of a framework's modules that are installed, at least one.
+def import_framework(extra: str, *names: str) -> list[ModuleType]:
+    """Import those of a framework's modules that are installed, at least one.
+
+    Args:
+        extra: Our extra in setup.py that installs the framework.
+        names: The framework's modules.
 
     Raises:
-        ModuleNotFoundError: None is; the message says which of our extras to install. A framework
-            that is there and fails to import raises its own error.
+        ModuleNotFoundError: No module is installed. The message names the extra to install. If a
+            framework is installed and fails to import, its own error is raised.
     """
-    found = [module for module in map(_installed, names) if module is not None]
+    found = [module for module in map(_import_installed, names) if module is not None]
     if not found:
         packages = " or ".join(name.split(".")[0] for name in names)
         raise ModuleNotFoundError(
@@ -33,7 +37,7 @@ def framework(extra: str, *names: str) -> list[ModuleType]:
     return found
 
 
-def _installed(name: str) -> ModuleType | None:
+def _import_installed(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -43,42 +47,43 @@ def _installed(name: str) -> ModuleType | None:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuses what ``GradAscentHook`` does not take, before a training starts.
+    """Check before the training that ``GradAscentHook`` takes these options.
 
     Raises:
-        TypeError: There is no such option.
+        TypeError: ``GradAscentHook`` has no such option.
     """
     inspect.signature(GradAscentHook).bind(None, None, **options)
 
 
-def look(
+def call_hook(
     hook: GradAscentHook,
     step: int,
-    seen: Pass | None,
+    recorded: RecordedPass | None,
     batch: object,
     *,
     logits: Tensor | None = None,
-    beside: bool = True,
+    with_forward_args: bool = True,
 ) -> int:
-    """Shows the hook one step of a framework's loop.
+    """Call the hook for one step of a framework's loop.
 
     Args:
-        hook: Is called.
+        hook: The hook.
         step: The training step.
-        seen: The classifier's own pass in it, if one was seen. Without one the images are those of
-            the batch, and the hook asks the model itself.
-        batch: What the data loader gave: the labels are looked for there.
-        logits: What the loop itself says they are, if it does.
-        beside: Whether what the model was given beside the images is to be given to it again.
+        recorded: The classifier's pass in this step. If it is ``None``, the images are the batch's,
+            and the hook runs the model to get the logits.
+        batch: The data loader's batch. The labels are taken from it if the model did not get them.
+        logits: The logits that the loop itself returned, shape (N, C); ``None`` for those of
+            the pass.
+        with_forward_args: Give the model the same further arguments in captures as in this pass.
 
     Returns:
-        Samples captured.
+        The number of samples captured.
     """
     inputs, labels = find_in_batch(batch)
     call: dict[str, Any] = {"inputs": inputs, "logits": logits, "labels": labels}
-    if seen is not None:
-        call = seen.for_hook(beside=beside)
-        if call["labels"] is None and labels is not None and len(labels) == len(seen.inputs):
+    if recorded is not None:
+        call = recorded.hook_arguments(with_forward_args=with_forward_args)
+        if call["labels"] is None and labels is not None and len(labels) == len(recorded.inputs):
             call["labels"] = labels
         if logits is not None:
             call["logits"] = logits

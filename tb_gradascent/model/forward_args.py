@@ -1,4 +1,4 @@
-"""What a model is given beside the image: captum's ``additional_forward_args``."""
+"""Arguments of a model besides the image: captum's ``additional_forward_args``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from torch import Tensor
 from tb_gradascent.functional.validation import describe
 
 AdditionalForwardArgs = Union[Tensor, Sequence[Any], Mapping[str, Any], "ForwardArgs"]
-"""A tensor, a sequence of what follows the inputs, or a mapping of what is given by keyword.
+"""A tensor, a sequence of positional arguments after the inputs, or a mapping of keyword arguments.
 
-A tensor whose first dimension is the batch's has a row a sample. Whatever else there is, such as a
-flag, is the same for all samples.
+A tensor whose first dimension has the batch's size holds one row per sample. Any other value, such
+as a flag, is the same for all samples.
 """
 
 
 @dataclasses.dataclass(frozen=True)
 class ForwardArgs:
-    """What a model is given beside a batch of inputs.
+    """The arguments of a model besides a batch of inputs.
 
     Attributes:
         samples: The batch's size.
-        args: What follows the inputs.
-        kwargs: What is given by keyword.
+        args: The positional arguments after the inputs.
+        kwargs: The keyword arguments.
     """
 
     samples: int
@@ -35,10 +35,10 @@ class ForwardArgs:
 
     @classmethod
     def of(cls, given: AdditionalForwardArgs | None, samples: int) -> ForwardArgs:
-        """From what a user gave.
+        """Convert a user's ``additional_forward_args``.
 
         Raises:
-            ValueError: It is of another kind.
+            ValueError: ``given`` is neither a tensor, a sequence nor a mapping.
         """
         if isinstance(given, ForwardArgs):
             return given
@@ -51,30 +51,33 @@ class ForwardArgs:
         if isinstance(given, Sequence) and not isinstance(given, str):
             return cls(samples, tuple(given))
         raise ValueError(
-            "additional_forward_args must be a tuple of what follows the inputs when the model is "
-            f"called, or a dictionary of what it is given by keyword, and is {describe(given)}"
+            "additional_forward_args must be a tuple of the model's positional arguments after the "
+            f"inputs, or a dictionary of its keyword arguments, got {describe(given)}"
         )
 
     @property
-    def none(self) -> bool:
-        """Whether the model is given the inputs and nothing else."""
+    def is_empty(self) -> bool:
+        """Whether the model takes the inputs only."""
         return not (self.args or self.kwargs)
 
     @property
     def differ(self) -> bool:
-        """Whether each sample has its own."""
+        """Whether an argument has one row per sample."""
         return any(map(self._has_rows, (*self.args, *self.kwargs.values())))
 
     def of_row(self, row: int, times: int) -> ForwardArgs:
-        """Those of one sample, for so many inputs."""
+        """Return the arguments of one sample, repeated for ``times`` inputs."""
         return self._changed(
             lambda value: (
                 value[row].expand(times, *value.shape[1:]) if self._has_rows(value) else value
             )
         )
 
-    def alone(self, row: int) -> ForwardArgs:
-        """A copy of one sample's in the computer's own memory, as if all samples had the same."""
+    def only_row(self, row: int) -> ForwardArgs:
+        """Return a copy of one sample's arguments on the CPU, repeated for all samples.
+
+        The copy does not keep the other samples' arguments in memory.
+        """
 
         def own(value: Tensor) -> Tensor:
             if not self._has_rows(value):
@@ -84,18 +87,19 @@ class ForwardArgs:
         return self._changed(own)
 
     def to(self, device: torch.device) -> ForwardArgs:
-        """On a device."""
+        """Return the arguments on a device."""
         return self._changed(lambda value: value.to(device))
 
     def copied(self) -> ForwardArgs:
-        """As they are now, whatever the loop does to them."""
+        """Return copies, which later writes of the loop do not change."""
         return self._changed(Tensor.clone)
 
     def _has_rows(self, value: object) -> bool:
         return isinstance(value, Tensor) and value.dim() > 0 and len(value) == self.samples
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> ForwardArgs:
-        if self.none:
+        """Apply a function to every tensor, detached."""
+        if self.is_empty:
             return self
 
         def changed(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A model's own forward passes, seen by forward hooks."""
+"""Record a model's own forward passes by forward hooks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.model_io import LABEL_NAMES, find_inputs, find_labels, find_logits
 
 
-class Pass(NamedTuple):
+class RecordedPass(NamedTuple):
     """A forward pass of a classifier.
 
     Attributes:
-        module: What ran.
-        inputs: The images among its arguments.
-        logits: What it answered, shape (N, C).
+        module: The module that ran.
+        inputs: The images among its arguments, shape (N, …).
+        logits: Its logits, shape (N, C).
         args, kwargs: All of its arguments.
     """
 
@@ -29,19 +29,20 @@ class Pass(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
 
-    def for_hook(self, *, beside: bool = True) -> dict[str, Any]:
-        """The arguments of ``GradAscentHook.__call__``.
+    def hook_arguments(self, *, with_forward_args: bool = True) -> dict[str, Any]:
+        """Return the arguments for ``GradAscentHook.__call__``.
 
         Args:
-            beside: Whether with what the model was given beside the images, if these came first,
-                and beside labels.
+            with_forward_args: Include the module's other arguments as ``additional_forward_args``.
+                Labels are left out there. Positional arguments are included only if the images
+                come first.
         """
         found: dict[str, Any] = {
             "inputs": self.inputs.detach(),
             "logits": self.logits,
             "labels": find_labels(self.kwargs, len(self.inputs)),
         }
-        if beside:
+        if with_forward_args:
             first = bool(self.args) and self.args[0] is self.inputs
             named = {
                 name: value
@@ -53,58 +54,61 @@ class Pass(NamedTuple):
         return found
 
 
-class ForwardWatch:
-    """Remembers the last forward pass that took images and gave a row of logits for each.
+class ForwardRecorder:
+    """Records the last forward pass that took images and returned a row of logits for each.
 
-    Of several modules of one model that is the outermost, which ends last. What a later one makes
-    of its rows, in another number of columns, shows that these were features and no logits: they
-    are forgotten.
+    If modules of one model contain each other, the outermost one is recorded, because its pass ends
+    last. If a later module maps the recorded rows to another number of columns, the rows were
+    features and not logits, and the recorder drops the pass.
 
     Args:
-        modules: What to watch.
-        wanted: Asked of a module at the end of its pass; what is not wanted is not looked at.
+        modules: The modules to record.
+        is_wanted: Called with a module at the end of its pass. If it returns False the recorder
+            skips the pass.
     """
 
     def __init__(
-        self, modules: Iterable[nn.Module], wanted: Callable[[nn.Module], bool] = lambda _: True
+        self,
+        modules: Iterable[nn.Module],
+        is_wanted: Callable[[nn.Module], bool] = lambda _: True,
     ) -> None:
-        self._wanted = wanted
-        self._seen: tuple[nn.Module, Tensor, Tensor, Any, Any] | None = None
+        self._is_wanted = is_wanted
+        self._last: tuple[nn.Module, Tensor, Tensor, Any, Any] | None = None
         self._handles = [module.register_forward_hook(self, with_kwargs=True) for module in modules]
 
-    def take(self) -> Pass | None:
-        """What was seen since this was last asked, detached; ``None`` if nothing was."""
-        seen, self._seen = self._seen, None
-        if seen is None:
+    def take(self) -> RecordedPass | None:
+        """Return the last pass since the previous call, detached, or ``None`` without a pass."""
+        last, self._last = self._last, None
+        if last is None:
             return None
-        module, inputs, logits, args, kwargs = seen
-        return Pass(module, inputs, logits.detach(), args, kwargs)
+        module, inputs, logits, args, kwargs = last
+        return RecordedPass(module, inputs, logits.detach(), args, kwargs)
 
     def remove(self) -> None:
-        """Watches no more; more than once is harmless."""
+        """Stop recording. Further calls do nothing."""
         for handle in self._handles:
             handle.remove()
-        self._seen = None
+        self._last = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A model is copied, for an average of its weights, say, or saved whole, and its forward
-        # hooks with it. A copy's does nothing, and needs nothing of this package.
+        # A model is copied or saved together with its forward hooks, for example for an average of
+        # its weights. The recorder of a copy does nothing, and loads without this package.
         return getattr, (contextlib.nullcontext(), "__exit__")
 
     def __call__(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: object
     ) -> None:
-        """The forward hook: looks at a pass that a module has made."""
+        """Record a pass that a module has made. This is the forward hook."""
         try:
-            self._look(module, args, kwargs, output)
+            self._record(module, args, kwargs, output)
         except Exception:
-            # What cannot even be looked at has no logits for us, and is no fault of the training.
+            # An output that raises when it is read has no logits, and must not stop the training.
             return
 
-    def _look(
+    def _record(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: object
     ) -> None:
-        if not self._wanted(module):
+        if not self._is_wanted(module):
             return
         logits = find_logits(output)
         if logits is None or logits.dim() != 2:
@@ -113,15 +117,18 @@ class ForwardWatch:
         if _is_transformed(logits) or _is_transformed(inputs):
             return
         if inputs is not None and len(inputs) == len(logits):
-            self._seen = module, inputs, logits, args, kwargs
-        elif isinstance(output, Tensor) and output.dim() == 2 and self._seen is not None:
-            before = self._seen[2].shape
+            self._last = module, inputs, logits, args, kwargs
+        elif isinstance(output, Tensor) and output.dim() == 2 and self._last is not None:
+            before = self._last[2].shape
             if len(output) == before[0] and output.shape[1] != before[1]:
-                self._seen = None
+                self._last = None
 
 
 def _is_transformed(value: object) -> bool:
-    """Whether it is of a pass within ``torch.func``'s transforms, and of no use after them."""
+    """Return whether a tensor belongs to a transform of ``torch.func``.
+
+    Such a tensor cannot be used after the transform.
+    """
     if torch.compiler.is_compiling():
         return False
     return isinstance(value, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(value)

@@ -1,9 +1,10 @@
-"""Ranks that hold one model's weights in shards, kept to the same passes.
+"""Keep the ranks of a sharded model (FSDP2) in step.
 
-Each pass of such a model is made of collective operations, which every rank has to join, in one
-order. But captures differ from rank to rank: one has four confused samples, the next has none; one
-ascent takes two steps, the next takes eight; one capture fails. So the ranks agree on every pass
-before they make it, and a rank without a use for it pads.
+Each pass of such a model consists of collective operations. Every rank must join them, in the same
+order. But captures differ from rank to rank. One rank has four confused samples, another has none.
+One ascent takes two steps, another takes eight. A capture may also fail on one rank only. Therefore
+the ranks agree on every pass before they make it, and a rank that does not need the pass runs the
+model on padding.
 """
 
 from __future__ import annotations
@@ -17,51 +18,51 @@ from torch import Tensor, nn
 
 from tb_gradascent.functional.gradients import Forward
 
-#: What a rank is about to do. Of what the ranks want, the largest is what all of them do.
+#: The next action of a rank. All ranks do the largest of the actions that they want.
 _DONE, _FORWARD, _FORWARD_WITH_GRAPH, _BACKWARD = range(4)
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 def is_sharded(module: nn.Module) -> bool:
-    """Whether ``fully_shard`` was applied to a module or a part of it."""
+    """Return whether ``fully_shard`` was applied to a module or to one of its submodules."""
     return _has(module, "FSDPModule")
 
 
 def check_sharding(module: nn.Module) -> None:
-    """Refuses what cannot be captured.
+    """Check that a model is not sharded by FSDP1.
 
     Raises:
-        ValueError: The model, or a part of it, is wrapped in ``FullyShardedDataParallel``.
+        ValueError: The model or a submodule is wrapped in ``FullyShardedDataParallel``.
     """
     if _has(module, "FullyShardedDataParallel"):
         raise ValueError(
-            "model must not be wrapped in FullyShardedDataParallel (FSDP1), which allows no passes "
-            "beside the training's: use torch.distributed.fsdp.fully_shard (FSDP2)"
+            "model must not be wrapped in FullyShardedDataParallel (FSDP1), because FSDP1 allows "
+            "the training's passes only: use torch.distributed.fsdp.fully_shard (FSDP2)"
         )
 
 
 def _has(module: nn.Module, name: str) -> bool:
-    """Whether a part of a module is of a class of ``torch.distributed.fsdp``."""
+    """Return whether a submodule is an instance of a class of ``torch.distributed.fsdp``."""
     kind = getattr(sys.modules.get("torch.distributed.fsdp"), name, None)
-    return kind is not None and any(isinstance(part, kind) for part in module.modules())
+    return kind is not None and any(isinstance(inner, kind) for inner in module.modules())
 
 
 class Lockstep:
-    """As a context, a block in which a pass is made by all ranks or by none.
+    """A context in which either all ranks make a pass, or none does.
 
-    Every rank has to enter it. One that leaves it, by an exception too, first joins what the other
-    ranks still have to do. What cannot be helped is a fault inside a pass on some of the ranks
-    alone: the others then wait for it, as they do in training.
+    Every rank must enter it. A rank that leaves it, also by an exception, first joins the passes
+    that the other ranks still make. If a pass itself fails on some ranks only, the other ranks wait
+    for them, as they do in training.
 
     Args:
         module: The sharded model.
-        used: Any number of this rank's.
+        used: A number of this rank, which the ranks tell each other.
 
     Attributes:
-        padding: Runs the model where a rank has nothing of its own to run it on.
-        device: Where the model runs.
-        most_used: The largest ``used`` of all ranks, known after the block.
+        padding: Runs the model on a rank that has no inputs of its own for a pass.
+        device: The device that the model runs on.
+        most_used: The largest ``used`` of all ranks; valid after the block.
     """
 
     def __init__(self, module: nn.Module, used: int) -> None:
@@ -88,19 +89,19 @@ class Lockstep:
                 group.reduce_grads = reduced
 
     def run(self, answer: Forward, inputs: Tensor) -> Tensor:
-        """``answer(inputs)``, logits (N, C), which can be differentiated where inputs (N, …) can.
+        """Return ``answer(inputs)``, logits (N, C), which can be differentiated if the inputs can.
 
         Args:
             answer: Runs the model.
-            inputs: What on.
+            inputs: Shape (N, …).
         """
         if torch.is_grad_enabled() and inputs.requires_grad:
-            logits: Tensor = _Pass.apply(inputs, self, answer)  # type: ignore[no-untyped-call]
+            logits: Tensor = _AgreedPass.apply(inputs, self, answer)  # type: ignore[no-untyped-call]
             return logits
         return self.forward(answer, inputs, _FORWARD)
 
     def _drain(self) -> None:
-        """Joins the passes of the other ranks until no rank wants another."""
+        """Join the passes of the other ranks until no rank wants another pass."""
         fault: Exception | None = None
         while (agreed := self._agree(_DONE)) != _DONE:
             try:
@@ -110,20 +111,20 @@ class Lockstep:
                     zeros = torch.zeros(self._padding_shape, dtype=self._dtype, device=self.device)
                     self._run(self.padding, zeros, agreed)
             except Exception as error:  # noqa: PERF203
-                # Most likely that of the other ranks, too, who go on to tell what they do next.
+                # The other ranks most likely meet the same error, and go on with their next pass.
                 fault = fault or error
         self._graph = None
         if fault:
             raise fault
 
     def forward(self, answer: Forward, inputs: Tensor, wanted: int) -> Tensor:
-        """Logits, without a graph; where one is wanted, :meth:`backward` goes through it."""
+        """Return logits without a graph. :meth:`backward` uses the graph that is kept here."""
         while (agreed := self._agree(wanted, inputs)) == _BACKWARD:
             self._through(None)
         return self._run(answer, inputs, agreed)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """From the logits' gradient to that of the inputs, through the last forward pass."""
+        """Return the inputs' gradient for the logits' gradient, through the last forward pass."""
         self._agree(_BACKWARD)
         return self._through(gradient)
 
@@ -138,25 +139,27 @@ class Lockstep:
 
     def _through(self, gradient: Tensor | None) -> Tensor:
         if self._graph is None:
-            raise RuntimeError("another rank goes backward, and this one's forward pass failed")
+            raise RuntimeError(
+                "another rank makes a backward pass, but the forward pass failed on this rank"
+            )
         logits, inputs = self._graph
         gradient = torch.zeros_like(logits) if gradient is None else gradient
-        # Kept, since another rank may go through its own once more.
+        # The graph is kept, because another rank may make a second backward pass.
         (result,) = torch.autograd.grad(
             logits, inputs, gradient, retain_graph=True, materialize_grads=True
         )
         return result
 
     def _agree(self, wanted: int, inputs: Tensor | None = None) -> int:
-        """What all ranks do next. Beside it they tell each other what to pad with."""
+        """Agree on the next action of all ranks, and on the shape and dtype of padding."""
         shape: list[int] = [] if inputs is None else list(inputs.shape[1:])
         dtype = torch.float32 if inputs is None else inputs.dtype
         kind = _DTYPES.index(dtype) if dtype in _DTYPES else 0
         sizes = [*shape, 0, 0, 0][:3]
-        told = torch.tensor([wanted, self._used, kind, *sizes], device=self.device)
-        dist.all_reduce(told, dist.ReduceOp.MAX)
+        shared = torch.tensor([wanted, self._used, kind, *sizes], device=self.device)
+        dist.all_reduce(shared, dist.ReduceOp.MAX)
         agreed: int
-        agreed, self.most_used, kind, *sizes = told.tolist()
+        agreed, self.most_used, kind, *sizes = shared.tolist()
         shape = [size for size in sizes if size]
         if shape:
             self._padding_shape = 1, *shape
@@ -164,8 +167,8 @@ class Lockstep:
         return agreed
 
 
-class _Pass(torch.autograd.Function):
-    """The model as one node of a graph, so that its backward pass, too, is agreed on."""
+class _AgreedPass(torch.autograd.Function):
+    """The model as one node of a graph, so that the ranks also agree on its backward pass."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, lockstep: Lockstep, answer: Forward) -> Tensor:
@@ -178,21 +181,21 @@ class _Pass(torch.autograd.Function):
 
 
 def _device_of(module: nn.Module) -> torch.device:
-    """Where a sharded model runs. Weights that are not gathered may stand elsewhere."""
+    """Return the device a sharded model runs on. Weights that are not gathered may be elsewhere."""
     parameter = next(module.parameters())
     mesh = getattr(parameter, "device_mesh", None)
     return parameter.device if mesh is None else torch.device(mesh.device_type)
 
 
 def _keep_gradients(module: nn.Module) -> list[tuple[Any, bool]]:
-    """Keeps what a loop has accumulated from being reduced by the end of a backward pass.
+    """Prevent that the end of a backward pass reduces the gradients that the loop accumulated.
 
     Returns:
-        Groups of parameters, and whether each one's gradients were to be reduced.
+        Each group of parameters, and its previous ``reduce_grads``.
     """
-    # What the public set_requires_gradient_sync sets cannot be read, and so not be set back.
-    parts: list[Any] = [part for part in module.modules() if hasattr(part, "_get_fsdp_state")]
-    states = [part._get_fsdp_state() for part in parts]
+    # The public set_requires_gradient_sync has no getter, so it could not be restored.
+    sharded: list[Any] = [inner for inner in module.modules() if hasattr(inner, "_get_fsdp_state")]
+    states = [inner._get_fsdp_state() for inner in sharded]
     groups = [
         group
         for state in states

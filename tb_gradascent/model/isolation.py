@@ -1,4 +1,4 @@
-"""Run a model that is being trained, and leave no trace in it."""
+"""Run a model during its training without leaving a trace in it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _by_state(own: Any) -> Callable[[], object]:
 def _by_legacy_state(own: Any) -> Callable[[], object]:
     state = own.get_state(legacy=False)
     if state["bit_generator"] == "MT19937":
-        # Of an array's 624 words numpy would make each a scalar first.
+        # set_state converts a list faster than an array of 624 words.
         state["state"]["key"] = state["state"]["key"].tolist()
     return functools.partial(own.set_state, state)
 
 
-#: For each kind of generator, what remembers one's state, and gives what puts it back.
+#: Maps a type of generator to a function that reads its state and returns a function to restore it.
 _GENERATORS: Final[dict[type, Callable[[Any], Callable[[], object]]]] = {
     torch.Generator: _by_state,
     np.random.RandomState: _by_legacy_state,
@@ -41,10 +41,10 @@ _GENERATORS: Final[dict[type, Callable[[Any], Callable[[], object]]]] = {
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The user's own module inside data parallel wrappers, Fabric's and ``torch.compile``.
+    """Return the user's own module inside data parallel, Fabric and ``torch.compile`` wrappers.
 
-    Neither a gradient reducer nor a compiler then sees the extra passes, and Fabric does not insist
-    on making the backward pass itself.
+    Then no gradient reducer and no compiler sees the extra passes, and Fabric does not ask to make
+    the backward pass itself.
     """
     wrappers: tuple[Any, ...] = (
         nn.DataParallel,
@@ -67,16 +67,16 @@ def _fabric_wrappers() -> Iterator[Any]:
 
 
 def _loaded(module: str, name: str) -> Iterator[Any]:
-    """A class, if its module is imported: nothing can be one of it otherwise."""
+    """Yield a class if its module is imported. Otherwise no instance of it can exist."""
     found = getattr(sys.modules.get(module), name, None)
     if found is not None:
         yield found
 
 
 def uncompiled(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
-    """Calls a function as it was written from within what ``torch.compile`` compiles.
+    """Call a function outside of the graph if ``torch.compile`` compiles the caller.
 
-    The compiler then neither traces the function nor makes what it compiles depend on its state.
+    The compiler does not trace the function, and the compiled code does not depend on its state.
     """
     as_written: Callable[..., _T] = torch.compiler.disable(function)
     return as_written(*args, **kwargs)
@@ -84,34 +84,37 @@ def uncompiled(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
 
 @contextlib.contextmanager
 def isolated(model: nn.Module) -> Iterator[None]:
-    """Eval mode, gradients on, full precision; on leaving, everything is as it was.
+    """Run a block with the model in eval mode, gradients on and full precision; then restore all.
 
-    - Each module's training flag is set and restored by itself, so that frozen modules stay frozen
-      and nobody's ``train`` method runs.
-    - Buffers are replaced by copies, so that a module may write them even in eval mode. They are
-      not written back in place: a pending backward pass may have saved them. The same goes for
-      tensors that are plain attributes, and attributes that a pass sets, such as a hidden state
-      carried to the next batch, are set back.
-    - The random states of Python, numpy, torch's CPU, the model's devices and the generators of any
-      of them that modules hold are restored.
-    - Gradient mode, inference mode and autocast are those of this block alone, and the casts that
-      autocast caches for the loop's next pass are neither used nor added to. The same goes for
-      what ``parametrize.cached()`` keeps.
-    - What is compiled, be it the whole model or a part, runs as it was written, so that nothing is
-      compiled anew for the extra passes.
-    - cudnn does not tune itself to their shapes.
+    - Each module's training flag is set and restored by itself. Frozen modules stay frozen, and no
+      ``train`` method runs.
+    - Buffers are replaced by copies, so that a module may write to them even in eval mode. The
+      original buffers are put back, not overwritten, because a pending backward pass may have saved
+      them. The same holds for tensors that are plain attributes. Attributes that a pass sets, such
+      as a hidden state for the next batch, are set back.
+    - The random states of Python, numpy, torch's CPU and the model's devices are restored, and
+      those of generators that modules hold.
+    - Gradient mode, inference mode and autocast are set for this block only. The casts that
+      autocast caches for the loop are not used and not added to. The same holds for the values that
+      ``parametrize.cached()`` keeps.
+    - Compiled models and submodules run uncompiled, so that the extra passes compile nothing.
+    - cudnn does not tune itself to the shapes of the extra passes.
     - Weights that ``fully_shard`` gathers for a pass are sharded again.
 
-    Not undone is what forward hooks that a user registered do on the side, which is why
-    ``GradAscentHook.capturing`` tells them whose pass it is; nor what a forward pass does to the
-    data of its parameters, to the insides of other attributes, such as a list, or in TorchScript to
-    attributes that are no buffers; nor anything of modules that run, too, without being part of the
-    model, which are not set to eval mode either.
+    Some side effects are not undone:
+
+    - those of forward hooks that a user registered. ``GradAscentHook.capturing`` tells such a hook
+      whether a pass belongs to a capture;
+    - writes of a forward pass to the data of its parameters;
+    - changes inside other attributes, such as a list;
+    - in TorchScript, writes to attributes that are not buffers;
+    - changes in modules that run but are not submodules of the model. They are not set to eval mode
+      either.
     """
     modules = list(model.modules())
     devices = _devices(modules)
     with (
-        # First, since what is made in inference mode, such as a copy of a buffer, has no gradient.
+        # First, because a tensor made in inference mode, such as a buffer's copy, has no gradient.
         torch.inference_mode(False),
         torch.enable_grad(),
         _full_precision(devices),
@@ -134,7 +137,7 @@ def _devices(modules: Sequence[nn.Module]) -> set[torch.device]:
         if tensor is not None
     }
     if torch.cuda.is_initialized():
-        # A model that holds no tensor may still run there.
+        # A model without tensors may also run on the GPU.
         devices.add(torch.device("cuda", torch.cuda.current_device()))
     return devices
 
@@ -145,11 +148,11 @@ def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
     copies: dict[int, Tensor] = {}
     training = [module for module in modules if module.training]
 
-    def shield(place: Any, name: str, value: Tensor) -> None:
-        # What is shared stays shared.
+    def replace_by_copy(attributes: Any, name: str, value: Tensor) -> None:
+        # A tensor that two modules share has one copy, which they share too.
         if id(value) not in copies:
             copies[id(value)] = value.detach().clone()
-        place[name] = copies[id(value)]
+        attributes[name] = copies[id(value)]
 
     try:
         for module in modules:
@@ -157,46 +160,47 @@ def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
             kept, kept_buffers = dict(attributes), dict(buffers)
             found += (attributes, kept), (buffers, kept_buffers)
             for name, value in kept.items():
-                # One that requires a gradient cannot be written in place; and as such, sharding
-                # frameworks keep views of storage that is freed at times.
+                # A leaf that requires a gradient cannot be written in place. Sharding frameworks
+                # keep views of such tensors, whose storage may be freed.
                 if isinstance(value, Tensor) and not value.requires_grad:
-                    shield(attributes, name, value)
+                    replace_by_copy(attributes, name, value)
             for name, value in kept_buffers.items():
                 if value is not None:
-                    shield(buffers, name, value)
+                    replace_by_copy(buffers, name, value)
         for module in training:
             _set_training(module, False)
         yield
     finally:
         for module in training:
             _set_training(module, True)
-        for place, before in found:
-            _put_back(place, before)
+        for attributes, before in found:
+            _put_back(attributes, before)
 
 
 def _set_training(module: nn.Module, training: bool) -> None:
     attributes = vars(module)
     if "training" in attributes:
-        # Without the many checks of Module.__setattr__.
+        # Faster than Module.__setattr__ with its checks.
         attributes["training"] = training
     else:
         module.training = training
 
 
-def _put_back(place: Any, before: dict[str, Any]) -> None:
-    # Nearly always all is as before, which is quickly seen.
-    if place.keys() == before.keys() and all(map(operator.is_, place.values(), before.values())):
+def _put_back(now: Any, before: dict[str, Any]) -> None:
+    """Restore a module's attributes or buffers."""
+    # Mostly nothing has changed, and this comparison is fast.
+    if now.keys() == before.keys() and all(map(operator.is_, now.values(), before.values())):
         return
-    for name in [name for name in place.keys() if name not in before]:  # noqa: SIM118
-        del place[name]
+    for name in [name for name in now.keys() if name not in before]:  # noqa: SIM118
+        del now[name]
     for name, value in before.items():
-        if name not in place or place[name] is not value:
-            place[name] = value
+        if name not in now or now[name] is not value:
+            now[name] = value
 
 
 @contextlib.contextmanager
 def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> Iterator[None]:
-    # Python's and numpy's global generators are what a user's own transforms draw from.
+    # A user's own transforms often draw from Python's and numpy's global generators.
     restore: list[Callable[[], object]] = [
         functools.partial(random.setstate, random.getstate()),
         _by_legacy_state(np.random),
@@ -217,7 +221,7 @@ def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> 
 
 @contextlib.contextmanager
 def generators_kept(holders: Iterable[object]) -> Iterator[None]:
-    """Restores the states of all random generators that are attributes of these objects."""
+    """Restore the states of all random generators that are attributes of these objects."""
     restore = [
         remember(value)
         for holder in holders
@@ -238,8 +242,8 @@ def _full_precision(devices: set[torch.device]) -> Iterator[None]:
     try:
         for kind in kinds:
             torch.set_autocast_enabled(kind, False)
-        # For a model too that turns autocast on by itself: what the loop left there may be the
-        # weights of before its last step.
+        # A model may turn autocast on by itself. The loop's cached casts may then be of the weights
+        # before its last step.
         torch.set_autocast_cache_enabled(False)
         yield
     finally:
@@ -251,13 +255,13 @@ def _full_precision(devices: set[torch.device]) -> Iterator[None]:
 def _autocasts(kind: str) -> bool:
     try:
         return torch.is_autocast_enabled(kind)
-    except RuntimeError:  # this kind of device knows no autocast
+    except RuntimeError:  # this kind of device has no autocast
         return False
 
 
 @contextlib.contextmanager
 def _parametrizations_computed() -> Iterator[None]:
-    # What parametrize.cached() keeps is of training mode, and perhaps of before the last step.
+    # The cached values belong to training mode, and perhaps to the weights before the last step.
     parametrize: Any = nn.utils.parametrize
     if not getattr(parametrize, "_cache_enabled", False):
         yield
@@ -271,7 +275,7 @@ def _parametrizations_computed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _not_compiled() -> Iterator[None]:
-    # Where Dynamo is not imported nothing is compiled, and importing it takes seconds.
+    # Without Dynamo nothing is compiled, and its import takes seconds.
     if "torch._dynamo" in sys.modules:
         with torch.compiler.set_stance("force_eager"):
             yield
@@ -285,7 +289,7 @@ def _cudnn_untuned(modules: Sequence[nn.Module]) -> Iterator[None]:
     enabled, benchmark = cudnn.enabled, cudnn.benchmark
     cudnn.benchmark = False
     if any(isinstance(module, nn.RNNBase) for module in modules):
-        # cudnn's have no backward pass in eval mode.
+        # cudnn's RNNs have no backward pass in eval mode.
         cudnn.enabled = False
     try:
         yield
@@ -298,7 +302,7 @@ def _resharded(modules: Sequence[nn.Module]) -> Iterator[None]:
     try:
         yield
     finally:
-        # A root stays gathered after a forward pass, since a backward pass is expected.
+        # After a forward pass the root stays gathered, because it expects a backward pass.
         fsdp = sys.modules.get("torch.distributed.fsdp")
         if sharded := getattr(fsdp, "FSDPModule", None):
             for module in modules:

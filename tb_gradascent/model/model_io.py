@@ -1,4 +1,4 @@
-"""Where images, labels and logits are among what a loop loads, and a model takes and returns."""
+"""Find images, labels and logits in batches, and in a model's arguments and outputs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from tb_gradascent.functional.validation import describe
 
-#: What labels are called in a batch, and among a model's arguments.
+#: The names of labels in a batch and among a model's arguments.
 LABEL_NAMES = ("labels", "label", "targets", "target", "y")
 
 
 def find_inputs(args: Iterable[object], kwargs: Mapping[str, object]) -> Tensor | None:
-    """The first floating point batch of images or signals among a model's arguments."""
+    """Return the first floating point batch of images or signals among a model's arguments."""
     for value in (*args, *kwargs.values()):
         if _is_inputs(value):
             return value
@@ -23,29 +23,29 @@ def find_inputs(args: Iterable[object], kwargs: Mapping[str, object]) -> Tensor 
 
 
 def find_in_batch(batch: object) -> tuple[Tensor | None, Tensor | None]:
-    """Images or signals, and their labels, in what a data loader gave.
+    """Return the images or signals of a data loader's batch, and their labels.
 
-    The images are its first floating point tensor of a fitting shape, however nested. The labels
-    are whole numbers, one a sample: what is called so (``LABEL_NAMES``), or else, where nothing has
-    names, the first of them after the images.
+    The images are the first floating point tensor of a fitting shape, at any depth. The labels are
+    a tensor of whole numbers, one per sample. A tensor named in ``LABEL_NAMES`` comes first. If
+    the tensors have no names, the labels are the first such tensor after the images.
     """
     inputs = find_inputs((value for _, value in _leaves(batch)), {})
     if inputs is None:
         return None, None
     labels = None
-    after = False
+    after_inputs = False
     for name, value in _leaves(batch):
-        after |= value is inputs
+        after_inputs |= value is inputs
         if _are_labels(value, len(inputs)):
             if name in LABEL_NAMES:
                 return inputs, value
-            if after and name is None and labels is None:
+            if after_inputs and name is None and labels is None:
                 labels = value
     return inputs, labels
 
 
 def find_labels(kwargs: Mapping[str, object], samples: int) -> Tensor | None:
-    """Whole numbers, one a sample, that a model was given as its ``labels``."""
+    """Return the labels among a model's keyword arguments: whole numbers, one per sample."""
     for name in LABEL_NAMES:
         value = kwargs.get(name)
         if _are_labels(value, samples):
@@ -54,11 +54,12 @@ def find_labels(kwargs: Mapping[str, object], samples: int) -> Tensor | None:
 
 
 def find_logits(output: object) -> Tensor | None:
-    """The logits in what a model returned, as at least two columns; ``None`` if there are none.
+    """Return the logits in a model's output, or ``None`` if there are none.
 
-    Looked for are a tensor, a ``logits`` attribute or key, and the first element of a tuple. One
-    column, or none at all, is a binary model's: its logit z becomes (−z/2, z/2), since
-    sigmoid(z) = softmax((−z/2, z/2))₁, and both classes then have a gradient.
+    The logits are the output itself if it is a tensor, or its ``logits`` attribute or key, or the
+    first element of a tuple. A binary model returns one column, or a flat tensor. Its logit z
+    becomes two columns (−z/2, z/2), because sigmoid(z) = softmax((−z/2, z/2))₁ and both classes
+    then have a gradient.
     """
     if not isinstance(output, Tensor):
         if isinstance(output, Mapping):
@@ -98,11 +99,12 @@ def logits_in(output: object, samples: int, who: str) -> Tensor:
 
 
 class Wanted(NamedTuple):
-    """What inputs a model wants.
+    """The device and dtype of the inputs that a model expects.
 
     Attributes:
-        device: That of its first parameter or buffer; ``None`` if it has neither.
-        dtype: That of its floating point parameters; ``None`` if they have none or several.
+        device: The device of its first parameter or buffer; ``None`` if it has neither.
+        dtype: The dtype of its floating point parameters; ``None`` if it has none, or if their
+            dtypes differ.
     """
 
     device: torch.device | None
@@ -110,7 +112,7 @@ class Wanted(NamedTuple):
 
 
 def wanted_by(module: nn.Module) -> Wanted:
-    """What inputs a model wants, by its parameters."""
+    """Derive from a model's parameters which inputs it expects."""
     parameters = [*module.parameters()]
     first = parameters[0] if parameters else next(module.buffers(), None)
     dtypes = {parameter.dtype for parameter in parameters if parameter.is_floating_point()}
@@ -120,7 +122,7 @@ def wanted_by(module: nn.Module) -> Wanted:
 
 
 def _leaves(value: object, name: str | None = None) -> Iterator[tuple[str | None, object]]:
-    """What is nested in mappings, tuples and lists, each with its name if it has one."""
+    """Yield the values nested in mappings, tuples and lists, each with its name or ``None``."""
     if isinstance(value, Mapping):
         for key, element in value.items():
             yield from _leaves(element, str(key))

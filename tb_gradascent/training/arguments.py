@@ -1,4 +1,4 @@
-"""Checks of what a user gave ``GradAscentHook``: argument, rule, value and remedy in each error."""
+"""Checks of the arguments of ``GradAscentHook``."""
 
 from __future__ import annotations
 
@@ -14,148 +14,147 @@ from tb_gradascent.format.metadata import MAX_CHANNELS, MAX_NAME_LENGTH
 from tb_gradascent.format.remote import RemotePath, is_url
 from tb_gradascent.functional.validation import is_finite, is_whole
 
-#: Float32's largest number.
-_LARGEST = (2 - 2**-23) * 2.0**127
+#: The largest float32.
+_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 def whole_number(name: str, value: object, least: int) -> int:
-    """``value``, if it is a whole number of at least ``least``.
+    """Return ``value`` if it is a whole number of at least ``least``.
 
     Raises:
-        ValueError: It is not.
+        ValueError: ``value`` is another type or too small.
     """
     if not is_whole(value) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
     return int(value)
 
 
 def training_step(value: object) -> int:
-    """``value`` as a whole number, be it numpy's or a tensor.
+    """Return ``value`` as an integer; numpy's integers and tensors are allowed.
 
     Raises:
-        ValueError: It is none.
+        ValueError: ``value`` is not a whole number.
     """
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # which this finds out
-    except Exception:  # a tensor may hold no value that can be had
-        raise ValueError(f"step must be a whole number, and is {value!r}") from None
+        return operator.index(value)  # type: ignore[arg-type]  # raises for another type
+    except Exception:  # a tensor without data raises errors of its own
+        raise ValueError(f"step must be a whole number, got {value!r}") from None
 
 
 def positive(name: str, value: object) -> float:
-    """``value``, if it is a positive, finite number.
+    """Return ``value`` as a float if it is a positive, finite number.
 
     Raises:
-        ValueError: It is not.
+        ValueError: ``value`` is another type, not positive or not finite.
     """
     if not is_finite(value) or value <= 0:
-        raise ValueError(f"{name} must be a positive number, and is {value!r}")
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
     return float(value)
 
 
 def text(name: str, value: object) -> str:
-    """``value``, if it may be a name.
+    """Return ``value`` if it is a text that is short enough for a name.
 
     Raises:
-        ValueError: It is no text, or too long.
+        ValueError: ``value`` is not a text, or too long.
     """
     if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH:
         raise ValueError(
-            f"{name} must be text of at most {MAX_NAME_LENGTH} characters, "
-            f"and is {repr(value)[:80]}"
+            f"{name} must be text of at most {MAX_NAME_LENGTH} characters, got {repr(value)[:80]}"
         )
     return value
 
 
 def tag_name(value: object) -> str:
-    """``value``, if it may be a TensorBoard tag.
+    """Return ``value`` if TensorBoard can show it as a tag.
 
     Raises:
-        ValueError: It may not.
+        ValueError: ``value`` is empty, too long, begins or ends with a slash or a space, or holds a
+            quote, a backslash or a character that cannot be printed.
     """
     tag = text("tag", value)
-    # TensorBoard's data server reads no arrays of a tag whose JSON holds a backslash.
+    # TensorBoard's data server cannot read the arrays of a tag whose JSON holds a backslash.
     if not tag or tag.strip("/ ") != tag or not tag.isprintable() or set(tag) & {'"', "\\"}:
         raise ValueError(
-            'tag must be printable text without quotes (") and backslashes that neither begins nor '
-            f'ends with a slash or a space, and is {tag!r}: "confused" is the default'
+            'tag must be printable text without quotes (") and backslashes, and must not begin or '
+            f'end with a slash or a space, got {tag!r}: "confused" is the default'
         )
     return tag
 
 
 def choice(name: str, value: object, choices: Sequence[str], meaning: str) -> str:
-    """``value``, if it is one of the choices.
+    """Return ``value`` if it is one of the choices.
 
     Raises:
-        ValueError: It is not; the message says what the choices mean.
+        ValueError: ``value`` is not one of them. The message ends with ``meaning``.
     """
     if not isinstance(value, str) or value not in choices:
         raise ValueError(
-            f"{name} must be {' or '.join(map(json.dumps, choices))}, and is {value!r}: {meaning}"
+            f"{name} must be {' or '.join(map(json.dumps, choices))}, got {value!r}: {meaning}"
         )
     return value
 
 
 def log_directory(log: object) -> Path | RemotePath:
-    """The directory that ``log`` names: a path, or a ``SummaryWriter`` of torch or tensorboardX.
+    """Return the directory of ``log``: a path, or a ``SummaryWriter`` of torch or tensorboardX.
 
     Raises:
-        ValueError: It is neither; or its scheme is not known, needs a package that is missing, or
-            was spoilt by a ``Path``.
+        ValueError: ``log`` is neither, it is a ``Path`` with a scheme, or its scheme is unknown or
+            needs a package that is missing.
     """
     if not isinstance(log, (str, os.PathLike)):
-        # tensorboardX calls it logdir.
+        # tensorboardX names the attribute logdir.
         log = getattr(log, "log_dir", None) or getattr(log, "logdir", None) or log
     if isinstance(log, (str, os.PathLike)) and isinstance(path := os.fspath(log), str):
         if is_url(path):
             remote = RemotePath(path)
-            remote.file_system()  # or says what is missing
+            remote.file_system()  # raises if a package is missing
             return remote
         if re.match(r"[a-z0-9+.-]{2,}:/", path):
             raise ValueError(
-                f"log must be a str where it has a scheme, since a Path makes one slash of two, "
-                f"and is {log!r}: give {path.replace(':/', '://', 1)!r}"
+                f"log must be a str if it has a scheme, because a Path turns two slashes into one, "
+                f"got {log!r}: give {path.replace(':/', '://', 1)!r}"
             )
         if "\0" not in path:
             return Path(path)
     raise ValueError(
-        f"log must be a directory or a SummaryWriter, and is {log!r}: "
-        'give a path such as "runs/mnist"'
+        f'log must be a directory or a SummaryWriter, got {log!r}: give a path such as "runs/mnist"'
     )
 
 
 def names(value: object) -> tuple[str, ...] | None:
-    """``class_names`` as a tuple.
+    """Return ``class_names`` as a tuple.
 
     Raises:
-        ValueError: It is not a sequence of short texts.
+        ValueError: ``value`` is not a list, or a name is not a text or too long.
     """
     if value is None:
         return None
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ValueError(
-            f"class_names must be a list with a name for each class, and is {value!r}: "
-            'list("0123456789"), say'
+            f"class_names must be a list with a name for each class, got {value!r}: "
+            'give for example list("0123456789")'
         )
-    return tuple(text(f"class_names[{place}]", name) for place, name in enumerate(value))
+    return tuple(text(f"class_names[{index}]", name) for index, name in enumerate(value))
 
 
 def channel_values(name: str, value: object) -> tuple[float, ...] | None:
-    """A number, or a number a channel, as a tuple.
+    """Return a number, or one number per channel, as a tuple of floats.
 
     Raises:
-        ValueError: It is something else, or not finite.
+        ValueError: ``value`` is another type, has too many numbers, or one that is not finite.
     """
     if value is None:
         return None
-    tolist = getattr(value, "tolist", None)  # tensors and arrays
+    tolist = getattr(value, "tolist", None)  # of a tensor or an array
     if tolist is not None:
         value = tolist()
     listed = isinstance(value, Sequence) and not isinstance(value, str)
     values: Sequence[Any] = cast("Sequence[Any]", value) if listed else (value,)
     if not 1 <= len(values) <= MAX_CHANNELS or not all(is_finite(v) for v in values):
         raise ValueError(
-            f"{name} must be a finite number, or 1 to {MAX_CHANNELS} of them, one a channel, "
-            f"and is {value!r}"
+            f"{name} must be a finite number, or 1 to {MAX_CHANNELS} of them, one per channel, "
+            f"got {value!r}"
         )
     return tuple(float(v) for v in values)
 
@@ -163,26 +162,28 @@ def channel_values(name: str, value: object) -> tuple[float, ...] | None:
 def normalization(
     mean: object, std: object
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """``mean`` and ``std``, of one length.
+    """Return ``mean`` and ``std`` as tuples of the same length.
 
     Raises:
-        ValueError: Only one is given, their lengths differ, or a std is not positive.
+        ValueError: Only one is given, their lengths differ, or a std is not positive or too small.
     """
     means, stds = channel_values("mean", mean), channel_values("std", std)
     if (means is None) != (stds is None):
         raise ValueError(
-            f"mean and std must be given together, and are {mean!r} and {std!r}: "
+            f"mean and std must be given together, got {mean!r} and {std!r}: "
             "give those of your Normalize transform, or neither"
         )
     if means is None or stds is None:
         return None, None
     if len(means) != len(stds):
-        raise ValueError(f"mean and std must have one length, and are {mean!r} and {std!r}")
+        raise ValueError(f"mean and std must have the same length, got {mean!r} and {std!r}")
     if min(stds) <= 0:
-        raise ValueError(f"std must be positive, and is {std!r}")
-    if any(max(abs(m), abs(1 - m)) > _LARGEST * s for m, s in zip(means, stds, strict=True)):
+        raise ValueError(f"std must be positive, got {std!r}")
+    if any(
+        max(abs(m), abs(1 - m)) > _LARGEST_FLOAT32 * s for m, s in zip(means, stds, strict=True)
+    ):
         raise ValueError(
-            f"std must not be so small that (1 - mean) / std is no float32, and is {std!r}"
+            f"std must not be so small that (1 - mean) / std overflows float32, got {std!r}"
         )
     return means, stds
 
@@ -190,12 +191,12 @@ def normalization(
 def legal_bounds(
     bounds: object, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """``bounds`` as a tuple of lowest and highest values, a value a channel each.
+    """Return the lowest and the highest legal values, each with one value per channel.
 
-    Without ``bounds``, they follow from ``mean`` and ``std``, if given: [0, 1] once denormalized.
+    The default follows from ``mean`` and ``std`` if they are given: [0, 1] after denormalization.
 
     Raises:
-        ValueError: It is no pair, or not in order.
+        ValueError: ``bounds`` is not a pair of numbers or lists, or low is not below high.
     """
     if bounds is None:
         if mean is None or std is None:
@@ -204,14 +205,16 @@ def legal_bounds(
             tuple((0 - m) / s for m, s in zip(mean, std, strict=True)),
             tuple((1 - m) / s for m, s in zip(mean, std, strict=True)),
         )
-    rule = "bounds must be a pair (low, high), each a number or a number a channel, low below high"
+    rule = (
+        "bounds must be a pair (low, high), each a number or one number per channel, low below high"
+    )
     if isinstance(bounds, str) or not isinstance(bounds, Sequence) or len(bounds) != 2:
-        raise ValueError(f"{rule}, and is {bounds!r}: (0, 1) for inputs that are not normalized")
+        raise ValueError(f"{rule}, got {bounds!r}: give (0, 1) if inputs are not normalized")
     low, high = (channel_values("bounds", bound) for bound in bounds)
     if low is None or high is None:
-        raise ValueError(f"{rule}, and is {bounds!r}")
+        raise ValueError(f"{rule}, got {bounds!r}")
     length = max(len(low), len(high))
     low, high = (bound * length if len(bound) == 1 else bound for bound in (low, high))
     if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=True)):
-        raise ValueError(f"{rule}, and is {bounds!r}")
+        raise ValueError(f"{rule}, got {bounds!r}")
     return low, high

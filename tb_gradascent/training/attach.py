@@ -1,4 +1,4 @@
-"""The hook without a line in the loop: it watches the model and the optimizer."""
+"""Attach the hook to a model and its optimizer, so that the loop does not call it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from tb_gradascent.model.forward_recorder import ForwardWatch, Pass
+from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
 from tb_gradascent.model.isolation import uncompiled
 
 
 class AttachedHandle:
-    """Registrations with a model and an optimizer, and their undoing.
+    """Registrations with a model and an optimizer, which :meth:`remove` undoes.
 
     Args:
-        model: Its last forward pass in training mode before an optimizer's step is looked at.
-        optimizer: A step of it is a step of the hook.
-        is_due: Whether the next step is to be looked at.
-        look: Called with the pass after a step that is, or ``None`` where no pass was seen.
+        model: The last forward pass in training mode before each optimizer step is recorded.
+        optimizer: Each of its steps is one step of the hook.
+        is_due: Returns whether a capture is due at the next step.
+        capture: Called after a due step with the recorded pass, or with ``None`` without a pass.
         skip: Called after any other step.
     """
 
@@ -31,37 +31,37 @@ class AttachedHandle:
         optimizer: torch.optim.Optimizer,
         *,
         is_due: Callable[[], bool],
-        look: Callable[[Pass | None], object],
+        capture: Callable[[RecordedPass | None], object],
         skip: Callable[[], None],
     ) -> None:
         self._is_due = is_due
-        self._look = look
+        self._capture = capture
         self._skip = skip
-        self._watch = ForwardWatch([model], self._is_wanted)
+        self._recorder = ForwardRecorder([model], self._is_wanted)
         self._handle = optimizer.register_step_post_hook(self._after_step)
 
     def remove(self) -> None:
-        """Watches no more; more than once is harmless."""
-        self._watch.remove()
+        """Undo the registrations. Further calls do nothing."""
+        self._recorder.remove()
         self._handle.remove()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A model may keep it, and be copied or saved whole. A copy's has nothing to undo, and needs
-        # nothing of this package.
+        # A model that keeps its handle may be copied or saved. The handle of a copy has nothing to
+        # undo, and loads without this package.
         return RemovableHandle, (OrderedDict(),)
 
     def _is_wanted(self, module: nn.Module) -> bool:
         if not (module.training and torch.is_grad_enabled()):
             return False
-        # What is compiled must not depend on a counter: it would be compiled anew at every step.
+        # Compiled code must not depend on a counter, because each new value compiles it again.
         return torch.compiler.is_compiling() or self._is_due()
 
     def _after_step(self, *_: object) -> None:
         if torch.compiler.is_compiling():
             uncompiled(self._after_step)
             return
-        seen = self._watch.take()
+        last = self._recorder.take()
         if self._is_due():
-            self._look(seen)
+            self._capture(last)
         else:
             self._skip()

@@ -1,4 +1,4 @@
-"""The most confused samples that a loader gives, in bounded memory; it may be one rank's part."""
+"""Find the most confused samples of a data loader in bounded memory, also across ranks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,32 @@ from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.isolation import generators_kept
 from tb_gradascent.training.batch import Batch, id_text
-from tb_gradascent.training.distributed import Place, gather, is_connected, share
+from tb_gradascent.training.distributed import ProcessRank, gather, is_connected, share
 
 Unpack = Callable[[Any], Mapping[str, Any]]
-"""What an item of a loader holds, by the names of what ``GradAscentHook.__call__`` is given:
-``inputs``, and if there are any, ``labels``, ``ids`` and ``additional_forward_args``."""
+"""Maps an item of a loader to the arguments of ``GradAscentHook.__call__``, by name: ``inputs``,
+and if the item has them, ``labels``, ``ids`` and ``additional_forward_args``."""
 
-Look = Callable[[Batch], Tensor]
-"""Scores each sample of a batch, shape (N,), the higher the more confused."""
+ScoreBatch = Callable[[Batch], Tensor]
+"""Returns a score for each sample of a batch, shape (N,). Higher means more confused."""
 
-_NAMES: Final = frozenset({"inputs", "labels", "ids", "additional_forward_args"})
+_UNPACKED_NAMES: Final = frozenset({"inputs", "labels", "ids", "additional_forward_args"})
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class _Held:
-    """Ordered by score; of equal scores the later one is the lesser."""
+class Candidate:
+    """One of the best samples so far.
+
+    Candidates are ordered by score. Of equal scores the earlier sample is the better one.
+
+    Attributes:
+        score: The criterion's score.
+        order: The negative position of the sample in the data set.
+        inputs: Shape (channels, …), on the CPU.
+        label: Class index, or ``None``.
+        id: As the loader or the user gave it.
+        forward_args: The model's arguments besides the inputs.
+    """
 
     score: float
     order: int
@@ -44,141 +55,149 @@ class _Held:
 
 
 class Numbering(NamedTuple):
-    """How the samples of a loader are told apart.
+    """The positions and default ids of a loader's samples.
 
     Attributes:
-        places: Each one's place in the whole, in the loader's order.
-        ids: Each one's id, where the user gives none.
+        positions: Each sample's position in the whole data set, in the loader's order.
+        ids: Each sample's id if the user gives none.
     """
 
-    places: Iterator[int]
+    positions: Iterator[int]
     ids: Iterator[object]
 
 
-def number(loader: object, place: Place | None) -> Numbering:
-    """Numbers the samples of one loader, which may be one rank's part of a data set.
+def number_samples(loader: object, process_rank: ProcessRank | None) -> Numbering:
+    """Number the samples of a loader, which may load one rank's part of a data set.
 
-    A ``DistributedSampler`` says which samples are its own, so that they are known by their place
-    in the data set. Of any other part the id is ``"<rank>/<place in the loader>"``.
+    A ``DistributedSampler`` knows the positions of its samples in the data set. For any other part
+    the id is ``"<rank>/<position in the part>"``.
     """
-    if place is None:
+    if process_rank is None:
         return Numbering(itertools.count(), itertools.count())
     sampler = getattr(loader, "sampler", None)
     if isinstance(sampler, DistributedSampler):
         own = list(sampler)
         return Numbering(iter(own), iter(own))
     return Numbering(
-        itertools.count(place.rank, place.world_size),
-        (f"{place.rank}/{number}" for number in itertools.count()),
+        itertools.count(process_rank.rank, process_rank.world_size),
+        (f"{process_rank.rank}/{number}" for number in itertools.count()),
     )
 
 
-class Found(NamedTuple):
-    """What a search came upon.
+class ScanResult(NamedTuple):
+    """The result of a search.
 
     Attributes:
         batches: The most confused samples, the highest score first.
-        last: The last batch of all, if there was any.
-        fault: What ended it before the loader did, an interrupt perhaps.
+        last_batch: The last batch of the loader; ``None`` without a batch.
+        fault: The error or interrupt that ended the search early; ``None`` if none did.
     """
 
     batches: Sequence[Batch]
-    last: Batch | None
+    last_batch: Batch | None
     fault: Exception | KeyboardInterrupt | None
 
 
 def search(
     loader: Iterable[Any],
     top_k: int,
-    looking: Callable[[], contextlib.AbstractContextManager[Look | None]],
+    open_scoring: Callable[[], contextlib.AbstractContextManager[ScoreBatch | None]],
     *,
     ids: Iterable[object] | None,
     unpack: Unpack | None,
-    place: Place | None,
+    process_rank: ProcessRank | None,
     title: str,
-) -> Found:
-    """The most confused of all samples that a loader gives, with a progress bar on the first rank.
+) -> ScanResult:
+    """Find the most confused of all samples of a loader, with a progress bar on the first rank.
 
     Args:
-        loader: Gives the items, on each rank those of its part.
-        top_k: Samples at the most.
-        looking: A context that gives what scores a batch, or ``None`` where nobody is to look.
-        ids: One a sample, in the loader's order, or ``None`` for :func:`number`'s.
-        unpack: What an item holds; ``None`` for ``inputs`` or ``(inputs, labels, …)``.
-        place: This process's, where several search, which all of them then have to. The samples
-            found are on rank 0 then.
-        title: The bar's.
+        loader: Yields the items; on each rank those of its own part.
+        top_k: The largest number of samples.
+        open_scoring: Returns a context with the function that scores a batch, or with ``None`` if
+            this process does not search.
+        ids: One per sample, in the loader's order, or ``None`` for those of
+            :func:`number_samples`.
+        unpack: See :data:`Unpack`; ``None`` for items of ``inputs`` or ``(inputs, labels, …)``.
+        process_rank: This process's rank if all ranks search together; otherwise ``None``. Rank 0
+            then gets the samples that all ranks found.
+        title: The progress bar's title.
 
     Raises:
-        RuntimeError: Several search, and they are not connected, or another one failed.
-        Exception: One of several failed. Of one alone it is among what is returned.
-        KeyboardInterrupt: One of several was interrupted.
+        RuntimeError: There is no process group for the ranks, or the search failed on another rank.
+        Exception: The search failed on this rank of several. A fault of a single process is part
+            of the result instead.
+        KeyboardInterrupt: This rank of several was interrupted.
     """
-    if place is not None and not is_connected():
+    if process_rank is not None and not is_connected():
         raise RuntimeError(
-            "a scan by several processes needs torch.distributed.init_process_group(), since "
-            'they tell each other what they found: call it first, or give ranks="zero"'
+            "a scan by several processes needs torch.distributed.init_process_group(), because "
+            'the processes exchange their samples: call it first, or give ranks="zero"'
         )
-    best = Best(top_k)
-    last: Batch | None = None
+    best = TopK(top_k)
+    last_batch: Batch | None = None
     fault: Exception | None = None
     interrupt: KeyboardInterrupt | None = None
     try:
-        with generators_kept(_parts(loader)), looking() as look:
-            if look is not None:
-                for last, places in _numbered(loader, ids, unpack, place, title):
-                    best.offer(last, look(last), places)
+        with generators_kept(_holders_of_generators(loader)), open_scoring() as score_batch:
+            if score_batch is not None:
+                for last_batch, positions in _numbered(loader, ids, unpack, process_rank, title):
+                    best.offer(last_batch, score_batch(last_batch), positions)
     except Exception as error:
         fault = error
     except KeyboardInterrupt as error:
         interrupt = error
-        if place is not None:  # the other ranks may be anywhere
+        if process_rank is not None:  # the other ranks cannot be told now
             raise
-    if place is not None:
-        best = best.of_all_ranks(place, fault)
-    return Found(list(best.batches()), last, interrupt or fault)
+    if process_rank is not None:
+        best = best.of_all_ranks(process_rank, fault)
+    return ScanResult(list(best.batches()), last_batch, interrupt or fault)
 
 
-def _parts(loader: object, depth: int = 3) -> Iterator[object]:
-    """A loader and what it loads by, any of which may hold a random generator."""
+def _holders_of_generators(loader: object, depth: int = 3) -> Iterator[object]:
+    """Yield a loader, its data set and its samplers. Each may hold a random generator."""
     yield loader
     for name in ("dataset", "sampler", "batch_sampler"):
-        part = getattr(loader, name, None)
-        # Bounded, since a data set may well hold itself.
-        if depth and part is not None:
-            yield from _parts(part, depth - 1)
+        inner = getattr(loader, name, None)
+        # The depth is limited, because a data set may contain itself.
+        if depth and inner is not None:
+            yield from _holders_of_generators(inner, depth - 1)
 
 
 def _numbered(
     loader: Iterable[Any],
     ids: Iterable[object] | None,
     unpack: Unpack | None,
-    place: Place | None,
+    process_rank: ProcessRank | None,
     title: str,
 ) -> Iterator[tuple[Batch, Iterator[int]]]:
-    """Each batch of a loader, and each of its samples' place in the whole."""
+    """Yield each batch of a loader with its samples' positions in the data set."""
     from tqdm.auto import tqdm
 
-    numbering = number(loader, place)
+    numbering = number_samples(loader, process_rank)
     names = numbering.ids if ids is None else iter(ids)
-    hidden = True if place and place.rank else None
+    # None is tqdm's own choice: a bar on a terminal.
+    hidden = True if process_rank and process_rank.rank else None
     for item in tqdm(loader, desc=title, unit="batch", disable=hidden):
-        given = {"labels": None, **(_plain(item) if unpack is None else _checked(unpack(item)))}
+        unpacked = _default_unpack(item) if unpack is None else _check_unpacked(unpack(item))
+        given = {"labels": None, **unpacked}
         if "ids" not in given:
             inputs = given["inputs"]
             size = len(inputs) if isinstance(inputs, Tensor) and inputs.dim() else 0
             given["ids"] = list(itertools.islice(names, size))
         elif ids is not None:
-            raise ValueError("ids must be given once, and both scan and what unpack returns do")
+            raise ValueError(
+                "ids must be given once, got them from scan(ids=…) and from unpack: leave one out"
+            )
         batch = Batch.of(**given)
-        yield batch, itertools.islice(numbering.places, len(batch.inputs))
+        yield batch, itertools.islice(numbering.positions, len(batch.inputs))
 
 
-def _plain(item: object) -> Mapping[str, Any]:
-    """What an item holds that nobody unpacks."""
+def _default_unpack(item: object) -> Mapping[str, Any]:
+    """Unpack an item of a loader without a user's ``unpack``."""
     if isinstance(item, Mapping):
         raise ValueError(
-            f"the loader gives mappings, with {', '.join(map(repr, item))}: say what they hold, "
+            "the loader must yield inputs or (inputs, labels, …), got a mapping with "
+            f"{', '.join(map(repr, item))}: name its values by "
             'unpack=lambda item: {"inputs": item[…], "labels": item[…]}'
         )
     if isinstance(item, (tuple, list)) and item:
@@ -186,120 +205,128 @@ def _plain(item: object) -> Mapping[str, Any]:
     return {"inputs": item}
 
 
-def _checked(given: object) -> Mapping[str, Any]:
-    """What ``unpack`` has made of an item."""
-    if not isinstance(given, Mapping) or not {"inputs"} <= given.keys() <= _NAMES:
+def _check_unpacked(given: object) -> Mapping[str, Any]:
+    """Check what a user's ``unpack`` returned."""
+    if not isinstance(given, Mapping) or not {"inputs"} <= given.keys() <= _UNPACKED_NAMES:
         found = f"keys {', '.join(map(repr, given))}" if isinstance(given, Mapping) else ""
         raise ValueError(
-            'unpack must return a mapping with "inputs" and, if there are any, "labels", "ids" and '
-            f'"additional_forward_args", and returned {found or describe(given)}'
+            'unpack must return a mapping with "inputs" and optionally "labels", "ids" and '
+            f'"additional_forward_args", got {found or describe(given)}'
         )
     return given
 
 
-class Best:
-    """The samples with the highest scores of all that were offered.
+class TopK:
+    """Keeps the samples with the highest scores, in CPU memory.
 
     Args:
-        top_k: How many are held, in the computer's own memory.
+        top_k: The largest number of samples.
     """
 
     def __init__(self, top_k: int) -> None:
         self._top_k = top_k
-        self._heap: list[_Held] = []
+        self._heap: list[Candidate] = []
 
-    def offer(self, batch: Batch, scores: Tensor, places: Iterable[int]) -> None:
-        """Holds those of a batch that are among the best; ``-inf`` and NaN never are.
+    def offer(self, batch: Batch, scores: Tensor, positions: Iterable[int]) -> None:
+        """Keep the samples of a batch that are among the best. ``-inf`` and NaN are never kept.
 
         Args:
-            batch: N inputs, with labels and ids where these are known.
+            batch: N inputs, with labels and ids if they are known.
             scores: Shape (N,).
-            places: Each one's place in the whole, by which equal scores are ordered.
+            positions: Each sample's position in the data set. It orders equal scores.
         """
         rows = most_confused(scores, self._top_k)
         values = scores[rows].float().tolist()
         labels = batch.label_list(rows) or [None] * len(rows)
-        numbered = list(places)
+        numbers = list(positions)
         for row, score, label in zip(rows, values, labels, strict=True):
             if len(self._heap) == self._top_k and score < self._heap[0].score:
                 break
-            inputs = batch.inputs[row].detach().cpu().clone()
-            name = None if batch.ids is None else batch.ids[row]
-            beside = batch.forward_args.alone(row)
-            self._hold(_Held(score, -numbered[row], inputs, label, name, beside))
+            self._keep(
+                Candidate(
+                    score,
+                    -numbers[row],
+                    batch.inputs[row].detach().cpu().clone(),
+                    label,
+                    None if batch.ids is None else batch.ids[row],
+                    batch.forward_args.only_row(row),
+                )
+            )
 
     def batches(self) -> Iterator[Batch]:
-        """What is held, the highest score first.
+        """Yield the kept samples, the highest score first.
 
-        Neighbours of one shape make a batch, unless the model is given more than these.
+        Neighbours of one shape form a batch. If the model takes further arguments, each sample is a
+        batch of its own.
         """
-        for _, group in itertools.groupby(self._ordered(), key=_kind):
+        for _, group in itertools.groupby(self._ordered(), key=_batch_key):
             alike = list(group)
             yield Batch(
-                torch.stack([found.inputs for found in alike]),
-                [found.label for found in alike],
-                [found.id for found in alike],
+                torch.stack([candidate.inputs for candidate in alike]),
+                [candidate.label for candidate in alike],
+                [candidate.id for candidate in alike],
                 alike[0].forward_args,
             )
 
-    def of_all_ranks(self, place: Place, fault: Exception | None) -> Best:
-        """The best of what all ranks hold, on rank 0, and nothing on the others.
+    def of_all_ranks(self, process_rank: ProcessRank, fault: Exception | None) -> TopK:
+        """Return the best samples of all ranks on rank 0, and an empty ``TopK`` on other ranks.
 
-        Every rank has to call it. A sample that several ranks hold, as samplers deal some out twice
-        to give each rank as many, counts once: it has one id and one image.
+        This is a collective operation. A sampler may give a sample to several ranks, so that each
+        has as many. Such a sample counts once, because its id and its image are the same.
 
         Args:
-            place: This process's.
-            fault: Why its search failed, if it did.
+            process_rank: This process's rank.
+            fault: The error that ended this rank's search; ``None`` without an error.
 
         Raises:
             Exception: ``fault``.
-            RuntimeError: Another rank's search failed.
+            RuntimeError: The search failed on another rank.
         """
-        held = self._ordered()
-        told = share(
+        own = self._ordered()
+        reports = share(
             (
                 None if fault is None else f"{type(fault).__name__}: {fault}",
-                [(found.score, found.order, *_identity(found)) for found in held],
+                [(candidate.score, candidate.order, *_identity(candidate)) for candidate in own],
             )
         )
         if fault is not None:
             raise fault
-        for rank, (failure, _) in enumerate(told):
+        for rank, (failure, _) in enumerate(reports):
             if failure is not None:
                 raise RuntimeError(f"the scan failed on rank {rank}: {failure}")
         entries = [
             (score, order, rank, row, identity)
-            for rank, (_, listed) in enumerate(told)
+            for rank, (_, listed) in enumerate(reports)
             for row, (score, order, *identity) in enumerate(listed)
         ]
         chosen: dict[tuple[object, ...], tuple[int, int]] = {}
         for _, _, rank, row, identity in sorted(entries, key=lambda e: e[:2], reverse=True):
             if len(chosen) < self._top_k:
                 chosen.setdefault(tuple(identity), (rank, row))
-        own = [held[row] for rank, row in chosen.values() if rank == place.rank]
-        result = Best(self._top_k)
-        for part in gather(own):
-            for found in part:
-                result._hold(found)
+        result = TopK(self._top_k)
+        for candidates in gather(
+            [own[row] for rank, row in chosen.values() if rank == process_rank.rank]
+        ):
+            for candidate in candidates:
+                result._keep(candidate)
         return result
 
-    def _hold(self, found: _Held) -> None:
+    def _keep(self, candidate: Candidate) -> None:
         if len(self._heap) < self._top_k:
-            heapq.heappush(self._heap, found)
+            heapq.heappush(self._heap, candidate)
         else:
-            heapq.heappushpop(self._heap, found)
+            heapq.heappushpop(self._heap, candidate)
 
-    def _ordered(self) -> list[_Held]:
+    def _ordered(self) -> list[Candidate]:
         return sorted(self._heap, reverse=True)
 
 
-def _kind(found: _Held) -> object:
-    """What those have in common that make one batch."""
-    return found.inputs.shape if found.forward_args.none else found.order
+def _batch_key(candidate: Candidate) -> object:
+    """Neighbours with the same key form one batch."""
+    return candidate.inputs.shape if candidate.forward_args.is_empty else candidate.order
 
 
-def _identity(found: _Held) -> tuple[str | None, int]:
-    """What two ranks' copies of one sample have in common."""
-    pixels = found.inputs.float().contiguous().numpy()
-    return id_text(found.id), google_crc32c.value(pixels.tobytes())
+def _identity(candidate: Candidate) -> tuple[str | None, int]:
+    """A key that is the same for two ranks' copies of one sample: its id and a checksum."""
+    pixels = candidate.inputs.float().contiguous().numpy()
+    return id_text(candidate.id), google_crc32c.value(pixels.tobytes())
