@@ -61,49 +61,51 @@ class GradAscentHook:
             ...                                  # loss, backward, optimizer.step(): untouched
             hook(inputs, logits, labels)
 
-    The model's weights, buffers, gradients, modes and the random states are left as they were. A
-    fault during training is logged once and never raised, unless ``strict``. The model itself may
-    keep the hook: it can still be copied and saved, and the hook of a copy records nothing.
+    The hook leaves the model's weights, buffers, gradients and modes and the random states as they
+    were. It logs a fault during training once and never raises it, unless ``strict``. You may keep
+    the hook in the model: the model can still be copied and saved. The hook of a copy records
+    nothing.
 
     Args:
-        model: The classifier, as it stands in the loop (data parallel wrappers and compiled models
-            are looked into).
-        log: The run's directory, or a ``SummaryWriter`` (torch's or tensorboardX's), beside whose
-            event file the hook's own is then written. ``s3://…`` and whatever else ``fsspec`` knows
-            serves, too.
-        every: Steps between captures: the first call captures, then each one at which the step
-            has passed another multiple of ``every``.
-        top_k: Samples in a capture at the most.
-        criterion: Maps ``(logits, labels)`` to a score a sample, higher is more confused, ``-inf``
-            is never taken. See :class:`ProbabilityMargin`, :class:`LogitMargin`, :class:`Entropy`,
-            :class:`Loss` and :class:`Misclassified`, which ``&`` joins.
-        targets: Towards which classes: ``"top2"`` (the two most probable), ``"label"`` (the true
-            one), ``"all"``, a list of class indices, or a callable ``(logits, labels) -> targets``
-            of shape (N, T).
+        model: The classifier as it stands in the loop. Data parallel wrappers and compiled models
+            are unwrapped.
+        log: The run's directory, or a ``SummaryWriter`` (torch's or tensorboardX's): the hook then
+            writes its own event file in the writer's directory. A URL that ``fsspec`` knows, such
+            as ``s3://…``, is a directory, too.
+        every: Steps between captures, at least 1. The first call captures, then each call at which
+            the step has passed another multiple of ``every``.
+        top_k: Samples in a capture at most, at least 1.
+        criterion: Maps ``(logits, labels)`` to one score for each sample. Higher is more confused,
+            and ``-inf`` is never recorded. See :class:`ProbabilityMargin`, :class:`LogitMargin`,
+            :class:`Entropy`, :class:`Loss` and :class:`Misclassified`; ``&`` combines two.
+        targets: The classes towards which each sample is changed: ``"top2"`` (the two most
+            probable), ``"label"`` (the true one), ``"all"``, a list of class indices, or a callable
+            ``(logits, labels) -> targets`` of shape (N, T).
         score: What the gradient differentiates: ``"logit"``, ``"probability"``,
             ``"log_probability"``, or a callable ``(logits, targets) -> scores`` of shape (N,).
-        ascent: How morphs are made, see :class:`Ascent`; ``None`` records the gradient alone.
+        ascent: How morphs are made, see :class:`Ascent`. ``None`` records the gradient alone.
         class_names: The name of class 0, 1, …
-        mean, std: Those of the loop's ``Normalize``, a number or a number a channel:
-            ``inputs * std + mean`` is what a person should be shown.
-        bounds: Legal input values ``(low, high)`` in model space, numbers or numbers a channel.
-            Morphs stay within them, and they are shown as black and white. By default what becomes
-            [0, 1] by ``mean`` and ``std``, if these are given, and else none.
-        forward: ``(model, inputs, *additional_forward_args) -> logits``, where the model is called
-            otherwise. What else it runs has to be a part of ``model``, or it is neither set to eval
-            mode nor left as it was.
-        tag: Under which the samples appear.
-        budget_mb: Megabytes that the hook writes at the most. As they are used up, captures come
-            at intervals that double, so that they cover a training of any length. Ranks that record
-            share them evenly.
-        ranks: Of a job of several processes, whether ``"all"`` record samples of their own batches,
-            each in a session of its own, or rank ``"zero"`` alone. Make the hook once the process
-            group is there, or start the job by ``torchrun``.
-        strict: Raise what would be logged.
+        mean, std: Those of the loop's ``Normalize``, one number or one for each channel.
+            ``inputs * std + mean`` is what a person should see.
+        bounds: The legal input values ``(low, high)`` in model space, each one number or one for
+            each channel. Morphs stay within them, and the page paints them as black and white. By
+            default they are the values that ``mean`` and ``std`` map to 0 and 1; without ``mean``
+            and ``std`` there are none.
+        forward: ``(model, inputs, *additional_forward_args) -> logits``, for a model that is not
+            called as ``model(inputs)``. Other modules that it runs must be submodules of
+            ``model``; otherwise they are not put into eval mode and not restored.
+        tag: The name under which the tab shows the samples.
+        budget_mb: Megabytes that the hook writes at most. As they are used up, the interval between
+            captures doubles, so that the captures cover a training of any length. Ranks that
+            record share them evenly.
+        ranks: In a job of several processes, ``"all"`` records samples of each rank's own batches,
+            each rank in a session of its own; ``"zero"`` records on rank 0 alone. Make the hook
+            after ``init_process_group``, or start the job with ``torchrun``.
+        strict: Raise faults instead of logging them.
 
     Raises:
-        ValueError: An argument breaks its rule; the message says which, and what to give instead.
-        OSError: The run's directory cannot be written.
+        ValueError: An argument breaks its rule. The message names the rule and the remedy.
+        OSError: The hook cannot write to the run's directory.
     """
 
     def __init__(
@@ -185,28 +187,28 @@ class GradAscentHook:
         ids: Ids | None = None,
         additional_forward_args: AdditionalForwardArgs | None = None,
     ) -> int:
-        """Looks at the loop's batch, and captures its most confused samples when a capture is due.
+        """Capture the most confused samples of the loop's batch if a capture is due.
 
-        In a step that ``torch.compile`` compiles it runs as it was written, between two graphs;
-        with ``fullgraph=True`` call it after the step.
+        In a step that ``torch.compile`` compiles, the hook runs uncompiled between two graphs. With
+        ``fullgraph=True`` call it after the step.
 
         Args:
-            inputs: What the model was given, floating point: images, shape (N, channels, height,
+            inputs: The model's input, floating point: images, shape (N, channels, height,
                 width) with 1 to 4 channels, or signals, shape (N, channels, length).
-            logits: What it answered, shape (N, C); log-probabilities serve as well, and one column
-                is a binary model's. A tuple that they begin, and a mapping or an object that has
-                them as ``logits``, may be given whole. They only choose the samples: what is
-                recorded is asked anew.
-                ``None`` asks the model, which is one more forward pass when a capture is due.
-            labels: True classes, if known, shape (N,), or one-hot; a negative one is unknown.
-            step: The training step; by default calls are counted from 0.
-            ids: A name or number a sample, to recognise it later.
-            additional_forward_args: What the model is given after the inputs, if there is more: a
-                tuple, or a dictionary of what it is given by keyword. A tensor of N rows has one a
-                sample; the samples of a capture then run one after another.
+            logits: The model's output, shape (N, C), or log-probabilities. One column is a
+                binary model's. A tuple whose first element holds the logits may be given whole, and
+                so may a mapping or an object with ``logits``. They only select the samples: the
+                hook asks the model again about what it records. ``None`` asks the model, which
+                costs one more forward pass when a capture is due.
+            labels: True classes, if known: shape (N,), or one-hot. A negative label is unknown.
+            step: The training step. By default calls are counted from 0.
+            ids: A name or number for each sample, by which you recognise it later.
+            additional_forward_args: The model's arguments after the inputs: a tuple, or a
+                dictionary of keyword arguments. A tensor of N rows holds one row for each sample;
+                the samples of a capture then run one after another.
 
         Returns:
-            Samples captured at this call, probes included: 0 when none is due.
+            How many samples this call captured, probes included; 0 when no capture is due.
         """
         if torch.compiler.is_compiling():
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
@@ -234,7 +236,7 @@ class GradAscentHook:
     def is_due(self, step: int | None = None) -> bool:
         """Whether a call with this step would capture; by default the next call's.
 
-        For a loop that first has to make what the call is given.
+        Use it in a loop that has to prepare the arguments of the call.
         """
         if self.capturing:
             return False
@@ -243,25 +245,26 @@ class GradAscentHook:
         return self._records() or self._runner.is_sharded
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
-        """Needs no line in the loop: captures follow the optimizer's steps.
+        """Capture after each optimizer step, without a call in the loop.
 
-        The model's inputs and outputs are those of its own last forward pass in training mode. The
-        labels are seen there only where the model is given them, as ``labels=…``; else captions
-        cannot name the truth. What else the model is given after the image, or by keyword, it is
-        given in captures, too, unless ``forward`` is set, which gets the image alone.
-        ``optimizer.step`` must be that of the loop: a step that a ``GradScaler`` skips is none.
-        A model that is attached may be copied and saved: the copy is not watched. To
-        ``torch.jit.script`` it, ``remove()`` the handle first.
+        The inputs and logits are those of the model's last forward pass in training mode. The
+        labels are known only if the model is given them as ``labels=…``. If the model is given more
+        than the image, captures give it the same, unless ``forward`` is set, which gets the image
+        alone. ``optimizer`` must be the one that the loop steps. A step that a ``GradScaler`` skips
+        does not count.
+
+        An attached model may be copied and saved; the copy is not attached. Before
+        ``torch.jit.script``, call ``remove()`` on the handle.
 
         Returns:
-            A handle whose ``remove()`` undoes it.
+            A handle whose ``remove()`` detaches the hook.
 
         Raises:
-            ValueError: It is no optimizer.
+            ValueError: ``optimizer`` is not a ``torch.optim.Optimizer``.
         """
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise ValueError(
-                f"optimizer must be a torch.optim.Optimizer, and is {describe(optimizer)}"
+                f"optimizer must be a torch.optim.Optimizer, got {describe(optimizer)}"
             )
         # Accelerate and Fabric wrap the one that steps.
         while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
@@ -283,13 +286,13 @@ class GradAscentHook:
         every: int | None = None,
         additional_forward_args: AdditionalForwardArgs | None = None,
     ) -> None:
-        """Adds fixed samples, recorded from the first step on, to be followed through training.
+        """Add fixed samples, which are recorded from the first step on through all of training.
 
         Args:
             inputs: As the model is given them, shape (N, channels, height, width), or
                 (N, channels, length).
             labels: True classes, if known, as in a call.
-            ids: A name or number a sample; by default "probe 0", "probe 1", …
+            ids: A name or number for each sample; by default "probe 0", "probe 1", …
             every: Steps between their captures; by default they are part of every capture.
             additional_forward_args: As in a call.
 
@@ -311,39 +314,39 @@ class GradAscentHook:
         top_k: int = 32,
         tag: str = "scan",
     ) -> int:
-        """Captures the most confused samples of a whole data set, under a tag of their own.
+        """Capture the most confused samples of a whole data set, under a tag of their own.
 
-        Only the best so far are held. Interrupted by Ctrl-C, it keeps what it has found and raises
-        the interrupt on; a fault of the loader's or of the model's ends it likewise.
+        Only the best samples so far are held in memory. If Ctrl-C interrupts the scan, or the
+        loader or the model fails, the samples found so far are captured.
 
-        With ``ranks="all"`` every process of a job calls it, with its own part of the data set.
-        They tell each other what they found, and rank 0 records the most confused of the whole; an
-        interrupt or a fault then leaves nothing. With ``ranks="zero"`` rank 0 scans what it is
-        given.
+        With ``ranks="all"`` every process of a job calls this with its own part of the data set.
+        The ranks tell each other what they found, and rank 0 records the most confused samples of
+        the whole. An interrupt or a fault then leaves nothing. With ``ranks="zero"`` rank 0 alone
+        scans, its own loader.
 
         Args:
-            loader: Gives ``inputs`` or ``(inputs, labels, …)``, batch by batch, or whatever else
+            loader: Gives ``inputs`` or ``(inputs, labels, …)`` batch by batch, or anything that
                 ``unpack`` takes.
             step: The training step; by default that of the hook's last call.
-            ids: A name or number for each sample of the loader, in its order; by default its place
-                there. In one of several ranks' parts that is its place in the data set, if a
-                ``DistributedSampler`` deals them out, and else ``"<rank>/<place in its part>"``.
-            unpack: Maps what the loader gives to what a call takes, by name: ``inputs``, and if
-                there are any, ``labels``, ``ids`` and ``additional_forward_args``. For a model of
-                two inputs, say, ``lambda item: {"inputs": item["image"], "labels": item["label"],
+            ids: A name or number for each sample of the loader, in its order. By default it is the
+                sample's index in the data set, if one process scans or a ``DistributedSampler``
+                deals the samples out; otherwise ``"<rank>/<index in its part>"``.
+            unpack: Maps an item of the loader to the arguments of a call, by name: ``inputs``, and
+                optionally ``labels``, ``ids`` and ``additional_forward_args``. For a model of two
+                inputs: ``lambda item: {"inputs": item["image"], "labels": item["label"],
                 "additional_forward_args": (item["age"],)}``.
-            top_k: Samples at the most.
-            tag: Under which they appear.
+            top_k: Samples at most, at least 1.
+            tag: The name under which the tab shows them.
 
         Returns:
-            Samples that this process captured.
+            How many samples this process captured.
 
         Raises:
             ValueError: ``unpack``, ``step``, ``top_k`` or ``tag`` breaks its rule.
         """
         if unpack is not None and not callable(unpack):
             raise ValueError(
-                "unpack must be a callable that maps an item of the loader to a mapping, and is "
+                "unpack must be a callable that maps an item of the loader to a mapping, got "
                 f"{unpack!r}"
             )
         now = max(self._pacer.next_step - 1, 0) if step is None else arguments.training_step(step)
@@ -370,7 +373,7 @@ class GradAscentHook:
         )
 
     def close(self) -> None:
-        """Write what is still queued and close the event file; more than once is harmless.
+        """Write the queued captures and close the event file. A second call does nothing.
 
         Raises:
             Exception: ``strict``, and something could not be written that was not raised before.
@@ -434,7 +437,7 @@ class GradAscentHook:
         ids: Ids | None,
         additional_forward_args: AdditionalForwardArgs | None,
     ) -> int:
-        """Capture what is due at a step, and return how many samples that is."""
+        """Make the captures that are due at a step; return the number of samples."""
         due = self._pacer.take_due(step)
         with self._open_passes() as passes:
             if passes is None:
@@ -465,7 +468,7 @@ class GradAscentHook:
         """Capture the most confused samples of a loader.
 
         Raises:
-            Exception: The search failed; what it had found until then is captured.
+            Exception: The search failed. The samples found until then are captured.
         """
         found = search(
             loader,

@@ -54,7 +54,7 @@ class ModelRunner:
         Args:
             file_size: Bytes of this rank's event file, told to the other ranks.
         """
-        # Unwrapped anew each time: what a wrapper holds may have been replaced.
+        # Unwrap at each capture: the module in a wrapper may have been replaced.
         module = unwrap(self._model)
         if self._sharded is None:
             check_sharding(module)
@@ -96,11 +96,11 @@ class Passes:
         """Return a function from inputs (N, …) to logits (N, C).
 
         Args:
-            dtype: That of the loop's inputs. The model gets its inputs in this dtype if its weights
-                have several dtypes or none: autocast, which is off here, or a wrapper that is left
-                out may have made the two fit in the loop.
-            beside: What the model is given beside a whole batch of inputs.
-            row: The row of these whose arguments every input is given; ``None`` for its own.
+            dtype: The dtype of the loop's inputs. The model gets its inputs in this dtype if its
+                weights have several dtypes or none. In the loop, autocast or a wrapper may have
+                made the two fit; here both are off.
+            beside: The model's further arguments for a whole batch of inputs.
+            row: Give every input this row's arguments; ``None`` gives each input its own.
         """
         answer = self._answer(beside, row)
 
@@ -124,7 +124,7 @@ class Passes:
     def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
             given = beside if row is None else beside.of_row(row, inputs.shape[0])
-            # Copies, since a model may write in place to what it is given, even to a leaf.
+            # Copies, since a model may write in place to its arguments, even to a leaf.
             given = given.to(inputs.device).copied()
             if self._call is None:
                 output = self._module(inputs.clone(), *given.args, **given.kwargs)

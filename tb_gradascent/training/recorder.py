@@ -51,7 +51,7 @@ class Recorder:
         Args:
             passes: Through the model.
             batch: The loop's.
-            answer: What the loop's model answered; ``None`` asks the model, if logits are needed.
+            answer: The output of the loop's model; ``None`` asks the model if logits are needed.
             step: The training step.
             select: Whether samples of the batch are recorded.
             probes: Whose samples are recorded, too.

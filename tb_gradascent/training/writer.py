@@ -28,7 +28,7 @@ from tb_gradascent.training.pending import PendingCapture
 
 logger = logging.getLogger("tb_gradascent")
 
-#: Captures that may wait to be written. What is queued is lost if the process is killed.
+#: Captures that may wait to be written. A killed process loses the captures in the queue.
 QUEUE_LENGTH = 8
 
 
@@ -36,14 +36,14 @@ class SampleWriter:
     """One session's event file.
 
     Args:
-        directory: The run's directory; created if need be.
+        directory: The run's directory. It is created if it is missing.
         info: The session's constants.
         budget: Bytes that the file may take.
 
     Raises:
         OSError: The file cannot be created.
-        ValueError: The session's constants take too much room, or the directory is a URL at which
-            nothing can be written.
+        ValueError: The session's constants take too many bytes, or nothing can be written at the
+            directory's URL.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SampleWriter:
         self._worker = _Worker(file, self.session, content, budget)
         self.waited = 0.0
         """Seconds that the caller waited because the queue was full."""
-        # Runs at the interpreter's end, too, and holds no reference to self.
+        # It also runs when the interpreter ends, and holds no reference to self.
         self._finish = weakref.finalize(self, self._worker.close)
         if isinstance(file, RemoteEventFile):
             _before_executors_stop(self._finish)
@@ -88,7 +88,7 @@ class SampleWriter:
         return self._worker.dropped
 
     def put(self, capture: PendingCapture) -> None:
-        """Queues one capture. Waits where ``QUEUE_LENGTH`` are waiting already."""
+        """Queue one capture. Wait while ``QUEUE_LENGTH`` captures are queued already."""
         start = time.perf_counter()
         if self._worker.put(capture, wait=False):
             return
@@ -96,19 +96,20 @@ class SampleWriter:
         self.waited += time.perf_counter() - start
 
     def flush(self) -> None:
-        """Waits until everything queued is in the file."""
+        """Wait until every queued capture is in the file."""
         self._worker.flush()
 
     def close(self) -> None:
-        """Writes what is queued and closes the file; more than once is harmless."""
+        """Write the queued captures and close the file. A second call does nothing."""
         self._finish()
 
 
 def _before_executors_stop(function: Callable[[], object]) -> None:
-    """Has a function called at the interpreter's end while clients of stores still work.
+    """Call a function when the interpreter ends, while clients of remote stores still work.
 
-    They resolve names in an executor. Of these, ``concurrent.futures`` stops all before the first
-    function that ``atexit`` calls, by this very registration; what came later is called earlier.
+    The clients resolve names in an executor. ``concurrent.futures`` stops all executors before
+    ``atexit`` calls its first function, and it does so through this registration. The last
+    registered function is called first.
     """
     register = getattr(threading, "_register_atexit", None)
     if register is not None:
@@ -124,17 +125,17 @@ class NullWriter:
     waited = 0.0
 
     def put(self, capture: PendingCapture) -> None:
-        """Drops it: there is nothing in it."""
+        """Do nothing: the capture is empty."""
 
     def flush(self) -> None:
-        """Does nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Does nothing."""
+        """Do nothing."""
 
 
 class _Worker:
-    """What the thread holds; apart from the writer, so that a forgotten writer is collected."""
+    """The state of the thread, apart from the writer, so that a forgotten writer is collected."""
 
     def __init__(
         self, file: EventFile | RemoteEventFile, session: str, info: bytes, budget: int
@@ -158,7 +159,7 @@ class _Worker:
         return self._file.size
 
     def put(self, capture: PendingCapture, *, wait: bool = True) -> bool:
-        """Whether the capture was taken, or is none of this process's business."""
+        """Whether the capture was queued, or this process does not own the writer thread."""
         if self._is_ours():
             try:
                 self._queue.put(capture, block=wait)
@@ -181,7 +182,7 @@ class _Worker:
                 self._log("The last captures could not be written and are lost", error)
 
     def _is_ours(self) -> bool:
-        """Whether this is not a forked child, which has the parent's file but not its thread."""
+        """Whether this process owns the writer thread. A forked child has the file alone."""
         return self._process == os.getpid()
 
     def _run(self) -> None:
@@ -189,11 +190,11 @@ class _Worker:
             try:
                 kept = self._write(capture)
             except Exception as error:  # noqa: PERF203
-                # Whatever it is, the thread must live on: a full queue would stop the training.
+                # The thread must live on after any error: a full queue would stop the training.
                 kept = False
                 self._log(
-                    "A capture could not be written and is lost; later ones are tried, and this is "
-                    "not repeated (hook.stats counts them)",
+                    "A capture could not be written and is lost. Later failures are counted in "
+                    "hook.stats and not logged",
                     error,
                 )
             finally:
@@ -201,33 +202,33 @@ class _Worker:
                     self.written += capture.size
                 else:
                     self.dropped += capture.size
-                del capture  # its samples may be large, and the next one may be long in coming
+                del capture  # its samples may be large, and the next one may come much later
                 self._queue.task_done()
         self._queue.task_done()
 
     def _next(self) -> PendingCapture | None:
-        """The next capture; what waits in the file meanwhile is put when that is due."""
+        """Wait for the next capture, and meanwhile flush the file when that is due."""
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._queue.get(timeout=self._file.due_in())
             try:
                 self._file.flush()
             except Exception as error:
-                self._log("Captures could not be written; this is tried again", error)
+                self._log("Captures could not be written. The hook tries again", error)
 
     def _log(self, message: str, error: Exception) -> None:
-        """Says the first fault."""
+        """Keep and log the first error."""
         if self.failure is None:
             logger.warning("%s: %s: %s", message, type(error).__name__, error)
             self.failure = error
 
     def _write(self, capture: PendingCapture) -> bool:
-        """Whether there was room for it."""
+        """Append a capture to the file; return whether the budget has room for it."""
         samples = capture.samples()
         encoded = [
             encode_sample(sample, dropped=self.dropped, every=capture.every) for sample in samples
         ]
-        # The payload first, so that whoever sees a record can have its arrays.
+        # The payload first: a reader that sees a record can then read its arrays.
         values = [
             self._value(capture.tag, "payload", [payload for _, payload in encoded]),
             self._value(capture.tag, "index", [record for record, _ in encoded]),
