@@ -279,7 +279,7 @@ def test_the_interpreters_end_comes_while_executors_still_run(tmp_path: Path) ->
     ("log", "message"),
     [
         ("nosuch://bucket/runs", "'nosuch://bucket/runs' is no path that fsspec knows"),
-        (Path("s3://bucket/runs"), "a Path makes one slash of two.*give 's3://bucket/runs'"),
+        (Path("s3://bucket/runs"), "a Path turns two slashes into one.*give 's3://bucket/runs'"),
     ],
 )
 def test_where_nothing_can_be_written(log: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What ``tests/integrations/test_adapter_ddp.py`` checks, run by each rank."""
+"""The checks of ``tests/integrations/test_adapter_ddp.py``, which each rank runs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from tb_gradascent import lightning, transformers
+from testing import lightning_training, transformers_training
 from testing.networks import vision_transformer
 from testing.torchrun import run
-from tests.integrations import test_lightning, test_transformers
 
 
 def lightnings_trainer(directory: Path) -> None:
     callback = lightning.GradAscentCallback(every=2, validation=True, strict=True)
     options: Any = {"devices": 2, "strategy": "ddp", "limit_val_batches": 1}
-    test_lightning.fit(test_lightning.Classifier(), directory, callback, **options)
+    lightning_training.fit(lightning_training.Classifier(), directory, callback, **options)
     assert callback.hook is not None
     assert callback.hook.stats.written > 0
 
 
 def transformers_trainer(directory: Path) -> None:
     callback = transformers.GradAscentCallback(every=2, strict=True)
-    test_transformers.train(vision_transformer(), directory, callback)
+    transformers_training.train(vision_transformer(), directory, callback)
     assert callback.hook is not None
     assert callback.hook.stats.written > 0
 

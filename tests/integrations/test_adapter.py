@@ -1,18 +1,22 @@
-"""Frameworks that are not installed, or not whole."""
+"""Adapters whose framework is not installed, or not completely."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import pytest
+
 from testing.paths import ROOT
+
+pytestmark = pytest.mark.process
 
 NEEDS = {
     "lightning": ("lightning", "pytorch_lightning"),
     "transformers": ("transformers",),
     "ignite": ("ignite",),
 }
-"""What each adapter, named like its extra in setup.py, imports one of."""
+"""The modules of each adapter's framework; one must be installed. The keys are our extras."""
 
 BLOCKED = """
 import importlib, sys
@@ -32,7 +36,7 @@ for adapter in {adapters}:
 
 
 def errors(missing: set[str], adapters: list[str]) -> list[str]:
-    """What importing adapters raises in a Python without some packages."""
+    """The errors of importing adapters in a Python without some packages."""
     code = BLOCKED.format(missing=missing, adapters=adapters)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -40,7 +44,7 @@ def errors(missing: set[str], adapters: list[str]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_missing_framework_is_named_with_what_to_install() -> None:
+def test_a_missing_framework_is_named_with_the_command_to_install_it() -> None:
     missing = {name for names in NEEDS.values() for name in names}
     assert errors(missing, list(NEEDS)) == [
         f"tb_gradascent.{adapter} needs {' or '.join(names)}, which is not installed: "
@@ -49,14 +53,15 @@ def test_a_missing_framework_is_named_with_what_to_install() -> None:
     ]
 
 
-def test_what_a_framework_itself_lacks_is_its_own_error() -> None:
+def test_a_framework_that_fails_to_import_raises_its_own_error() -> None:
     assert errors({"torchmetrics"}, ["lightning"]) == ["No module named 'torchmetrics'"]
 
 
-def test_the_hook_alone_imports_no_framework() -> None:
+def test_the_hook_itself_imports_no_framework() -> None:
     frameworks = {name for names in NEEDS.values() for name in names}
-    code = (
-        "import sys, tb_gradascent; tb_gradascent.GradAscentHook;"
-        f"assert not {frameworks} & set(sys.modules)"
-    )
+    code = f"""
+import sys
+from tb_gradascent import GradAscentHook
+assert not {frameworks} & set(sys.modules)
+"""
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""The adapters in jobs of two processes, started by the real ``torchrun``."""
+"""The adapters in jobs of two processes that the real ``torchrun`` starts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from tb_gradascent import read_samples
 from testing.torchrun import PASSED, launch
 from tests.integrations.adapter_ddp_checks import CHECKS
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def trainer_of(model: nn.Module) -> Engine:
     return create_supervised_trainer(model, optimizer, nn.CrossEntropyLoss())
 
 
-def test_a_handler_beside_ignites_own_logger(tmp_path: Path) -> None:
+def test_the_handler_writes_beside_ignites_own_logger(tmp_path: Path) -> None:
     model = convolutional()
     trainer = trainer_of(model)
     with TensorboardLogger(tmp_path / "run") as logger:
@@ -52,7 +52,7 @@ def test_a_handler_beside_ignites_own_logger(tmp_path: Path) -> None:
         assert sample.label == labels[row]
 
 
-def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+def test_training_with_the_handler_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     weights = []
     for attached in (True, False):
         model = convolutional()
@@ -67,7 +67,7 @@ def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> Non
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
-def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
+def test_an_error_of_the_training_is_not_hidden_by_an_error_of_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def close(self: GradAscentHook) -> None:
@@ -82,7 +82,7 @@ def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
             pass
 
 
-def test_an_evaluator_at_the_trainers_steps(tmp_path: Path) -> None:
+def test_an_evaluator_is_captured_at_the_trainers_steps(tmp_path: Path) -> None:
     model = convolutional()
     trainer, evaluator = trainer_of(model), create_supervised_evaluator(model)
     trainer.add_event_handler(

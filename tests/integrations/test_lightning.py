@@ -12,14 +12,15 @@ import pytest
 import pytorch_lightning
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
 from tb_gradascent import GradAscentHook, LogitMargin, Sample, read_samples
 from tb_gradascent.lightning import GradAscentCallback
+from testing.lightning_training import BATCH, BATCHES, Classifier, fit
 from testing.networks import convolutional, digits
 
 pytestmark = [
-    # Lightning's own.
+    # These are Lightning's own warnings.
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
     pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated"),
     pytest.mark.filterwarnings("ignore:The number of training batches"),
@@ -27,90 +28,35 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Precision bf16-mixed"),
 ]
 
-BATCH, BATCHES = 16, 12
-
-
-class Classifier(lightning.pytorch.LightningModule):
-    """As the tutorials write it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = convolutional()
-        self.criterion = nn.CrossEntropyLoss()
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.net(x)
-        return logits
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        x, y = batch
-        return self.criterion(self(x), y)
-
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        x, y = batch
-        self.log("accuracy", (self(x).argmax(1) == y).float().mean())
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), 1e-3)
-
-
-def data(part: str = "train") -> DataLoader[Any]:
-    images, labels = digits(part)
-    rows = slice(BATCH * BATCHES)
-    return DataLoader(TensorDataset(images[rows], labels[rows]), BATCH)
-
-
-def fit(
-    module: Any,
-    folder: Path,
-    callback: Any,
-    *,
-    package: Any = lightning.pytorch,
-    loader: Any = None,
-    checkpoint: str | None = None,
-    **options: Any,
-) -> Any:
-    """Trains, logging to ``folder/digits/run``; gives the Trainer."""
-    torch.manual_seed(3)
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False}
-    logger = package.loggers.TensorBoardLogger(folder, "digits", "run")
-    options = {"max_epochs": 1, "logger": logger, "enable_checkpointing": False} | options
-    trainer = package.Trainer(
-        accelerator="cpu",
-        callbacks=[callback] if callback else [],
-        default_root_dir=folder,
-        **(quiet | options),
-    )
-    trainer.fit(module, loader or data(), data("test"), ckpt_path=checkpoint)
-    return trainer
-
 
 def steps(samples: list[Sample]) -> list[int]:
     return sorted({sample.step for sample in samples})
 
 
 def assert_of_batch(sample: Sample, step: int, part: str = "train") -> None:
-    """The sample is one of the batch of that number, image and label."""
+    """Assert that the sample's image and label are from the batch of a step."""
     images, labels = digits(part)
     rows = range(BATCH * step, BATCH * (step + 1))
     places = [row for row in rows if np.array_equal(sample.image, images[row].numpy())]
     assert sample.label in labels[places].tolist()
 
 
-def test_a_callback_and_nothing_else(tmp_path: Path) -> None:
+def test_the_callback_alone_captures_due_training_steps(tmp_path: Path) -> None:
     callback = GradAscentCallback(every=5, strict=True)
     fit(Classifier(), tmp_path, callback)
     samples = list(read_samples(tmp_path))
     assert steps(samples) == [0, 5, 10]
     assert {sample.run for sample in samples} == {"digits/run"}
-    assert list((tmp_path / "digits" / "run").glob("events.out.tfevents.1*")), "the logger's own"
+    assert list((tmp_path / "digits" / "run").glob("events.out.tfevents.1*")), (
+        "the logger wrote its own file"
+    )
     for sample in samples:
         assert_of_batch(sample, sample.step)
     assert callback.hook is not None
     assert callback.hook.stats.written == len(samples) > 0
 
 
-def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     with_it, without = Classifier(), Classifier()
     fit(with_it, tmp_path / "with", GradAscentCallback(every=1, validation=True, strict=True))
     fit(without, tmp_path / "without", None)
@@ -121,7 +67,7 @@ def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> Non
 
 
 class Part(Classifier):
-    """The step calls a part of the module, which has no forward of its own."""
+    """The step calls a submodule, and the module itself has no forward."""
 
     forward = lightning.pytorch.LightningModule.forward
 
@@ -149,7 +95,7 @@ class Distilled(Part):
 
 
 class Composed(Classifier):
-    """The step is made of parts, none of which maps images to logits, and forward says how."""
+    """No submodule that the step calls maps images to logits, but ``forward`` does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +111,7 @@ class Composed(Classifier):
 
 
 class Told(Composed):
-    """The step says what the logits are."""
+    """The step returns the logits."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         x, y = batch
@@ -189,7 +135,7 @@ class Manual(Classifier):
 
 
 class Scripted(Classifier):
-    """A part is TorchScript."""
+    """A submodule is TorchScript."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,8 +143,17 @@ class Scripted(Classifier):
 
 
 @pytest.mark.filterwarnings(r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("module", [Part, Distilled, Composed, Told, Manual, Scripted])
-def test_whatever_the_training_step_is_like(tmp_path: Path, module: type[Classifier]) -> None:
+@pytest.mark.parametrize(
+    "module",
+    [
+        Part,
+        *(
+            pytest.param(m, marks=pytest.mark.slow)
+            for m in (Distilled, Composed, Told, Manual, Scripted)
+        ),
+    ],
+)
+def test_any_kind_of_training_step_is_captured(tmp_path: Path, module: type[Classifier]) -> None:
     model = module()
     fit(model, tmp_path, GradAscentCallback(strict=True), max_steps=1, limit_val_batches=1)
     samples = list(read_samples(tmp_path))
@@ -217,8 +172,11 @@ def test_whatever_the_training_step_is_like(tmp_path: Path, module: type[Classif
             np.testing.assert_allclose(target.gradient, gradient[0].numpy(), atol=largest / 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", [lightning.pytorch, pytorch_lightning])
-def test_each_package_takes_it(tmp_path: Path, package: Any) -> None:
+def test_the_trainer_of_each_lightning_package_takes_the_callback(
+    tmp_path: Path, package: Any
+) -> None:
     members = {name: value for name, value in vars(Classifier).items() if name != "__init__"}
 
     def init(self: Any) -> None:
@@ -231,7 +189,7 @@ def test_each_package_takes_it(tmp_path: Path, package: Any) -> None:
     assert steps(list(read_samples(tmp_path))) == [0]
 
 
-def test_accumulated_batches_are_one_step(tmp_path: Path) -> None:
+def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:
     callback = GradAscentCallback(every=1, strict=True)
     trainer = fit(Classifier(), tmp_path, callback, accumulate_grad_batches=4)
     samples = list(read_samples(tmp_path))
@@ -241,7 +199,8 @@ def test_accumulated_batches_are_one_step(tmp_path: Path) -> None:
         assert_of_batch(sample, 4 * sample.step)
 
 
-def test_validation_batches_on_request(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_validation_batches_are_captured_on_request(tmp_path: Path) -> None:
     options: Any = {"max_epochs": 4, "val_check_interval": 6, "num_sanity_val_steps": 2}
     fit(
         Classifier(),
@@ -257,7 +216,7 @@ def test_validation_batches_on_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batches", [True, 3])
-def test_fast_dev_run_takes_all_steps_and_keeps_no_file(
+def test_fast_dev_run_captures_all_steps_and_keeps_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -268,7 +227,8 @@ def test_fast_dev_run_takes_all_steps_and_keeps_no_file(
     assert list(tmp_path.rglob("*tfevents*")) == []
 
 
-def test_a_training_that_is_resumed_goes_on(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_resumed_training_continues_its_run(tmp_path: Path) -> None:
     saving: Any = {"enable_checkpointing": True, "max_steps": 12, "max_epochs": -1}
     trainer = fit(Classifier(), tmp_path, GradAscentCallback(every=4, strict=True), **saving)
     path = trainer.checkpoint_callback.best_model_path
@@ -279,7 +239,8 @@ def test_a_training_that_is_resumed_goes_on(tmp_path: Path) -> None:
     assert steps(samples) == [0, 4, 8, 12, 16, 20]
 
 
-def test_mixed_precision(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_mixed_precision_samples_match_the_model(tmp_path: Path) -> None:
     model = Classifier()
     callback = GradAscentCallback(strict=True)
     fit(model, tmp_path, callback, precision="bf16-mixed", max_steps=1, limit_val_batches=0)
@@ -291,8 +252,9 @@ def test_mixed_precision(tmp_path: Path) -> None:
         np.testing.assert_allclose(sample.probabilities, exact[sample.classes], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logger", ["csv first", "csv", "none", "given"])
-def test_where_it_logs(tmp_path: Path, logger: str) -> None:
+def test_the_default_log_directory_is_the_loggers(tmp_path: Path, logger: str) -> None:
     csv = lightning.pytorch.loggers.CSVLogger(tmp_path, "csv", "0")
     board = lightning.pytorch.loggers.TensorBoardLogger(tmp_path, "board", "0")
     loggers: Any = {"csv first": [csv, board], "csv": csv, "none": False, "given": board}[logger]
@@ -303,7 +265,7 @@ def test_where_it_logs(tmp_path: Path, logger: str) -> None:
 
 
 def named(rows: int) -> list[dict[str, Any]]:
-    """Dictionaries, with what is neither image nor label."""
+    """Dictionaries that also hold values other than image and label."""
     images, labels = digits()
     return [
         {"row": row, "age": float(row), "image": images[row], "label": labels[row]}
@@ -312,7 +274,7 @@ def named(rows: int) -> list[dict[str, Any]]:
 
 
 class Aged(Classifier):
-    """It is given two inputs by name; batches are dictionaries."""
+    """The model has two named inputs, and batches are dictionaries."""
 
     def forward(self, image: Tensor, *, age: Tensor) -> Tensor:  # type: ignore[override]
         bias = nn.functional.one_hot(age.long() % 10, 10) * 50
@@ -323,7 +285,7 @@ class Aged(Classifier):
         return self.criterion(self(batch["image"], age=batch["age"]), batch["label"])
 
 
-def test_dictionaries_and_further_inputs(tmp_path: Path) -> None:
+def test_batches_of_dictionaries_and_further_inputs_are_captured(tmp_path: Path) -> None:
     callback = GradAscentCallback(criterion=lambda logits, labels: logits[:, 0], strict=True)
     loader: Any = DataLoader(named(BATCH), BATCH)  # type: ignore[arg-type]
     fit(Aged(), tmp_path, callback, loader=loader, max_steps=1, limit_val_batches=0)
@@ -333,10 +295,11 @@ def test_dictionaries_and_further_inputs(tmp_path: Path) -> None:
     for sample in samples:
         (row,) = (r for r in range(BATCH) if np.array_equal(images[r].numpy(), sample.image))
         assert sample.label == labels[row]
-        assert sample.classes[0] == row % 10, "which the sample's own age decides"
+        assert sample.classes[0] == row % 10, "the sample's own age decides the class"
 
 
-def test_a_compiled_module(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_compiled_module_is_captured(tmp_path: Path) -> None:
     model = torch.compile(Classifier(), backend="eager")
     fit(model, tmp_path, GradAscentCallback(every=5, strict=True))
     samples = list(read_samples(tmp_path))
@@ -346,7 +309,7 @@ def test_a_compiled_module(tmp_path: Path) -> None:
 
 
 class Blind(Part):
-    """Nothing in it takes an image."""
+    """No module in it takes an image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -360,7 +323,7 @@ class Blind(Part):
         return
 
 
-def test_a_fault_is_logged_once_and_says_what_to_give(
+def test_a_fault_is_logged_once_with_a_remedy(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "tb_gradascent"):
@@ -389,7 +352,7 @@ def test_an_interrupted_training_keeps_its_samples(tmp_path: Path) -> None:
     assert steps(list(read_samples(tmp_path))) == [0, 1, 2]
 
 
-def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
+def test_an_error_of_the_training_is_not_hidden_by_an_error_of_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(Classifier):
@@ -405,7 +368,7 @@ def test_an_error_of_the_training_is_not_hidden_behind_one_of_the_writing(
     assert caught.value.__context__ is None
 
 
-def test_the_old_callbacks_parameters_have_equals() -> None:
+def test_the_old_callbacks_parameters_have_counterparts() -> None:
     GradAscentCallback(top_k=5, every=20, criterion=LogitMargin(max_difference=0.1, min_logit=5.0))
     with pytest.raises(TypeError, match="logging_batch_interval"):
         GradAscentCallback(logging_batch_interval=20)

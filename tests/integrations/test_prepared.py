@@ -1,4 +1,4 @@
-"""The plain hook with models that Accelerate or Fabric prepared."""
+"""The hook with models that Accelerate or Fabric has prepared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from testing.networks import convolutional, digits
 BATCH, STEPS = 16, 6
 
 pytestmark = [
-    # Lightning's own.
+    # These are Lightning's own warnings.
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated"),
 ]
@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    """Accelerate keeps its settings in classes, where another test may have left some."""
+    """Clear the settings that Accelerate keeps in classes."""
 
     def clear() -> None:
         for state in (AcceleratorState, GradientState, PartialState):
@@ -61,7 +61,7 @@ def parts() -> tuple[Any, Any, Any]:
 
 
 def train(prepared: tuple[Any, Any, Any, Any], folder: Path | None, *, attached: bool) -> Any:
-    """An ordinary loop; gives the model."""
+    """Train in an ordinary loop, and return the model."""
     backward, model, optimizer, loader = prepared
     torch.manual_seed(1)
     hook = GradAscentHook(model, folder, every=2, strict=True) if folder else None
@@ -85,13 +85,13 @@ def train(prepared: tuple[Any, Any, Any, Any], folder: Path | None, *, attached:
     ("prepare", "precision"),
     [
         (accelerated, "no"),
-        (accelerated, "bf16"),
+        pytest.param(accelerated, "bf16", marks=pytest.mark.slow),
         (fabricated, "32-true"),
-        (fabricated, "bf16-mixed"),
-        (fabricated, "bf16-true"),
+        pytest.param(fabricated, "bf16-mixed", marks=pytest.mark.slow),
+        pytest.param(fabricated, "bf16-true", marks=pytest.mark.slow),
     ],
 )
-def test_a_prepared_model_trains_as_without_the_hook(
+def test_a_prepared_model_trains_the_same_with_the_hook(
     tmp_path: Path, prepare: Any, precision: str, attached: bool
 ) -> None:
     hooked = train(prepare(precision), tmp_path, attached=attached)

@@ -8,48 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import Trainer, TrainingArguments
 
 from tb_gradascent import Sample, read_samples
 from tb_gradascent.transformers import GradAscentCallback
 from testing.networks import digits, vision_transformer
-
-BATCH, STEPS = 16, 8
+from testing.transformers_training import BATCH, STEPS, train
 
 pytestmark = [
-    # Transformers' own.
+    # This is Transformers' own warning.
     pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
 ]
-
-
-def data(part: str = "train") -> list[dict[str, Any]]:
-    images, labels = digits(part)
-    rows = range(BATCH * STEPS)
-    return [{"pixel_values": images[row], "labels": labels[row]} for row in rows]
-
-
-def train(
-    network: Any, folder: Path, callback: Any, *, resume: bool = False, **options: Any
-) -> Trainer:
-    defaults: dict[str, Any] = {
-        "per_device_train_batch_size": BATCH,
-        "num_train_epochs": 1,
-        "logging_steps": 2,
-        "report_to": "tensorboard",
-        "save_strategy": "no",
-        "disable_tqdm": True,
-        "use_cpu": True,
-        "seed": 1,
-    }
-    trainer = Trainer(
-        network,
-        TrainingArguments(str(folder), **(defaults | options)),
-        train_dataset=data(),
-        eval_dataset=data("test")[:20],
-        callbacks=[callback] if callback else [],
-    )
-    trainer.train(resume_from_checkpoint=resume)
-    return trainer
 
 
 def steps(samples: list[Sample]) -> list[int]:
@@ -63,7 +31,7 @@ def assert_true_labels(samples: list[Sample]) -> None:
         assert sample.label in labels[rows].tolist()
 
 
-def test_a_callback_beside_the_trainers_own_logs(tmp_path: Path) -> None:
+def test_samples_are_written_beside_the_trainers_own_logs(tmp_path: Path) -> None:
     (tmp_path / "runs" / "older").mkdir(parents=True)
     (tmp_path / "runs" / "older" / "events.out.tfevents.1.other").touch()
     callback = GradAscentCallback(every=3, strict=True)
@@ -77,7 +45,7 @@ def test_a_callback_beside_the_trainers_own_logs(tmp_path: Path) -> None:
     assert len(files) == 2, "the hook's and the Trainer's own"
 
 
-def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     with_it, without = vision_transformer(), vision_transformer()
     train(with_it, tmp_path / "with", GradAscentCallback(every=1, strict=True))
     train(without, tmp_path / "without", None)
@@ -87,7 +55,10 @@ def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> Non
     assert not with_it._forward_hooks
 
 
-def test_accumulated_batches_are_one_step_and_a_resumed_training_goes_on(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_accumulated_batches_count_as_one_step_and_a_resumed_training_continues(
+    tmp_path: Path,
+) -> None:
     options: Any = {"gradient_accumulation_steps": 2, "report_to": "none", "save_strategy": "steps"}
     options |= {"save_steps": 2, "num_train_epochs": 2}
     callback = GradAscentCallback(tmp_path / "run", every=2, strict=True)
@@ -102,7 +73,8 @@ def test_accumulated_batches_are_one_step_and_a_resumed_training_goes_on(tmp_pat
     assert {sample.run for sample in samples} == {"run"}
 
 
-def test_mixed_precision_and_no_logs_of_the_trainers_own(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_mixed_precision_samples_are_written_without_the_trainers_own_logs(tmp_path: Path) -> None:
     network = vision_transformer()
     callback = GradAscentCallback(strict=True)
     train(network, tmp_path, callback, bf16=True, report_to="none", max_steps=1)
@@ -115,7 +87,7 @@ def test_mixed_precision_and_no_logs_of_the_trainers_own(tmp_path: Path) -> None
         np.testing.assert_allclose(sample.probabilities, expected, atol=1e-6)
 
 
-def test_the_environment_names_the_directory(
+def test_an_environment_variable_names_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "there"))
@@ -123,6 +95,6 @@ def test_the_environment_names_the_directory(
     assert {sample.run for sample in read_samples(tmp_path)} == {"there"}
 
 
-def test_an_option_that_there_is_not() -> None:
+def test_an_unknown_option_is_rejected() -> None:
     with pytest.raises(TypeError, match="evry"):
         GradAscentCallback(evry=3)

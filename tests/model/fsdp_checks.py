@@ -20,7 +20,7 @@ from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin
 from testing import zoo
 from testing.networks import convolutional, digits
 from testing.torchrun import run
-from tests.training.test_no_trace import State, differences, flat, modes, random_states
+from testing.traces import State, differences, flat, modes, random_states
 
 STEPS = 8
 

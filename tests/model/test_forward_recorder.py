@@ -1,15 +1,17 @@
-"""Which of a model's forward passes is the classifier's."""
+"""Which of a model's forward passes is recorded as the classifier's."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent.model.forward_recorder import ForwardWatch, Pass
+from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
 
 
 class Step(nn.Module):
-    """A module of modules, whose training step calls them as a user pleases."""
+    """A module whose training step calls its submodules one by one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,17 +26,17 @@ class Step(nn.Module):
         return logits
 
 
-def seen(step: Step, run: object) -> Pass | None:
-    watch = ForwardWatch(step.modules())
-    run()  # type: ignore[operator]
-    found = watch.take()
-    assert watch.take() is None
-    watch.remove()
+def record(step: Step, run: Callable[[], object]) -> RecordedPass | None:
+    recorder = ForwardRecorder(step.modules())
+    run()
+    found = recorder.take()
+    assert recorder.take() is None
+    recorder.remove()
     assert not any(module._forward_hooks for module in step.modules())
     return found
 
 
-def test_it_is_the_outermost_one_that_maps_images_to_logits() -> None:
+def test_the_outermost_module_that_maps_images_to_logits_is_recorded() -> None:
     step, x, y = Step(), torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
 
     def run() -> None:
@@ -43,7 +45,7 @@ def test_it_is_the_outermost_one_that_maps_images_to_logits() -> None:
         step.each(logits, y)
         step.softmax(logits)
 
-    found = seen(step, run)
+    found = record(step, run)
     assert found is not None
     assert found.module is step
     assert found.inputs is x
@@ -51,44 +53,44 @@ def test_it_is_the_outermost_one_that_maps_images_to_logits() -> None:
     assert not found.logits.requires_grad
 
 
-def test_features_are_no_logits() -> None:
+def test_features_are_not_taken_for_logits() -> None:
     step, x = Step(), torch.rand(4, 1, 8, 8)
-    assert seen(step, lambda: step.head(step.backbone(x))) is None
-    alone = seen(step, lambda: step.backbone(x))
+    assert record(step, lambda: step.head(step.backbone(x))) is None
+    alone = record(step, lambda: step.backbone(x))
     assert alone is not None
     assert alone.module is step.backbone
 
 
-def test_what_is_not_wanted_is_not_looked_at() -> None:
+def test_a_pass_that_is_not_wanted_is_skipped() -> None:
     step, x = Step(), torch.rand(4, 1, 8, 8)
-    watch = ForwardWatch([step], lambda module: module.training)
+    recorder = ForwardRecorder([step], lambda module: module.training)
     step.eval()
     step(x)
-    assert watch.take() is None
+    assert recorder.take() is None
     step.train()
     step(x)
-    watch.remove()
-    assert watch.take() is None
+    recorder.remove()
+    assert recorder.take() is None
 
 
-def test_what_the_model_is_given_beside_the_image() -> None:
+def test_the_models_other_arguments_are_recorded() -> None:
     class Model(nn.Module):
         def forward(self, *args: object, **kwargs: object) -> Tensor:
             return torch.rand(2, 3)
 
     model, x, age, labels = Model(), torch.rand(2, 1, 8, 8), torch.rand(2), torch.tensor([1, 2])
-    watch = ForwardWatch([model])
+    recorder = ForwardRecorder([model])
 
     def given(*args: object, **kwargs: object) -> tuple[object, ...]:
         model(*args, **kwargs)
-        found = watch.take()
+        found = recorder.take()
         assert found is not None
-        call = found.for_hook()
-        beside = call["additional_forward_args"]
-        return beside.args, beside.kwargs, call["labels"]
+        call = found.hook_arguments()
+        given_args = call["additional_forward_args"]
+        return given_args.args, given_args.kwargs, call["labels"]
 
     assert given(x) == ((), {}, None)
     assert given(x, age, 3) == ((age, 3), {}, None)
     assert given(pixel_values=x, labels=labels) == ((), {}, labels)
     assert given(x, labels=labels, age=age) == ((), {"age": age}, labels)
-    assert given(age, x) == ((), {}, None), "an image that is not the first needs forward="
+    assert given(age, x) == ((), {}, None), "positional arguments before the image are not recorded"

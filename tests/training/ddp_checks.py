@@ -24,14 +24,14 @@ from testing import zoo
 from testing.networks import Scaled, aged, convolutional, digits
 from testing.paths import ROOT
 from testing.torchrun import run
-from tests.training.test_no_trace import (
+from testing.traces import (
     State,
-    bystanders,
     contents,
     differences,
     flat,
     modes,
     random_states,
+    untouched,
 )
 
 STEPS = 12
@@ -77,9 +77,9 @@ def train(directory: Path | None, **options: Any) -> list[State]:
 
 
 def captures(hook: GradAscentHook, model: nn.Module, *batch: Tensor) -> None:
-    before = bystanders(model), collectives()
+    before = untouched(model), collectives()
     hook(*batch)
-    assert differences(before[0], bystanders(model)) == []
+    assert differences(before[0], untouched(model)) == []
     assert collectives() == before[1]
 
 

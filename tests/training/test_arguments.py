@@ -1,4 +1,4 @@
-"""Bad arguments fail at construction: argument, rule, value and remedy in the message."""
+"""Wrong arguments raise an error when the hook is made."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tb_gradascent.training import arguments
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("no model", {"model": "resnet"}, "model must be a torch.nn.Module, got str"),
-    ("log", {"log": 3}, "log must be a directory or a SummaryWriter, and is 3"),
+    ("log", {"log": 3}, "log must be a directory or a SummaryWriter, got 3"),
     ("log bytes", {"log": b"runs"}, "log must be a directory"),
-    ("every", {"every": 0}, "every must be a whole number of at least 1, and is 0"),
-    ("every bool", {"every": True}, "every must be a whole number of at least 1, and is True"),
-    ("every text", {"every": "10"}, "every must be a whole number of at least 1, and is '10'"),
-    ("top_k", {"top_k": 1.5}, "top_k must be a whole number of at least 1, and is 1.5"),
+    ("every", {"every": 0}, "every must be a whole number of at least 1, got 0"),
+    ("every bool", {"every": True}, "every must be a whole number of at least 1, got True"),
+    ("every text", {"every": "10"}, "every must be a whole number of at least 1, got '10'"),
+    ("top_k", {"top_k": 1.5}, "top_k must be a whole number of at least 1, got 1.5"),
     ("criterion", {"criterion": "margin"}, "criterion must be a callable"),
-    ("criterion class", {"criterion": ProbabilityMargin}, "is the class ProbabilityMargin"),
+    ("criterion class", {"criterion": ProbabilityMargin}, "got the class ProbabilityMargin"),
     ("targets", {"targets": "top3"}, "targets must be"),
     ("score", {"score": "loss"}, 'score must be "logit", "probability"'),
     ("score array", {"score": np.zeros(2)}, 'score must be "logit", "probability"'),
@@ -38,7 +38,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("names length", {"class_names": ["x" * 300]}, "class_names[0] must be text of at most 256"),
     ("mean alone", {"mean": 0.5}, "mean and std must be given together"),
     ("std zero", {"mean": 0.5, "std": 0.0}, "std must be positive"),
-    ("lengths", {"mean": [0.5, 0.5], "std": 0.1}, "mean and std must have one length"),
+    ("lengths", {"mean": [0.5, 0.5], "std": 0.1}, "mean and std must have the same length"),
     ("mean nan", {"mean": np.nan, "std": 1}, "mean must be a finite number"),
     ("65", {"mean": [0] * 65, "std": [1] * 65}, "mean must be a finite number, or 1 to 64"),
     ("bounds", {"bounds": 1}, "bounds must be a pair"),
@@ -56,7 +56,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "message"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-def test_a_bad_argument_is_named_and_nothing_is_written(
+def test_a_wrong_argument_is_named_and_nothing_is_written(
     tmp_path: Path, given: dict[str, Any], message: str
 ) -> None:
     values: dict[str, Any] = {"model": nn.Linear(2, 2), "log": tmp_path / "run", **given}
@@ -65,7 +65,7 @@ def test_a_bad_argument_is_named_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_raises_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file"):
         GradAscentHook(nn.Linear(2, 2), tmp_path / "file" / "run")

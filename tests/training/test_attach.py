@@ -1,11 +1,9 @@
-"""``hook.attach``: no line in the loop."""
+"""``hook.attach``: captures without a call in the loop."""
 
 from __future__ import annotations
 
 import copy
 import io
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +16,12 @@ from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, read_samples
 from testing import zoo
+from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
 
 
 def plain_loop(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 10) -> None:
-    """Knows nothing of the hook; validates now and then."""
+    """A training with validation that does not call the hook."""
     images, labels = digits()
     for step in range(steps):
         rows = slice(16 * step, 16 * step + 16)
@@ -36,7 +35,7 @@ def plain_loop(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 
         model.train()
 
 
-def test_it_captures_the_batch_of_each_due_step(tmp_path: Path) -> None:
+def test_the_batch_of_each_due_step_is_captured(tmp_path: Path) -> None:
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
@@ -54,7 +53,7 @@ def test_it_captures_the_batch_of_each_due_step(tmp_path: Path) -> None:
         assert sample.label is None
 
 
-def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> None:
+def test_training_with_an_attached_hook_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     states = []
     for attached in (True, False):
         model = convolutional()
@@ -71,7 +70,7 @@ def test_training_with_it_is_bit_for_bit_training_without(tmp_path: Path) -> Non
         assert all(torch.equal(values[name], plain_moments[number][name]) for name in values)
 
 
-def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
+def test_no_batch_is_kept_between_captures(tmp_path: Path) -> None:
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     with GradAscentHook(model, tmp_path, every=5) as hook:
@@ -84,8 +83,8 @@ def test_nothing_is_held_between_captures(tmp_path: Path) -> None:
         assert held() is None
 
 
-def test_passes_that_are_no_training_are_not_captured(tmp_path: Path) -> None:
-    """A validation that forgets ``no_grad``, and statistics of batch norm brought up to date."""
+def test_passes_outside_of_the_training_are_not_captured(tmp_path: Path) -> None:
+    """A validation without ``no_grad``, and an update of batch norm's statistics."""
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     with GradAscentHook(model, tmp_path, strict=True) as hook:
@@ -104,7 +103,7 @@ def test_passes_that_are_no_training_are_not_captured(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda model: torch.optim.swa_utils.AveragedModel(model).module]
 )
-def test_a_copy_of_the_model_is_not_watched(
+def test_a_copy_of_the_model_is_not_recorded(
     tmp_path: Path, copied: Callable[[nn.Module], nn.Module]
 ) -> None:
     model = convolutional()
@@ -122,34 +121,30 @@ def test_a_copy_of_the_model_is_not_watched(
     assert not np.any(images)
 
 
-def test_an_attached_model_is_saved_whole_and_loaded_where_this_package_is_not(
-    tmp_path: Path,
+@pytest.mark.process
+def test_an_attached_model_that_was_saved_loads_without_this_package(
+    programs: ForkServer, tmp_path: Path
 ) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    file = io.BytesIO()
     with GradAscentHook(model, tmp_path / "run") as hook:
         hook.attach(optimizer)
-        torch.save(model, file)
-    (tmp_path / "model.pt").write_bytes(file.getvalue())
+        torch.save(model, tmp_path / "model.pt")
     code = """
-import sys, torch
-sys.modules["tb_gradascent"] = None  # as if it were not installed
-model = torch.load(sys.argv[1], weights_only=False)
-print(*model(torch.ones(1, 1, 8, 8))[0].tolist())
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, str(tmp_path / "model.pt")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        import sys, torch
+        for name in [*sys.modules, "tb_gradascent"]:
+            if name.partition(".")[0] == "tb_gradascent":
+                sys.modules[name] = None  # importing it raises, as if it were not installed
+        model = torch.load(sys.argv[1], weights_only=False)
+        print(*model(torch.ones(1, 1, 8, 8))[0].tolist())
+        """
+    done = programs.run(code, tmp_path / "model.pt")
     assert done.returncode == 0, done.stderr
     expected = model(torch.ones(1, 1, 8, 8))[0].tolist()
     assert [float(value) for value in done.stdout.split()] == pytest.approx(expected)
 
 
-def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> None:
+def test_a_model_called_by_keyword_that_returns_a_mapping_is_captured(tmp_path: Path) -> None:
     class Output(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -174,7 +169,7 @@ def test_a_model_called_by_keyword_that_returns_a_mapping(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["", "forward="])
-def test_a_model_with_more_inputs_than_the_image(tmp_path: Path, own: bool) -> None:
+def test_captures_give_the_model_its_further_inputs(tmp_path: Path, own: bool) -> None:
     class Rotated(nn.Module):
         """The answer is the class that the second input names, times a brightness."""
 
@@ -198,7 +193,7 @@ def test_a_model_with_more_inputs_than_the_image(tmp_path: Path, own: bool) -> N
     assert predicted == ([0, 0, 0] if own else [0, 1, 2])
 
 
-def test_a_step_without_a_pass_to_look_at_is_a_fault(
+def test_a_step_without_a_recorded_pass_is_a_fault(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = nn.Sequential(nn.Linear(64, 3))
@@ -210,11 +205,11 @@ def test_a_step_without_a_pass_to_look_at_is_a_fault(
             optimizer.step()
         assert hook.stats.failed == 2
     (record,) = caplog.records
-    assert "no forward pass of the model in training mode was seen" in record.getMessage()
+    assert "no forward pass of the model in training mode was recorded" in record.getMessage()
 
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
-def test_a_wrapped_model(tmp_path: Path, wrap: type) -> None:
+def test_a_wrapped_model_is_captured(tmp_path: Path, wrap: type) -> None:
     model = wrap(convolutional())
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
@@ -223,8 +218,8 @@ def test_a_wrapped_model(tmp_path: Path, wrap: type) -> None:
         assert hook.stats.captured > 0
 
 
-def test_what_runs_in_a_transform_of_functions_is_no_pass_of_the_loop(tmp_path: Path) -> None:
-    """Its tensors cannot be used once the transform has ended."""
+def test_passes_inside_torch_func_transforms_are_not_captured(tmp_path: Path) -> None:
+    """Their tensors cannot be used after the transform."""
     images, labels = digits()
     model = convolutional()
     model.get_submodule("1").eval()  # written in place in training, which vmap does not allow
@@ -262,7 +257,7 @@ class _Lazy(nn.Module):
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("model", [_Ragged(), _Lazy()])
-def test_an_output_that_cannot_be_looked_at_is_no_fault_of_the_training(
+def test_an_unreadable_output_does_not_stop_the_training(
     tmp_path: Path, model: nn.Module, caplog: pytest.LogCaptureFixture
 ) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.01)
@@ -276,7 +271,7 @@ def test_an_output_that_cannot_be_looked_at_is_no_fault_of_the_training(
     assert "Call hook(inputs, logits, labels) in the loop instead" in record.getMessage()
 
 
-def test_the_handle_that_a_model_keeps_is_copied_and_saved_with_it(tmp_path: Path) -> None:
+def test_a_handle_kept_by_the_model_can_be_copied_and_saved(tmp_path: Path) -> None:
     model: Any = convolutional()
     with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
         model.handle = hook.attach(torch.optim.SGD(model.parameters(), 0.01))
@@ -290,7 +285,7 @@ def test_the_handle_that_a_model_keeps_is_copied_and_saved_with_it(tmp_path: Pat
         assert not model._forward_hooks
 
 
-def test_something_else_is_refused(tmp_path: Path) -> None:
+def test_an_argument_that_is_not_an_optimizer_is_rejected(tmp_path: Path) -> None:
     with GradAscentHook(convolutional(), tmp_path) as hook:
         with pytest.raises(ValueError, match=r"optimizer must be a torch\.optim"):
             hook.attach("adam")  # type: ignore[arg-type]
@@ -302,13 +297,15 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "compiled_step"),
     [
-        pytest.param(zoo.batch_norm, True, id="compiled step"),
+        pytest.param(zoo.batch_norm, True, id="compiled step", marks=pytest.mark.slow),
         pytest.param(zoo.compiled, False, id="compiled model"),
-        pytest.param(zoo.compiled_in_place, False, id="model compiled in place"),
-        pytest.param(zoo.compiled_in_place, True, id="both"),
+        pytest.param(
+            zoo.compiled_in_place, False, id="model compiled in place", marks=pytest.mark.slow
+        ),
+        pytest.param(zoo.compiled_in_place, True, id="both", marks=pytest.mark.slow),
     ],
 )
-def test_nothing_more_is_compiled_with_it(
+def test_an_attached_hook_causes_no_further_compilation(
     tmp_path: Path, make: Callable[[], nn.Module], compiled_step: bool
 ) -> None:
     images, labels = torch.rand(12, 8, *zoo.SHAPE), torch.zeros(8, dtype=torch.int64)
@@ -326,7 +323,7 @@ def test_nothing_more_is_compiled_with_it(
             optimizer.step()
 
         if compiled_step:
-            step = torch.compile(step, backend="aot_eager")
+            step = torch.compile(step, backend="eager")
         with GradAscentHook(model, tmp_path, every=5, strict=True) as hook:
             if attached:
                 hook.attach(optimizer)

@@ -120,7 +120,7 @@ def test_soft_and_multi_hot_rows_are_refused_with_what_to_give(
     rows[:, 0] = 1
     rows[2] = torch.tensor(row)
     for labels in (rows, rows.numpy(), rows.tolist()):
-        with pytest.raises(ValueError, match=re.escape(f"row 2 holds {shown}")) as caught:
+        with pytest.raises(ValueError, match=re.escape(f"got {shown} in row 2")) as caught:
             labels_of(labels)
         assert "labels.argmax(1)" in str(caught.value)
         assert "torch.stack((-z, z), 1) / 2" in str(caught.value)
@@ -138,20 +138,32 @@ def test_the_remedy_for_multi_label_models_is_true(values: npt.NDArray[np.float3
 
 
 BAD: list[tuple[str, Any, str]] = [
-    ("short", [1], "labels must have one value a sample, 4 in all, and has the shape (1,)"),
-    ("number", torch.tensor(3), "4 in all, and has the shape ()"),
-    ("maps", torch.zeros(4, 8, 8).long(), "4 in all, and has the shape (4, 8, 8)"),
-    ("other batch", torch.eye(3), "4 in all, and has the shape (3, 3)"),
-    ("column", torch.ones(4, 1).long(), "are a int64 tensor of shape (4, 1): give labels[:, 0]"),
-    ("no classes", torch.ones(4, 0), "row 0 holds []"),
-    ("floats", torch.zeros(4), "class indices, and are a float32 tensor of shape (4,): give whole"),
-    ("float list", [0.0, 1.0, 1.0, 0.0], "labels must be class indices, and are a float32 tensor"),
-    ("complex", torch.zeros(4, dtype=torch.complex64), "labels must be class indices, and are a"),
-    ("names", ["cat", "dog", "cat", "dog"], "labels must be class indices, and cannot be read"),
-    ("ragged", [[0, 1], [1], [0, 1], [1, 0]], "labels must be class indices, and cannot be read"),
-    ("huge", [2**70, 0, 0, 0], "labels must be class indices, and cannot be read"),
-    ("text", "0123", "labels must be class indices, and is a str"),
-    ("mapping", {"labels": [1]}, "labels must be class indices, and is a dict"),
+    ("short", [1], "labels must have one value per sample, 4 in all, got the shape (1,)"),
+    ("number", torch.tensor(3), "4 in all, got the shape ()"),
+    ("maps", torch.zeros(4, 8, 8).long(), "4 in all, got the shape (4, 8, 8)"),
+    ("other batch", torch.eye(3), "4 in all, got the shape (3, 3)"),
+    ("column", torch.ones(4, 1).long(), "got a int64 tensor of shape (4, 1): give labels[:, 0]"),
+    ("no classes", torch.ones(4, 0), "got [] in row 0"),
+    ("floats", torch.zeros(4), "class indices, got a float32 tensor of shape (4,): give whole"),
+    ("float list", [0.0, 1.0, 1.0, 0.0], "labels must be class indices, got a float32 tensor"),
+    ("complex", torch.zeros(4, dtype=torch.complex64), "labels must be class indices, got a"),
+    (
+        "names",
+        ["cat", "dog", "cat", "dog"],
+        "labels must be class indices, got a list that torch cannot convert",
+    ),
+    (
+        "ragged",
+        [[0, 1], [1], [0, 1], [1, 0]],
+        "labels must be class indices, got a list that torch cannot convert",
+    ),
+    (
+        "huge",
+        [2**70, 0, 0, 0],
+        "labels must be class indices, got a list that torch cannot convert",
+    ),
+    ("text", "0123", "labels must be class indices, got a str"),
+    ("mapping", {"labels": [1]}, "labels must be class indices, got a dict"),
 ]
 
 
@@ -182,7 +194,7 @@ def test_ids_of_every_kind_are_texts(ids: Any, expected: list[str | None]) -> No
 
 @pytest.mark.parametrize("ids", [["a"], np.zeros(3), {1, 2, 3, 4}, torch.zeros(4, 2)], ids=repr)
 def test_ids_that_do_not_fit_are_refused(ids: Any) -> None:
-    with pytest.raises(ValueError, match="ids must have one value a sample, 4 in all"):
+    with pytest.raises(ValueError, match="ids must have one value per sample, 4 in all"):
         Batch.of(inputs(), None, ids)
 
 
@@ -214,7 +226,7 @@ def test_images_and_signals_of_every_float_are_taken(
     ids=lambda value: str(tuple(value.shape)),
 )
 def test_other_inputs_are_refused(given_inputs: Any) -> None:
-    with pytest.raises(ValueError, match=r"1 to 4 channels, or of signals.* 1 to 64 channels"):
+    with pytest.raises(ValueError, match=r"1 to 4 channels, or signals.* 1 to 64 channels"):
         Batch.of(given_inputs, None, None)
 
 
@@ -233,9 +245,9 @@ def test_a_session_has_a_value_or_one_a_channel(length: int) -> None:
         Batch.of(torch.zeros(2, *shape), None, None).check_channels(info)
     other = Batch.of(torch.zeros(2, 12, 9), None, None)
     if length > 1:
-        with pytest.raises(ValueError, match=r"mean and std .* have 3 for inputs of 12 channels"):
+        with pytest.raises(ValueError, match=r"mean and std .* got 3 for inputs of 12 channels"):
             other.check_channels(info)
-        with pytest.raises(ValueError, match=r"bounds must have one value or one a channel"):
+        with pytest.raises(ValueError, match=r"bounds must have one value or one per channel"):
             other.check_channels(SessionInfo(bounds=(mean, mean)))
     else:
         other.check_channels(info)

@@ -10,7 +10,7 @@ from torch import nn
 
 from tb_gradascent import GradAscentHook, read_samples
 from testing import zoo
-from tests.training.test_no_trace import State, contents, differences, flat, modes, random_states
+from testing.traces import State, contents, differences, flat, modes, random_states
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 STEPS = 20

@@ -147,5 +147,5 @@ def test_what_is_no_rank_is_none(
 
 
 def test_ranks_is_all_or_zero(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match='ranks must be "all" or "zero", and is 0: whether every'):
+    with pytest.raises(ValueError, match='ranks must be "all" or "zero", got 0: whether every'):
         GradAscentHook(convolutional(), tmp_path, ranks=0)  # type: ignore[arg-type]

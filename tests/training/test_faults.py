@@ -1,15 +1,15 @@
-"""No fault reaches the training, and nothing that was written is lost. Each one is real."""
+"""Faults do not reach the training, and written samples are not lost. All faults are real."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-import os
+import queue
 import shutil
 import subprocess
-import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,22 +22,24 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
+from tb_gradascent.format.event_file import EventFile
 from tb_gradascent.training.stats import Stats
 from testing import zoo
+from testing.fork_server import ForkServer
 from testing.networks import convolutional
-from testing.paths import ROOT
-from tests.training.test_no_trace import contents, flat, modes, random_states
+from testing.traces import contents, flat, modes, random_states
 
 BATCH = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 LOGITS = torch.zeros(8, 10)
 
-TRAINING = """
-import os, signal, sys, time
+IMPORTS = """
+import os, signal, sys
 from pathlib import Path
 import torch
 from tb_gradascent import GradAscentHook
 from testing.networks import convolutional
-torch.set_num_threads(1)
+"""
+MAKE_HOOK = """\
 folder = Path(sys.argv[1])
 batch, logits = torch.rand(8, 1, 12, 12), torch.zeros(8, 10)
 model = convolutional()
@@ -45,16 +47,13 @@ hook = GradAscentHook(model, folder, every=1)
 """
 
 
-def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A training in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", TRAINING + textwrap.dedent(code), str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+Run = Callable[[str, Path], subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(programs: ForkServer) -> Run:
+    """Runs code after ``MAKE_HOOK`` in a process of its own."""
+    return lambda code, folder: programs.run(IMPORTS + MAKE_HOOK + textwrap.dedent(code), folder)
 
 
 def steps(folder: Path) -> list[int]:
@@ -68,10 +67,10 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_logits_that_are_not_numbers(
+def test_logits_that_are_nan_or_infinite_are_captured(
     tmp_path: Path, warnings: Callable[[], list[str]], value: float
 ) -> None:
-    """A diverged training: the loop's logits first, then the model's own."""
+    """In a diverged training: first the loop's logits, then the model's own."""
     model = convolutional()
     with GradAscentHook(model, tmp_path, every=1) as hook:
         assert hook(BATCH, torch.full((8, 10), value)) in (0, 4)
@@ -84,7 +83,7 @@ def test_logits_that_are_not_numbers(
         assert all(np.isfinite(t.delta).all() for t in sample.targets if t.delta is not None)
 
 
-def test_gradients_that_are_not_numbers(tmp_path: Path) -> None:
+def test_gradients_that_are_nan_are_captured(tmp_path: Path) -> None:
     class Root(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.stack((x.flatten(1).sum(1).mul(0).sqrt(), x[:, 0, 0, 0]), 1)
@@ -97,19 +96,19 @@ def test_gradients_that_are_not_numbers(tmp_path: Path) -> None:
 
 
 class Trouble:
-    """Whether there is any."""
+    """A switch that turns a fault on."""
 
     on = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What goes wrong at some of the steps of a training.
+    """A fault at some steps of a training.
 
     Attributes:
-        says: What the log then says of it.
-        options: The hook's, which know when there is trouble.
-        spoils: What a call is given then, of what it would be given.
+        says: A part of the log message.
+        options: Makes the hook's options from the switch.
+        spoils: Replaces arguments of the hook's call while the switch is on.
     """
 
     says: str
@@ -162,7 +161,7 @@ FAULTS = {
         "logits must be logits of shape", spoils=lambda call: {"logits": call["logits"][:3]}
     ),
     "soft labels": Fault(
-        "Of soft labels give labels.argmax", spoils=lambda _: {"labels": torch.full((8, 4), 0.25)}
+        "For soft labels give labels.argmax", spoils=lambda _: {"labels": torch.full((8, 4), 0.25)}
     ),
     "an id too long": Fault("at most 256", spoils=lambda _: {"ids": ["x" * 300] * 8}),
     "a step that is nowhere": Fault(
@@ -175,7 +174,11 @@ FAULTS = {
 def train_through(
     fault: Fault, folder: Path | None, *, strict: bool = False
 ) -> tuple[list[object], Stats | None]:
-    """A seeded training with trouble at steps 4 to 7: the state after each, and the counts."""
+    """Run a seeded training with a fault at steps 4 to 7.
+
+    Returns:
+        The state after each step, and the hook's counts.
+    """
     torch.manual_seed(1)
     trouble = Trouble()
     model = zoo.batch_norm()
@@ -204,7 +207,7 @@ def train_through(
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_training_goes_on_bit_for_bit_the_same_and_so_do_captures(
+def test_a_fault_is_logged_once_and_training_and_captures_continue(
     tmp_path: Path, warnings: Callable[[], list[str]], fault: Fault
 ) -> None:
     without, _ = train_through(fault, None)
@@ -224,7 +227,9 @@ def test_training_goes_on_bit_for_bit_the_same_and_so_do_captures(
     assert steps(tmp_path / "strict") == [0, 1, 2, 3]
 
 
-def test_out_of_memory_in_a_capture(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:
+def test_a_capture_that_runs_out_of_memory_is_skipped(
+    tmp_path: Path, warnings: Callable[[], list[str]]
+) -> None:
     def forward(model: nn.Module, x: Tensor) -> Tensor:
         return torch.empty(1 << 60)
 
@@ -251,7 +256,7 @@ def test_out_of_memory_in_a_capture(tmp_path: Path, warnings: Callable[[], list[
     ],
     ids=["binary", "flat", "two", "many", "ignored", "beyond", "one-hot", "one", "none"],
 )
-def test_batches_of_every_kind(
+def test_batches_with_unusual_logits_and_labels_are_captured(
     tmp_path: Path,
     warnings: Callable[[], list[str]],
     logits: Tensor,
@@ -270,7 +275,9 @@ def test_batches_of_every_kind(
     assert len(list(read_samples(tmp_path))) == captured
 
 
-def test_a_removed_directory(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:
+def test_captures_after_the_directory_was_deleted_are_dropped(
+    tmp_path: Path, warnings: Callable[[], list[str]]
+) -> None:
     with GradAscentHook(convolutional(), tmp_path / "run", every=1) as hook:
         assert hook(BATCH, LOGITS) == 4
         hook._writer.flush()
@@ -281,8 +288,9 @@ def test_a_removed_directory(tmp_path: Path, warnings: Callable[[], list[str]]) 
     assert ["was deleted" in message for message in warnings()] == [True]
 
 
-def test_what_was_lost_is_told_in_what_follows(tmp_path: Path) -> None:
-    """A limit on the size of files is what a process can have of a full disk."""
+@pytest.mark.process
+def test_the_next_samples_tell_how_many_were_lost(run: Run, tmp_path: Path) -> None:
+    """A limit on the size of files acts like a full disk for one process."""
     done = run(
         """
         import resource
@@ -316,13 +324,14 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     options = ["-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
     mount = subprocess.run(["mount", *options], capture_output=True, check=False)
     if mount.returncode:
-        pytest.skip("who runs this may not mount; the size limit above stands for it")
+        pytest.skip("this user may not mount; the size limit above is the substitute")
     yield disk
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk_and_room_again(disk: Path) -> None:
-    """Each capture is larger than what was left, so the disk runs full inside one."""
+@pytest.mark.process
+def test_a_full_disk_loses_captures_until_there_is_room_again(run: Run, disk: Path) -> None:
+    """Each capture is larger than the free space, so the disk gets full within a capture."""
     done = run(
         """
         ballast = folder / "ballast"
@@ -347,8 +356,10 @@ def test_a_full_disk_and_room_again(disk: Path) -> None:
     assert (found[0], found[-1]) == (0, 20)
 
 
-def test_permission_that_is_lost_and_given_back(tmp_path: Path) -> None:
-    """Modes bind neither root nor a file that is open; the immutable attribute binds both."""
+def test_captures_are_lost_only_while_the_file_cannot_be_written(
+    tmp_path: Path, warnings: Callable[[], list[str]]
+) -> None:
+    """The immutable attribute also applies to root and to open files; file modes do not."""
     file = tmp_path / "tried"
     with file.open("wb", buffering=0) as tried:
         refused = subprocess.run(["chattr", "+i", file], capture_output=True, check=False)
@@ -357,56 +368,58 @@ def test_permission_that_is_lost_and_given_back(tmp_path: Path) -> None:
         except PermissionError:
             pass
         else:
-            pytest.skip("this file system, or who runs this, has no immutable files")
+            pytest.skip("this file system, or this user, has no immutable files")
         finally:
             subprocess.run(["chattr", "-i", file], check=refused.returncode == 0)
-    done = run(
-        """
-        import subprocess
+    with GradAscentHook(convolutional(), tmp_path / "run", every=1) as hook:
         for immutable in ("-i", "+i", "-i"):
-            subprocess.run(["chattr", immutable, hook._writer.path], check=True)
-            hook(batch, logits)
+            (path,) = (tmp_path / "run").iterdir()
+            subprocess.run(["chattr", immutable, path], check=True)
+            hook(BATCH, LOGITS)
             hook._writer.flush()
-        hook.close()
-        assert (hook.stats.written, hook.stats.dropped) == (8, 4), hook.stats
-        """,
-        tmp_path / "run",
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("Operation not permitted") == 1
-    assert steps(tmp_path) == [0, 2]
+    assert (hook.stats.written, hook.stats.dropped) == (8, 4)
+    assert ["Operation not permitted" in message for message in warnings()] == [True]
+    assert steps(tmp_path / "run") == [0, 2]
 
 
-def test_a_clock_that_goes_backwards_loses_nothing(tmp_path: Path) -> None:
-    """By a year in the middle of a session, and before a restart that repeats nothing."""
-    code = """
-        import time as clock
-        true = clock.time
-        for jump in (0, -3e7, 9e7, -1e9):
-            clock.time = lambda: true() + jump
-            hook(batch, logits, step={first} + int(hook._pacer.next_step))
-            hook._writer.flush()
-        hook.close()
-        """
+def test_a_clock_that_is_set_back_loses_no_capture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock jumps by years within two sessions, the second of which continues the first."""
+    true_time = time.time
     for first in (0, 10):
-        done = run(code.format(first=first), tmp_path)
-        assert done.returncode == 0, done.stderr
+        with GradAscentHook(convolutional(), tmp_path, every=1, strict=True) as hook:
+            for step, jump in enumerate((0.0, -3e7, 9e7, -1e9), first):
+                monkeypatch.setattr(time, "time", lambda jump=jump: true_time() + jump)
+                hook(BATCH, LOGITS, step=step)
+                hook._writer.flush()
+        monkeypatch.setattr(time, "time", true_time)
     assert steps(tmp_path) == [0, 1, 2, 3, 10, 11, 12, 13]
 
 
-def test_two_processes_write_to_one_directory(tmp_path: Path) -> None:
-    code = TRAINING + "for _ in range(20):\n    hook(batch, logits)\nhook.close()"
-    both = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT) for _ in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in both] == [0, 0]
+@pytest.mark.process
+def test_two_processes_write_to_one_directory(programs: ForkServer, tmp_path: Path) -> None:
+    code = f"""
+children = []
+for _ in range(2):
+    children.append(os.fork())
+    if children[-1] == 0:
+        {"        ".join(MAKE_HOOK.splitlines(keepends=True))}
+        for _ in range(20):
+            hook(batch, logits)
+        hook.close()
+        os._exit(0)
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+"""
+    done = programs.run(IMPORTS + code, tmp_path)
+    assert done.returncode == 0, done.stderr
     found = [sample.step for sample in read_samples(tmp_path)]
     assert len(list(tmp_path.iterdir())) == 2
     assert set(found) == set(range(20))
     assert len(found) in (4 * 20, 2 * 4 * 20), "side by side, or the later replaces the earlier"
 
 
-def test_strict_raises_what_the_writing_thread_met(tmp_path: Path) -> None:
+def test_strict_raises_an_error_of_the_writing_thread_at_the_next_call(tmp_path: Path) -> None:
     hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True)
     shutil.rmtree(tmp_path / "run")
     hook(BATCH, LOGITS)
@@ -416,7 +429,7 @@ def test_strict_raises_what_the_writing_thread_met(tmp_path: Path) -> None:
     hook.close()
 
 
-def test_strict_raises_at_the_end_what_the_writing_thread_met_last(tmp_path: Path) -> None:
+def test_strict_raises_the_last_error_of_the_writing_thread_on_close(tmp_path: Path) -> None:
     hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True)
     shutil.rmtree(tmp_path / "run")
     with contextlib.suppress(FileNotFoundError):  # the thread may be that quick
@@ -427,7 +440,7 @@ def test_strict_raises_at_the_end_what_the_writing_thread_met_last(tmp_path: Pat
     assert hook.stats.dropped == 4
 
 
-def test_strict_does_not_hide_an_error_of_the_training_behind_one_of_its_own(
+def test_strict_does_not_hide_an_error_of_the_training(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(RuntimeError, match="of the training"):
@@ -442,14 +455,15 @@ def test_strict_does_not_hide_an_error_of_the_training_behind_one_of_its_own(
     ("end", "lost"),
     [
         ("os._exit(0)", True),
-        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", True),
-        ("os.kill(os.getpid(), signal.SIGKILL)", True),
-        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", False),
+        ("signal.raise_signal(signal.SIGTERM)", True),
+        ("signal.raise_signal(signal.SIGKILL)", True),
+        ("signal.raise_signal(signal.SIGINT)", False),
         ("raise RuntimeError", False),
     ],
 )
-def test_however_the_process_ends_what_was_written_is_readable(
-    tmp_path: Path, end: str, lost: bool
+@pytest.mark.process
+def test_written_samples_are_readable_however_the_process_ends(
+    run: Run, tmp_path: Path, end: str, lost: bool
 ) -> None:
     run(
         f"""
@@ -467,7 +481,7 @@ def test_however_the_process_ends_what_was_written_is_readable(
     assert len(found) >= 5 if lost else len(found) == 11
 
 
-def test_data_loader_workers_forked_while_the_writer_is_busy(tmp_path: Path) -> None:
+def test_forked_data_loader_workers_do_not_disturb_the_writer(tmp_path: Path) -> None:
     data = TensorDataset(BATCH.repeat(8, 1, 1, 1), torch.zeros(64).long())
     model = convolutional()
     with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
@@ -481,57 +495,60 @@ def test_data_loader_workers_forked_while_the_writer_is_busy(tmp_path: Path) -> 
     assert steps(tmp_path) == list(range(calls))
 
 
-def test_a_step_that_goes_backwards(tmp_path: Path) -> None:
-    """A loop set back to a checkpoint: one session, so both tellings of a step are kept."""
+def test_a_step_that_goes_backwards_is_captured(tmp_path: Path) -> None:
+    """A loop restarts from a checkpoint within one session, so both captures of a step stay."""
     with GradAscentHook(convolutional(), tmp_path, every=10, strict=True) as hook:
         captured = [hook(BATCH, LOGITS, step=step) for step in (0, 10, 20, 10, 20, 30)]
     assert captured == [4] * 6
     assert steps(tmp_path) == [0, 10, 20, 30]
 
 
-def test_a_read_only_directory_is_an_error_before_training(tmp_path: Path) -> None:
-    code = """
-import sys, os
-from torch import nn
-from tb_gradascent import GradAscentHook
-os.setuid(65534)
-try:
-    GradAscentHook(nn.Identity(), sys.argv[1])
-except PermissionError as error:
-    print("refused:", error)
-"""
+@pytest.mark.process
+def test_a_read_only_directory_raises_before_the_training(
+    programs: ForkServer, tmp_path: Path
+) -> None:
     folder = tmp_path / "readonly"
     folder.mkdir()
     folder.chmod(0o555)
-    if os.geteuid() != 0:
-        code = code.replace("os.setuid(65534)", "")
     for parent in (tmp_path, *tmp_path.parents[:2]):
         if parent.owner() == tmp_path.owner():
             parent.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder / "run")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    code = """
+        import os, sys
+        from torch import nn
+        from tb_gradascent import GradAscentHook
+        if os.geteuid() == 0:
+            os.setuid(65534)  # root may write anywhere
+        try:
+            GradAscentHook(nn.Identity(), sys.argv[1])
+        except PermissionError as error:
+            print("refused:", error)
+        """
+    done = programs.run(code, folder / "run")
     assert "refused:" in done.stdout, done.stderr
 
 
-def test_a_slow_disk_makes_the_loop_wait_and_says_how_long(
+def test_the_loop_waits_for_a_slow_disk_and_the_wait_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tb_gradascent.format.event_file import EventFile
+    """The disk writes nothing until the loop has found the queue full."""
+    is_full = threading.Event()
+    append, put = EventFile.append, queue.Queue.put
 
-    append = EventFile.append
-
-    def slow(self: EventFile, *events: Any) -> None:
-        time.sleep(0.02)
+    def slow_append(self: EventFile, *events: Any) -> None:
+        assert is_full.wait(60)
         append(self, *events)
 
-    monkeypatch.setattr(EventFile, "append", slow)
+    def watched_put(
+        self: queue.Queue[Any], item: Any, block: bool = True, timeout: float | None = None
+    ) -> None:
+        if block and self.full():
+            is_full.set()
+        put(self, item, block, timeout)
+
     with GradAscentHook(nn.Identity(), tmp_path, every=1, forward=_sums, ascent=None) as hook:
+        monkeypatch.setattr(EventFile, "append", slow_append)
+        monkeypatch.setattr(queue.Queue, "put", watched_put)
         for _ in range(40):
             hook(BATCH, LOGITS)
         assert hook.stats.waited > 0

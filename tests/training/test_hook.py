@@ -414,10 +414,10 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("flat", {"inputs": torch.zeros(4, 64)}, "inputs must be"),
     ("an array", {"inputs": np.zeros((4, 1, 8, 8))}, "inputs must be"),
     ("other batch", {"logits": torch.zeros(3, 10)}, r"logits must be logits of shape \(4, classes"),
-    ("labels short", {"labels": [1]}, "labels must have one value a sample, 4 in all"),
-    ("one-hot", {"labels": torch.zeros(4, 10).long()}, "labels must have one value a sample"),
+    ("labels short", {"labels": [1]}, "labels must have one value per sample, 4 in all"),
+    ("one-hot", {"labels": torch.zeros(4, 10).long()}, "labels must be one class index per sam"),
     ("soft", {"labels": torch.zeros(4)}, "labels must be class indices"),
-    ("ids short", {"ids": ["a"]}, "ids must have one value a sample"),
+    ("ids short", {"ids": ["a"]}, "ids must have one value per sample"),
     ("id long", {"ids": ["x" * 300] * 4}, "ids must be text of at most 256"),
 ]
 
@@ -457,7 +457,7 @@ def test_a_step_that_is_no_number(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             assert hook(*batch, step=0.5) == 0  # type: ignore[arg-type]
         assert ["step must be a whole number" in r.getMessage() for r in caplog.records] == [True]
     with GradAscentHook(convolutional(), tmp_path / "strict", strict=True) as hook:
-        with pytest.raises(ValueError, match="step must be a whole number, and is 'one'"):
+        with pytest.raises(ValueError, match="step must be a whole number, got 'one'"):
             hook(*batch, step="one")  # type: ignore[arg-type]
 
 
@@ -514,9 +514,9 @@ def test_normalization_that_does_not_fit_the_channels(tmp_path: Path) -> None:
     with GradAscentHook(
         convolutional(), tmp_path, mean=[0.1, 0.2, 0.3], std=[1, 1, 1], strict=True
     ) as hook:
-        with pytest.raises(ValueError, match="mean and std must have one value or one a channel"):
+        with pytest.raises(ValueError, match="mean and std must have one value or one per channel"):
             hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))
-        with pytest.raises(ValueError, match="mean and std must have one value or one a channel"):
+        with pytest.raises(ValueError, match="mean and std must have one value or one per channel"):
             hook.probe(torch.rand(4, 1, 8, 8))
 
 

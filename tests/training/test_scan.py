@@ -150,15 +150,15 @@ def test_what_else_the_model_is_given_is_held_of_the_best_alone(
 ) -> None:
     sizes: list[int] = []
 
-    def alone(self: ForwardArgs, row: int) -> ForwardArgs:
-        own = copied(self, row)
+    def only_row(self: ForwardArgs, row: int) -> ForwardArgs:
+        own = original(self, row)
         sizes.append(own.args[0].untyped_storage().nbytes())
         return own
 
-    copied = ForwardArgs.alone
+    original = ForwardArgs.only_row
     images, ages = aged(300)
     with pytest.MonkeyPatch.context() as patch, GradAscentHook(Scaled(), tmp_path) as hook:
-        patch.setattr(ForwardArgs, "alone", alone)
+        patch.setattr(ForwardArgs, "only_row", only_row)
         hook.scan(
             [(images, ages)],
             unpack=lambda item: {"inputs": item[0], "additional_forward_args": item[1]},
@@ -169,10 +169,10 @@ def test_what_else_the_model_is_given_is_held_of_the_best_alone(
 @pytest.mark.parametrize(
     ("unpack", "ids", "message"),
     [
-        (None, None, r"gives mappings, with 'image', 'age': say what they hold, unpack=lambda"),
+        (None, None, r"got a mapping with 'image', 'age': name its values by unpack=lambda"),
         (lambda item: item["image"], None, r'unpack must return a mapping with "inputs".*float32'),
-        (lambda item: {"labels": 0}, None, "and returned keys 'labels'"),
-        (lambda item: {"inputs": item["image"], "age": 3}, None, "returned keys 'inputs', 'age'"),
+        (lambda item: {"labels": 0}, None, "got keys 'labels'"),
+        (lambda item: {"inputs": item["image"], "age": 3}, None, "got keys 'inputs', 'age'"),
         (lambda item: {"inputs": 3}, None, "inputs must be a floating point tensor"),
         (lambda item: {"inputs": item["image"], "ids": range(8)}, range(8), "ids must be given on"),
     ],
@@ -263,7 +263,7 @@ def test_a_loader_that_fails_leaves_what_was_found_before(
 
 def test_a_step_that_is_no_number_is_named(tmp_path: Path, trained: nn.Module) -> None:
     with GradAscentHook(trained, tmp_path) as hook:
-        with pytest.raises(ValueError, match=r"step must be a whole number, and is 0\.5"):
+        with pytest.raises(ValueError, match=r"step must be a whole number, got 0\.5"):
             hook.scan([], step=0.5)  # type: ignore[arg-type]
 
 

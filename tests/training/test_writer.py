@@ -1,12 +1,9 @@
-"""The writing thread: what it takes, it writes; what goes wrong, it survives."""
+"""The writing thread writes all queued captures, and survives errors."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +17,7 @@ from tb_gradascent.format import metadata
 from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.training.pending import PendingCapture
 from tb_gradascent.training.writer import QUEUE_LENGTH, SampleWriter
-from testing.paths import ROOT
+from testing.fork_server import ForkServer
 from testing.synthetic import DIGITS, make_captures
 
 
@@ -60,14 +57,14 @@ def writer(tmp_path: Path) -> Iterator[SampleWriter]:
     made.close()
 
 
-def test_everything_put_is_written_in_order(writer: SampleWriter, tmp_path: Path) -> None:
+def test_all_captures_are_written_in_order(writer: SampleWriter, tmp_path: Path) -> None:
     for samples in make_captures(3 * QUEUE_LENGTH, samples=2):
         writer.put(job(samples))
     writer.close()
     assert stored_steps(tmp_path) == [100 * n for n in range(3 * QUEUE_LENGTH) for _ in range(2)]
 
 
-def test_flush_waits_for_the_file(writer: SampleWriter, tmp_path: Path) -> None:
+def test_flush_waits_until_the_file_is_written(writer: SampleWriter, tmp_path: Path) -> None:
     writer.put(job(make_captures(1, samples=3)[0]))
     writer.flush()
     assert len(stored_steps(tmp_path)) == 3
@@ -100,7 +97,7 @@ def test_the_file_sorts_before_any_other_event_file(writer: SampleWriter) -> Non
     assert Path(str(writer.path)).name < min(others)
 
 
-def test_a_sample_that_cannot_be_stored_costs_only_its_capture(
+def test_a_sample_that_cannot_be_stored_loses_only_its_capture(
     writer: SampleWriter, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     captures = make_captures(4, samples=1)
@@ -115,14 +112,18 @@ def test_a_sample_that_cannot_be_stored_costs_only_its_capture(
     assert isinstance(writer.failure, ValueError)
 
 
-def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
-    """A limit on the size of files is what a process can have of a full disk."""
+@pytest.mark.process
+def test_a_full_disk_loses_only_the_captures_that_do_not_fit(
+    programs: ForkServer, tmp_path: Path
+) -> None:
+    """A limit on the size of files acts like a full disk for one process."""
     code = """
         import resource, signal, sys
         from pathlib import Path
-        from tb_gradascent.training.writer import SampleWriter
+        from tb_gradascent.training.writer import Capture, SampleWriter
         from testing.synthetic import DIGITS, make_captures
-        from tests.training.test_writer import job
+        def job(samples):
+            return Capture("confused", samples[0].step, len(samples), lambda: samples)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         captures = make_captures(6, samples=2)
@@ -140,37 +141,44 @@ def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
             writer.put(job(samples))
         writer.close()
     """
-    _run(code, str(tmp_path))
+    done = programs.run(code, tmp_path)
+    assert done.returncode == 0, done.stderr
     assert stored_steps(tmp_path) == [0, 0, 100, 100, 400, 400, 500, 500]
 
 
-@pytest.mark.parametrize("end", ["pass", "raise RuntimeError", "sys.exit(3)"])
-def test_what_is_queued_is_written_however_the_program_ends(tmp_path: Path, end: str) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("end", "status"), [("pass", 0), ("raise RuntimeError", 1), ("sys.exit(3)", 3)]
+)
+def test_queued_captures_are_written_when_the_program_ends(
+    programs: ForkServer, tmp_path: Path, end: str, status: int
+) -> None:
     code = f"""
         import sys
         from pathlib import Path
-        from tb_gradascent.training.writer import SampleWriter
+        from tb_gradascent.training.writer import Capture, SampleWriter
         from testing.synthetic import DIGITS, make_captures
-        from tests.training.test_writer import job
+        def job(samples):
+            return Capture("confused", samples[0].step, len(samples), lambda: samples)
         writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         for samples in make_captures(5, samples=1, shape=(3, 128, 128)):
             writer.put(job(samples))
         {end}
     """
-    _run(code, str(tmp_path), check=end == "pass")
+    done = programs.run(code, tmp_path)
+    assert done.returncode == status, done.stderr
     assert len(stored_steps(tmp_path)) == 5
 
 
-def test_a_forked_child_neither_writes_nor_waits(writer: SampleWriter, tmp_path: Path) -> None:
-    captures = make_captures(2, samples=1)
-    writer.put(job(captures[0]))
-    writer.flush()
+@pytest.mark.process
+def test_a_forked_child_neither_writes_nor_waits(programs: ForkServer, tmp_path: Path) -> None:
     code = """
         import os, sys
         from pathlib import Path
-        from tb_gradascent.training.writer import SampleWriter
+        from tb_gradascent.training.writer import Capture, SampleWriter
         from testing.synthetic import DIGITS, make_captures
-        from tests.training.test_writer import job
+        def job(samples):
+            return Capture("confused", samples[0].step, len(samples), lambda: samples)
         writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         captures = make_captures(2, samples=1)
         writer.put(job(captures[0]))
@@ -183,8 +191,9 @@ def test_a_forked_child_neither_writes_nor_waits(writer: SampleWriter, tmp_path:
         assert os.waitpid(child, 0)[1] == 0
         writer.close()
     """
-    _run(code, str(tmp_path / "forked"))
-    assert stored_steps(tmp_path / "forked") == [0]
+    done = programs.run(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert stored_steps(tmp_path) == [0]
 
 
 def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) -> None:
@@ -200,7 +209,7 @@ def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) ->
     assert stored_steps(tmp_path) == [0] * 20
 
 
-def test_class_names_are_stored_once_a_session(tmp_path: Path) -> None:
+def test_class_names_are_stored_once_per_session(tmp_path: Path) -> None:
     info = metadata.SessionInfo(class_names=("cat",) * 1000)
     made = SampleWriter(tmp_path, info, 10**9)
     for samples in make_captures(20, samples=1):
@@ -210,7 +219,7 @@ def test_class_names_are_stored_once_a_session(tmp_path: Path) -> None:
     assert all(sample.class_names == info.class_names for sample in read_samples(tmp_path))
 
 
-def test_nan_travels(writer: SampleWriter, tmp_path: Path) -> None:
+def test_nan_and_infinity_are_stored(writer: SampleWriter, tmp_path: Path) -> None:
     sample = make_captures(1, samples=1)[0][0]
     sample.image[0, 0, 0] = np.nan
     sample.targets[0].gradient[0, 0, :2] = np.inf, -np.inf
@@ -219,15 +228,3 @@ def test_nan_travels(writer: SampleWriter, tmp_path: Path) -> None:
     (back,) = read_samples(tmp_path)
     assert np.isnan(back.image[0, 0, 0])
     assert back.targets[0].gradient[0, 0, :2].tolist() == [np.inf, -np.inf]
-
-
-def _run(code: str, *arguments: str, check: bool = True) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert not check or done.returncode == 0, done.stderr
