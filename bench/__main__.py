@@ -1,4 +1,4 @@
-"""``python -m bench``, or ``make bench``: everything, into ``RESULTS.md`` and the README."""
+"""``python -m bench``, or ``make bench``: everything, into ``RESULTS.md`` and the docs."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-README = Path(__file__).resolve().parent.parent / "README.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 PACKAGES = ("torch", "tensorboard", "numpy", "matplotlib", "captum", "foolbox")
 
 
@@ -111,8 +111,8 @@ def update(sections: Sequence[Section], path: Path = RESULTS) -> None:
     path.write_text("\n\n## ".join(parts) + "\n", encoding="utf-8")
 
 
-def quote(sections: Sequence[Section], path: Path = README) -> None:
-    """Brings the figures that the README has up to date: rows that begin with a figure's name."""
+def quote(sections: Sequence[Section], path: Path = DOCS) -> None:
+    """Update the figures that the docs quote: the rows that begin with a figure's name."""
     cells = {what: cells[:2] for what, cells in _cells(sections).items()}
     path.write_text(_with_rows(path.read_text(encoding="utf-8"), cells), encoding="utf-8")
 
@@ -163,6 +163,6 @@ def _commit() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    results = (RESULTS.name, README.name, "quality.png")
+    results = (RESULTS.name, DOCS.name, "quality.png")
     changed = [line for line in changes.splitlines() if not line.endswith(results)]
     return name.strip() + (" with changes" if changed else "")

@@ -1,4 +1,4 @@
-"""``make screenshot``: docs/screenshot-*.png, the pictures of the README."""
+"""``make screenshot``: take ``docs/screenshot-*.png``, the pictures of the documentation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from testing.tensorboard_process import tensorboard
 
 HERE = Path(__file__).resolve().parent
 PARTS = ("light", "dark", "detail", "follow")
-"""The grid in both themes, a sample large, and samples through the training."""
+"""The grid in both themes, one sample large, and samples followed through the training."""
 SIZE: ViewportSize = {"width": 1400, "height": 900}
 
 
 def take(logdir: Path, folder: Path) -> None:
-    """Screenshots of the tab on the runs in ``logdir``."""
+    """Save pictures of the tab that shows the runs in ``logdir``."""
     executable = find()
     if executable is None:
         raise SystemExit(f"Chromium is missing; {REMEDY}.")
@@ -39,14 +39,14 @@ def take(logdir: Path, folder: Path) -> None:
             if name == "detail":
                 tab.locator("#sort").select_option("margin")
                 tab.locator(".sample[data-painted] h2").first.click()
-            page.wait_for_timeout(1500)  # pictures arrive, transitions end
+            page.wait_for_timeout(1500)  # until pictures have arrived and transitions have ended
             page.screenshot(path=str(folder / f"screenshot-{name}.png"))
             page.close()
         browser.close()
 
 
 def main() -> None:
-    """Run the demo where no log directory is given, then take the screenshots."""
+    """Run the demo unless a log directory is given, then take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--logdir", type=Path, help="runs to show, instead of the demo's")
     parser.add_argument("--output", type=Path, default=HERE, help="folder for the pictures (docs)")

@@ -1,7 +1,12 @@
-"""What stands for a reader's own things in the blocks of the README and of ``docs/``."""
+"""The README and the pages of ``docs/``: their sections, tables and blocks of Python.
+
+:func:`names` gives the objects that the blocks use as a reader's own, such as ``model``.
+"""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch
@@ -13,10 +18,54 @@ from torch.utils.data import DataLoader, TensorDataset
 from transformers import TrainingArguments
 
 from testing.networks import convolutional, digits, vision_transformer
+from testing.paths import ROOT
+
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+"""Every page that a reader is meant to read."""
+
+
+def sections(page: Path, depth: int = 6) -> dict[str, str]:
+    """The text below each heading of a page, up to the next one; headings below ``depth`` are text.
+
+    The text before the first heading is below "".
+    """
+    heading, fenced = "", False
+    found = {heading: ""}
+    for line in page.read_text(encoding="utf-8").splitlines(keepends=True):
+        fenced ^= line.startswith("```")
+        match = None if fenced else re.match(rf"#{{1,{depth}}} (.+)", line)
+        if match:
+            heading = match[1]
+        found[heading] = found.get(heading, "") + ("" if match else line)
+    return found
+
+
+def python_blocks(text: str) -> list[str]:
+    """The blocks of Python in a text."""
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def table(text: str, head: str) -> dict[str, list[str]]:
+    """The rows of the tables whose first column is called ``head``: first cell to other cells."""
+    rows: dict[str, list[str]] = {}
+    for block in text.split("\n\n"):
+        cells = [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in block.strip().splitlines()
+            if line.startswith("|")
+        ]
+        if cells and cells[0][0] == head:
+            rows |= {first: others for first, *others in cells[2:]}
+    return rows
+
+
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 class Module(lightning.pytorch.LightningModule):
-    """As Lightning's tutorials write it."""
+    """A module in the style of Lightning's tutorials."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +80,7 @@ class Module(lightning.pytorch.LightningModule):
 
 
 class TwoInputs(nn.Module):
-    """A classifier that knows a number beside the image."""
+    """A classifier that takes an image and a number."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +92,7 @@ class TwoInputs(nn.Module):
 
 
 def names() -> dict[str, Any]:
-    """A fresh set of them, by name."""
+    """New objects for the blocks of one page or section, by name."""
     images, labels = digits()
     rows = slice(128)
     dataset = TensorDataset(images[rows], labels[rows])

@@ -1,29 +1,29 @@
-"""The pages of ``docs/`` are true: their Python runs, and records samples."""
+"""The pages of ``docs/`` are true: their Python runs, their links lead somewhere."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from tb_gradascent import GradAscentHook, read_samples
-from testing.documented import names
+from testing.documented import PAGES, anchor, names, python_blocks, sections, table
 from testing.paths import ROOT
 
-LOOPS = (ROOT / "docs" / "loops.md").read_text(encoding="utf-8")
-
-SECTIONS = {
-    heading: re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    for heading, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", LOOPS, re.DOTALL | re.MULTILINE)
-}
+DOCS = ROOT / "docs"
+LOOPS = {name: text for name, text in sections(DOCS / "loops.md", 2).items() if name}
+ELSEWHERE = {"devices.md"}
+"""Pages whose Python needs several processes: ``tests/training/ddp_checks.py`` runs it."""
 
 
 @pytest.fixture
 def close_hooks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Closes every hook that was made since, as the end of the program would."""
+    """Closes every hook that the test made, as the end of a program would."""
     hooks: list[GradAscentHook] = []
     make = GradAscentHook.__init__
 
@@ -40,14 +40,15 @@ def close_hooks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return close
 
 
-def test_every_block_belongs_to_a_section() -> None:
-    assert len(re.findall("```python", LOOPS)) == sum(map(len, SECTIONS.values())) >= 10
+def test_the_sections_of_loops_hold_all_of_its_python() -> None:
+    written = (DOCS / "loops.md").read_text(encoding="utf-8").count("```python")
+    assert written == sum(len(python_blocks(text)) for text in LOOPS.values()) >= 10
 
 
-# What the frameworks warn of, where a page shows them without their options.
+# The frameworks warn about options that a page leaves out.
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("heading", [heading for heading, blocks in SECTIONS.items() if blocks])
-def test_a_sections_python_runs_and_records_samples(
+@pytest.mark.parametrize("heading", [name for name, text in LOOPS.items() if python_blocks(text)])
+def test_a_section_of_loops_runs_and_records_samples(
     heading: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -55,27 +56,78 @@ def test_a_sections_python_runs_and_records_samples(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     scope = names()
-    for block in SECTIONS[heading]:
+    for block in python_blocks(LOOPS[heading]):
         exec(compile(block, f"docs/loops.md, {heading}", "exec"), scope)  # noqa: S102
     close_hooks()
     samples = list(read_samples(tmp_path))
     assert samples
-    tags = {tag for block in SECTIONS[heading] for tag in re.findall(r'tag="(\w+)"', block)}
+    tags = set(re.findall(r'tag="(\w+)"', LOOPS[heading]))
     assert {sample.tag for sample in samples} >= tags
 
 
-def test_links_lead_somewhere() -> None:
-    anchors = {heading.lower().replace(" ", "-") for heading in SECTIONS}
-    for link in re.findall(r"\]\(([^)]+)\)", LOOPS):
-        path, _, anchor = link.partition("#")
-        if path:
-            assert (ROOT / "docs" / path).exists(), link
-        else:
-            assert anchor in anchors, link
+WHOLE = [
+    page
+    for page in DOCS.glob("*.md")
+    if page.name not in {"loops.md", *ELSEWHERE} and "```python" in page.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("page", WHOLE, ids=lambda page: page.name)
+def test_the_python_of_a_page_runs_from_top_to_bottom(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    close_hooks: Callable[[], None],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scope = names()
+    with mock.patch.dict(os.environ):
+        for block in python_blocks(page.read_text(encoding="utf-8")):
+            exec(compile(block, page.name, "exec"), scope)  # noqa: S102
+            close_hooks()
+    assert list(read_samples(tmp_path))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert links
+    for link in links:
+        if link.startswith("https://"):
+            continue
+        path, _, fragment = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if fragment:
+            assert fragment in map(anchor, sections(target)), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_do_not_install_from_an_index(page: Path) -> None:
+    """The package is not published, so its name must not be given to pip."""
+    assert "pip install tensorboard-plugin-gradascent" not in page.read_text(encoding="utf-8")
+    assert "pip install 'tensorboard-plugin-gradascent" not in page.read_text(encoding="utf-8")
+
+
+def test_benchmarks_quotes_the_results_favourable_and_not() -> None:
+    results = (ROOT / "bench" / "RESULTS.md").read_text(encoding="utf-8")
+    measured = table(results, "what")
+    quoted = table((DOCS / "benchmarks.md").read_text(encoding="utf-8"), "two cores, no GPU")
+    assert len(quoted) >= 20
+    for what, cells in quoted.items():
+        assert cells == measured[what][:1], what
+    # These are the figures that the project would like to be better.
+    assert quoted.keys() >= {
+        "demo's CNN: capture against a training step",
+        "ResNet-18: tutorial's figures against a capture",
+        "ResNet-18: captum and `add_images` against a capture of the gradients alone",
+        "our first rows against the first picture of Images",
+    }
 
 
 def test_the_old_callbacks_parameters_are_all_in_the_table() -> None:
-    table = LOOPS[LOOPS.index("| `ConfusedLogitCallback` |") :]
+    rows = " ".join(table(LOOPS["Lightning"], "`ConfusedLogitCallback`"))
     for parameter in (
         "top_k",
         "projection_factor",
@@ -84,4 +136,18 @@ def test_the_old_callbacks_parameters_are_all_in_the_table() -> None:
         "max_logit_difference",
         "last_logits",
     ):
-        assert f"`{parameter}" in table or f".{parameter}" in table
+        assert f"`{parameter}" in rows or f".{parameter}" in rows
+
+
+def test_the_tab_has_the_controls_that_its_page_names() -> None:
+    """Names in bold, in italics and in first cells of ``tab.md`` are texts of the page."""
+    page = (DOCS / "tab.md").read_text(encoding="utf-8")
+    scripts = (ROOT / "frontend").rglob("*.js")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+    controls = {*table(page, "control"), *table(page, "choice")} - {"▶", "?"}
+    items = r"^(?:- )?\*\*([A-Z][\w ]+)\*\*(?: is| shows| has| counts|:)"
+    controls |= set(re.findall(items, page, re.MULTILINE))
+    controls |= set(re.findall(r"\*([A-Z][\w ]+)\*(?!\*)", page)) - {"Gradient Ascent"}
+    assert len(controls) >= 15
+    for name in controls:
+        assert f'"{name.strip("*")}' in sources, name

@@ -159,9 +159,9 @@ def test_a_part_of_the_results_is_brought_up_to_date(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == expected.read_text(encoding="utf-8")
 
 
-def test_the_readme_quotes_the_results(tmp_path: Path) -> None:
+def test_the_docs_quote_the_results(tmp_path: Path) -> None:
     figures = [report.Figure("this", "1.01", "1"), report.Figure("that", "2.02")]
-    path = tmp_path / "README.md"
+    path = tmp_path / "benchmarks.md"
     text = "this\n\n| this | 3 |\n| this and that | 4 |\n| that | |\n\n| other | 5 |\n"
     path.write_text(text, encoding="utf-8")
     report.quote([report.Section("", figures)], path)
