@@ -9,7 +9,6 @@ import { Loader } from "./data/picture_loader.js";
 import { toLink, withLink } from "./host/permalink.js";
 import { Player } from "./views/toolbar/player.js";
 import {
-  initialState,
   largestStrength,
   matrixInUse,
   namesOf,
@@ -23,11 +22,9 @@ import {
   strengthInUse,
   tagInUse,
   tickedRuns,
-  withIndex,
-  withRunOrder,
-  withRuns,
-  withStrength,
-} from "./state/state.js";
+} from "./state/selectors.js";
+import { initialState } from "./state/state.js";
+import { withIndex, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
 import { ActiveFilters } from "./views/toolbar/active_filters.js";
 import { Appearance } from "./views/toolbar/appearance.js";
 import { Compare } from "./views/compare/compare.js";

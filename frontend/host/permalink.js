@@ -9,7 +9,8 @@ import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_LOOK, MAPS, SCALES, STYLES } from "../drawing/gradient_colors.js";
 import { ORDERS } from "../samples/orders.js";
-import { VIEWS, initialState, withFilters } from "../state/state.js";
+import { VIEWS, initialState } from "../state/state.js";
+import { withFilters } from "../state/transitions.js";
 
 /** @import {Range} from "../samples/filters.js" */
 /** @import {State} from "../state/state.js" */

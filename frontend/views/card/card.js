@@ -4,7 +4,8 @@ import { allProbabilities, channelsCaption, className, decimals, isWrong, saying
 import { HEADING, LEAST_COLUMN } from "../../layout/grid_layout.js";
 import { inkOf } from "../../drawing/gradient_colors.js";
 import { serves, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
-import { strengthOf, withOwnStrength } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
+import { withOwnStrength } from "../../state/transitions.js";
 import { targetChips } from "./chips.js";
 import { element, place } from "../common/dom.js";
 import { TargetWords } from "./target.js";

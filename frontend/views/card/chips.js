@@ -1,7 +1,7 @@
 /** A chip for each class that a sample was asked to become: it shows that target alone. */
 
 import { article, className } from "../../samples/captions.js";
-import { withCardChoice } from "../../state/state.js";
+import { withCardChoice } from "../../state/transitions.js";
 import { chipsOf } from "../../samples/target_choice.js";
 import { element } from "../common/dom.js";
 

@@ -1,6 +1,6 @@
 /** What stands where samples would: errors with a way out, and how to get the first sample. */
 
-import { countsOf, samplesInUse, tickedRuns } from "../../state/state.js";
+import { countsOf, samplesInUse, tickedRuns } from "../../state/selectors.js";
 import { element } from "./dom.js";
 
 /** @import {State} from "../../state/state.js" */

@@ -2,7 +2,8 @@
 
 import { countOf, decimals, isWrong, saying, truth } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
-import { strengthOf, withStrength } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
+import { withStrength } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/copy.js";
 import { Dialog } from "../common/dialog.js";

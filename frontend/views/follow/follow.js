@@ -4,7 +4,7 @@ import { countOf, truth } from "../../samples/captions.js";
 import { HEAD, PITCH, ROW, framesWithin, sizeOfStrips, targetOfFrame } from "../../layout/filmstrip_layout.js";
 import { historiesOf } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
-import { runColour } from "../../state/state.js";
+import { runColour } from "../../state/selectors.js";
 import { bothStay } from "../../layout/scroll_anchor.js";
 import { element, place } from "../common/dom.js";
 import { labelled, select } from "../common/fields.js";

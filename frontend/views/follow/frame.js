@@ -2,7 +2,7 @@
 
 import { className, decimals, isWrong } from "../../samples/captions.js";
 import { CHART, HEAD, PITCH, lineThrough } from "../../layout/filmstrip_layout.js";
-import { strengthOf } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
 import { drawing, element } from "../common/dom.js";
 import { paintThumbnail, thumbnail } from "../common/panel.js";
 

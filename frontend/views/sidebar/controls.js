@@ -3,7 +3,8 @@
 import { countOf } from "../../samples/captions.js";
 import { activeFilters } from "../../samples/filters.js";
 import { ORDERS } from "../../samples/orders.js";
-import { chooseTag, countsOf, filtersInUse, tagInUse, tagsOf } from "../../state/state.js";
+import { countsOf, filtersInUse, tagInUse, tagsOf } from "../../state/selectors.js";
+import { chooseTag } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { fill, labelled, select } from "../common/fields.js";
 import { FilterFields } from "./filters.js";

@@ -3,7 +3,8 @@
 import { countOf } from "../../samples/captions.js";
 import { OUTCOME_WORDS, SHOW_WORDS } from "../../samples/filter_captions.js";
 import { OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
-import { facetsInUse, filtersInUse, hasProbes, hasRanks, namesOf, withFilters } from "../../state/state.js";
+import { facetsInUse, filtersInUse, hasProbes, hasRanks, namesOf } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { RangeField, fill, labelled, select } from "../common/fields.js";
 

@@ -2,7 +2,8 @@
 
 import { countOf } from "../../samples/captions.js";
 import { cellFilters, chosenCell, noCellFilters } from "../../samples/confusion_matrix.js";
-import { axesInUse, filtersInUse, hasLabels, matrixInUse, namesOf, withFilters } from "../../state/state.js";
+import { axesInUse, filtersInUse, hasLabels, matrixInUse, namesOf } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { select } from "../common/fields.js";
 import { AXES, MatrixTable, classesOf } from "./matrix_table.js";

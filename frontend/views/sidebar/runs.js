@@ -1,7 +1,8 @@
 /** The choice of runs, in TensorBoard's colours. */
 
 import { countOf } from "../../samples/captions.js";
-import { offeredRuns, runColour, runsOfTag, tick, tickOthers, tickedRuns } from "../../state/state.js";
+import { offeredRuns, runColour, runsOfTag, tickedRuns } from "../../state/selectors.js";
+import { tick, tickOthers } from "../../state/transitions.js";
 import { element, putInOrder } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */

@@ -1,7 +1,7 @@
 /** What became of all that was captured: what is here, what is missing, and why. */
 
 import { countOf } from "../../samples/captions.js";
-import { countsOf, stretchedRuns } from "../../state/state.js";
+import { countsOf, stretchedRuns } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 
 /** @import {State} from "../../state/state.js" */

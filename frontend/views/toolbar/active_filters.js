@@ -2,7 +2,8 @@
 
 import { filterCaption } from "../../samples/filter_captions.js";
 import { NO_FILTERS, activeFilters } from "../../samples/filters.js";
-import { filtersInUse, namesOf, withFilters } from "../../state/state.js";
+import { filtersInUse, namesOf } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */

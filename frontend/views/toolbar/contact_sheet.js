@@ -3,7 +3,7 @@
 import { className, decimals, saying, truth } from "../../samples/captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
 import { makePicture } from "../../drawing/picture.js";
-import { strengthOf } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 import { paintPart } from "../common/panel.js";
 

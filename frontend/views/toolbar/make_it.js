@@ -1,7 +1,8 @@
 /** "Make it a …": which target is shown of all samples. */
 
 import { countOf } from "../../samples/captions.js";
-import { namesOf, targetsInUse, withTarget } from "../../state/state.js";
+import { namesOf, targetsInUse } from "../../state/selectors.js";
+import { withTarget } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */

@@ -2,7 +2,8 @@
 
 import { countOf } from "../../samples/captions.js";
 import { stepsCaption } from "../../samples/filter_captions.js";
-import { filtersInUse, recordedSteps, withFilters } from "../../state/state.js";
+import { filtersInUse, recordedSteps } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */

@@ -1,7 +1,7 @@
 /** The one slider, which moves every morph at once, and the button that plays it. */
 
 import { decimals } from "../../samples/captions.js";
-import { withStrength } from "../../state/state.js";
+import { withStrength } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange} from "../../state/state.js" */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readHash, readRunFilter, toLink, withLink, writeHash } from "../../../frontend/host/permalink.js";
-import { initialState, tick, tickOthers, withFilters, withRuns } from "../../../frontend/state/state.js";
+import { initialState } from "../../../frontend/state/state.js";
+import { tick, tickOthers, withFilters, withRuns } from "../../../frontend/state/transitions.js";
 
 /** A state in which everything that a link can say differs from what it is by default. */
 function chosen() {
