@@ -7,6 +7,7 @@
  * the largest, so that no peak is lost; and the colour is that of the strongest gradient there.
  */
 
+import { splitArrays } from "../samples/sample_arrays.js";
 import { NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { blend, gradientLevels } from "./pixels.js";
 
@@ -29,13 +30,11 @@ const BAND_WIDTH = 9;
  */
 export function makeSignalPicture(sample, arrays) {
   const [channels, length] = sample.shape;
-  const [signal, ...rest] = arrays;
-  let place = 0;
-  const targets = sample.targets.map((target) => {
-    const gradient = rest[place++];
-    const change = target.delta_norm === null ? null : rest[place++];
-    return { ...gradientLevels(gradient, gradient.map(Math.abs)), change };
-  });
+  const { image: signal, targets: split } = splitArrays(sample, arrays);
+  const targets = split.map(({ gradient, delta }) => ({
+    ...gradientLevels(gradient, gradient.map(Math.abs)),
+    change: delta,
+  }));
   const farthest = sample.strengths.length ? sample.strengths[sample.strengths.length - 1] : 0;
   const ranges = Array.from({ length: channels }, (_, channel) =>
     rangeOfChannel(signal, targets, channel * length, length, farthest),

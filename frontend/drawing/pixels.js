@@ -6,6 +6,7 @@
  * blue. A fourth is not painted: the network's alpha has no background to be blended with.
  */
 
+import { splitArrays } from "../samples/sample_arrays.js";
 import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { shrink } from "./resample.js";
 
@@ -33,19 +34,16 @@ export function makeImagePicture(sample, arrays, raster) {
     height: Math.min(height, LARGEST_CANVAS_SIDE),
   };
   const planes = Math.min(channels, 3);
-  const [image, ...rest] = arrays;
+  const { image, targets: split } = splitArrays(sample, arrays);
   const painted = (/** @type {Float32Array} */ values) =>
     shrink(values.subarray(0, planes * width * height), planes, own, size);
   const units = levelUnits(sample, image, planes);
   const base = inLevels(painted(image), units);
-  let place = 0;
-  const targets = sample.targets.map((target) => {
-    const gradient = rest[place++];
+  const targets = split.map(({ gradient, delta }) => {
     const levels = gradientLevels(
       shrink(sumOverChannels(gradient, channels), 1, own, size),
       shrink(largestOverChannels(gradient, channels), 1, own, size),
     );
-    const delta = target.delta_norm === null ? null : rest[place++];
     const slopes = units.map(({ levels }) => ({ low: 0, levels }));
     const change = delta && inLevels(painted(delta), slopes);
     return { ...levels, change };

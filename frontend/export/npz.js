@@ -18,6 +18,7 @@
  * `1x28x28/image`.
  */
 
+import { elementsIn, splitArrays } from "../samples/sample_arrays.js";
 import { boolNpy, float32Npy, float64Npy, int64Npy, textNpy } from "./npy.js";
 import { zipOf } from "./zip.js";
 
@@ -50,7 +51,7 @@ export function npzOf(loaded) {
 
 /** What a sample's arrays take in the file, in bytes. @param {Sample} sample */
 export function bytesOf({ shape, targets }) {
-  return 4 * shape.reduce((product, side) => product * side, 1) * (1 + 2 * targets.length);
+  return 4 * elementsIn(shape) * (1 + 2 * targets.length);
 }
 
 /**
@@ -108,10 +109,10 @@ function groupOf(loaded) {
  * @returns {Row[]}
  */
 function targetsOf({ sample, arrays }) {
-  let place = 1;
-  return sample.targets.map((target) => {
-    const gradient = arrays[place++];
-    const delta = target.delta_norm === null ? new Float32Array(gradient.length).fill(NaN) : arrays[place++];
-    return { sample, target, gradient, delta };
-  });
+  return splitArrays(sample, arrays).targets.map(({ gradient, delta }, position) => ({
+    sample,
+    target: sample.targets[position],
+    gradient,
+    delta: delta ?? new Float32Array(gradient.length).fill(NaN),
+  }));
 }

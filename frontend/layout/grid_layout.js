@@ -5,6 +5,7 @@
 
 import { className } from "../samples/captions.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
+import { elementsIn } from "../samples/sample_arrays.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
 /** @import {CardChoice} from "../samples/target_choice.js" */
@@ -185,7 +186,7 @@ function rectangle(x, y, { width, height }) {
  * @param {Sample} sample
  */
 function valuesOf({ shape, targets }) {
-  return (1 + 2 * targets.length) * shape.reduce((product, side) => product * side, 1);
+  return (1 + 2 * targets.length) * elementsIn(shape);
 }
 
 /**

@@ -90,6 +90,15 @@ export function runColour({ runOrder }, run) {
   return RUN_COLOURS[place % RUN_COLOURS.length];
 }
 
+/**
+ * The colour of each run; `null` if there is only one run, which needs no colour.
+ * @type {(state: State) => ((run: string) => string) | null}
+ */
+export const runColours = memoize(
+  (state) => [runsOfTag(state).length > 1, state.runOrder],
+  (state) => (runsOfTag(state).length > 1 ? (run) => runColour(state, run) : null),
+);
+
 /** @type {(state: State) => Index[]} */
 const indexesInUse = memoize(
   (state) => [tickedRuns(state), state.indexes],

@@ -13,24 +13,14 @@ import { TargetWords } from "./target.js";
 /** @import {Sheet} from "../../drawing/curves.js" */
 /** @import {CardLayout} from "../../layout/grid_layout.js" */
 /** @import {OnChange} from "../../state/state.js" */
-/** @import {Look, Picture, Rectangle, Sample, TargetPanels, Theme} from "../../types.js" */
+/** @import {Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 /** What of a card has a meaning of its own when it is clicked. */
 export const NOT_TO_OPEN = "button, input, select, a, label, .curve";
 
 /** The width of a heading's letter, about. */
 const LETTER = 5.8;
-
-/**
- * @typedef {object} Scene what all cards have in common
- * @property {number} strength
- * @property {ReadonlyMap<string, number>} ownStrengths by sample, for those that go their own way
- * @property {number} largestStrength
- * @property {Theme} theme
- * @property {Look} look
- * @property {number | null} scaleEnd where all gradients' colours end; `null` for each its own
- * @property {((run: string) => string) | null} runColour `null` where there is one run only
- */
 
 export class Card {
   #onChange;
@@ -303,8 +293,25 @@ export function keyAt(target) {
 }
 
 /**
- * A card that is made anew, or moved among the others, loses the focus.
- * @param {string | null} key of the sample that had it
+ * Brings cards up to date after the settings changed.
+ * @param {Iterable<Card>} cards
+ * @param {Scene} scene
+ * @param {Scene} before
+ * @returns {boolean} false if the cards have to be built again, because their captions or curves change
+ */
+export function updateCards(cards, scene, before) {
+  const isSame = (/** @type {(keyof Scene)[]} */ ...fields) => fields.every((field) => scene[field] === before[field]);
+  if (!isSame("runColour", "largestStrength")) return false;
+  for (const card of cards) {
+    if (!isSame("strength", "ownStrengths")) card.showStrength(scene);
+    if (!isSame("theme", "look", "scaleEnd")) card.showLook(scene);
+  }
+  return true;
+}
+
+/**
+ * Gives the focus back to a card that lost it, because the card was built again or moved.
+ * @param {string | null} key the key of the sample whose card had the focus
  * @param {(key: string) => Card | undefined} cardOf
  */
 export function giveBackFocus(key, cardOf) {

@@ -5,7 +5,7 @@ import { showGradient, showMorph, showOriginal } from "../../drawing/picture.js"
 import { element } from "./dom.js";
 
 /** @import {Picture, Rectangle} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "./sample_view.js" */
 
 /** The longer side of a small picture, in CSS pixels. */
 export const THUMBNAIL = 84;

@@ -8,19 +8,20 @@ import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/p
 import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns } from "../../state/selectors.js";
 import { withCompared } from "../../state/transitions.js";
 import { bothStay } from "../../layout/scroll_anchor.js";
-import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "../card/card.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
 import { precise } from "../common/facts.js";
 import { fill, labelled, select } from "../common/fields.js";
 import { note } from "../common/messages.js";
+import { showLoaded } from "../common/sample_view.js";
 
 /** @import {Comparison, Pair} from "../../samples/comparison.js" */
 /** @import {Command} from "../common/keyboard.js" */
 /** @import {PairLayout} from "../../layout/pair_layout.js" */
-/** @import {OnChange, State} from "../../state/state.js" */
+/** @import {State} from "../../state/state.js" */
 /** @import {Stay} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene, ViewListener} from "../common/sample_view.js" */
 
 /** What exists above and below the visible part, in screens. */
 const MARGIN = 0.5;
@@ -61,11 +62,7 @@ export class Compare {
 
   /**
    * @param {Scene} scene
-   * @param {object} listener
-   * @param {OnChange} listener.onChange
-   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(card: Card) => void} listener.onCard which is still empty
-   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   * @param {ViewListener} listener
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -192,7 +189,9 @@ export class Compare {
     const rows = pairs.map((pair, at) => this.#row(pair, first + at));
     putInOrder(this.#content, rows.map(({ element: node }) => node));
     // Also old ones: their pictures may have come while another view was chosen.
-    for (const card of rows.flatMap(({ cards }) => cards)) if (!card.isPainted) this.listener.onCard(card);
+    for (const card of rows.flatMap(({ cards }) => cards)) {
+      if (!card.isPainted) showLoaded(card, this.listener, this.scene);
+    }
     giveBackFocus(focused, (key) => this.#card(key));
     const drawable = pairs.flatMap((pair, at) =>
       [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
@@ -277,20 +276,12 @@ export class Compare {
   setScene(scene) {
     const before = this.scene;
     this.scene = scene;
-    const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
-    if (!same("runColour", "largestStrength")) {
-      const focused = keyAt(document.activeElement);
-      for (const [key, row] of this.#rows) this.#drop(key, row);
-      this.#render();
-      giveBackFocus(focused, (key) => this.#card(key));
-      return;
-    }
-    for (const { cards } of this.#rows.values()) {
-      for (const card of cards) {
-        if (!same("strength", "ownStrengths")) card.showStrength(scene);
-        if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
-      }
-    }
+    const cards = [...this.#rows.values()].flatMap((row) => row.cards);
+    if (updateCards(cards, scene, before)) return;
+    const focused = keyAt(document.activeElement);
+    for (const [key, row] of this.#rows) this.#drop(key, row);
+    this.#render();
+    giveBackFocus(focused, (key) => this.#card(key));
   }
 
   /** @param {Element | null} target */

@@ -17,7 +17,7 @@ import { VerdictChip } from "../card/verdict_chip.js";
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {OnChange} from "../../state/state.js" */
 /** @import {Sample, Target} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 export class Detail {
   /** @type {Sample | null} */

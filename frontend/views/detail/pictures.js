@@ -6,10 +6,10 @@ import { element } from "../common/dom.js";
 import { precise } from "../common/facts.js";
 import { paintPart } from "../common/panel.js";
 
-/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {Values} from "../../samples/readout.js" */
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 /** How large a picture is to be, in CSS pixels, and how large it may be where its pixels are many. */

@@ -11,13 +11,14 @@ import { labelled, select } from "../common/fields.js";
 import { Frame } from "./frame.js";
 import { note } from "../common/messages.js";
 import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel.js";
+import { showLoaded } from "../common/sample_view.js";
 
 /** @import {History} from "../../samples/history.js" */
 /** @import {Command} from "../common/keyboard.js" */
-/** @import {OnChange, State} from "../../state/state.js" */
+/** @import {State} from "../../state/state.js" */
 /** @import {Stay} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene, ViewListener} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 /** What exists beyond the visible part, in screens. */
@@ -62,12 +63,7 @@ export class Follow {
 
   /**
    * @param {Scene} scene
-   * @param {object} listener
-   * @param {OnChange} listener.onChange
-   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(sample: Sample) => Picture | undefined} listener.picture what is known already
-   * @param {(sample: Sample) => string | undefined} listener.problem what is wrong with a sample
-   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   * @param {ViewListener} listener
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -224,18 +220,10 @@ export class Follow {
       if (!frames.has(column)) node.append(frame.element);
       frames.set(column, frame);
       // Also an old one: its picture may have come while another view was chosen.
-      if (!frame.isPainted) this.#fill(frame);
+      if (!frame.isPainted) showLoaded(frame, this.listener, this.scene);
     }
     this.#paintOriginal(history, original);
     return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
-  }
-
-  /** @param {Frame} frame */
-  #fill(frame) {
-    const picture = this.listener.picture(frame.sample);
-    const problem = this.listener.problem(frame.sample);
-    if (picture) frame.showPicture(picture, this.scene);
-    else if (problem) frame.showProblem(problem);
   }
 
   /**

@@ -7,7 +7,7 @@ import { drawing, element } from "../common/dom.js";
 import { paintThumbnail, thumbnail } from "../common/panel.js";
 
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 export class Frame {

@@ -3,15 +3,15 @@
 import { neighbour } from "../common/keyboard.js";
 import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../../layout/grid_layout.js";
 import { bothStay } from "../../layout/scroll_anchor.js";
-import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "../card/card.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
+import { showLoaded } from "../common/sample_view.js";
 
 /** @import {Command} from "../common/keyboard.js" */
 /** @import {Frame, GridLayout} from "../../layout/grid_layout.js" */
-/** @import {OnChange} from "../../state/state.js" */
 /** @import {Stay} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene, ViewListener} from "../common/sample_view.js" */
 
 /**
  * What the user looks at: the first visible sample and those after it, how far it has been scrolled
@@ -56,11 +56,7 @@ export class Grid {
 
   /**
    * @param {Scene} scene
-   * @param {object} listener
-   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(card: Card) => void} listener.onCard which is still empty
-   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
-   * @param {OnChange} listener.onChange
+   * @param {ViewListener} listener
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -240,7 +236,7 @@ export class Grid {
     place(card.element, boxOf(this.#layout, at));
     if (made) this.#cards.set(sample.key, card);
     // Also the old one: its picture may have come while another view was chosen.
-    if (!card.isPainted) this.listener.onCard(card);
+    if (!card.isPainted) showLoaded(card, this.listener, this.scene);
     return card;
   }
 
@@ -323,17 +319,10 @@ export class Grid {
   setScene(scene) {
     const before = this.scene;
     this.scene = scene;
-    const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
-    if (!same("runColour", "largestStrength")) {
-      const focused = keyAt(document.activeElement);
-      for (const [key, card] of this.#cards) this.#drop(key, card);
-      this.#render();
-      giveBackFocus(focused, (key) => this.#cards.get(key));
-      return;
-    }
-    for (const card of this.#cards.values()) {
-      if (!same("strength", "ownStrengths")) card.showStrength(scene);
-      if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
-    }
+    if (updateCards(this.#cards.values(), scene, before)) return;
+    const focused = keyAt(document.activeElement);
+    for (const [key, card] of this.#cards) this.#drop(key, card);
+    this.#render();
+    giveBackFocus(focused, (key) => this.#cards.get(key));
   }
 }

@@ -10,7 +10,7 @@ import { AXES, MatrixTable } from "../sidebar/matrix_table.js";
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {ConfusionMatrix} from "../../samples/confusion_matrix.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 /** @type {[topic: string, figure: string | null, words: string][]} */
 const TOPICS = [

@@ -11,9 +11,9 @@ import { paintThumbnail, thumbnail } from "../common/panel.js";
 import { ResponseChart } from "../detail/response.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 
-/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {GradientStyle, Picture, Sample, Target} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 /** As many as stand in a row beside the text. */

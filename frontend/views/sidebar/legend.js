@@ -4,7 +4,7 @@ import { COLOURS } from "../../drawing/colormap.js";
 import { legendOf } from "../../drawing/gradient_colors.js";
 import { element } from "../common/dom.js";
 
-/** @import {Look, Theme} from "../../types.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 export class Legend {
   #ramp = element("canvas", { className: "ramp", width: COLOURS, height: 1, ariaHidden: "true" });
@@ -29,13 +29,9 @@ export class Legend {
     ),
   ];
 
-  /**
-   * @param {Look} look
-   * @param {Theme} theme
-   * @param {number | null} end of the common scale, `null` where each gradient has its own
-   */
-  show(look, theme, end) {
-    const { colours, marks, words } = legendOf(look, theme, end);
+  /** @param {Scene} scene */
+  show({ look, theme, scaleEnd }) {
+    const { colours, marks, words } = legendOf(look, theme, scaleEnd);
     const image = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
     this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
     this.#marks.replaceChildren(...marks.map((mark) => element("span", {}, mark)));

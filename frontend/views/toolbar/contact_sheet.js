@@ -7,9 +7,9 @@ import { strengthOf } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 import { paintPart } from "../common/panel.js";
 
-/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 const FONT = "Roboto, sans-serif";

@@ -1,6 +1,6 @@
 /** What can be taken away of the samples that are shown: pictures, numbers, arrays, code. */
 
-import { fetchArrays } from "../../data/array_cache.js";
+import { fetchArrays } from "../../data/payload_batches.js";
 import { countOf } from "../../samples/captions.js";
 import { sheetOf } from "../../layout/contact_sheet_layout.js";
 import { csvOf } from "../../export/csv.js";
@@ -10,10 +10,11 @@ import { numbersOf } from "../../export/sample_table.js";
 import { MOST_IN_SNIPPET, snippetOf } from "../../export/snippet.js";
 import { copyText } from "../common/copy.js";
 import { element } from "../common/dom.js";
+import { menu } from "../common/menu.js";
 import { SheetPainter } from "./contact_sheet.js";
 
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 /** What a browser can hold twice without trouble. */
 const MOST_NPZ_BYTES = 256 << 20;
@@ -35,7 +36,6 @@ export class Downloads {
   #status = element("p", { role: "status" });
   /** @type {{choice: Choice, button: HTMLButtonElement, room: HTMLElement}[]} */
   #choices;
-  #summary = element("summary", {}, "Download");
   #working = new AbortController();
   element;
 
@@ -55,28 +55,15 @@ export class Downloads {
       return { choice, button, room };
     });
     this.#cancel.addEventListener("click", () => this.#working.abort());
-    this.element = element(
-      "details",
-      { className: "menu downloads" },
-      this.#summary,
-      element(
-        "div",
-        { className: "sheet" },
-        ...this.#choices.map(({ button }) => button),
-        this.#progress,
-        this.#status,
-        this.#cancel,
-      ),
+    this.element = menu(
+      "downloads",
+      element("summary", {}, "Download"),
+      ...this.#choices.map(({ button }) => button),
+      this.#progress,
+      this.#status,
+      this.#cancel,
     );
     this.element.addEventListener("toggle", () => this.#showRoom());
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.element.open) return;
-      this.element.open = false;
-      this.#summary.focus();
-    });
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (target instanceof Node && !this.element.contains(target)) this.element.open = false;
-    });
   }
 
   /** @returns {Choice[]} */

@@ -63,14 +63,14 @@ test("a signal is read as its shape says, too", async () => {
 test("a stream that grows beyond its bound is refused", async () => {
   const bomb = deflated(new Uint8Array(1 << 22));
   assert.ok(bomb.length < 5000);
-  await assert.rejects(inflate(bomb, 1000), /more than the 1000 bytes/);
+  await assert.rejects(inflate(bomb, 1000), /longer than the 1000 bytes/);
   await assert.rejects(decodePayload(makeSample(), bomb), /more than/);
 });
 
 test("a payload that contradicts its record is refused", async () => {
   const whole = [...PALETTE, ...LEVELS];
-  await assert.rejects(decodePayload(makeSample(), deflated(whole.slice(0, -1))), /another number/);
-  await assert.rejects(decodePayload(makeSample(), deflated([...whole, 0])), /another number/);
+  await assert.rejects(decodePayload(makeSample(), deflated(whole.slice(0, -1))), /length does not fit/);
+  await assert.rejects(decodePayload(makeSample(), deflated([...whole, 0])), /length does not fit/);
   await assert.rejects(decodePayload(makeSample(), deflated([0, 0, 1])), /ends early/);
   await assert.rejects(decodePayload(makeSample(), deflated([])), /ends early/);
   await assert.rejects(decodePayload(makeSample(), deflated([1, 0, ...planes([1]), 0, 0, 1, 0])), /does not have/);
