@@ -69,8 +69,9 @@ export function readPayload(data, channels, pixels, count) {
 }
 
 /**
- * @param {Uint8Array<ArrayBuffer>} data for each channel the size of its palette as uint16; if that is 0, the
- *   pixels follow, otherwise the palette and then one position in the palette for each pixel
+ * Each channel starts with the size of its palette as uint16. If the size is 0, the pixels follow. Otherwise the
+ * palette follows, and then one position in the palette for each pixel.
+ * @param {Uint8Array<ArrayBuffer>} data
  * @param {number} channels
  * @param {number} pixels
  */

@@ -11,9 +11,12 @@ const BATCH_SAMPLES = 64;
 const BATCH_BYTES = 8 << 20;
 
 /**
- * What came back for one sample: its arrays; a problem that waiting does not solve; "pending" if TensorBoard
- * has not read the arrays yet; "omitted" if the answer would have been too long, so the sample has to be
- * requested again.
+ * The result for one sample.
+ * - "ready": the arrays.
+ * - "failed": a problem that waiting does not solve.
+ * - "pending": TensorBoard has not read the arrays yet.
+ * - "omitted": the answer would have been too long. The sample has to be requested again.
+ *
  * @typedef {{kind: "ready", arrays: Arrays} | {kind: "failed", problem: string} | {kind: "pending"}
  *   | {kind: "omitted"}} Outcome
  */

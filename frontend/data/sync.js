@@ -47,7 +47,7 @@ export class Sync {
     if (this.#isStale && !this.#isBusy) this.update();
   }
 
-  /** Fetches what the present state needs and the page does not have. An earlier round is given up. */
+  /** Fetches everything that the present state needs and that is not loaded yet. An earlier round is given up. */
   async update() {
     this.#round.abort();
     if (this.#listener.isHidden()) {

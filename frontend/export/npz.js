@@ -1,21 +1,24 @@
 /**
  * Samples with their arrays as an `.npz` file, which `numpy.load` reads. Pure.
  *
- * With N samples and M targets of all of them together it holds
+ * For N samples that have M targets together, the file holds:
  *
- *     image                   (N, …) float32, as the model saw it
- *     run, tag, id            (N,) text; no id is ""
- *     step, index, label, prediction   (N,) int64; no label is -1
+ * ```
+ *
+ *     image                   (N, …) float32, in model units
+ *     run, tag, id            (N,) text; "" if there is no id
+ *     step, index, label, prediction   (N,) int64; -1 if there is no label
  *     wall_time, margin, entropy       (N,) float64
  *     probe, has_id           (N,) bool
- *     target_sample           (M,) int64: the target's sample, a place among the N
- *     target                  (M,) int64: its class
- *     gradient, delta         (M, …) float32; where no ascent was made the delta is NaN
- *     strengths, target_probabilities, original_probabilities   (M, A) float64, filled up with NaN
- *     predictions             (M, A) int64, filled up with -1
+ *     target_sample           (M,) int64: the position of the target's sample among the N
+ *     target                  (M,) int64: the target's class
+ *     gradient, delta         (M, …) float32; delta is NaN if no ascent was made
+ *     strengths, target_probabilities, original_probabilities   (M, A) float64, padded with NaN
+ *     predictions             (M, A) int64, padded with -1
+ * ```
  *
- * Samples of several shapes make several such groups; their names then begin with the shape, as in
- * `1x28x28/image`.
+ * If the samples have several shapes, there is one such group for each shape. The names then start with the shape,
+ * for example `1x28x28/image`.
  */
 
 import { elementsIn, splitArrays } from "../samples/sample_arrays.js";
@@ -25,11 +28,11 @@ import { zipOf } from "./zip.js";
 /** @import {Npy} from "./npy.js" */
 /** @import {Sample, Target} from "../types.js" */
 
-/** @typedef {{sample: Sample, arrays: Float32Array<ArrayBuffer>[]}} Loaded arrays as `decodePayload` gives them */
+/** @typedef {{sample: Sample, arrays: Float32Array<ArrayBuffer>[]}} Loaded arrays in the stored order */
 
 /**
  * @param {Loaded[]} loaded
- * @returns {Uint8Array<ArrayBuffer>[]} the file, in parts
+ * @returns {Uint8Array<ArrayBuffer>[]} the file, in pieces
  */
 export function npzOf(loaded) {
   /** @type {Map<string, Loaded[]>} */
@@ -49,13 +52,16 @@ export function npzOf(loaded) {
   return zipOf(entries);
 }
 
-/** What a sample's arrays take in the file, in bytes. @param {Sample} sample */
+/**
+ * The size of a sample's arrays in the file, in bytes.
+ * @param {Sample} sample
+ */
 export function bytesOf({ shape, targets }) {
   return 4 * elementsIn(shape) * (1 + 2 * targets.length);
 }
 
 /**
- * @param {Loaded[]} loaded all of one shape
+ * @param {Loaded[]} loaded samples of one shape
  * @returns {Record<string, Npy>}
  */
 function groupOf(loaded) {

@@ -19,8 +19,8 @@ import { dimensionsOf, splitArrays } from "./sample_arrays.js";
  */
 
 /**
- * The values at one pixel. A display value is model value · std + mean. So a delta in display units is the
- * delta in model units times std, and a gradient in display units is the one in model units divided by std.
+ * The values at one pixel. Display value = model value · std + mean. So a delta in display units is the delta in
+ * model units times std. A gradient in display units is the gradient in model units divided by std.
  * @param {Sample} sample
  * @param {Float32Array[]} arrays in the stored order
  * @param {number} x

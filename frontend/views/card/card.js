@@ -1,4 +1,4 @@
-/** One sample: its words, and one canvas that holds all its panels. */
+/** The card of a sample: its captions, and one canvas with all its panels. */
 
 import { allProbabilities, channelsCaption, className, decimals, isWrong, saying, truth } from "../../samples/captions.js";
 import { HEADING, LEAST_COLUMN } from "../../layout/grid_layout.js";
@@ -16,10 +16,10 @@ import { TargetWords } from "./target.js";
 /** @import {Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
 /** @import {Scene} from "../common/sample_view.js" */
 
-/** What of a card has a meaning of its own when it is clicked. */
+/** A click on one of these does not open the sample. */
 export const NOT_TO_OPEN = "button, input, select, a, label, .curve";
 
-/** The width of a heading's letter, about. */
+/** The approximate width of a letter in a heading, in CSS pixels. */
 const LETTER = 5.8;
 
 export class Card {
@@ -73,19 +73,19 @@ export class Card {
     this.#addMeta(scene.runColour, raster.height * scale, room * scale);
     panels.targets.forEach((target, row) => this.#addTarget(target, row, scene));
     this.#canvas.role = "img";
-    this.#canvas.ariaLabel = `The original${layout.rows
+    this.#canvas.ariaLabel = `Original${layout.rows
       .map((place) => {
         const { index, delta_norm } = sample.targets[place];
         const name = className(sample.session.class_names, index);
-        return `, the gradient towards ${name}${delta_norm === null ? "" : " and the morph to it"}`;
+        return `, gradient of ${name}${delta_norm === null ? "" : `, morph to ${name}`}`;
       })
       .join("")}`;
-    this.#ownStrength.title = "This sample has a strength of its own. Press to follow the slider again.";
+    this.#ownStrength.title = "The strength of this sample differs from the slider. Click to follow the slider again.";
     this.#ownStrength.addEventListener("click", () => onChange((state) => withOwnStrength(state, sample.key, null)));
     this.element.append(this.#ownStrength);
     this.#tellStrength(scene);
     if (!layout.drawable) {
-      this.showProblem("This sample is too large for the grid.");
+      this.showProblem("This sample is too large for the grid. Click to open it.");
     }
   }
 
@@ -115,7 +115,7 @@ export class Card {
       element("li", {}, `step ${sample.step.toLocaleString("en")}`),
       element(
         "li",
-        { title: "The largest probability minus the second largest." },
+        { title: "The largest probability minus the second largest" },
         `margin ${decimals(sample.margin)}`,
       ),
     );
@@ -126,7 +126,7 @@ export class Card {
       meta.append(element("li", { title: sample.run }, dot, sample.run));
     }
     if (sample.probe) {
-      const title = "A sample that you chose to follow through the training.";
+      const title = "A fixed sample that is followed through the training";
       meta.append(element("li", {}, element("span", { className: "probe", title }, "probe")));
     }
     place(meta, { top: HEADING + top, width });
@@ -158,7 +158,7 @@ export class Card {
     const words = new TargetWords(sample, target, layout, scene.largestStrength, (strength) =>
       this.#onChange((state) => withOwnStrength(state, sample.key, strength)),
     );
-    // One stop on the way through the page is enough for each card.
+    // The Tab key stops at only one curve of each card.
     words.curve.tabIndex = row ? -1 : 0;
     const [, top] = gradient;
     place(words.element, { left: canvas.width * scale, top: HEADING + top * scale });
@@ -195,7 +195,7 @@ export class Card {
   }
 
   /**
-   * Everything anew: another theme, or other colours.
+   * Paints all panels again, in another theme or in other colours.
    * @param {Scene} scene
    */
   showLook(scene) {
@@ -214,7 +214,7 @@ export class Card {
   }
 
   /**
-   * Nothing, where this card's strength is what it was.
+   * Paints the morphs again if the strength of this card has changed.
    * @param {Scene} scene
    */
   showStrength(scene) {
@@ -226,7 +226,7 @@ export class Card {
 
   /**
    * @param {Scene} scene
-   * @returns {boolean} whether it is another one
+   * @returns {boolean} whether the strength has changed
    */
   #tellStrength(scene) {
     const { key } = this.sample;
@@ -235,7 +235,7 @@ export class Card {
     this.#strength = strength;
     if (changed) for (const words of this.#words) words.showStrength(strength);
     const isApart = scene.ownStrengths.has(key);
-    if (isApart) this.#ownStrength.textContent = `own strength ${decimals(strength)} ✕`;
+    if (isApart) this.#ownStrength.textContent = `strength ${decimals(strength)} ✕`;
     if (this.#ownStrength.hidden === isApart) {
       this.#ownStrength.hidden = !isApart;
       this.element.classList.toggle("apart", isApart);
@@ -243,7 +243,7 @@ export class Card {
     return changed;
   }
 
-  /** @returns {Rectangle | null} the column that holds all morphs */
+  /** @returns {Rectangle | null} the column with all morphs */
   #paintMorphs() {
     const { canvas, panels, rows } = this.layout;
     const picture = /** @type {Picture} */ (this.#picture);
@@ -276,15 +276,15 @@ export class Card {
   }
 
   #context() {
-    // Its pixels come from the processor and are never drawn on by the graphics card.
+    // The page writes the pixels itself, so the canvas need not be in the memory of the graphics card.
     const context = this.#canvas.getContext("2d", { willReadFrequently: true });
-    if (!context) throw new Error("this browser gives no canvas to draw on");
+    if (!context) throw new Error("this browser cannot draw on a canvas");
     return context;
   }
 }
 
 /**
- * The sample on whose card something is.
+ * The key of the sample whose card contains an element.
  * @param {EventTarget | null} target
  */
 export function keyAt(target) {

@@ -1,4 +1,4 @@
-/** What the views of samples (the grid, Follow and Compare) have in common. */
+/** Types and functions that the views of samples share: the grid, Follow and Compare. */
 
 import { largestStrength, runColours, scaleEnd, strengthInUse } from "../../state/selectors.js";
 

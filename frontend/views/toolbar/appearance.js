@@ -1,4 +1,4 @@
-/** The menu of how pictures look: zoom, and the gradients' colours, scale and ground. */
+/** The Appearance menu: the zoom, and the style, colours and scale of the gradients. */
 
 import { ZOOMS } from "../../layout/grid_layout.js";
 import { MAPS, SCALES, STYLES } from "../../drawing/gradient_colors.js";

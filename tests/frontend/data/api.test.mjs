@@ -7,8 +7,8 @@ test("each payload is found in the answer, and an answer that is cut is an error
   const [ready, damaged] = readPayloads(answer, 2);
   assert.deepEqual([ready.status, [...ready.bytes]], [READY, [7, 9]]);
   assert.deepEqual([damaged.status, damaged.bytes.length], [DAMAGED, 0]);
-  assert.throws(() => readPayloads(answer.slice(0, 9), 1), /cut short/);
-  assert.throws(() => readPayloads(answer, 3), /too early/);
+  assert.throws(() => readPayloads(answer.slice(0, 9), 1), /incomplete/);
+  assert.throws(() => readPayloads(answer, 3), /incomplete/);
 });
 
 test("the rows of each part are found in the answer, and an answer that is cut is an error", () => {
@@ -16,8 +16,8 @@ test("the rows of each part are found in the answer, and an answer that is cut i
   const [one, other] = readRecords(answer, 2);
   assert.deepEqual(one, { first: 3, end: 5, unreadable: 1, buffer: answer, start: 16, length: 8 });
   assert.deepEqual(other, { first: 0, end: 0, unreadable: 0, buffer: answer, start: 40, length: 0 });
-  assert.throws(() => readRecords(answer.slice(0, 20), 1), /cut short/);
-  assert.throws(() => readRecords(answer, 3), /too early/);
+  assert.throws(() => readRecords(answer.slice(0, 20), 1), /incomplete/);
+  assert.throws(() => readRecords(answer, 3), /incomplete/);
 });
 
 /** @param {number[]} integers */

@@ -6,10 +6,10 @@ import { makeSample } from "../samples.mjs";
 
 globalThis.document = { baseURI: "http://localhost/data/plugin/gradascent/" };
 
-/** What the back end has: by session, in their order, the samples of each capture. */
+/** The samples of each capture, by session, as the back end stores them. */
 let stored = new Map();
 let listed = {};
-/** At most so many captures are answered at once. */
+/** At most so many captures are in one answer. */
 let most = Infinity;
 /** The parts of each request for records. */
 let asked = [];

@@ -4,7 +4,7 @@ import { readHash, readRunFilter, toLink, withLink, writeHash } from "../../../f
 import { initialState } from "../../../frontend/state/state.js";
 import { tick, tickOthers, withFilters, withRuns } from "../../../frontend/state/transitions.js";
 
-/** A state in which everything that a link can say differs from what it is by default. */
+/** A state whose every field that a link can contain differs from its default. */
 function chosen() {
   const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
