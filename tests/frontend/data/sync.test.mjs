@@ -61,7 +61,7 @@ test("a reload fetches the runs and then the samples of each", async () => {
   assert.ok(!sync.isStale);
 });
 
-test("an update fetches only the ticked runs that are not known, and a reload asks all for news", async () => {
+test("an update fetches only ticked runs that are not loaded, and a reload checks all", async () => {
   state = tick(state, "b", false);
   await sync.reload();
   assert.deepEqual(requests, ["runs", "index a", "records a"]);

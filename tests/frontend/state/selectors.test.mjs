@@ -15,7 +15,7 @@ import { tick, withFilters, withRuns, withStrength, withTarget } from "../../../
 import { makeTarget } from "../samples.mjs";
 import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
 
-test("newest first is the default, and a capture keeps its own order", () => {
+test("the newest sample comes first by default, and the order within a capture is kept", () => {
   const one = indexOf("a", [sampleAt(0), sampleAt(100), sampleAt(100, { index: 1 })]);
   const both = stateWith(one, indexOf("b", [sampleAt(50)]));
   assert.deepEqual(keys(both), ["100.0", "100.1", "50.0", "0.0"]);
