@@ -1,13 +1,13 @@
-/** TensorBoard's entry point: it calls `render` in an empty page, and says nothing of what fails. */
+/** The entry point: TensorBoard calls `render` in an empty page. TensorBoard does not report errors of the page. */
 
 /**
- * All modules, so that the browser fetches them at once and does not find one after the other in
- * those that import them. The server fills in the names (`tb_gradascent/plugin/assets.py`).
+ * All modules of the page. With this list the browser fetches them at the same time, instead of one import after the
+ * other. The server fills in the names (`tb_gradascent/plugin/assets.py`).
  * @type {string[]}
  */
 const MODULES = [];
 
-/** In this order: later ones build on earlier ones. */
+/** The style sheets, in this order: a later one may override an earlier one. */
 const STYLES = [
   "base",
   "pane",
@@ -55,7 +55,7 @@ function addStyle(name) {
   link.rel = "stylesheet";
   link.href = new URL(`style/${name}.css`, import.meta.url).href;
   return new Promise((resolve) => {
-    // A page without style is still a page.
+    // A page without a style sheet is still usable.
     link.onload = link.onerror = resolve;
     document.head.append(link);
   });
@@ -66,7 +66,7 @@ function showFailure(error) {
   const message = document.createElement("div");
   message.role = "alert";
   message.className = "problems";
-  message.append(`The page could not be built: ${error instanceof Error ? error.message : error} `);
+  message.append(`The page could not be shown. ${error instanceof Error ? error.message : error} `);
   const retry = document.createElement("button");
   retry.textContent = "Retry";
   retry.onclick = () => window.location.reload();

@@ -1,4 +1,4 @@
-/** What `tb_gradascent/http_api.md` promises, once `api.js` has read it. */
+/** The types of the data that `tb_gradascent/plugin/http_api.md` documents, and of the pictures made from it. */
 
 export interface RunTags {
   run: string;
@@ -12,9 +12,9 @@ export interface Session {
   class_names: string[] | null;
   mean: number[] | null;
   std: number[] | null;
-  /** `[low, high]`, a value a channel each: what is painted black and white. */
+  /** `[low, high]`: the values that are painted black and white, one for each channel. */
   bounds: [number[], number[]] | null;
-  /** Which process of how many; `null` where there was one alone. */
+  /** The rank of the process and the number of processes; `null` if there was only one. */
   rank: number | null;
   world_size: number | null;
 }
@@ -25,23 +25,23 @@ export interface Target {
   index: number;
   /** The target's probability at each of the sample's strengths. */
   probabilities: number[];
-  /** There, the probability of the class that is predicted of the original. */
+  /** The probability of the class that is predicted for the original, at each of the sample's strengths. */
   original_probabilities: number[];
   /** The predicted class at each of the sample's strengths. */
   predictions: number[];
-  /** The place of the first of them that is the target; -1 if none is. */
+  /** The position of the first prediction that is the target; -1 if it never is. */
   flip_place: number;
   steps: number;
   stopped: Stopped;
   gradient_norm: number;
-  /** `null` where no ascent was made; the payload then has no delta either. */
+  /** `null` if no ascent was made. The payload then has no delta either. */
   delta_norm: number | null;
 }
 
 export interface Sample {
   /** Unique in the page: `<run>|<session>.<capture>.<index>`. */
   key: string;
-  /** What `payloads` calls it: `<session>.<capture>.<index>`. */
+  /** Its name in the route `payloads`: `<session>.<capture>.<index>`. */
   address: string;
   run: string;
   tag: string;
@@ -54,19 +54,19 @@ export interface Sample {
   probe: boolean;
   id: string | null;
   label: number | null;
-  /** An image's channels, height and width, or a signal's channels and length. */
+  /** The channels, height and width of an image, or the channels and length of a signal. */
   shape: [number, number, number] | [number, number];
   classes: number[];
   probabilities: number[];
   margin: number;
-  /** That of all classes, in bits. */
+  /** The entropy of the probabilities of all classes, in bits. */
   entropy: number;
-  /** The cross entropy in nats; `null` without a label that is a class. */
+  /** The cross entropy, in nats; `null` if the label is missing or is not a class. */
   loss: number | null;
   strengths: number[];
   targets: Target[];
   payload: { bytes: number; crc32c: number };
-  /** Steps between captures as they stood, where the hook's budget had stretched them. */
+  /** The steps between captures, if the hook's budget made captures rarer; otherwise `null`. */
   every: number | null;
 }
 
@@ -104,7 +104,7 @@ export interface Raster {
   height: number;
 }
 
-/** A gradient as places in a table of colours: 255 stands for what is not finite. */
+/** A gradient as positions in a table of colours. 255 stands for a number that is not finite. */
 export interface TargetLevels {
   /** The signed gradient: 127 is zero, 0 and 254 are minus and plus `largest`. */
   gradient: Uint8Array;
@@ -114,18 +114,18 @@ export interface TargetLevels {
   largestMagnitude: number;
 }
 
-/** A sample's arrays in the units in which they are painted, row by row. */
+/** The arrays of a sample in the units of the screen, row by row. */
 export type Picture = ImagePicture | SignalPicture;
 
 export interface ImagePicture extends Raster {
   kind: "image";
-  /** 1 (grey), 2 (their mean is painted) or 3 (red, green, blue). */
+  /** How many channels are painted: 1 (grey), 2 (as their mean) or 3 (red, green, blue). */
   planes: number;
-  /** The image in grey levels, before they are rounded and clipped; plane by plane. */
+  /** The image in grey levels, not rounded and not clipped, plane by plane. */
   base: Float32Array;
-  /** With what one unit of strength adds to `base`. */
+  /** `change` is what a strength of 1 adds to `base`. */
   targets: (TargetLevels & { change: Float32Array | null })[];
-  /** Memory that it takes. */
+  /** Its size in memory. */
   bytes: number;
 }
 
@@ -135,14 +135,14 @@ export interface SignalPicture {
   length: number;
   /** Channel by channel. */
   signal: Float32Array;
-  /** What each channel's curves reach from and to. */
+  /** The smallest and largest value of each channel's curves. */
   ranges: [number, number][];
   targets: (TargetLevels & { change: Float32Array | null })[];
   bytes: number;
 }
 
 export type MapName = "RdBu" | "PuOr" | "BrBG";
-/** Whether each gradient's colours end at its own largest value, or all at the same. */
+/** Whether the colour scale of each gradient ends at its own largest value, or all scales end at the same value. */
 export type Scale = "own" | "common";
 export type GradientStyle = "signed" | "overlay" | "magnitude";
 

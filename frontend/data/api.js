@@ -1,4 +1,4 @@
-/** All that the page asks of its back end, as `tb_gradascent/plugin/http_api.md` lists it. */
+/** The requests to the back end. `tb_gradascent/plugin/http_api.md` documents them. */
 
 /** @import {RunTags, Session} from "../types.js" */
 
@@ -12,7 +12,7 @@ export async function fetchRuns(signal) {
 }
 
 /**
- * A session as the index lists it.
+ * A session as the route `index` lists it.
  * @typedef {Session & {captures: number, damaged: boolean, superseded_from: number | null}} ListedSession
  */
 
@@ -20,7 +20,7 @@ export async function fetchRuns(signal) {
  * @param {string} run
  * @param {string} tag
  * @param {AbortSignal} signal
- * @returns {Promise<ListedSession[]>} in the order in which they began
+ * @returns {Promise<ListedSession[]>} sorted by their start
  */
 export async function fetchSessions(run, tag, signal) {
   const query = new URLSearchParams({ run, tag });
@@ -28,12 +28,12 @@ export async function fetchSessions(run, tag, signal) {
 }
 
 /**
- * Captures of a session, from one place to another.
+ * A range of captures of one session: from `first` to `end`, without `end`.
  * @typedef {{session: string, first: number, end: number}} Part
  */
 
 /**
- * The captures that were answered of a part, and where in the buffer the rows of their records are.
+ * The captures that the back end returned for one range, and the range of the buffer that holds their rows.
  * @typedef {object} Records
  * @property {number} first
  * @property {number} end
@@ -48,7 +48,7 @@ export async function fetchSessions(run, tag, signal) {
  * @param {string} tag
  * @param {Part[]} parts
  * @param {AbortSignal} signal
- * @returns {Promise<Records[]>} one a part
+ * @returns {Promise<Records[]>} one for each range
  */
 export async function fetchRecords(run, tag, parts, signal) {
   const query = new URLSearchParams({ run, tag });
@@ -59,7 +59,7 @@ export async function fetchRecords(run, tag, parts, signal) {
 
 /**
  * @param {ArrayBuffer} buffer
- * @param {number} count of parts
+ * @param {number} count how many ranges were requested
  * @returns {Records[]}
  */
 export function readRecords(buffer, count) {
@@ -67,11 +67,11 @@ export function readRecords(buffer, count) {
   const answers = [];
   let offset = 0;
   for (let place = 0; place < count; place++) {
-    if (offset + 16 > buffer.byteLength) throw new Error("TensorBoard's answer ended too early");
+    if (offset + 16 > buffer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
     const [first, end, unreadable, length] = [0, 4, 8, 12].map((at) => view.getUint32(offset + at, true));
     const start = offset + 16;
     offset = start + length;
-    if (offset > buffer.byteLength) throw new Error("TensorBoard's answer was cut short");
+    if (offset > buffer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
     answers.push({ first, end, unreadable, buffer, start, length });
   }
   return answers;
@@ -88,7 +88,7 @@ export const REFUSED = 4;
  * @param {string} tag
  * @param {string[]} addresses
  * @param {AbortSignal} signal
- * @returns {Promise<{status: number, bytes: Uint8Array<ArrayBuffer>}[]>} in the order asked
+ * @returns {Promise<{status: number, bytes: Uint8Array<ArrayBuffer>}[]>} in the order of the addresses
  */
 export async function fetchPayloads(run, tag, addresses, signal) {
   const query = new URLSearchParams({ run, tag });
@@ -106,11 +106,11 @@ export function readPayloads(answer, count) {
   const payloads = [];
   let offset = 0;
   for (let place = 0; place < count; place++) {
-    if (offset + 8 > answer.byteLength) throw new Error("TensorBoard's answer ended too early");
+    if (offset + 8 > answer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
     const status = view.getUint32(offset, true);
     const length = view.getUint32(offset + 4, true);
     offset += 8;
-    if (offset + length > answer.byteLength) throw new Error("TensorBoard's answer was cut short");
+    if (offset + length > answer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
     payloads.push({ status, bytes: new Uint8Array(answer, offset, length) });
     offset += length;
   }
@@ -118,7 +118,7 @@ export function readPayloads(answer, count) {
 }
 
 /**
- * @param {string} path relative to the page, so that a path prefix is kept
+ * @param {string} path relative to the page, because TensorBoard may run below a path prefix
  * @param {AbortSignal} signal
  */
 async function request(path, signal) {
@@ -127,7 +127,7 @@ async function request(path, signal) {
     response = await fetch(new URL(path, document.baseURI), { signal });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new Error("TensorBoard does not answer. Is it still running?");
+    throw new Error("TensorBoard does not answer. Check that it is still running.");
   }
   if (!response.ok) throw new Error(await explain(response));
   return response;
@@ -139,7 +139,7 @@ async function explain(response) {
     const { error } = await response.json();
     if (typeof error === "string") return error;
   } catch {
-    // Not the back end's own words: a proxy's page, say.
+    // The answer is not the back end's, but for example the error page of a proxy.
   }
   return `TensorBoard answered ${response.status} ${response.statusText}`.trim();
 }

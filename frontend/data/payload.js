@@ -1,5 +1,8 @@
-/** A sample's stored arrays: inflated, and read as float32. */
+/** Decodes the payload of a sample: it inflates the bytes and reads its arrays as float32. */
 
+import { elementsIn, targetArrayCount } from "../samples/sample_arrays.js";
+
+/** @import {Arrays} from "../samples/sample_arrays.js" */
 /** @import {Sample} from "../types.js" */
 
 const LARGEST_PALETTE = 256;
@@ -8,15 +11,15 @@ const NEGATIVE_INFINITY = -32767;
 const INFINITY = 32767;
 
 /**
- * Image, then gradient and delta (where there is one) of each target.
  * @param {Sample} sample
  * @param {Uint8Array<ArrayBuffer>} bytes
- * @returns {Promise<Float32Array[]>}
+ * @returns {Promise<Arrays>}
+ * @throws {Error} the bytes do not hold arrays of the sample's shape
  */
 export async function decodePayload(sample, bytes) {
   const [channels, ...sides] = sample.shape;
-  const pixels = sides.reduce((product, side) => product * side, 1);
-  const count = sample.targets.reduce((sum, { delta_norm }) => sum + (delta_norm === null ? 1 : 2), 0);
+  const pixels = elementsIn(sides);
+  const count = targetArrayCount(sample);
   const levels = count * (4 + 2 * channels * pixels);
   const image = channels * (2 + Math.max(4 * pixels, 4 * LARGEST_PALETTE + pixels));
   const data = await inflate(bytes, image + levels);
@@ -24,9 +27,9 @@ export async function decodePayload(sample, bytes) {
 }
 
 /**
- * Never more than `most` bytes, whatever the stream would grow to.
  * @param {Uint8Array<ArrayBuffer>} bytes
- * @param {number} most
+ * @param {number} most bytes
+ * @throws {Error} the result would be longer than `most`
  */
 export async function inflate(bytes, most) {
   const data = new Uint8Array(most);
@@ -35,7 +38,7 @@ export async function inflate(bytes, most) {
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     if (length + part.value.length > most) {
       reader.cancel().catch(() => {});
-      throw new Error(`they hold more than the ${most} bytes that their shape can take`);
+      throw new Error(`they are longer than the ${most} bytes that their shape allows`);
     }
     data.set(part.value, length);
     length += part.value.length;
@@ -47,14 +50,15 @@ export async function inflate(bytes, most) {
  * @param {Uint8Array<ArrayBuffer>} data
  * @param {number} channels
  * @param {number} pixels
- * @param {number} count of the arrays that follow the image
+ * @param {number} count how many arrays follow the image
+ * @returns {Arrays}
  */
 export function readPayload(data, channels, pixels, count) {
   const { image, end } = readImage(data, channels, pixels);
   const elements = channels * pixels;
   const levels = end + 4 * count;
   if (data.length !== levels + 2 * count * elements) {
-    throw new Error("they hold another number of values than their shape says");
+    throw new Error("their length does not fit their shape");
   }
   const quanta = new DataView(data.buffer, data.byteOffset + end);
   const arrays = Array.from({ length: count }, (_, place) => {
@@ -65,8 +69,9 @@ export function readPayload(data, channels, pixels, count) {
 }
 
 /**
- * @param {Uint8Array<ArrayBuffer>} data for each channel: the size of its palette, uint16; then its
- *   pixels if that is 0, or else its palette and a place in it for each pixel
+ * Each channel starts with the size of its palette as uint16. If the size is 0, the pixels follow. Otherwise the
+ * palette follows, and then one position in the palette for each pixel.
+ * @param {Uint8Array<ArrayBuffer>} data
  * @param {number} channels
  * @param {number} pixels
  */
@@ -84,7 +89,7 @@ function readImage(data, channels, pixels) {
     const places = data.subarray(end, end + pixels);
     end += pixels;
     if (end > data.length || places.some((place) => place >= size)) {
-      throw new Error("their image refers to values that it does not have");
+      throw new Error("their image uses colours that are not in its palette");
     }
     for (let pixel = 0; pixel < pixels; pixel++) image[channel * pixels + pixel] = entries[places[pixel]];
   }
@@ -93,11 +98,11 @@ function readImage(data, channels, pixels) {
 
 /**
  * @param {Uint8Array<ArrayBuffer>} data
- * @param {number} start of as many float32 as four planes of bytes, the lowest bytes first
+ * @param {number} start where `count` float32 begin, as four planes of bytes, the lowest bytes first
  * @param {number} count
  */
 function readPlanes(data, start, count) {
-  if (!(start + 4 * count <= data.length)) throw new Error("their image ends early");
+  if (!(start + 4 * count <= data.length)) throw new Error("their image is too short");
   const bits = new Uint32Array(count);
   for (let plane = 0; plane < 4; plane++) {
     const offset = start + plane * count;
@@ -107,8 +112,8 @@ function readPlanes(data, start, count) {
 }
 
 /**
- * @param {Uint8Array} planes uint16, all low bytes and then all high bytes: the levels 0, -1, 1, -2,
- *   … as 0, 1, 2, 3, …
+ * @param {Uint8Array} planes uint16 as all low bytes and then all high bytes; 0, 1, 2, 3, … stand for the
+ *   levels 0, -1, 1, -2, …
  * @param {number} quantum
  */
 function readLevels(planes, quantum) {

@@ -1,30 +1,32 @@
-/** Fetches and decodes the arrays of the samples that are wanted now, and keeps the latest. */
+/** Loads the pictures of the samples that the page shows now, and keeps the latest ones. */
 
-import { DAMAGED, NOT_YET, READY, REFUSED, fetchPayloads } from "./api.js";
-import { PROBLEMS } from "./array_cache.js";
-import { Pacer } from "./yielding.js";
-import { decodePayload } from "./payload.js";
 import { makePicture, serves } from "../drawing/picture.js";
+import { errorMessage } from "./error_message.js";
+import { damagedBecause, fetchBatch, firstBatch } from "./payload_batches.js";
+import { Pacer } from "./yielding.js";
 
 /** @import {Picture, Raster, Sample} from "../types.js" */
+/** @import {Outcome} from "./payload_batches.js" */
 
 const CACHE_BYTES = 128 << 20;
-const BATCH_SAMPLES = 64;
-const BATCH_BYTES = 8 << 20;
 const REQUESTS_AT_ONCE = 2;
-const FIRST_WAIT = 1_000;
-const LONGEST_WAIT = 30_000;
+/** A sample that is not available yet is requested again after this time, then after twice this time, and so on. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+const SHORTEST_TIMER_MS = 50;
+const PENDING = "This sample's arrays are not available yet. The page requests them again.";
 
 /**
  * @typedef {object} Listener
- * @property {(sample: Sample) => Raster | undefined} rasterOf the size at which it is shown, if it is
+ * @property {(sample: Sample) => Raster | undefined} rasterOf the size of the sample's picture; `undefined` if
+ *   the page does not show it
  * @property {(sample: Sample, picture: Picture) => void} onPicture
- * @property {(sample: Sample, problem: string) => void} onProblem what is wrong with one sample
- * @property {(problem: string | null) => void} onFailure no samples can be fetched, or can again
+ * @property {(sample: Sample, problem: string) => void} onProblem one sample cannot be shown
+ * @property {(problem: string | null) => void} onFailure requests fail; `null`: they succeed again
  */
 
 export class Loader {
-  /** @type {Map<string, Picture>} the one used longest ago first */
+  /** @type {Map<string, Picture>} by the sample's key, the least recently used first */
   #pictures = new Map();
   #bytes = 0;
   /** @type {Sample[]} */
@@ -33,13 +35,13 @@ export class Loader {
   #wantedByKey = new Map();
   /** @type {Set<{controller: AbortController, samples: Sample[]}>} */
   #requests = new Set();
-  /** @type {Map<string, {at: number, wait: number}>} when to ask again */
+  /** @type {Map<string, {at: number, wait: number}>} when to request a sample again, in milliseconds */
   #later = new Map();
-  /** @type {Map<string, string>} what will not get better by waiting */
-  #damaged = new Map();
+  /** @type {Map<string, string>} problems that waiting does not solve */
+  #failed = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #failed = false;
+  #isBroken = false;
   #pacer = new Pacer();
 
   /** @param {Listener} listener */
@@ -48,7 +50,7 @@ export class Loader {
   }
 
   /**
-   * Replaces what was wanted before. Requests that nobody waits for any more are given up.
+   * Says which samples the page shows now, instead of those before. Requests for none of them are given up.
    * @param {Sample[]} samples the most urgent first
    */
   want(samples) {
@@ -62,7 +64,7 @@ export class Loader {
 
   /**
    * @param {Sample} sample
-   * @returns {Picture | undefined} of the size at which it is shown now
+   * @returns {Picture | undefined} the picture at the size at which it is shown now, if it is loaded
    */
   picture(sample) {
     const { key } = sample;
@@ -76,48 +78,40 @@ export class Loader {
 
   /** @param {Sample} sample */
   problem({ key }) {
-    return this.#damaged.get(key) ?? (this.#later.has(key) ? NOT_THERE_YET : undefined);
+    return this.#failed.get(key) ?? (this.#later.has(key) ? PENDING : undefined);
   }
 
-  /** Asks again for all that is missing. */
+  /** Requests everything again that is missing. */
   retry() {
-    if (this.#failed) this.listener.onFailure(null);
-    this.#failed = false;
+    if (this.#isBroken) this.listener.onFailure(null);
+    this.#isBroken = false;
     this.#later.clear();
-    this.#damaged.clear();
+    this.#failed.clear();
     this.#pump();
   }
 
   #pump() {
     clearTimeout(this.#timer);
-    while (!this.#failed && this.#requests.size < REQUESTS_AT_ONCE) {
-      const batch = this.#nextBatch();
+    while (!this.#isBroken && this.#requests.size < REQUESTS_AT_ONCE) {
+      const batch = firstBatch(this.#missing());
       if (!batch.length) break;
       this.#request(batch);
     }
     this.#wakeUp();
   }
 
-  /** Samples of one run, as many as make a good request. */
-  #nextBatch() {
+  /** The samples to request now, the most urgent first. */
+  *#missing() {
     const now = performance.now();
-    const asked = new Set([...this.#requests].flatMap(({ samples }) => samples.map(({ key }) => key)));
-    /** @type {Sample[]} */
-    const batch = [];
-    let bytes = 0;
+    const requested = new Set([...this.#requests].flatMap(({ samples }) => samples.map(({ key }) => key)));
     for (const sample of this.#wanted) {
-      const { key, run, tag, payload } = sample;
-      // Nothing that is fetched would do. Whoever shows it later says anew what is wanted.
+      const { key } = sample;
+      // A picture without a size cannot be made. A view that shows the sample later calls `want` again.
       if (!this.listener.rasterOf(sample)) continue;
-      if (this.#damaged.has(key) || asked.has(key) || this.picture(sample)) continue;
+      if (this.#failed.has(key) || requested.has(key) || this.picture(sample)) continue;
       if ((this.#later.get(key)?.at ?? 0) > now) continue;
-      if (batch.length && (run !== batch[0].run || tag !== batch[0].tag)) continue;
-      if (batch.length && bytes + payload.bytes > BATCH_BYTES) break;
-      batch.push(sample);
-      bytes += payload.bytes;
-      if (batch.length === BATCH_SAMPLES) break;
+      yield sample;
     }
-    return batch;
   }
 
   /** @param {Sample[]} samples of one run and tag */
@@ -125,16 +119,14 @@ export class Loader {
     const controller = new AbortController();
     const request = { controller, samples };
     this.#requests.add(request);
-    const { run, tag } = samples[0];
     try {
-      const addresses = samples.map(({ address }) => address);
-      const payloads = await fetchPayloads(run, tag, addresses, controller.signal);
-      await Promise.all(payloads.map((payload, place) => this.#receive(samples[place], payload)));
+      const outcomes = await fetchBatch(samples, controller.signal);
+      await Promise.all(outcomes.map(async (outcome, position) => this.#receive(samples[position], await outcome)));
       this.listener.onFailure(null);
     } catch (error) {
       if (!controller.signal.aborted) {
-        this.#failed = true;
-        this.listener.onFailure(error instanceof Error ? error.message : String(error));
+        this.#isBroken = true;
+        this.listener.onFailure(errorMessage(error));
       }
     }
     this.#requests.delete(request);
@@ -143,24 +135,22 @@ export class Loader {
 
   /**
    * @param {Sample} sample
-   * @param {{status: number, bytes: Uint8Array<ArrayBuffer>}} payload
+   * @param {Outcome} outcome
    */
-  async #receive(sample, { status, bytes }) {
-    if (status === READY) {
+  async #receive(sample, outcome) {
+    if (outcome.kind === "ready") {
+      await this.#pacer.turn();
       try {
-        const arrays = await decodePayload(sample, bytes);
-        await this.#pacer.turn();
-        this.#keep(sample, makePicture(sample, arrays, this.listener.rasterOf(sample)));
+        this.#keep(sample, makePicture(sample, outcome.arrays, this.listener.rasterOf(sample)));
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#giveUp(sample, `Its arrays are damaged: ${reason.replace(/\.$/, "")}.`);
+        this.#giveUp(sample, damagedBecause(error));
       }
-    } else if (status === DAMAGED || status === REFUSED) {
-      this.#giveUp(sample, PROBLEMS[status]);
+    } else if (outcome.kind === "failed") {
+      this.#giveUp(sample, outcome.problem);
     } else {
-      const wait = Math.min(2 * (this.#later.get(sample.key)?.wait ?? FIRST_WAIT / 2), LONGEST_WAIT);
+      const wait = Math.min(2 * (this.#later.get(sample.key)?.wait ?? FIRST_WAIT_MS / 2), LONGEST_WAIT_MS);
       this.#later.set(sample.key, { at: performance.now() + wait, wait });
-      if (status === NOT_YET) this.listener.onProblem(sample, NOT_THERE_YET);
+      if (outcome.kind === "pending") this.listener.onProblem(sample, PENDING);
     }
   }
 
@@ -186,16 +176,15 @@ export class Loader {
    * @param {string} problem
    */
   #giveUp(sample, problem) {
-    this.#damaged.set(sample.key, problem);
+    this.#failed.set(sample.key, problem);
     this.listener.onProblem(sample, problem);
   }
 
-  /** Comes back when the first of the waiting samples is due. */
+  /** Sets a timer for the first sample that has to be requested again. */
   #wakeUp() {
     const due = this.#wanted.map(({ key }) => this.#later.get(key)?.at ?? Infinity);
     const wait = Math.min(...due, Infinity) - performance.now();
-    if (wait < Infinity && !this.#failed) this.#timer = setTimeout(() => this.#pump(), Math.max(wait, 50));
+    if (wait === Infinity || this.#isBroken) return;
+    this.#timer = setTimeout(() => this.#pump(), Math.max(wait, SHORTEST_TIMER_MS));
   }
 }
-
-const NOT_THERE_YET = "Its arrays are not there yet. They are asked for again.";

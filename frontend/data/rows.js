@@ -1,6 +1,6 @@
 /**
- * Samples as the back end's rows say them (`records` in `tb_gradascent/plugin/http_api.md`). Nothing of a
- * row is read before somebody asks, so that a hundred thousand samples cost next to nothing. Pure.
+ * Samples from the binary rows of the route `records`, see `tb_gradascent/plugin/http_api.md`. A field of a row is
+ * read only when it is used, so that a hundred thousand samples cost little time and memory. Pure.
  */
 
 /** @import {Sample, Session, Stopped, Target} from "../types.js" */
@@ -41,14 +41,14 @@ const TEXT = new TextDecoder();
 const LAST_ASCII = 0x7f;
 
 /**
- * Where samples come from.
+ * The origin of samples.
  * @typedef {{run: string, tag: string, session: Session}} Source
  */
 
 /**
  * @typedef {object} Rows
  * @property {Sample[]} samples
- * @property {number} dropped the most that any of them says
+ * @property {number} dropped the largest count of dropped samples in these rows
  */
 
 /**
@@ -89,14 +89,14 @@ class RowSample {
 
   /**
    * @param {DataView<ArrayBuffer>} view
-   * @param {number} at where its row begins
+   * @param {number} at the offset of its row in bytes
    * @param {Source} source
    */
   constructor(view, at, source) {
     this.#view = view;
     this.#at = at;
     this.#source = source;
-    // What filters and orders look at in every sample.
+    // Filters and orders read these fields of every sample.
     const flags = view.getUint16(at + AT.flags, true);
     this.step = view.getFloat64(at + AT.step, true);
     this.wall_time = view.getFloat64(at + AT.wallTime, true);
@@ -263,8 +263,8 @@ class RowTarget {
 
   /**
    * @param {DataView<ArrayBuffer>} view
-   * @param {number} numbers where its float64 begin
-   * @param {number} integers where its uint32 begin
+   * @param {number} numbers the offset of its float64 values in bytes
+   * @param {number} integers the offset of its uint32 values in bytes
    * @param {number} strengths
    */
   constructor(view, numbers, integers, strengths) {
@@ -318,7 +318,7 @@ class RowTarget {
 }
 
 /**
- * Nearly all ids are ASCII and short, and a decoder takes several times as long for these.
+ * Nearly all ids are short and ASCII. For these, TextDecoder would take several times as long.
  * @param {DataView<ArrayBuffer>} view
  * @param {number} at
  * @param {number} length in bytes
@@ -359,7 +359,7 @@ function numbersAt(view, at, count) {
 let latestShape = [0, 0];
 
 /**
- * The same array for the same shape in a row.
+ * Reads a shape. If it equals the shape that was read before, it returns the same array.
  * @param {DataView} view
  * @param {number} at
  */
@@ -378,7 +378,8 @@ function sharedShapeAt(view, at) {
 let latest = [];
 
 /**
- * The same array for the same numbers in a row: nearly all samples have the same strengths.
+ * Reads numbers. If they equal those that were read before, it returns the same array: nearly all samples have the
+ * same strengths.
  * @param {DataView} view
  * @param {number} at
  * @param {number} count

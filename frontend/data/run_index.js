@@ -1,6 +1,6 @@
 /**
- * What is known of one tag of one run: read from the newest capture backwards, and later only what
- * has been added, so that neither many samples nor a training that goes on is read at one go.
+ * Reads the samples of one tag of one run, from the newest capture backwards. Later rounds read only new captures. So
+ * the first samples of a large run appear quickly.
  */
 
 import { fetchRecords, fetchSessions } from "./api.js";
@@ -10,31 +10,31 @@ import { readRows } from "./rows.js";
 /** @import {Index, Sample, Session} from "../types.js" */
 /** @import {ListedSession, Part, Records} from "./api.js" */
 
-/** How many captures are asked for at first, so that something is there at once. */
+/** The first request asks for few captures, so that the first samples appear quickly. */
 const FIRST_CAPTURES = 256;
 const PARTS = 256;
 
 /**
- * A stretch of a session's captures that has been read.
+ * A range of a session's captures that has been read.
  * @typedef {{first: number, end: number, samples: Sample[], unreadable: number, dropped: number}} Stretch
  */
 
 /**
- * @typedef {object} Known what is known of a session
+ * @typedef {object} Known a session, and what has been read of it
  * @property {Session} session
- * @property {number} captures how many there are
+ * @property {number} captures how many captures it has
  * @property {boolean} damaged
  * @property {number} supersededFrom
- * @property {Stretch[]} stretches in order, without overlap
+ * @property {Stretch[]} stretches sorted, without overlap
  */
 
 export class Catalog {
-  /** @type {Map<string, Known>} in the order in which they began */
+  /** @type {Map<string, Known>} by their names, sorted by their start */
   #sessions = new Map();
   /** @type {Index | null} */
   #index = null;
   #changed = true;
-  /** Whether all has been read that there was at the last round: one that is given up ends before. */
+  /** Whether the last round read everything. A round that is given up does not. */
   isWhole = false;
 
   /**
@@ -47,10 +47,10 @@ export class Catalog {
   }
 
   /**
-   * Fetches what is missing.
+   * Fetches the captures that have not been read yet.
    * @param {AbortSignal} signal
-   * @param {(index: Index) => void} onIndex told whenever what is known has doubled, and at the end;
-   *   the same index object as before where nothing changed
+   * @param {(index: Index) => void} onIndex is called whenever the number of samples has doubled, and at the end; with
+   *   the same object as before if nothing changed
    */
   async update(signal, onIndex) {
     this.isWhole = false;
@@ -88,8 +88,8 @@ export class Catalog {
   }
 
   /**
-   * What has not been read yet, the newest first.
-   * @param {number} [most] captures
+   * The captures that have not been read yet, the newest first.
+   * @param {number} [most] at most so many captures
    * @returns {Part[]}
    */
   missing(most = Infinity) {
@@ -110,9 +110,9 @@ export class Catalog {
   }
 
   /**
-   * @param {Part[]} parts that were asked for
-   * @param {Records[]} answers one a part
-   * @returns {boolean} whether there was anything new in them
+   * @param {Part[]} parts the requested ranges
+   * @param {Records[]} answers one for each range
+   * @returns {boolean} whether they contain new captures
    */
   add(parts, answers) {
     let progress = false;
@@ -129,7 +129,7 @@ export class Catalog {
     return progress;
   }
 
-  /** How many samples have been read, superseded ones too. */
+  /** How many samples have been read, with the superseded ones. */
   count() {
     let count = 0;
     for (const { stretches } of this.#sessions.values()) {
@@ -139,7 +139,7 @@ export class Catalog {
   }
 
   /**
-   * What is known; the same object until it changes.
+   * Everything that has been read. It is the same object until something changes.
    * @returns {Index}
    */
   index() {

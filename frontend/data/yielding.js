@@ -1,6 +1,6 @@
-/** Long work in small pieces, between which the page can be painted. */
+/** Splits long work into short pieces, so that the browser can paint the page between them. */
 
-/** So long, in milliseconds, pieces may follow each other: less than half of a frame. */
+/** Pieces may follow each other without a pause for this many milliseconds, which is less than half a frame. */
 const SLICE = 6;
 
 export class Pacer {
@@ -8,12 +8,12 @@ export class Pacer {
   #last = Promise.resolve();
   #end = -Infinity;
 
-  /** @param {() => number} [now] milliseconds, from anywhere */
+  /** @param {() => number} [now] a clock in milliseconds */
   constructor(now = () => performance.now()) {
     this.now = now;
   }
 
-  /** Waits until it is the caller's turn: after all who asked before, and soon after a pause. */
+  /** Waits until the caller may do its next piece of work. Callers take their turns in the order of their calls. */
   turn() {
     this.#last = this.#last.then(async () => {
       if (this.now() < this.#end) return;
@@ -24,7 +24,7 @@ export class Pacer {
   }
 }
 
-/** Lets the browser do what is due. A timer would be held back to 4 ms, and hidden pages to seconds. */
+/** Lets the browser do other work. A timer would wait at least 4 ms, and seconds in a hidden page. */
 function pause() {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {

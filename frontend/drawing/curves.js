@@ -1,41 +1,39 @@
 /**
- * One-dimensional signals as curves, a row for each channel: the original, the original with the
- * gradient as colour along it, and the morph over a shadow of the original. Pure functions on typed
- * arrays.
+ * Draws one-dimensional signals as curves, one row for each channel. The gradient is a coloured band along the
+ * original. The morph is drawn over a grey curve of the original. Pure functions on typed arrays.
  *
- * Where a pixel's column holds more than one value, the curve reaches from the smallest of them to
- * the largest, so that no peak is lost; and the colour is that of the strongest gradient there.
+ * If several values fall into one column of pixels, the curve reaches from the smallest to the largest of them, so
+ * that no peak is lost. The band then has the colour of the strongest gradient in the column.
  */
 
+import { splitArrays } from "../samples/sample_arrays.js";
 import { NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { blend, gradientLevels } from "./pixels.js";
 
 /** @import {Ink} from "./gradient_colors.js" */
 /** @import {Rectangle, Sample, SignalPicture, Theme} from "../types.js" */
 
-/** Canvas pixels as `0xaabbggrr`; the paper is the cards' own colour. */
+/** Colours of canvas pixels as `0xaabbggrr`. `PAPER` is the background of the cards. */
 const PAPER = { light: 0xffffffff, dark: 0xff303030 };
 const LINE = { light: 0xff212121, dark: 0xffffffff };
 const SHADOW = { light: 0xffc8c8c8, dark: 0xff686868 };
 
-/** Of a line and of a coloured band along it, in CSS pixels. */
+/** The widths of a curve and of the coloured band along it, in CSS pixels. */
 const LINE_WIDTH = 1.4;
 const BAND_WIDTH = 9;
 
 /**
- * @param {Sample} sample a signal's
- * @param {Float32Array[]} arrays signal, then gradient and delta (where there is one) of each target
+ * @param {Sample} sample a signal
+ * @param {Float32Array[]} arrays in the stored order
  * @returns {SignalPicture}
  */
 export function makeSignalPicture(sample, arrays) {
   const [channels, length] = sample.shape;
-  const [signal, ...rest] = arrays;
-  let place = 0;
-  const targets = sample.targets.map((target) => {
-    const gradient = rest[place++];
-    const change = target.delta_norm === null ? null : rest[place++];
-    return { ...gradientLevels(gradient, gradient.map(Math.abs)), change };
-  });
+  const { image: signal, targets: split } = splitArrays(sample, arrays);
+  const targets = split.map(({ gradient, delta }) => ({
+    ...gradientLevels(gradient, gradient.map(Math.abs)),
+    change: delta,
+  }));
   const farthest = sample.strengths.length ? sample.strengths[sample.strengths.length - 1] : 0;
   const ranges = Array.from({ length: channels }, (_, channel) =>
     rangeOfChannel(signal, targets, channel * length, length, farthest),
@@ -46,7 +44,7 @@ export function makeSignalPicture(sample, arrays) {
 }
 
 /**
- * What the channel's signal and all its morphs reach from and to, so that one scale holds for all.
+ * The smallest and largest value of a channel's signal and of all its morphs, so that one scale fits all of them.
  * @param {Float32Array} signal
  * @param {SignalPicture["targets"]} targets
  * @param {number} start
@@ -71,10 +69,10 @@ function rangeOfChannel(signal, targets, start, length, farthest) {
 }
 
 /**
- * @typedef {object} Sheet where curves are drawn
- * @property {Uint32Array} pixels a canvas'
- * @property {number} stride the canvas' width
- * @property {number} ratio canvas pixels a CSS pixel
+ * @typedef {object} Sheet the canvas that is drawn on
+ * @property {Uint32Array} pixels row by row
+ * @property {number} stride the width of the canvas, in canvas pixels
+ * @property {number} ratio canvas pixels per CSS pixel
  * @property {Theme} theme
  */
 
@@ -125,12 +123,12 @@ export function drawMorph(sheet, rectangle, picture, change, strength) {
 }
 
 /**
- * A channel's part of a panel, in canvas pixels, and the values at its lower and upper edge.
+ * The row of one channel within a panel, in canvas pixels, and the values at its lower and upper edge.
  * @typedef {{left: number, top: number, width: number, height: number, range: [number, number]}} Row
  */
 
 /**
- * Empties the panel first.
+ * Clears the panel, and then draws each row.
  * @param {Sheet} sheet
  * @param {Rectangle} rectangle
  * @param {SignalPicture} picture
@@ -154,10 +152,10 @@ function channelOf({ signal, length }, channel) {
 }
 
 /**
- * The least and the largest value in each column of a curve that is straight between its values; NaN
- * where one of them is.
+ * The smallest and largest value of a curve in each column of pixels; NaN if one of its values is NaN. The curve is
+ * straight between two values.
  * @param {Float32Array} values
- * @param {number} width in columns
+ * @param {number} width number of columns
  */
 export function envelope(values, width) {
   const last = values.length - 1;
@@ -182,7 +180,7 @@ export function envelope(values, width) {
 
 /**
  * @param {Float32Array} values
- * @param {number} place between two of them
+ * @param {number} place a position, which may be between two values
  */
 function valueAt(values, place) {
   const i = Math.floor(place);
@@ -211,7 +209,7 @@ function drawCurve(sheet, row, { lows, highs }, colour) {
  * @param {Sheet} sheet
  * @param {Row} row
  * @param {{lows: Float32Array, highs: Float32Array}} curve
- * @param {Ink} ink the levels of this channel
+ * @param {Ink} ink with the levels of this channel only
  */
 function drawBand(sheet, row, { lows, highs }, { levels, zero, colours, cover }) {
   const half = (BAND_WIDTH * sheet.ratio) / 2;
@@ -225,7 +223,7 @@ function drawBand(sheet, row, { lows, highs }, { levels, zero, colours, cover })
 }
 
 /**
- * The level farthest from zero of those in a column, or else of the nearest.
+ * The level that is farthest from zero among those in a column. If none is in the column, the nearest level.
  * @param {Uint8Array} levels
  * @param {number} column
  * @param {number} width
@@ -244,7 +242,7 @@ function strongest(levels, column, width, zero) {
 }
 
 /**
- * Where a value stands, in canvas pixels from the top; what is beyond the row stands at its edge.
+ * The height of a value in the canvas, in pixels from the top, limited to the row.
  * @param {Row} row
  * @param {number} value
  * @param {number} ratio
@@ -256,9 +254,9 @@ function heightOf({ top, height, range: [low, high] }, value, ratio) {
 }
 
 /**
- * A stretch of a column, its ends smoothed.
+ * Draws a vertical bar, one pixel wide, with smooth ends.
  * @param {Sheet} sheet
- * @param {Row} row which it never leaves
+ * @param {Row} row limits the bar
  * @param {number} x
  * @param {number} from
  * @param {number} to

@@ -1,4 +1,4 @@
-/** How gradients look: which colours, on which scale, on what ground. Pure. */
+/** The colours of gradients: which colour map, which scale, and which style. Pure. */
 
 import { COLOURS, DIVERGING, MIDDLE, NOT_FINITE, SEQUENTIAL } from "./colormap.js";
 
@@ -15,7 +15,7 @@ export const MAPS = {
 };
 
 /** @type {Record<Scale, string>} */
-export const SCALES = { own: "each gradient its own", common: "one for all" };
+export const SCALES = { own: "one per gradient", common: "the same for all" };
 
 /** @type {Record<GradientStyle, string>} */
 export const STYLES = {
@@ -24,16 +24,16 @@ export const STYLES = {
   magnitude: "its magnitude (saliency)",
 };
 
-/** Where the common scale ends, in root mean squares of a gradient: few pixels reach farther. */
+/** The common scale ends at this many root mean squares of a gradient. Few pixels are beyond it. */
 const SCALE_END = 4;
-/** Of which gradient: one that nine of ten stay below, so that an outlier does not pale the rest. */
+/** The scale follows the gradient at this quantile, so that one outlier does not make all others pale. */
 const SCALE_QUANTILE = 0.9;
 
 /**
- * The magnitude at which a common scale ends. It follows from what the index tells of the gradients'
- * norms, so that it is the same whichever of them have been fetched.
+ * The magnitude at which the common scale ends. It follows from the recorded norms of all gradients, so it does not
+ * depend on which pictures are loaded.
  * @param {Sample[]} samples
- * @returns {number} 0 where no gradient is anything but zero
+ * @returns {number} 0 if all gradients are zero
  */
 export function commonEnd(samples) {
   const sizes = [];
@@ -49,8 +49,8 @@ export function commonEnd(samples) {
 }
 
 /**
- * A gradient as the screen needs it: places in a table of 256 colours, and which of them is zero; and
- * how much of each colour covers what is under it, of 255.
+ * A gradient ready to be drawn. `levels` are positions in the table `colours`, and `zero` is the position of the
+ * value zero. `cover` is the opacity of each colour, 0 to 255. `overlay`: it is drawn over the original.
  * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, cover: Uint8Array, overlay: boolean}} Ink
  */
 
@@ -58,7 +58,7 @@ export function commonEnd(samples) {
  * @param {TargetLevels} target
  * @param {Look} look
  * @param {Theme} theme
- * @param {number | null} end of the common scale; `null` for the gradient's own
+ * @param {number | null} end the end of the common scale; `null`: the gradient has its own scale
  * @returns {Ink}
  */
 export function inkOf(target, look, theme, end) {
@@ -76,10 +76,11 @@ export function inkOf(target, look, theme, end) {
 }
 
 /**
- * A table for levels that reach to `ratio` times its own end; what lies beyond has its last colour.
+ * A table for levels whose largest value is `ratio` times the end of the scale. Levels beyond the end get the last
+ * colour.
  * @template {Uint32Array | Uint8Array} Table
  * @param {Table} table
- * @param {number} zero its place
+ * @param {number} zero the position of the value zero
  * @param {number} ratio
  * @returns {Table}
  */
@@ -93,7 +94,7 @@ function onScale(table, zero, ratio) {
   return /** @type {Table} */ (scaled);
 }
 
-/** All of a colour is seen from half of its scale on. */
+/** A colour is fully opaque from half of the scale on. */
 const COVER = coverFrom(MIDDLE);
 const COVER_FROM_0 = coverFrom(0);
 
@@ -108,7 +109,7 @@ function coverFrom(zero) {
 const saturatedTables = new Map();
 
 /**
- * A diverging table without its pale middle: what is small is told by its cover alone.
+ * A diverging table without its pale middle. In an overlay, a small gradient is transparent instead of pale.
  * @param {MapName} map
  * @param {Theme} theme
  */
@@ -128,24 +129,27 @@ function saturated(map, theme) {
 }
 
 /**
- * What explains the colours: a ramp, and what stands at its places.
+ * The legend of the colours: a ramp, the marks below it, and a sentence.
  * @param {Look} look
  * @param {Theme} theme
- * @param {number | null} end
+ * @param {number | null} end the end of the common scale; `null`: each gradient has its own scale
  */
 export function legendOf(look, theme, end) {
-  const reach = end === null ? "each to its own largest value" : `all to ${shortly(end)} and beyond`;
+  const reach =
+    end === null
+      ? "The scale of each gradient ends at its largest value."
+      : `The scale of all gradients ends at ${shortly(end)}.`;
   if (look.gradient === "magnitude") {
     return {
       colours: SEQUENTIAL[theme].subarray(0, COLOURS),
       marks: ["0", end === null ? "strong" : shortly(end)],
-      words: `how much a change of a pixel changes the target's score, ${reach}`,
+      words: `How much a change of the pixel changes the target's score. ${reach}`,
     };
   }
   return {
     colours: DIVERGING[look.map][theme].subarray(0, COLOURS),
     marks: end === null ? ["lowers", "0", "raises"] : [`−${shortly(end)}`, "0", shortly(end)],
-    words: `what brightening a pixel does to the target's score, ${reach}`,
+    words: `What a brighter pixel does to the target's score. ${reach}`,
   };
 }
 

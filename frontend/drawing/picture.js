@@ -1,4 +1,4 @@
-/** A sample's picture, an image's or a signal's: made of its arrays, and painted panel by panel. Pure. */
+/** The picture of a sample, which is an image or a signal: made from its arrays, painted panel by panel. Pure. */
 
 import { drawGradient, drawMorph, drawSignal, makeSignalPicture } from "./curves.js";
 import { makeImagePicture, paintGradient, paintImage, paintMorph } from "./pixels.js";
@@ -9,8 +9,8 @@ import { makeImagePicture, paintGradient, paintImage, paintMorph } from "./pixel
 
 /**
  * @param {Sample} sample
- * @param {Float32Array[]} arrays image, then gradient and delta (where there is one) of each target
- * @param {Raster} [raster] the size at which an image is shown; its own by default
+ * @param {Float32Array[]} arrays in the stored order
+ * @param {Raster} [raster] the size at which an image is shown; the default is its own size
  * @returns {Picture}
  */
 export function makePicture(sample, arrays, raster) {
@@ -18,7 +18,7 @@ export function makePicture(sample, arrays, raster) {
 }
 
 /**
- * Whether a picture serves at a size: an image has to be of just that size, a signal is of any.
+ * Whether a picture can be painted at a size. An image must have exactly this size; a signal fits every size.
  * @param {Picture} picture
  * @param {Raster} raster
  */
@@ -51,7 +51,7 @@ export function showGradient(sheet, panel, picture, ink) {
  * @param {Sheet} sheet
  * @param {Rectangle} panel
  * @param {Picture} picture
- * @param {Float32Array} change of one of the picture's targets
+ * @param {Float32Array} change the change of one target in the picture
  * @param {number} strength
  */
 export function showMorph(sheet, panel, picture, change, strength) {

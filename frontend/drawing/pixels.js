@@ -1,28 +1,29 @@
 /**
- * Images as pixels: the original, the gradient in colours, and the morph image + strength · delta.
- * Pure functions on typed arrays.
+ * Paints images: the original, the gradient in colours, and the morph = image + strength · delta. Pure functions on
+ * typed arrays.
  *
- * One channel is grey. Of two, the mean of both levels is painted as grey. Three are red, green and
- * blue. A fourth is not painted: the network's alpha has no background to be blended with.
+ * One channel is painted grey. Two channels are painted as their mean, in grey. Three channels are red, green and
+ * blue. A fourth channel (alpha) is not painted.
  */
 
+import { splitArrays } from "../samples/sample_arrays.js";
 import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { shrink } from "./resample.js";
 
 /** @import {Ink} from "./gradient_colors.js" */
 /** @import {ImagePicture, Raster, Rectangle, Sample, TargetLevels, Theme} from "../types.js" */
 
-/** Browsers refuse a canvas beyond it. */
+/** Browsers refuse a larger canvas. */
 export const LARGEST_CANVAS_SIDE = 16_384;
 const OPAQUE = 0xff000000;
-/** The greys that an original takes under an overlay: the darkest, and the range above it. */
+/** The greys of the original under an overlay: the darkest one, and the range above it. */
 const GROUND = { light: [96, 144], dark: [16, 128] };
 
 /**
- * @param {Sample} sample an image's
- * @param {Float32Array[]} arrays image, then gradient and delta (where there is one) of each target
- * @param {Raster} [raster] the size at which it is shown, never more than its own; by default that, as
- *   far as a canvas reaches
+ * @param {Sample} sample an image
+ * @param {Float32Array[]} arrays in the stored order
+ * @param {Raster} [raster] the size at which it is shown, at most its own size; the default is its own size, limited
+ *   by `LARGEST_CANVAS_SIDE`
  * @returns {ImagePicture}
  */
 export function makeImagePicture(sample, arrays, raster) {
@@ -33,19 +34,16 @@ export function makeImagePicture(sample, arrays, raster) {
     height: Math.min(height, LARGEST_CANVAS_SIDE),
   };
   const planes = Math.min(channels, 3);
-  const [image, ...rest] = arrays;
+  const { image, targets: split } = splitArrays(sample, arrays);
   const painted = (/** @type {Float32Array} */ values) =>
     shrink(values.subarray(0, planes * width * height), planes, own, size);
   const units = levelUnits(sample, image, planes);
   const base = inLevels(painted(image), units);
-  let place = 0;
-  const targets = sample.targets.map((target) => {
-    const gradient = rest[place++];
+  const targets = split.map(({ gradient, delta }) => {
     const levels = gradientLevels(
       shrink(sumOverChannels(gradient, channels), 1, own, size),
       shrink(largestOverChannels(gradient, channels), 1, own, size),
     );
-    const delta = target.delta_norm === null ? null : rest[place++];
     const slopes = units.map(({ levels }) => ({ low: 0, levels }));
     const change = delta && inLevels(painted(delta), slopes);
     return { ...levels, change };
@@ -58,7 +56,7 @@ export function makeImagePicture(sample, arrays, raster) {
 }
 
 /**
- * What is painted black, and how many grey levels a unit is, for each painted channel.
+ * For each painted channel the value that is painted black, and the number of grey levels per unit.
  * @param {Sample} sample
  * @param {Float32Array} image
  * @param {number} planes
@@ -74,7 +72,7 @@ function levelUnits({ session }, image, planes) {
 
 /**
  * @param {Float32Array} values of the painted channels
- * @param {{low: number, levels: number}[]} units one a painted channel
+ * @param {{low: number, levels: number}[]} units one for each painted channel
  */
 function inLevels(values, units) {
   const scaled = new Float32Array(values.length);
@@ -86,7 +84,7 @@ function inLevels(values, units) {
 }
 
 /**
- * The finite range of an image, or [0, 1] where it keeps within that.
+ * The range of the finite values of an image, or [0, 1] if they are all in that range.
  * @param {Float32Array} image
  * @returns {[number[], number[]]}
  */
@@ -102,7 +100,7 @@ export function rangeOf(image) {
 }
 
 /**
- * What brightening a pixel as a whole would do to the score.
+ * The gradient of a pixel as a whole: how the score changes if all its channels become brighter.
  * @param {Float32Array} gradient
  * @param {number} channels
  */
@@ -116,7 +114,7 @@ function sumOverChannels(gradient, channels) {
 }
 
 /**
- * The saliency of Simonyan et al. (https://arxiv.org/abs/1312.6034): a pixel's largest magnitude.
+ * The saliency of Simonyan et al. (https://arxiv.org/abs/1312.6034): the largest magnitude of a pixel's channels.
  * @param {Float32Array} gradient
  * @param {number} channels
  */
@@ -158,9 +156,9 @@ function largestFinite(values) {
 }
 
 /**
- * Places in a table of colours that ends at the largest magnitude.
+ * Positions in a table of colours that ends at the largest magnitude.
  * @param {Float32Array} values
- * @param {number} zero its place
+ * @param {number} zero the position of the value zero
  * @param {number} largest
  */
 function levelsOf(values, zero, largest) {
@@ -173,8 +171,8 @@ function levelsOf(values, zero, largest) {
 }
 
 /**
- * @param {Uint32Array} pixels a canvas' pixels, `0xaabbggrr` as on every machine with a browser
- * @param {number} stride the canvas' width
+ * @param {Uint32Array} pixels the pixels of a canvas as `0xaabbggrr`
+ * @param {number} stride the width of the canvas
  * @param {Rectangle} rectangle
  * @param {ImagePicture} picture
  * @param {Ink} ink
@@ -192,7 +190,7 @@ export function paintGradient(pixels, stride, [left, top, width, height], pictur
 }
 
 /**
- * A pixel of the original, as the ground of an overlay.
+ * A pixel of the original in grey, as the background of an overlay.
  * @param {ImagePicture} picture
  * @param {number} i
  * @param {Theme} theme
@@ -211,8 +209,8 @@ function grey({ base, planes, width, height }, i, theme) {
 
 /**
  * @param {number} ground an opaque pixel
- * @param {number} colour another
- * @param {number} cover 0 to 1: how much of the colour is seen
+ * @param {number} colour another opaque pixel
+ * @param {number} cover the opacity of the colour, 0 to 1
  */
 export function blend(ground, colour, cover) {
   let mixed = OPAQUE;
@@ -309,7 +307,7 @@ function paintColourRow(pixels, out, width, base, change, strength, i, plane) {
 }
 
 /**
- * The nearest level of 0 to 255.
+ * The nearest grey level, 0 to 255.
  * @param {number} value
  */
 function clamp(value) {

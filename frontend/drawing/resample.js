@@ -1,12 +1,12 @@
-/** Arrays at the size at which they are shown. Pure. */
+/** Shrinks arrays to the size at which they are shown. Pure. */
 
 /**
- * Planes of pixels, shrunk: each new pixel is the mean of the area that it stands for, and every old
- * one counts as much as it is covered. NaN spreads to whatever it is part of.
+ * Shrinks planes of pixels. Each new pixel is the weighted mean of the old pixels that it covers; the weights are the
+ * covered areas. The mean with a NaN is NaN.
  * @param {Float32Array} values plane by plane, row by row
  * @param {number} planes
  * @param {{width: number, height: number}} from
- * @param {{width: number, height: number}} to not larger; the same size gives the same array
+ * @param {{width: number, height: number}} to not larger than `from`; for the same size the given array is returned
  */
 export function shrink(values, planes, from, to) {
   if (from.width === to.width && from.height === to.height) return values;
@@ -36,7 +36,7 @@ export function shrink(values, planes, from, to) {
 }
 
 /**
- * For each of `to` places the old places that it covers, and which share of it each is.
+ * For each new position the first old position that it covers, and the weights of the old positions from there on.
  * @param {number} from
  * @param {number} to
  */

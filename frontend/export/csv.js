@@ -1,17 +1,17 @@
 /**
- * Rows as CSV (RFC 4180): CRLF after each row, quotes where a cell needs them. Pure.
+ * Rows as CSV (RFC 4180): CRLF after each row, and quotes around a cell that needs them. Pure.
  *
  * @typedef {string | number | boolean | null} Cell `null` is an empty cell
  */
 
 /**
- * Where a spreadsheet would take what follows for a formula, and run it: at the start of a text, and
- * after whatever may separate cells, since where a comma is the decimal sign a semicolon does.
+ * Positions where a spreadsheet would start a formula: at the start of a text and after each character that can
+ * separate cells. In countries with a decimal comma, that is the semicolon.
  */
 const FORMULAS = /(^|[;\t\r\n])(?=[=+\-@＝＋－＠])/g;
-/** Some leave these out before they look. */
+/** Some spreadsheets skip these characters before they search for a formula. */
 const LEADING_SPACE = /^(?=[\t\r\n])/;
-/** Many readers take it for the end of the cell, or of all. */
+/** For many readers this character ends the cell or the file. */
 const NUL = "\0";
 const NEEDS_QUOTES = /[",;\t\r\n]/;
 
@@ -21,8 +21,7 @@ export function csvOf(rows) {
 }
 
 /**
- * Numbers stay what they are, a negative one too; only texts, which strangers may have chosen, are
- * guarded by apostrophes.
+ * Numbers are written unchanged. In a text, which can come from a stranger, an apostrophe stops each formula.
  * @param {Cell} cell
  */
 function written(cell) {

@@ -1,4 +1,4 @@
-/** Names of files that a download makes: safe on every system, whatever a run is called. Pure. */
+/** Names of downloaded files, valid on every system. Pure. */
 
 const MOST_SIGNS = 60;
 

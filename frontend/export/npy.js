@@ -1,7 +1,7 @@
-/** Arrays as `.npy` files (numpy.lib.format, version 1.0): what `numpy.load` reads. Pure. */
+/** Arrays as `.npy` files (numpy.lib.format, version 1.0), which `numpy.load` reads. Pure. */
 
 /**
- * A file's bytes in parts: its header, and the array's own.
+ * The bytes of a file in pieces: the header and then the values.
  * @typedef {Uint8Array<ArrayBuffer>[]} Npy
  */
 
@@ -10,7 +10,7 @@ const ALIGNMENT = 64;
 
 /**
  * @param {number[]} shape
- * @param {Float32Array<ArrayBuffer>[]} chunks its values in C order, in as many pieces as they come
+ * @param {Float32Array<ArrayBuffer>[]} chunks the values in C order, in any number of pieces
  * @returns {Npy}
  */
 export function float32Npy(shape, chunks) {
@@ -45,7 +45,7 @@ export function boolNpy(values) {
 }
 
 /**
- * Texts of fixed width, as numpy has them; one that ends in NUL loses that, as it does in numpy.
+ * Texts of fixed width, as numpy stores them. Like numpy, this drops NUL at the end of a text.
  * @param {string[]} texts
  * @returns {Npy}
  */

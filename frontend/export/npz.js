@@ -1,34 +1,38 @@
 /**
  * Samples with their arrays as an `.npz` file, which `numpy.load` reads. Pure.
  *
- * With N samples and M targets of all of them together it holds
+ * For N samples that have M targets together, the file holds:
  *
- *     image                   (N, …) float32, as the model saw it
- *     run, tag, id            (N,) text; no id is ""
- *     step, index, label, prediction   (N,) int64; no label is -1
+ * ```
+ *
+ *     image                   (N, …) float32, in model units
+ *     run, tag, id            (N,) text; "" if there is no id
+ *     step, index, label, prediction   (N,) int64; -1 if there is no label
  *     wall_time, margin, entropy       (N,) float64
  *     probe, has_id           (N,) bool
- *     target_sample           (M,) int64: the target's sample, a place among the N
- *     target                  (M,) int64: its class
- *     gradient, delta         (M, …) float32; where no ascent was made the delta is NaN
- *     strengths, target_probabilities, original_probabilities   (M, A) float64, filled up with NaN
- *     predictions             (M, A) int64, filled up with -1
+ *     target_sample           (M,) int64: the position of the target's sample among the N
+ *     target                  (M,) int64: the target's class
+ *     gradient, delta         (M, …) float32; delta is NaN if no ascent was made
+ *     strengths, target_probabilities, original_probabilities   (M, A) float64, padded with NaN
+ *     predictions             (M, A) int64, padded with -1
+ * ```
  *
- * Samples of several shapes make several such groups; their names then begin with the shape, as in
- * `1x28x28/image`.
+ * If the samples have several shapes, there is one such group for each shape. The names then start with the shape,
+ * for example `1x28x28/image`.
  */
 
+import { elementsIn, splitArrays } from "../samples/sample_arrays.js";
 import { boolNpy, float32Npy, float64Npy, int64Npy, textNpy } from "./npy.js";
 import { zipOf } from "./zip.js";
 
 /** @import {Npy} from "./npy.js" */
 /** @import {Sample, Target} from "../types.js" */
 
-/** @typedef {{sample: Sample, arrays: Float32Array<ArrayBuffer>[]}} Loaded arrays as `decodePayload` gives them */
+/** @typedef {{sample: Sample, arrays: Float32Array<ArrayBuffer>[]}} Loaded arrays in the stored order */
 
 /**
  * @param {Loaded[]} loaded
- * @returns {Uint8Array<ArrayBuffer>[]} the file, in parts
+ * @returns {Uint8Array<ArrayBuffer>[]} the file, in pieces
  */
 export function npzOf(loaded) {
   /** @type {Map<string, Loaded[]>} */
@@ -48,13 +52,16 @@ export function npzOf(loaded) {
   return zipOf(entries);
 }
 
-/** What a sample's arrays take in the file, in bytes. @param {Sample} sample */
+/**
+ * The size of a sample's arrays in the file, in bytes.
+ * @param {Sample} sample
+ */
 export function bytesOf({ shape, targets }) {
-  return 4 * shape.reduce((product, side) => product * side, 1) * (1 + 2 * targets.length);
+  return 4 * elementsIn(shape) * (1 + 2 * targets.length);
 }
 
 /**
- * @param {Loaded[]} loaded all of one shape
+ * @param {Loaded[]} loaded samples of one shape
  * @returns {Record<string, Npy>}
  */
 function groupOf(loaded) {
@@ -108,10 +115,10 @@ function groupOf(loaded) {
  * @returns {Row[]}
  */
 function targetsOf({ sample, arrays }) {
-  let place = 1;
-  return sample.targets.map((target) => {
-    const gradient = arrays[place++];
-    const delta = target.delta_norm === null ? new Float32Array(gradient.length).fill(NaN) : arrays[place++];
-    return { sample, target, gradient, delta };
-  });
+  return splitArrays(sample, arrays).targets.map(({ gradient, delta }, position) => ({
+    sample,
+    target: sample.targets[position],
+    gradient,
+    delta: delta ?? new Float32Array(gradient.length).fill(NaN),
+  }));
 }

@@ -1,4 +1,4 @@
-/** All numbers of samples as a table: a row a target, with what is known of its sample. Pure. */
+/** A table of all numbers of the samples, with one row for each target. Pure. */
 
 import { flipDistanceOf, flipOf } from "../samples/verdict.js";
 
@@ -6,7 +6,7 @@ import { flipDistanceOf, flipOf } from "../samples/verdict.js";
 /** @import {Sample, Target} from "../types.js" */
 
 /**
- * A column's name and what stands in it. Lists of numbers are texts, with a space between them.
+ * The name and the content of each column. A list of numbers is one text, with spaces between the numbers.
  * @type {[string, (sample: Sample, target: Target | null) => Cell][]}
  */
 const COLUMNS = [
@@ -42,7 +42,7 @@ const COLUMNS = [
 
 /**
  * @param {Sample[]} samples
- * @returns {Cell[][]} the columns' names first; a sample without a target has a row as well
+ * @returns {Cell[][]} the names of the columns and then the rows; a sample without targets has one row
  */
 export function numbersOf(samples) {
   const rows = samples.flatMap((sample) =>

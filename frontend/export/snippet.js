@@ -1,15 +1,15 @@
-/** Python that loads the same samples with `read_samples`. Pure. */
+/** Python code that loads the same samples with `read_samples`. Pure. */
 
 /** @import {Sample} from "../types.js" */
 
-/** A longer list belongs in a file, not in somebody's notebook. */
+/** A longer list of samples is too long for a notebook. */
 export const MOST_IN_SNIPPET = 2_000;
 
-/** What a reader of code cannot see, or sees in another place than it stands. */
+/** Characters that are invisible in code, or that move the text around them. */
 const INVISIBLE = /(?! )[\p{C}\p{Z}]/u;
 
 /**
- * @param {Sample[]} samples of one tag, in the order in which they are to come
+ * @param {Sample[]} samples samples of one tag; the code returns them in this order
  */
 export function snippetOf(samples) {
   const some = samples.slice(0, MOST_IN_SNIPPET);
@@ -17,11 +17,11 @@ export function snippetOf(samples) {
     ({ run, step, wall_time, index }) => `    (${literal(run)}, ${step}, ${number(wall_time)}, ${index}),`,
   );
   const cut =
-    some.length < samples.length ? ` # the first ${some.length} of ${samples.length} that were shown` : "";
+    some.length < samples.length ? ` # the first ${some.length} of the ${samples.length} shown samples` : "";
   return `from tb_gradascent import read_samples
 
 logdir = "runs"  # the directory that TensorBoard was given
-wanted = [  # run, step, wall time, place in the capture${cut && `;${cut.slice(2)}`}
+wanted = [  # run, step, wall time, index in the capture${cut && `;${cut.slice(2)}`}
 ${keys.join("\n")}
 ]
 runs = {run for run, *_ in wanted}
@@ -37,8 +37,8 @@ samples = [found[place] for place in sorted(found)]
 }
 
 /**
- * A text as Python's own, whatever a stranger put into it: nothing ends the literal, and nothing in
- * it is invisible.
+ * A text as a Python string literal. A text from a stranger cannot end the literal, and it has no invisible
+ * characters.
  * @param {string} text
  */
 export function literal(text) {
@@ -54,7 +54,7 @@ export function literal(text) {
 }
 
 /**
- * A float, not an integer: Python compares both alike, but a reader should see which it is.
+ * Writes a float, never an integer, so that the reader sees the type.
  * @param {number} value finite
  */
 function number(value) {

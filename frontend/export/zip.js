@@ -1,13 +1,13 @@
-/** A zip file of entries that are stored as they are (APPNOTE 6.3, without zip64). Pure. */
+/** A zip file without compression (APPNOTE 6.3, without zip64). Pure. */
 
 /**
- * An entry's bytes in parts, so that large arrays are never copied.
+ * The bytes of an entry come in pieces, so that large arrays are not copied.
  * @typedef {{name: string, parts: Uint8Array<ArrayBuffer>[]}} Entry
  */
 
 const VERSION = 20;
 const UTF8_NAMES = 1 << 11;
-/** The first of January 1980, the earliest day that a zip file knows: the same input, the same bytes. */
+/** 1 January 1980, the earliest date of the format. With a fixed date, the same input gives the same bytes. */
 const DATE = (1 << 5) | 1;
 const MOST_BYTES = 0xffffffff;
 const MOST_ENTRIES = 0xffff;
@@ -20,8 +20,8 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 
 /**
  * @param {Entry[]} entries
- * @returns {Uint8Array<ArrayBuffer>[]} the file, in parts
- * @throws {Error} it would take more than 4 GiB or 65,535 entries
+ * @returns {Uint8Array<ArrayBuffer>[]} the file, in pieces
+ * @throws {Error} the file would be larger than 4 GiB or have more than 65,535 entries
  */
 export function zipOf(entries) {
   /** @type {Uint8Array<ArrayBuffer>[]} */
@@ -32,7 +32,7 @@ export function zipOf(entries) {
   for (const entry of entries) {
     const name = new TextEncoder().encode(entry.name);
     const size = lengthOf(entry.parts);
-    if (offset + size > MOST_BYTES) throw new Error("A zip file holds at most 4 GiB.");
+    if (offset + size > MOST_BYTES) throw new Error("a zip file must not be larger than 4 GiB. Select fewer samples.");
     const shared = [
       [VERSION, 2],
       [UTF8_NAMES, 2],
@@ -55,7 +55,7 @@ export function zipOf(entries) {
   }
   const size = lengthOf(directory);
   const count = entries.length;
-  if (count > MOST_ENTRIES || offset + size > MOST_BYTES) throw new Error("A zip file holds at most 4 GiB.");
+  if (count > MOST_ENTRIES || offset + size > MOST_BYTES) throw new Error("a zip file must not be larger than 4 GiB. Select fewer samples.");
   const end = fields([0x06054b50, 4], [0, 2], [0, 2], [count, 2], [count, 2], [size, 4], [offset, 4], [0, 2]);
   return [...parts, ...directory, end];
 }
@@ -74,7 +74,7 @@ function lengthOf(parts) {
   return parts.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** @param {...number[]} values each with the bytes that it takes; little-endian */
+/** @param {...number[]} values little-endian numbers, each with its size in bytes */
 function fields(...values) {
   const bytes = new Uint8Array(values.reduce((sum, [, width]) => sum + width, 0));
   const view = new DataView(bytes.buffer);

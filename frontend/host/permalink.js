@@ -1,15 +1,16 @@
 /**
- * What the user chose, in TensorBoard's address and back. Pure.
+ * Writes the user's choices into TensorBoard's address, and reads them from it. Pure.
  *
- * The address's hash is TensorBoard's: `#gradascent&name=value&…`. The page's own names there begin
- * with `p.gradascent.`; all others are left as they are.
+ * The hash of the address belongs to TensorBoard: `#gradascent&name=value&…`. The names of this page start with
+ * `p.gradascent.`. All other names are left unchanged.
  */
 
 import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_LOOK, MAPS, SCALES, STYLES } from "../drawing/gradient_colors.js";
 import { ORDERS } from "../samples/orders.js";
-import { VIEWS, initialState, withFilters } from "../state/state.js";
+import { VIEWS, initialState } from "../state/state.js";
+import { withFilters } from "../state/transitions.js";
 
 /** @import {Range} from "../samples/filters.js" */
 /** @import {State} from "../state/state.js" */
@@ -20,8 +21,8 @@ const RUN_FILTER = "regexInput";
 const LARGEST_STRENGTH = 1000;
 
 /**
- * A field of the state as short text: `encode` gives "" for what it is by default, and `decode`
- * leaves the state as it is where the text makes no sense.
+ * A field of the state as short text. `encode` returns "" for the default value. `decode` returns the state unchanged
+ * if the text is not valid.
  * @typedef {{encode: (state: State) => string, decode: (state: State, text: string) => State}} Field
  */
 
@@ -148,7 +149,7 @@ const FIELDS = {
 };
 
 /**
- * A filter that is a class or another whole number.
+ * A filter whose value is a class or another whole number.
  * @param {"prediction" | "label" | "rank"} name
  * @param {(text: string) => number | null} [read]
  * @returns {Field}
@@ -162,7 +163,7 @@ function numberField(name, read = wholeNumber) {
 
 /**
  * @param {State} state
- * @returns {Record<string, string>} by field, without those that are as they are by default
+ * @returns {Record<string, string>} the text of each field that has not its default value
  */
 export function toLink(state) {
   const texts = Object.entries(FIELDS).map(([name, { encode }]) => [name, encode(state)]);
@@ -170,7 +171,7 @@ export function toLink(state) {
 }
 
 /**
- * The state with everything that a link may say as the link says it, or else as it is by default.
+ * The state with the user's choices from a link. A choice that is not in the link gets its default value.
  * @param {State} state
  * @param {Record<string, string>} link
  */
@@ -184,7 +185,7 @@ export function withLink(state, link) {
 }
 
 /**
- * The page's part of a hash.
+ * The fields of this page in a hash.
  * @param {string} hash
  * @returns {Record<string, string>}
  */
@@ -198,7 +199,7 @@ export function readHash(hash) {
 }
 
 /**
- * The filter of TensorBoard's own older run selector, which is kept in the hash, too.
+ * The filter of TensorBoard's older run selector, which is also in the hash.
  * @param {string} hash
  */
 export function readRunFilter(hash) {
@@ -207,7 +208,7 @@ export function readRunFilter(hash) {
 }
 
 /**
- * A hash with another link in it, and everything else as it was.
+ * A hash with the fields of a link instead of the page's former fields.
  * @param {string} hash
  * @param {Record<string, string>} link
  */
@@ -232,7 +233,7 @@ function decoded(text) {
 }
 
 /**
- * Words as one text; a comma within a word is escaped.
+ * Several words as one text. A comma within a word is escaped.
  * @param {string[]} words
  */
 function encodeList(words) {
@@ -249,7 +250,7 @@ function wholeNumber(text) {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** @param {string} text of a label or a step, which are any 64 bits with a sign where a record says so */
+/** @param {string} text a label or a step; records store them as signed 64-bit integers */
 function signedNumber(text) {
   return /^-?\d{1,19}$/.test(text) ? Number(text) : null;
 }

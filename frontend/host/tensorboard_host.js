@@ -1,17 +1,17 @@
-/** TensorBoard around the page: its messages, its runs' order, its theme, its address. */
+/** TensorBoard around the page: its messages, the order of its runs, its theme, and its address. */
 
 import { readHash, readRunFilter, writeHash } from "./permalink.js";
 
 /** @import {Theme} from "../types.js" */
 
-/** TensorBoard tells of one change up to five times within this many milliseconds. */
+/** TensorBoard reports one change up to five times within this many milliseconds. */
 const BURST = 200;
 
-/** The address is written once the user pauses for this many milliseconds: browsers refuse more. */
+/** The address is written after a pause of this many milliseconds. Browsers refuse to write it more often. */
 const PAUSE = 300;
 
 /**
- * Tells when TensorBoard has reloaded its data, and in which order its runs are coloured.
+ * Calls back when TensorBoard has reloaded its data, and with the order of the runs, which decides their colours.
  * @param {{onReload: () => void, onRunOrder: (runs: string[]) => void}} listener
  */
 export function connect({ onReload, onRunOrder }) {
@@ -42,7 +42,7 @@ export function connect({ onReload, onRunOrder }) {
 }
 
 /**
- * One call for several in a row.
+ * Several calls within a short time become one call.
  * @param {() => void} call
  */
 function coalesced(call) {
@@ -55,8 +55,8 @@ function coalesced(call) {
 }
 
 /**
- * Calls back with TensorBoard's theme, now and at every change; with the browser's where there is
- * no TensorBoard around the page, or it is out of reach.
+ * Calls back with TensorBoard's theme, now and at every change. If the page has no access to TensorBoard's window, it
+ * uses the theme of the browser.
  * @param {(theme: Theme) => void} onTheme
  */
 export function followTheme(onTheme) {
@@ -77,14 +77,14 @@ function hostBody() {
   return window.parent === window ? null : (host()?.document.body ?? null);
 }
 
-/** What of the address is the page's, as it was last read or written. */
+/** The page's fields in the address, as JSON, as they were last read or written. */
 let known = "{}";
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let writing;
 
 /**
- * Calls back with what the address says, if it says anything, now and when someone changes it. Runs
- * are at first filtered as TensorBoard filters its own, unless the address says otherwise.
+ * Calls back with the page's fields in the address, now (if there are any) and when the address changes. At first the
+ * runs are filtered like TensorBoard's own, if the address has no other filter.
  * @param {(link: Record<string, string>) => void} onLink
  */
 export function followLink(onLink) {
@@ -103,7 +103,7 @@ export function followLink(onLink) {
 }
 
 /**
- * Replaces what of the address is the page's, without an entry in the browser's history.
+ * Replaces the page's fields in the address, without a new entry in the browser's history.
  * @param {Record<string, string>} link
  */
 export function writeLink(link) {
@@ -118,7 +118,7 @@ export function writeLink(link) {
 }
 
 /**
- * The address of TensorBoard with the page as a link says it.
+ * TensorBoard's address with the fields of a link.
  * @param {Record<string, string>} link
  */
 export function addressOf(link) {
@@ -126,7 +126,7 @@ export function addressOf(link) {
   return new URL(writeHash(location.hash, link), location.href).href;
 }
 
-/** TensorBoard's window, or the page's own without TensorBoard; `null` where it is out of reach. */
+/** TensorBoard's window, or the page's own without TensorBoard; `null` if the page has no access to it. */
 function host() {
   try {
     return window.parent.document && window.parent;

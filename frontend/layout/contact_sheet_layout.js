@@ -1,4 +1,4 @@
-/** Where everything stands on a contact sheet: samples side by side on one large picture. Pure. */
+/** The layout of a contact sheet: samples side by side on one large picture. Pure. */
 
 /** @import {Sample} from "../types.js" */
 
@@ -12,15 +12,15 @@ const COMFORTABLE = 112;
 const LARGEST = 224;
 const SIGNAL = { width: 256, height: 64 };
 const WIDTH = 1920;
-/** Beyond this browsers refuse a canvas. */
+/** Browsers refuse a larger canvas. */
 const LARGEST_SIDE = 16_000;
 
 /**
  * @typedef {object} Sheet
- * @property {Sample[]} samples those that have room, from the first on
+ * @property {Sample[]} samples the first samples, as many as fit
  * @property {number} columns
  * @property {number} cellWidth
- * @property {number[]} tops each row's, and at last the end
+ * @property {number[]} tops the top of each row, and then the bottom of the last one
  * @property {number} width
  */
 
@@ -45,8 +45,8 @@ export function sheetOf(samples) {
 }
 
 /**
- * The left edges of a sample's panels within its cell: the original, then gradient and morph (where
- * there is one) of each target.
+ * The left edges of a sample's panels within its cell: the original, then for each target the gradient and, if an
+ * ascent was made, the morph.
  * @param {Sample} sample
  */
 export function panelsOf(sample) {
@@ -59,7 +59,7 @@ export function panelsOf(sample) {
 }
 
 /**
- * A panel's size on the sheet: whole multiples of the image's, unless it is a large one.
+ * The size of a panel. A small image is enlarged by a whole number, so that all its pixels have the same size.
  * @param {Sample} sample
  */
 export function panelSize({ shape }) {

@@ -1,9 +1,9 @@
-/** Where the frames of filmstrips stand: a row a history, a column a capture. Pure. */
+/** The layout of the Follow view: one row for each history, one column for each capture. Pure. */
 
 /** @import {History} from "../samples/history.js" */
 /** @import {Sample} from "../types.js" */
 
-/** In CSS pixels; what style/follow.css needs too is handed to it by the view. */
+/** Sizes in CSS pixels. The view passes those that style/follow.css needs to it. */
 export const HEAD = 168;
 export const PITCH = 108;
 export const ROW = 236;
@@ -18,23 +18,23 @@ export function sizeOfStrips(histories) {
 }
 
 /**
- * The rows and columns that meet a rectangle: from the first up to, not including, the end.
+ * The rows and columns that overlap with a rectangle, each as [first, end), without the end.
  * @param {{left: number, top: number, width: number, height: number}} box
  */
 export function framesWithin({ left, top, width, height }) {
   return {
     rows: [Math.max(Math.floor(top / ROW), 0), Math.ceil((top + height) / ROW)],
-    // What stands at the left is covered by the row's head.
+    // The row's head covers the left edge.
     columns: [Math.max(Math.floor(left / PITCH), 0), Math.max(Math.ceil((left + width - HEAD) / PITCH), 0)],
   };
 }
 
 /**
- * The margin's line within one frame, from the middle between it and the one before to the middle
- * between it and the one after, so that the frames' lines make one.
+ * The line of the margin within one frame. It runs from the middle to the frame before, up to the middle to the frame
+ * after. So the lines of all frames join.
  * @param {Sample[]} samples
  * @param {number} place
- * @returns {[number, number][]} places in the frame and margins; none where the margin is no number
+ * @returns {[number, number][]} x in the frame, and margin; empty if the margin is not finite
  */
 export function lineThrough(samples, place) {
   const at = (/** @type {number} */ other) => samples[other]?.margin ?? NaN;
@@ -48,10 +48,10 @@ export function lineThrough(samples, place) {
 }
 
 /**
- * Of a sample's targets the one that its frame shows: the one that all are asked to become, or its
- * label, or the first; -1 where it has none.
+ * Which target of a sample its frame shows: the chosen target, otherwise the label, otherwise the first target.
  * @param {Sample} sample
- * @param {number | null} target
+ * @param {number | null} target the target that the user chose for all samples
+ * @returns {number} a position among the targets; -1 if the sample has no targets
  */
 export function targetOfFrame({ targets, label }, target) {
   const find = (/** @type {number | null} */ wanted) => targets.findIndex(({ index }) => index === wanted);

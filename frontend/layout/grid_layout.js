@@ -1,16 +1,17 @@
 /**
- * Where everything stands: the panels on a sample's canvas, and the cards in the grid. Pure, and
- * known before anything is drawn, so that rows that nobody sees need not exist.
+ * The layout of the grid: the panels on the canvas of a card, and the cards in the grid. Pure. The layout is computed
+ * before anything is drawn, so that only the visible rows have to exist.
  */
 
 import { className } from "../samples/captions.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
+import { elementsIn } from "../samples/sample_arrays.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
 /** @import {CardChoice} from "../samples/target_choice.js" */
 /** @import {Panels, Raster, Sample} from "../types.js" */
 
-/** Distances in CSS pixels; those that the stylesheets need too are handed to them by the views. */
+/** Distances in CSS pixels. The views pass those that the style sheets need to them. */
 const CARD_EDGE = 13;
 export const LINE = 20;
 export const HEADING = 20;
@@ -28,28 +29,28 @@ const TITLE_LETTER = 6.2;
 const CHIP_LINE = 26;
 const CHIP_LETTER = 6.5;
 const CHIP_EDGE = 22;
-/** The words before the chips. */
+/** The caption before the chips. */
 const CHIP_LABEL = 52;
-/** Beyond these chips are scrolled. */
+/** With more lines, the chips scroll. */
 const MOST_CHIP_LINES = 4;
 
-/** Beyond this browsers refuse a canvas, or take gigabytes for a screenful. */
+/** Pixels. Browsers refuse a larger canvas, or they need gigabytes for the cards on one screen. */
 const LARGEST_CANVAS = 1 << 24;
-/** Values in a sample's arrays: more would take seconds and hundreds of megabytes to decode. */
+/** Numbers in the arrays of one sample. More would need seconds and hundreds of megabytes to decode. */
 const LARGEST_SAMPLE = 1 << 25;
 
-/** Enlargements that keep pixels crisp, and reductions for large images. */
+/** The zooms that the user can choose. */
 export const ZOOMS = [0.125, 0.25, 0.5, 1, 2, 3, 4, 5, 6];
-/** The longer side of an image that can be seen well, and of one that is large enough. */
+/** The automatic zoom makes the longer side of an image at least the first length, and at most the second. */
 const COMFORTABLE = 60;
 const LARGE = 170;
-/** The longer sides that a reduced image takes, and the widths that a signal does. */
+/** The lengths of the longer side of a reduced image, and the widths of a signal, for the automatic zoom. */
 const REDUCED = [96, 104, 112, 120, 128, 144, 160, 176, 192, 208, 224];
 const SIGNAL_WIDTHS = [160, 200, 240, 280, 320];
 const LARGEST_SIGNAL = 1200;
 
 /**
- * The zooms that serve where none was chosen, the smallest first.
+ * The zooms that the automatic zoom can use, the smallest first.
  * @param {Sample["shape"]} shape
  * @returns {number[]}
  */
@@ -63,12 +64,12 @@ export function comfortableZooms(shape) {
 }
 
 /**
- * How many canvas pixels a panel takes, and how many CSS pixels each of them is. An enlarged image's
- * pixels are whole pixels of the screen, all of one size; a reduced image, like a signal, is drawn
- * at the screen's own resolution.
+ * The size of a panel in canvas pixels, and the size of a canvas pixel in CSS pixels. Each pixel of an enlarged image
+ * covers a whole number of screen pixels, the same for all. A reduced image and a signal are drawn at the resolution
+ * of the screen.
  * @param {Sample["shape"]} shape
- * @param {number} zoom CSS pixels a pixel of the image, or a value of the signal
- * @param {number} ratio pixels of the screen a CSS pixel
+ * @param {number} zoom CSS pixels per pixel of the image, or per value of the signal
+ * @param {number} ratio screen pixels per CSS pixel
  * @returns {{raster: Raster, scale: number}}
  */
 export function rasterOf(shape, zoom, ratio) {
@@ -91,34 +92,33 @@ function channelHeight(channels) {
 
 /**
  * @typedef {object} CardLayout
- * @property {number} width the card, in CSS pixels
+ * @property {number} width the width of the card, in CSS pixels
  * @property {number} height
  * @property {number} titleLines
  * @property {number} chipLines
- * @property {number} textWidth of the words beside a row
+ * @property {number} textWidth the width of the text beside a row, in CSS pixels
  * @property {number} rowHeight in CSS pixels
- * @property {number} scale CSS pixels a canvas pixel
- * @property {Raster} raster a panel
+ * @property {number} scale CSS pixels per canvas pixel
+ * @property {Raster} raster the size of a panel
  * @property {Raster} canvas
- * @property {boolean} drawable whether a browser can hold its arrays and that canvas
- * @property {number[]} rows the targets shown, by their places in the sample
+ * @property {boolean} drawable whether a browser can hold the arrays and the canvas
+ * @property {number[]} rows the targets that have a row, as positions in the sample
  * @property {CardChoice | undefined} choice
  * @property {Panels} panels
  */
 
 /**
- * What a card's layout depends on beside its sample.
+ * The options of a card's layout.
  * @typedef {object} Fit
  * @property {number} zoom
  * @property {number} ratio
  * @property {number[]} rows
  * @property {CardChoice | undefined} [choice]
- * @property {number} [width] the card, in CSS pixels; by default as narrow as can be
+ * @property {number} [width] the width of the card, in CSS pixels; the default is as narrow as possible
  */
 
 /**
- * A card: the image at the left; then a row for each target, with its gradient, its morph and, at
- * the right, room for words.
+ * The layout of a card: the image at the left, and a row for each target with its gradient, its morph and a text.
  * @param {Sample} sample
  * @param {Fit} fit
  * @returns {CardLayout}
@@ -181,20 +181,20 @@ function rectangle(x, y, { width, height }) {
 }
 
 /**
- * How many values a sample's arrays have.
+ * How many numbers the arrays of a sample hold.
  * @param {Sample} sample
  */
 function valuesOf({ shape, targets }) {
-  return (1 + 2 * targets.length) * shape.reduce((product, side) => product * side, 1);
+  return (1 + 2 * targets.length) * elementsIn(shape);
 }
 
 /**
- * About the letters of a sample's title, without writing it.
+ * The approximate length of a card's title, in letters.
  * @param {Sample} sample
  */
 function titleLength({ classes, label, session }) {
-  const truth = label === null ? "its label is not known" : `it is a ${className(session.class_names, label)}`;
-  let length = "says  (0.00),  (0.00); ".length + truth.length;
+  const truth = label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
+  let length = "predicts  (0.00),  (0.00); ".length + truth.length;
   for (let place = 0; place < 2 && place < classes.length; place++) {
     length += className(session.class_names, classes[place]).length;
   }
@@ -202,7 +202,7 @@ function titleLength({ classes, label, session }) {
 }
 
 /**
- * About the letters of a sample's chips: two sessions may call their classes by other names.
+ * The approximate length of a sample's chips, in letters. Class names can differ between sessions.
  * @param {Sample} sample
  */
 function chipsLength({ targets, session }) {
@@ -234,25 +234,25 @@ function linesOfChips(sample, choice, width) {
 
 /**
  * @typedef {object} GridLayout
- * @property {CardLayout[]} cards one a sample
+ * @property {CardLayout[]} cards one for each sample
  * @property {number} columns
  * @property {number} columnWidth
- * @property {number} lead empty places before the first sample
- * @property {number[]} tops each row's, and at last the end of the grid
+ * @property {number} lead how many cells before the first sample are empty
+ * @property {number[]} tops the top of each row, and then the bottom of the grid
  */
 
 /**
- * What the grid's layout depends on beside its samples.
+ * The options of the grid's layout.
  * @typedef {object} Frame
- * @property {number} width of the grid, in CSS pixels
- * @property {number} ratio pixels of the screen a CSS pixel
- * @property {number | null} zoom `null` for what is comfortable for each
- * @property {number | null} target the class that all are asked to become
+ * @property {number} width the width of the grid, in CSS pixels
+ * @property {number} ratio screen pixels per CSS pixel
+ * @property {number | null} zoom `null`: automatic
+ * @property {number | null} target the one target that all cards show; `null`: all targets
  * @property {ReadonlyMap<string, CardChoice>} choices by the sample's key
  */
 
 /**
- * Whether a card that was made for one looks the same in the other.
+ * Whether a card with one layout is the same as a card with the other.
  * @param {CardLayout} one
  * @param {CardLayout} other
  */
@@ -268,8 +268,8 @@ export function sameLayout(one, other) {
 }
 
 /**
- * Cards of one width, in as many columns as fit. They share out what room is left: first to larger
- * pictures, then to longer words.
+ * Cards of one width, in as many columns as fit. The remaining width first makes the pictures larger, and then the
+ * texts wider.
  * @param {Sample[]} samples
  * @param {Frame} frame
  * @returns {GridLayout}
@@ -294,14 +294,14 @@ export function gridLayout(samples, frame) {
 const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length);
 
 /**
- * Samples whose cards look alike, told by one of them.
+ * Samples with the same card layout, represented by one of them.
  * @typedef {{sample: Sample, rows: number[], choice: CardChoice | undefined}} Kind
  */
 
 /**
  * @param {Kind} kind
  * @param {Frame} frame
- * @param {number} growth how many steps the pictures are larger than they need to be
+ * @param {number} growth how many steps the pictures are larger than the smallest automatic zoom
  * @returns {Fit}
  */
 function fitOf({ sample, rows, choice }, { zoom, ratio }, growth) {
@@ -310,7 +310,7 @@ function fitOf({ sample, rows, choice }, { zoom, ratio }, growth) {
 }
 
 /**
- * What the width of a kind's cards depends on.
+ * A text that is the same for cards of the same width.
  * @param {Kind} kind
  */
 function widthKind({ sample: { shape, strengths, targets }, rows }) {
@@ -325,7 +325,7 @@ function widthKind({ sample: { shape, strengths, targets }, rows }) {
 function kindsOf(samples, { target, choices }) {
   /** @type {Kind[]} */
   const kinds = [];
-  /** @type {number[]} by likeness */
+  /** @type {number[]} positions in `kinds`, by likeness */
   const known = [];
   const kindOfEach = samples.map((sample) => {
     const choice = choices.size ? choices.get(sample.key) : undefined;
@@ -344,7 +344,7 @@ const numbers = new Map();
 const texts = new WeakMap();
 
 /**
- * A shape as text; nearly all samples share theirs.
+ * A shape as text. It is computed once, because nearly all samples share one shape object.
  * @param {Sample["shape"]} shape
  */
 function textOf(shape) {
@@ -354,7 +354,7 @@ function textOf(shape) {
 }
 
 /**
- * A number that is the same for samples of which all is the same that a card's layout depends on.
+ * A number that is the same for samples with the same card layout.
  * @param {Sample} sample
  */
 function likeness(sample) {
@@ -377,8 +377,8 @@ function layoutText(sample) {
 }
 
 /**
- * The layout with empty places before its first sample, by which a sample that someone looks at
- * keeps its column when others come in before it.
+ * The layout with empty cells before the first sample. With them, a visible sample keeps its column when new samples
+ * appear before it.
  * @param {GridLayout} layout
  * @param {number} lead
  * @returns {GridLayout}
@@ -400,9 +400,9 @@ export function sizeOf({ columns, columnWidth, tops }) {
 }
 
 /**
- * A card is as high as its row and as wide as its column, so that cards line up.
+ * The box of a card. A card is as high as its row and as wide as its column.
  * @param {GridLayout} layout
- * @param {number} place the sample's
+ * @param {number} place the position of the sample
  */
 export function boxOf({ columns, columnWidth, lead, tops }, place) {
   const row = Math.floor((place + lead) / columns);
@@ -416,7 +416,7 @@ export function boxOf({ columns, columnWidth, lead, tops }, place) {
 }
 
 /**
- * The samples whose rows meet a stretch of the grid: from `first` up to, not including, `end`.
+ * The samples whose rows overlap with a range of heights: from `first` to `end`, without `end`.
  * @param {GridLayout} layout
  * @param {number} top
  * @param {number} bottom
@@ -432,7 +432,7 @@ export function samplesBetween({ cards, columns, lead, tops }, top, bottom) {
 }
 
 /**
- * The first row that ends below a height.
+ * The first row whose bottom is below a height.
  * @param {number[]} tops
  * @param {number} height
  */

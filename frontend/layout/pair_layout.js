@@ -1,4 +1,4 @@
-/** Where the cards of pairs stand: side by side, or one above the other where there is no room. Pure. */
+/** The layout of the Compare view: the cards of a pair side by side, or one above the other if space is short. Pure. */
 
 import { gridLayout } from "./grid_layout.js";
 
@@ -6,7 +6,7 @@ import { gridLayout } from "./grid_layout.js";
 /** @import {CardLayout, Frame} from "./grid_layout.js" */
 
 const GAP = 16;
-/** Over each pair, what differs. In CSS pixels; style/compare.css needs it too. */
+/** The height of the text above each pair, in CSS pixels. The same number is in style/compare.css. */
 export const HEADER = 44;
 
 /**
@@ -14,7 +14,7 @@ export const HEADER = 44;
  * @property {[CardLayout, CardLayout][]} cards
  * @property {boolean} sideBySide
  * @property {number} columnWidth
- * @property {number[]} tops each pair's, and at last the end
+ * @property {number[]} tops the top of each pair, and then the bottom of the last one
  */
 
 /**
@@ -39,9 +39,9 @@ export function pairLayout(pairs, frame) {
 }
 
 /**
- * Where a card stands within its pair.
+ * The box of a card within its pair.
  * @param {PairLayout} layout
- * @param {number} place the pair's
+ * @param {number} place the position of the pair
  * @param {0 | 1} which
  */
 export function boxInPair({ cards, sideBySide, columnWidth, tops }, place, which) {
@@ -54,7 +54,7 @@ export function boxInPair({ cards, sideBySide, columnWidth, tops }, place, which
 }
 
 /**
- * The pairs that meet a stretch: from the first up to, not including, the end.
+ * The pairs that overlap with a range of heights, as [first, end), without the end.
  * @param {PairLayout} layout
  * @param {number} top
  * @param {number} bottom

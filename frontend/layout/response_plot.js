@@ -1,26 +1,26 @@
-/** The response curve as points: how probable classes are along a morph. Pure. */
+/** The points of a response curve: the probabilities of classes along a morph. Pure. */
 
 import { className } from "../samples/captions.js";
 
 /** @import {Sample, Target} from "../types.js" */
 
-/** Room for the flip's dot, and for half of a line, at the edges. */
+/** Free space at the edges for the dot of the flip and for half of a line's width. */
 export const INSET = 4;
 const LETTER = 6.2;
 const LONGEST_LABEL = 64;
 const LABEL_HEIGHT = 12;
 
 /**
- * How a curve is drawn.
+ * The size and the scale of a response curve.
  * @typedef {object} Plot
- * @property {number} width in CSS pixels, its labels included
+ * @property {number} width in CSS pixels, with the labels
  * @property {number} height
  * @property {number} labelWidth
- * @property {number} largestStrength at its right end
+ * @property {number} largestStrength the strength at the right end
  */
 
 /**
- * Labels take the same room on all curves of a session, so that the curves can be compared.
+ * The width of the labels, the same for all curves of a session, so that the curves can be compared.
  * @param {Sample} sample
  * @returns {number} in CSS pixels
  */
@@ -39,6 +39,7 @@ export function labelWidth({ session, classes, targets }) {
 const widths = new WeakMap();
 
 /**
+ * The x of a strength.
  * @param {Plot} plot
  * @param {number} strength
  */
@@ -47,7 +48,7 @@ export function across({ width, labelWidth, largestStrength }, strength) {
 }
 
 /**
- * The strength at a place, in steps of the slider.
+ * The strength at an x, rounded to a multiple of `step`.
  * @param {Plot} plot
  * @param {number} x
  * @param {number} step
@@ -59,7 +60,7 @@ export function strengthAt({ width, labelWidth, largestStrength }, x, step) {
 }
 
 /**
- * What is no probability stands at the edge.
+ * The y of a probability. A number outside 0 to 1 is drawn at the edge.
  * @param {Plot} plot
  * @param {number} probability
  */
@@ -71,7 +72,7 @@ export function down({ height }, probability) {
  * @param {Plot} plot
  * @param {number[]} strengths
  * @param {number[]} probabilities
- * @returns {[number, number][]} those that are finite
+ * @returns {[number, number][]} the points with a finite probability
  */
 export function pointsOf(plot, strengths, probabilities) {
   /** @type {[number, number][]} */
@@ -84,8 +85,8 @@ export function pointsOf(plot, strengths, probabilities) {
 }
 
 /**
- * The lines of a response: the target's, and that of the class that the network says of the original
- * where that is another.
+ * The lines of a response: one for the target and, if the network predicts another class for the original, one for
+ * that class.
  * @param {Sample} sample
  * @param {Target} target
  * @param {Plot} plot
@@ -105,8 +106,8 @@ export function linesOf({ classes, session, strengths }, target, plot) {
 }
 
 /**
- * Where the middles of one or two labels stand, so that they neither meet nor leave the plot.
- * @param {number[]} ends of their lines
+ * The y of the middle of one or two labels, so that they do not overlap and stay in the plot.
+ * @param {number[]} ends the y at the end of each line
  * @param {number} height
  */
 export function labelHeights(ends, height) {

@@ -1,8 +1,10 @@
-/** Whether what the user looks at stays where it is, when what is shown changes. Pure. */
+/** Whether a view keeps its scroll position at the samples that the user sees, when other samples are shown. Pure. */
 
 /**
- * "always", as far as anything of it or after it is left; only if something of it is still "visible",
- * and otherwise from the top; or "never".
+ * - "always": keep the position at the first visible sample, or at the next one after it that is still shown.
+ * - "visible": keep it only if one of the visible samples is still shown. Otherwise scroll to the top.
+ * - "never": scroll to the top.
+ *
  * @typedef {"always" | "visible" | "never"} Stay
  */
 
@@ -10,7 +12,7 @@
 const STAYS = ["always", "visible", "never"];
 
 /**
- * What holds for two changes that are shown at once.
+ * The mode for two changes that are shown at the same time: the stricter one of both.
  * @param {Stay} one
  * @param {Stay} other
  * @returns {Stay}

@@ -1,9 +1,9 @@
-/** Everything that the page says about a sample, in words. */
+/** Captions: what the page writes about a sample. Pure. */
 
 /** @import {Sample, Stopped, Target} from "../types.js" */
 /** @import {Verdict} from "./verdict.js" */
 
-/** A runner-up that is less probable is not worth a newcomer's attention. */
+/** The caption does not name the second class if it is less probable. */
 const WORTH_NAMING = 0.05;
 
 /**
@@ -15,24 +15,27 @@ export function className(names, index) {
 }
 
 /**
- * What of an image's channels is painted, where it is not all of them as they are.
+ * Which channels of an image are painted; empty if all are painted in the usual way.
  * @param {Sample["shape"]} shape
  */
 export function channelsCaption([channels, ...sides]) {
   if (sides.length === 1) return "";
-  if (channels === 2) return "both channels' mean, as grey";
+  if (channels === 2) return "the mean of both channels, in grey";
   if (channels === 4) return "the first three channels, as red, green and blue";
   return "";
 }
 
-/** @param {number} value */
+/**
+ * A number with two decimals.
+ * @param {number} value
+ */
 export function decimals(value) {
   if (Number.isFinite(value)) return value.toFixed(2);
   return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
 }
 
 /**
- * With its sign, unless it is rounded to nothing.
+ * A number with its sign and two decimals. A number that is rounded to zero has no sign.
  * @param {number} value
  */
 export function signedDecimals(value) {
@@ -40,13 +43,24 @@ export function signedDecimals(value) {
   return Number(size) === 0 || Number.isNaN(value) ? size : (value < 0 ? "−" : "+") + size;
 }
 
-/** @param {number} count */
+/**
+ * A number with four significant digits.
+ * @param {number} value
+ */
+export function precise(value) {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : decimals(value);
+}
+
+/**
+ * A whole number with commas between the thousands.
+ * @param {number} count
+ */
 export function countOf(count) {
   return count.toLocaleString("en");
 }
 
 /**
- * "says 5 (0.46), 8 (0.45)"
+ * "predicts 5 (0.46), 8 (0.45)"
  * @param {Sample} sample
  */
 export function saying({ classes, probabilities, session }) {
@@ -54,17 +68,15 @@ export function saying({ classes, probabilities, session }) {
     .slice(0, 2)
     .filter((_, place) => place === 0 || probabilities[place] >= WORTH_NAMING)
     .map((index, place) => `${className(session.class_names, index)} (${decimals(probabilities[place])})`);
-  return named.length ? `says ${named.join(", ")}` : "says nothing";
+  return named.length ? `predicts ${named.join(", ")}` : "no prediction";
 }
 
 /**
- * "it is a 5"
+ * "labelled 5"
  * @param {Sample} sample
  */
 export function truth({ label, session }) {
-  if (label === null) return "its label is not known";
-  const name = className(session.class_names, label);
-  return `it is ${article(name)} ${name}`;
+  return label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
 }
 
 /** @param {Sample} sample */
@@ -73,7 +85,7 @@ export function isWrong({ label, classes }) {
 }
 
 /**
- * All the recorded classes, for who wants more than the first two.
+ * All recorded classes with their probabilities, one on each line.
  * @param {Sample} sample
  */
 export function allProbabilities({ classes, probabilities, session }) {
@@ -83,14 +95,14 @@ export function allProbabilities({ classes, probabilities, session }) {
 }
 
 /**
- * "8 at 0.95" or "5 (8 at 0.45)": what the network says, and how probable the target is.
+ * "8 at 0.95" or "5 (8 at 0.45)": the predicted class and the probability of the target.
  * @param {Verdict} verdict
  * @param {Target} target
  * @param {string[] | null} names
- * @returns {[said: string, chance: string]}
+ * @returns {[prediction: string, chance: string]}
  */
 export function verdictParts(verdict, target, names) {
-  if (verdict.kind === "unknown") return ["not asked here", ""];
+  if (verdict.kind === "unknown") return ["not evaluated", ""];
   if (verdict.kind === "either") {
     return [verdict.predictions.map((index) => className(names, index)).join(" or "), ""];
   }
@@ -107,7 +119,7 @@ export function verdictParts(verdict, target, names) {
  */
 export function flipCaption(flip, target, names) {
   if (flip === null) return "never flips";
-  if (flip === 0) return `it already says ${className(names, target.index)}`;
+  if (flip === 0) return `already predicts ${className(names, target.index)}`;
   return `flips at ${decimals(flip)}`;
 }
 
@@ -115,20 +127,15 @@ export function flipCaption(flip, target, names) {
 const STOPPED = {
   confidence: "",
   none: "",
-  max_steps: "stopped at max_steps",
-  stalled: "stalled: no gradient left",
-  nonfinite: "nonfinite: met NaN or infinity",
+  max_steps: "stopped after max_steps",
+  stalled: "stalled: the gradient became zero",
+  nonfinite: "nonfinite: stopped at NaN or infinity",
 };
 
 /**
- * Why the ascent stopped short of its goal; empty where it did not.
+ * Why the ascent ended before the target reached the confidence; empty if it reached it.
  * @param {Target} target
  */
 export function stoppedCaption({ stopped }) {
   return STOPPED[stopped];
-}
-
-/** @param {string} name */
-export function article(name) {
-  return /^([aeio]|u(?!ni)|8|1[18]\b)/i.test(name) ? "an" : "a";
 }

@@ -1,4 +1,4 @@
-/** Two runs on the same samples: which pairs there are, and in what they differ. Pure. */
+/** Compares two runs on the same samples: it pairs the samples and finds their differences. Pure. */
 
 import { memoize } from "./memoize.js";
 import { byStep } from "./orders.js";
@@ -7,7 +7,7 @@ import { flipDistanceOf } from "./verdict.js";
 /** @import {Sample} from "../types.js" */
 
 /**
- * @typedef {object} Pair two samples with the same id, one of each run
+ * @typedef {object} Pair two samples with the same id, one from each run
  * @property {Sample} first
  * @property {Sample} second
  */
@@ -20,10 +20,10 @@ import { flipDistanceOf } from "./verdict.js";
  */
 
 /**
- * Pairs the samples of one id at the nearest steps. Both have to be the nearest to each other, the
- * earlier where two are as near, so that no sample is in two pairs.
- * @param {Sample[]} first of one run, filtered and sorted
- * @param {Sample[]} second of the other
+ * Pairs samples that have the same id. Each sample of a pair is the one whose step is nearest to the other's; of
+ * two at the same distance, the earlier one counts as nearer. So no sample is in two pairs.
+ * @param {Sample[]} first the samples of one run, filtered and sorted
+ * @param {Sample[]} second the samples of the other run
  * @returns {Comparison}
  */
 export function compare(first, second) {
@@ -42,7 +42,7 @@ export function compare(first, second) {
   };
 }
 
-/** @typedef {{some: Sample[], others: Sample[]}} Same the samples of one id in both runs, by step */
+/** @typedef {{some: Sample[], others: Sample[]}} Same the samples of one id in both runs, sorted by step */
 
 /** @type {Sample[]} */
 const NONE = [];
@@ -52,7 +52,7 @@ const NAMELESS = { some: NONE, others: NONE };
 /**
  * @param {Sample[]} first
  * @param {Sample[]} second
- * @returns {Same[]} for each of the first; ids of the second run alone are left out
+ * @returns {Same[]} one for each sample of the first run
  */
 function inBoth(first, second) {
   /** @type {Map<string, Same>} */
@@ -82,7 +82,7 @@ function inBoth(first, second) {
 }
 
 /**
- * @param {Sample[]} samples by step
+ * @param {Sample[]} samples sorted by step
  * @param {number} step
  * @returns {Sample | undefined}
  */
@@ -96,15 +96,14 @@ function nearest(samples, step) {
   }
   const after = samples[low];
   if (low === 0 || after?.step === step) return after;
-  // Of several at the step before, the first: as of several at the step itself.
+  // Several samples can have the same step. The first of them counts.
   let before = low - 1;
   while (before > 0 && samples[before - 1].step === samples[before].step) before--;
   return after && after.step - step < step - samples[before].step ? after : samples[before];
 }
 
 /**
- * What a reader wants to see first of a pair. Differences are the second minus the first; `null`
- * where one of both is not known.
+ * The differences within a pair: second minus first; `null` if one of both is unknown.
  * @param {Pair} pair
  */
 export function differencesOf({ first, second }) {
@@ -131,7 +130,7 @@ function difference(first, second) {
 }
 
 /**
- * The pairs of which either sample passes the filters, in the order of the page.
+ * The pairs with at least one sample that passes the filters, in the order of the page.
  * @param {Comparison} comparison
  * @param {Sample[]} shown filtered and sorted
  */

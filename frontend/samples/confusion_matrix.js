@@ -1,4 +1,4 @@
-/** Which classes the captured samples are mixed up with, and each cell as a filter. Pure. */
+/** The confusion matrix of the captured samples. Each cell is also a filter. Pure. */
 
 import { BITS } from "./filters.js";
 
@@ -6,34 +6,34 @@ import { BITS } from "./filters.js";
 /** @import {Sample} from "../types.js" */
 
 /**
- * What the rows and the columns are: the label and the prediction, or the most probable class and the
- * second most probable one.
+ * The rows and the columns: "labels" are the label and the prediction, "guesses" the most probable and the
+ * second most probable class.
  * @typedef {"labels" | "guesses"} Axes
  */
 
 /**
  * @typedef {object} ConfusionMatrix
  * @property {Axes} axes
- * @property {number[]} classes of the rows and of the columns, ascending
- * @property {number} allClasses how many there would be without a limit
+ * @property {number[]} classes the class of each row, and of each column, ascending
+ * @property {number} allClasses how many classes there are, also those without a row
  * @property {Uint32Array} counts row by row
- * @property {number} largest of the counts beside the diagonal, where the network is right
+ * @property {number} largest the largest count outside the diagonal
  */
 
-/** The filters that a cell sets, which its own matrix therefore leaves aside. */
+/** The filters that a cell sets. The matrix ignores them, so that the other cells stay visible. */
 const OWN_FILTERS = {
   labels: BITS.label | BITS.prediction,
   guesses: BITS.pair | BITS.prediction,
 };
 
-/** As many as have room for their names in the left pane. */
+/** The sidebar has space for this many class names. */
 export const MOST_CLASSES = 16;
 
 /**
  * @param {Sample[]} samples
  * @param {Uint16Array} misses see `missesOf`
  * @param {Axes} axes
- * @param {number} [most] classes; of more those that are mixed up most
+ * @param {number} [most] at most so many classes: those with the most samples outside the diagonal
  * @returns {ConfusionMatrix}
  */
 export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
@@ -66,11 +66,11 @@ export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
  * @param {Sample[]} samples
  * @param {Uint16Array} misses
  * @param {Axes} axes
- * @returns {{row: number, column: number, count: number}[]} those that count any
+ * @returns {{row: number, column: number, count: number}[]} the cells with at least one sample
  */
 function countCells(samples, misses, axes) {
   const others = ~OWN_FILTERS[axes];
-  /** @type {Map<number, Map<number, number>>} by row, then by column: a label may be any whole number */
+  /** @type {Map<number, Map<number, number>>} by row, then by column; a label can be any whole number */
   const rows = new Map();
   for (let place = 0; place < samples.length; place++) {
     if (misses[place] & others) continue;
@@ -85,7 +85,7 @@ function countCells(samples, misses, axes) {
 }
 
 /**
- * The filters that leave one cell's samples.
+ * The filters that select the samples of one cell.
  * @param {Axes} axes
  * @param {number} row
  * @param {number} column
@@ -97,14 +97,14 @@ export function cellFilters(axes, row, column) {
 
 /**
  * @param {Axes} axes
- * @returns {Partial<Filters>} what takes them back
+ * @returns {Partial<Filters>} the same filters, switched off
  */
 export function noCellFilters(axes) {
   return axes === "labels" ? { label: null, prediction: null } : { prediction: null, pair: null };
 }
 
 /**
- * The cell whose samples the filters leave, `null` where it is none.
+ * The cell that the filters select; `null` if they do not select exactly one cell.
  * @param {Axes} axes
  * @param {Filters} filters
  * @returns {{row: number, column: number} | null}

@@ -1,17 +1,17 @@
-/** The sample that the help explains everything with. Pure. */
+/** Chooses the sample that illustrates the help. Pure. */
 
 import { flipOf } from "./verdict.js";
 
 /** @import {Sample} from "../types.js" */
 
-/** Of how many samples the best is taken. */
+/** At most so many samples are considered. */
 const MOST_SEEN = 100;
 
 /**
- * The first of the samples that a morph makes the network say something else of, and the place of
- * that morph's target; if there is none, the first that has a target at all.
+ * The first sample whose prediction flips along the morph to a target. If no sample flips, the first one that has
+ * a target.
  * @param {Sample[]} samples
- * @returns {{sample: Sample, place: number} | null}
+ * @returns {{sample: Sample, place: number} | null} the sample, and the position of the target in it
  */
 export function exampleOf(samples) {
   const seen = samples.slice(0, MOST_SEEN);
@@ -24,7 +24,7 @@ export function exampleOf(samples) {
 }
 
 /**
- * Some of a sample's strengths, spread evenly over them; the first and the last are among them.
+ * An evenly spaced selection that contains the first and the last strength.
  * @param {number[]} strengths
  * @param {number} most at least 2
  * @returns {number[]}

@@ -1,4 +1,4 @@
-/** What the filters leave, in words. Pure. */
+/** Captions of the filters. Pure. */
 
 import { countOf } from "./captions.js";
 
@@ -7,13 +7,13 @@ import { countOf } from "./captions.js";
 /** @type {Record<Show, string>} */
 export const SHOW_WORDS = { all: "all", confused: "confused", probes: "probes" };
 /** @type {Record<Outcome, string>} */
-export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "label not known" };
+export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "no label" };
 
 /**
- * What one filter leaves, in a few words.
- * @param {keyof Filters} name of an active one
+ * A short description of one filter.
+ * @param {keyof Filters} name the name of an active filter
  * @param {Filters} filters
- * @param {(index: number) => string} nameOf a class
+ * @param {(index: number) => string} nameOf the name of a class
  */
 export function filterCaption(name, { show, steps, pair, prediction, label, outcome, flip, rank, id }, nameOf) {
   switch (name) {
@@ -22,9 +22,9 @@ export function filterCaption(name, { show, steps, pair, prediction, label, outc
     case "steps":
       return stepsCaption(/** @type {Steps} */ (steps));
     case "pair":
-      return `between ${(pair ?? []).map(nameOf).join(" and ")}`;
+      return `top two classes ${(pair ?? []).map(nameOf).join(" and ")}`;
     case "prediction":
-      return `says ${nameOf(prediction ?? 0)}`;
+      return `prediction ${nameOf(prediction ?? 0)}`;
     case "label":
       return `label ${nameOf(label ?? 0)}`;
     case "outcome":

@@ -1,4 +1,4 @@
-/** Which samples are shown, and how many each further choice would leave. Pure. */
+/** Filters: which samples pass, and how many would pass with another choice. Pure. */
 
 import { flipDistanceOf } from "./verdict.js";
 
@@ -8,27 +8,27 @@ import { flipDistanceOf } from "./verdict.js";
 /** @typedef {"right" | "wrong" | "unlabelled"} Outcome */
 
 /**
- * From and to, both included; `null` where it is open.
+ * From and to, both included; `null`: no limit.
  * @typedef {{from: number | null, to: number | null}} Range
  */
 
 /**
- * A range of steps, or each run's last step that is not after one.
+ * A range of steps; or, for each run, the last recorded step that is not after `at`.
  * @typedef {Range | {at: number}} Steps
  */
 
 /**
- * All that a sample has to be to be shown; `null` is anything.
+ * A sample is shown if it passes all filters. `null` switches a filter off.
  * @typedef {object} Filters
  * @property {Show} show
  * @property {Steps | null} steps
- * @property {readonly [number, number] | null} pair the two most probable classes, in any order
+ * @property {readonly [number, number] | null} pair the two most probable classes, in either order
  * @property {number | null} prediction
  * @property {number | null} label
  * @property {Outcome | null} outcome
- * @property {Range | null} flip of the flip distance
+ * @property {Range | null} flip the flip distance
  * @property {number | null} rank
- * @property {string} id a part of the id, in small or capital letters
+ * @property {string} id a text that the id contains; upper and lower case are the same
  */
 
 /** @type {Filters} */
@@ -51,13 +51,13 @@ export const OUTCOMES = ["right", "wrong", "unlabelled"];
 
 const NAMES = /** @type {(keyof Filters)[]} */ (Object.keys(NO_FILTERS));
 
-/** Each filter's bit in what `missesOf` says of a sample. */
+/** The bit of each filter in the result of `missesOf`. */
 export const BITS = /** @type {Record<keyof Filters, number>} */ (
   Object.fromEntries(NAMES.map((name, place) => [name, 1 << place]))
 );
 
 /**
- * The filters that leave anything out.
+ * The filters that are switched on.
  * @param {Filters} filters
  */
 export function activeFilters(filters) {
@@ -65,7 +65,7 @@ export function activeFilters(filters) {
 }
 
 /**
- * For each sample the bits of the filters that it misses: 0 for those that are shown.
+ * For each sample the bits of the filters that it fails; 0 for the samples that are shown.
  * @param {Sample[]} samples
  * @param {Filters} filters
  */
@@ -155,8 +155,8 @@ export function rankOf({ session }) {
 }
 
 /**
- * How little changed the verdict: the smallest flip distance of the targets that the network did not
- * predict all along; `null` where none flips at a finite distance.
+ * The smallest flip distance of all targets. A target that the network already predicts for the original does not
+ * count. `null` if there is no other finite flip distance.
  * @param {Sample} sample
  */
 export function smallestFlipDistance({ targets, strengths }) {
@@ -168,11 +168,11 @@ export function smallestFlipDistance({ targets, strengths }) {
   return smallest === Infinity ? null : smallest;
 }
 
-/** More than there are classes, so that a pair of them is one number. */
+/** Larger than any number of classes, so that one number can stand for a pair of classes. */
 const MANY = 1 << 20;
 
 /**
- * Two classes, in any order, as one number.
+ * Two classes as one number, the same number for both orders.
  * @param {number} one
  * @param {number} other
  */
@@ -194,7 +194,7 @@ function pairOf({ classes }) {
 }
 
 /**
- * How many samples each value of a filter would leave, all other filters as they are.
+ * How many samples would pass if a filter had another value and all other filters stayed the same.
  * @typedef {object} Facets
  * @property {Map<boolean, number>} probe
  * @property {Map<number, number>} pair by `pairCode`

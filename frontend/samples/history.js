@@ -1,15 +1,15 @@
-/** The same sample through training: what was recorded of one id in one run, step by step. Pure. */
+/** The history of a sample: everything that one run recorded for one id, step by step. Pure. */
 
 import { byStep } from "./orders.js";
 
 /** @import {Sample} from "../types.js" */
 
-/** Of a long training there are thousands, and few are looked at: these are put in order. */
+/** A long training has thousands of histories, and few of them are shown. So each is sorted at its first use. */
 export class History {
   #samples;
   #isSorted = false;
 
-  /** @param {Sample[]} samples two or more, of one id and run; they are sorted in place */
+  /** @param {Sample[]} samples two or more samples of one id and run; this array is sorted in the process */
   constructor(samples) {
     this.#samples = samples;
   }
@@ -18,7 +18,7 @@ export class History {
     return this.#samples.length;
   }
 
-  /** From the earliest step to the latest. */
+  /** The samples from the earliest step to the latest. */
   get samples() {
     if (!this.#isSorted) this.#samples.sort(byStep);
     this.#isSorted = true;
@@ -33,21 +33,20 @@ export class History {
     return /** @type {string} */ (this.#samples[0].id);
   }
 
-  /** Unique among the histories of a selection. */
+  /** Unique within one tag. */
   get key() {
     return JSON.stringify([this.run, this.id]);
   }
 }
 
 /**
- * The ids that occur at two steps or more of one run, in the order in which their first sample
- * stands among the samples given: so the order of the page is that of the rows too.
+ * The histories with at least two different steps. A history comes where its first sample is in the given order.
  * @param {Sample[]} samples filtered and sorted
  * @returns {History[]}
  */
 export function historiesOf(samples) {
   const { groups, sizes } = grouped(samples);
-  /** @type {Sample[][]} those of one sample alone stay empty: most ids of a long training are */
+  /** @type {Sample[][]} empty for an id with one sample only, like most ids of a long training */
   const several = sizes.map(() => NONE);
   samples.forEach((sample, place) => {
     const group = groups[place];
@@ -63,8 +62,8 @@ const NONE = [];
 
 /**
  * @param {Sample[]} samples
- * @returns {{groups: Int32Array, sizes: number[]}} of each sample the number of its run and id, which
- *   count up as they first occur, -1 without an id; and how many samples have that number
+ * @returns {{groups: Int32Array, sizes: number[]}} `groups`: for each sample the number of its run and id, counted
+ *   in the order of appearance; -1 without an id. `sizes`: how many samples each number has
  */
 function grouped(samples) {
   const groups = new Int32Array(samples.length).fill(-1);

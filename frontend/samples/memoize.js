@@ -1,9 +1,9 @@
-/** What follows from the same inputs is computed once. */
+/** Keeps the last result of a function. */
 
 /**
- * `compute`, with its last answer kept for as long as its inputs are the same ones.
+ * A function that computes its result only if an input has changed since the last call.
  * @template State, Answer
- * @param {(state: State) => readonly unknown[]} inputs all that `compute` reads
+ * @param {(state: State) => readonly unknown[]} inputs everything that `compute` reads, compared with `===`
  * @param {(state: State) => Answer} compute
  * @returns {(state: State) => Answer}
  */

@@ -1,4 +1,4 @@
-/** The orders in which samples can be shown. Pure. */
+/** The orders of the samples. Pure. */
 
 import { smallestFlipDistance } from "./filters.js";
 
@@ -7,7 +7,7 @@ import { smallestFlipDistance } from "./filters.js";
 /** @typedef {"newest" | "oldest" | "margin" | "loss" | "entropy" | "gradient" | "flip"} Sort */
 
 /**
- * In words, and what is sorted by: the smallest first, and what is `null` or no number last.
+ * The caption of each order and its sort key. The smallest key comes first; `null` and NaN come last.
  * @type {Record<Sort, {words: string, keyOf: (sample: Sample) => number | null}>}
  */
 export const ORDERS = {
@@ -21,7 +21,7 @@ export const ORDERS = {
 };
 
 /**
- * From the earliest step to the latest, for `sort`.
+ * Compares two samples by step and time, for `sort`.
  * @param {Sample} one
  * @param {Sample} other
  */
@@ -39,8 +39,8 @@ function largestGradientNorm({ targets }) {
 }
 
 /**
- * The places of samples, in an order. Those that tie come newest first, except in the oldest order;
- * then as they were.
+ * The positions of the samples, sorted. Among equal keys the newest sample comes first, or the oldest if the order
+ * is "oldest"; then the given order decides.
  * @param {Sample[]} samples
  * @param {Sort} sort
  */
@@ -59,7 +59,7 @@ export function placesInOrder(samples, sort) {
 }
 
 /**
- * Whether samples are as one run's come.
+ * Whether samples are sorted by step and time, as those of one run are.
  * @param {Sample[]} samples
  */
 function areInTime(samples) {
@@ -71,8 +71,8 @@ function areInTime(samples) {
 }
 
 /**
- * The same as sorting, without it: captures from the last to the first, each as it is.
- * @param {Sample[]} samples in time
+ * The same result as sorting, but faster: it reverses the captures and keeps the order within each.
+ * @param {Sample[]} samples sorted by step and time
  */
 function newestFirst(samples) {
   const places = new Uint32Array(samples.length);

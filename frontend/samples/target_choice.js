@@ -1,22 +1,22 @@
-/** Which of a sample's targets are shown: of many, at first the most probable. Pure. */
+/** Which targets of a sample its card shows. If there are many, the most probable ones come first. Pure. */
 
 /** @import {Sample} from "../types.js" */
 
 /**
- * What was chosen on one card: a target's class alone, or more targets than at first.
+ * The user's choice on one card: one target only (its class), or more targets than usual.
  * @typedef {number | "more"} CardChoice
  */
 
-/** Of more targets than these, a card at first shows only these. */
+/** How many targets have a row, and how many have a chip, before the user asks for more. */
 const ROWS = 3;
 const CHIPS = 6;
-/** A card is never higher than these make it. */
+/** A card never shows more rows. */
 const MOST_ROWS = 10;
 
 /**
- * The targets that have a row in the card, by their places in the sample.
+ * The targets that have a row in the card, as positions in the sample.
  * @param {Sample} sample
- * @param {number | null} target the class that all samples are asked to become
+ * @param {number | null} target the one target that all cards show; `null`: all targets
  * @param {CardChoice} [choice]
  * @returns {number[]}
  */
@@ -29,7 +29,7 @@ export function rowsOf(sample, target, choice) {
 }
 
 /**
- * The targets that have a chip, by their places in the sample, and how many have none.
+ * The targets that have a chip, as positions in the sample, and the number of the others.
  * @param {Sample} sample
  * @param {CardChoice} [choice]
  */
@@ -44,7 +44,7 @@ export function chipsOf(sample, choice) {
 }
 
 /**
- * As recorded; but of so many that not all are shown, the most probable come first.
+ * The positions of the targets: as recorded, or the most probable first if there are more than fit.
  * @param {Sample} sample
  */
 function inOrder({ classes, targets }) {
@@ -64,7 +64,7 @@ function compare(one, other) {
 }
 
 /**
- * Whether a sample was asked to become a class; any sample, if that is `null`.
+ * Whether a sample has a class among its targets. For `null` every sample passes.
  * @param {number | null} target
  * @returns {(sample: Sample) => boolean}
  */
@@ -73,7 +73,7 @@ export function asksFor(target) {
 }
 
 /**
- * How many samples were asked to become each class, by class.
+ * How many samples have each class as a target, sorted by class.
  * @param {Sample[]} samples
  * @returns {[number, number][]}
  */

@@ -1,20 +1,20 @@
-/** What the network says of a morph: recorded at some strengths, and only guessed in between. */
+/** What the network predicts for a morph: recorded at some strengths, interpolated between them. Pure. */
 
 /** @import {Target} from "../types.js" */
 
 /**
- * - `exact`: the network was asked at this very strength.
- * - `between`: it was asked just below and just above, and said the same class; the target's
- *   probability is interpolated.
- * - `either`: it said different classes below and above.
- * - `unknown`: it was not asked on one side, and nothing is extrapolated.
+ * - `exact`: the prediction is recorded at this strength.
+ * - `between`: the recorded predictions just below and above are the same class; the probability of the target is
+ *   interpolated.
+ * - `either`: the recorded predictions just below and above differ.
+ * - `unknown`: the strength is outside the recorded ones. Nothing is extrapolated.
  *
  * @typedef {{kind: "exact" | "between", prediction: number, probability: number}
  *   | {kind: "either", predictions: [number, number]}
  *   | {kind: "unknown"}} Verdict
  */
 
-/** Strengths are stored as float32 and chosen in decimals. */
+/** Strengths are stored as float32, so equal ones can differ by this much. */
 const SAME = 1e-6;
 
 /**
@@ -38,7 +38,7 @@ export function verdictAt({ predictions, probabilities }, strengths, strength) {
 }
 
 /**
- * Whether the network surely says the target.
+ * Whether the network is known to predict the target.
  * @param {Verdict} verdict
  * @param {Target} target
  */
@@ -47,7 +47,7 @@ export function isFlipped(verdict, target) {
 }
 
 /**
- * The smallest recorded strength at which the network says the target, `null` if at none.
+ * The smallest recorded strength at which the network predicts the target; `null` if it never does.
  * @param {Target} target
  * @param {number[]} strengths
  */
@@ -56,8 +56,8 @@ export function flipOf({ flip_place: place }, strengths) {
 }
 
 /**
- * How far the image was changed until the network said the target: ‖delta‖₂ · the strength of its
- * flip, in model units; `null` where it never flips.
+ * The size of the change that makes the network predict the target: ‖delta‖₂ · strength of the flip, in model
+ * units; `null` if it never flips.
  * @param {Target} target
  * @param {number[]} strengths
  */
@@ -67,8 +67,7 @@ export function flipDistanceOf(target, strengths) {
 }
 
 /**
- * A probability along the morph: as recorded, or between two recorded ones; `null` where it is
- * neither.
+ * A probability along the morph, recorded or interpolated; `null` outside the recorded strengths.
  * @param {number[]} strengths ascending
  * @param {number[]} probabilities
  * @param {number} strength
@@ -80,10 +79,11 @@ export function probabilityAt(strengths, probabilities, strength) {
 }
 
 /**
- * The places of the strengths just below and above one, both the same where it is one of them, and
- * which share of the way between them it is; `null` where it is not between any.
+ * The recorded strengths around a strength: the positions just below and above it, and how far it is from `below` to
+ * `above`, 0 to 1. If the strength itself is recorded, both positions are the same.
  * @param {number[]} strengths ascending
  * @param {number} strength
+ * @returns {{below: number, above: number, share: number} | null} `null` outside the recorded strengths
  */
 function askedAround(strengths, strength) {
   const above = strengths.findIndex((recorded) => recorded > strength - SAME);

@@ -275,7 +275,7 @@ def test_trying_again_takes_back_what_was_said_though_nothing_is_missing(
     )
     tab.locator(".grid").evaluate("grid => { grid.scrollTop = 1e6; }")
     problem = tab.locator(".problems")
-    expect(problem).to_contain_text("The samples cannot be fetched")
+    expect(problem).to_contain_text("The pictures could not be loaded")
     tab.evaluate("() => { window.fetch = window.works; }")
     tab.locator(".grid").evaluate("grid => { grid.scrollTop = 0; }")
     wait_for_paint(tab)
@@ -299,11 +299,11 @@ def test_a_frame_without_arrays_says_why(
     file.close()
     tab = open_tab(page, serve(tmp_path), view="follow")
     bad = tab.locator(".frame", has_text="step 100").first
-    expect(bad).to_contain_text("Its arrays are damaged")
+    expect(bad).to_contain_text("This sample's arrays are damaged")
     for left in (3000, 0):
         tab.locator(".strips").evaluate("(node, left) => { node.scrollLeft = left; }", left)
         wait_for_paint(tab)
-    expect(bad).to_contain_text("Its arrays are damaged")
+    expect(bad).to_contain_text("This sample's arrays are damaged")
 
 
 def test_the_original_of_a_strip_follows_the_theme(

@@ -1,10 +1,11 @@
-/** One sample: its words, and one canvas that holds all its panels. */
+/** The card of a sample: its captions, and one canvas with all its panels. */
 
 import { allProbabilities, channelsCaption, className, decimals, isWrong, saying, truth } from "../../samples/captions.js";
 import { HEADING, LEAST_COLUMN } from "../../layout/grid_layout.js";
 import { inkOf } from "../../drawing/gradient_colors.js";
 import { serves, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
-import { strengthOf, withOwnStrength } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
+import { withOwnStrength } from "../../state/transitions.js";
 import { targetChips } from "./chips.js";
 import { element, place } from "../common/dom.js";
 import { TargetWords } from "./target.js";
@@ -12,24 +13,14 @@ import { TargetWords } from "./target.js";
 /** @import {Sheet} from "../../drawing/curves.js" */
 /** @import {CardLayout} from "../../layout/grid_layout.js" */
 /** @import {OnChange} from "../../state/state.js" */
-/** @import {Look, Picture, Rectangle, Sample, TargetPanels, Theme} from "../../types.js" */
+/** @import {Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
-/** What of a card has a meaning of its own when it is clicked. */
+/** A click on one of these does not open the sample. */
 export const NOT_TO_OPEN = "button, input, select, a, label, .curve";
 
-/** The width of a heading's letter, about. */
+/** The approximate width of a letter in a heading, in CSS pixels. */
 const LETTER = 5.8;
-
-/**
- * @typedef {object} Scene what all cards have in common
- * @property {number} strength
- * @property {ReadonlyMap<string, number>} ownStrengths by sample, for those that go their own way
- * @property {number} largestStrength
- * @property {Theme} theme
- * @property {Look} look
- * @property {number | null} scaleEnd where all gradients' colours end; `null` for each its own
- * @property {((run: string) => string) | null} runColour `null` where there is one run only
- */
 
 export class Card {
   #onChange;
@@ -82,19 +73,19 @@ export class Card {
     this.#addMeta(scene.runColour, raster.height * scale, room * scale);
     panels.targets.forEach((target, row) => this.#addTarget(target, row, scene));
     this.#canvas.role = "img";
-    this.#canvas.ariaLabel = `The original${layout.rows
+    this.#canvas.ariaLabel = `Original${layout.rows
       .map((place) => {
         const { index, delta_norm } = sample.targets[place];
         const name = className(sample.session.class_names, index);
-        return `, the gradient towards ${name}${delta_norm === null ? "" : " and the morph to it"}`;
+        return `, gradient of ${name}${delta_norm === null ? "" : `, morph to ${name}`}`;
       })
       .join("")}`;
-    this.#ownStrength.title = "This sample has a strength of its own. Press to follow the slider again.";
+    this.#ownStrength.title = "The strength of this sample differs from the slider. Click to follow the slider again.";
     this.#ownStrength.addEventListener("click", () => onChange((state) => withOwnStrength(state, sample.key, null)));
     this.element.append(this.#ownStrength);
     this.#tellStrength(scene);
     if (!layout.drawable) {
-      this.showProblem("This sample is too large for the grid.");
+      this.showProblem("This sample is too large for the grid. Click to open it.");
     }
   }
 
@@ -124,7 +115,7 @@ export class Card {
       element("li", {}, `step ${sample.step.toLocaleString("en")}`),
       element(
         "li",
-        { title: "The largest probability minus the second largest." },
+        { title: "The largest probability minus the second largest" },
         `margin ${decimals(sample.margin)}`,
       ),
     );
@@ -135,7 +126,7 @@ export class Card {
       meta.append(element("li", { title: sample.run }, dot, sample.run));
     }
     if (sample.probe) {
-      const title = "A sample that you chose to follow through the training.";
+      const title = "A fixed sample that is followed through the training";
       meta.append(element("li", {}, element("span", { className: "probe", title }, "probe")));
     }
     place(meta, { top: HEADING + top, width });
@@ -167,7 +158,7 @@ export class Card {
     const words = new TargetWords(sample, target, layout, scene.largestStrength, (strength) =>
       this.#onChange((state) => withOwnStrength(state, sample.key, strength)),
     );
-    // One stop on the way through the page is enough for each card.
+    // The Tab key stops at only one curve of each card.
     words.curve.tabIndex = row ? -1 : 0;
     const [, top] = gradient;
     place(words.element, { left: canvas.width * scale, top: HEADING + top * scale });
@@ -204,7 +195,7 @@ export class Card {
   }
 
   /**
-   * Everything anew: another theme, or other colours.
+   * Paints all panels again, in another theme or in other colours.
    * @param {Scene} scene
    */
   showLook(scene) {
@@ -223,7 +214,7 @@ export class Card {
   }
 
   /**
-   * Nothing, where this card's strength is what it was.
+   * Paints the morphs again if the strength of this card has changed.
    * @param {Scene} scene
    */
   showStrength(scene) {
@@ -235,7 +226,7 @@ export class Card {
 
   /**
    * @param {Scene} scene
-   * @returns {boolean} whether it is another one
+   * @returns {boolean} whether the strength has changed
    */
   #tellStrength(scene) {
     const { key } = this.sample;
@@ -244,7 +235,7 @@ export class Card {
     this.#strength = strength;
     if (changed) for (const words of this.#words) words.showStrength(strength);
     const isApart = scene.ownStrengths.has(key);
-    if (isApart) this.#ownStrength.textContent = `own strength ${decimals(strength)} ✕`;
+    if (isApart) this.#ownStrength.textContent = `strength ${decimals(strength)} ✕`;
     if (this.#ownStrength.hidden === isApart) {
       this.#ownStrength.hidden = !isApart;
       this.element.classList.toggle("apart", isApart);
@@ -252,7 +243,7 @@ export class Card {
     return changed;
   }
 
-  /** @returns {Rectangle | null} the column that holds all morphs */
+  /** @returns {Rectangle | null} the column with all morphs */
   #paintMorphs() {
     const { canvas, panels, rows } = this.layout;
     const picture = /** @type {Picture} */ (this.#picture);
@@ -285,15 +276,15 @@ export class Card {
   }
 
   #context() {
-    // Its pixels come from the processor and are never drawn on by the graphics card.
+    // The page writes the pixels itself, so the canvas need not be in the memory of the graphics card.
     const context = this.#canvas.getContext("2d", { willReadFrequently: true });
-    if (!context) throw new Error("this browser gives no canvas to draw on");
+    if (!context) throw new Error("this browser cannot draw on a canvas");
     return context;
   }
 }
 
 /**
- * The sample on whose card something is.
+ * The key of the sample whose card contains an element.
  * @param {EventTarget | null} target
  */
 export function keyAt(target) {
@@ -302,8 +293,25 @@ export function keyAt(target) {
 }
 
 /**
- * A card that is made anew, or moved among the others, loses the focus.
- * @param {string | null} key of the sample that had it
+ * Brings cards up to date after the settings changed.
+ * @param {Iterable<Card>} cards
+ * @param {Scene} scene
+ * @param {Scene} before
+ * @returns {boolean} false if the cards have to be built again, because their captions or curves change
+ */
+export function updateCards(cards, scene, before) {
+  const isSame = (/** @type {(keyof Scene)[]} */ ...fields) => fields.every((field) => scene[field] === before[field]);
+  if (!isSame("runColour", "largestStrength")) return false;
+  for (const card of cards) {
+    if (!isSame("strength", "ownStrengths")) card.showStrength(scene);
+    if (!isSame("theme", "look", "scaleEnd")) card.showLook(scene);
+  }
+  return true;
+}
+
+/**
+ * Gives the focus back to a card that lost it, because the card was built again or moved.
+ * @param {string | null} key the key of the sample whose card had the focus
  * @param {(key: string) => Card | undefined} cardOf
  */
 export function giveBackFocus(key, cardOf) {

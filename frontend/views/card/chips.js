@@ -1,7 +1,7 @@
-/** A chip for each class that a sample was asked to become: it shows that target alone. */
+/** The chips on a card, one for each target. A chip shows its target alone. */
 
-import { article, className } from "../../samples/captions.js";
-import { withCardChoice } from "../../state/state.js";
+import { className } from "../../samples/captions.js";
+import { withCardChoice } from "../../state/transitions.js";
 import { chipsOf } from "../../samples/target_choice.js";
 import { element } from "../common/dom.js";
 
@@ -23,7 +23,7 @@ export function targetChips(sample, { rows, choice, chipLines }, onChange) {
     const { index } = sample.targets[at];
     const name = className(sample.session.class_names, index);
     const alone = rows.length === 1 && rows[0] === at;
-    const title = alone ? "Show the other targets again" : `Show what makes it ${article(name)} ${name}, alone`;
+    const title = alone ? "Show the other targets again" : `Show only the target ${name}`;
     const chip = element("button", { type: "button", className: "chip", value: String(index), title }, name);
     chip.ariaPressed = String(rows.includes(at));
     chip.addEventListener("click", () => choose(alone && choice === index ? null : index));
@@ -31,7 +31,7 @@ export function targetChips(sample, { rows, choice, chipLines }, onChange) {
   });
   if (others) chips.push(moreChip(`+${others} more`, "Show more targets", () => choose("more")));
   else if (choice === "more") chips.push(moreChip("fewer", "Show fewer targets", () => choose(null)));
-  const row = element("div", { className: "chips", role: "group", ariaLabel: "Make it a …" }, "make it a", ...chips);
+  const row = element("div", { className: "chips", role: "group", ariaLabel: "Targets" }, "targets", ...chips);
   row.style.setProperty("--lines", String(chipLines));
   row.classList.toggle("one-line", chipLines === 1);
   return row;

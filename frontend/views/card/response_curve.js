@@ -1,4 +1,4 @@
-/** How probable the target and the original class are along a morph; a slider for its sample. */
+/** The response curve on a card: probabilities along the morph. It is also a slider for this sample alone. */
 
 import { decimals } from "../../samples/captions.js";
 import { INSET, across, down, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
@@ -29,12 +29,12 @@ export class ResponseCurve {
     this.onStrength = onStrength;
     const plot = { ...size, labelWidth: labelWidth(sample) };
     this.#plot = plot;
-    // An element of its own: to move a part of a drawing lays the whole drawing out again.
+    // The marker is outside the SVG. Inside, each move would cost a layout of the whole drawing.
     this.#now = element("div", { className: "now" });
     const lines = linesOf(sample, target, plot);
     this.element = element(
       "div",
-      { className: "curve", role: "slider", ariaLabel: `Strength of this sample alone, to ${lines[0]?.name ?? "its target"}` },
+      { className: "curve", role: "slider", ariaLabel: `Strength of this sample, target ${lines[0]?.name ?? "unknown"}` },
       this.#drawing(sample, target, lines),
       ...lines.map(({ kind, name, label }) => {
         const node = element("span", { className: `label ${kind}`, title: name, ariaHidden: "true" }, name);
@@ -44,8 +44,8 @@ export class ResponseCurve {
       this.#now,
     );
     this.element.title =
-      "The probability of the target (solid) and of the class that the network says of the original (dashed) " +
-      "along the morph; the dot is the flip. Drag to change this sample alone.";
+      "The probability of the target (solid) and of the class predicted for the original (dashed) along the morph. " +
+      "The dot is the flip. Drag to change the strength of this sample only.";
     this.element.ariaValueMin = "0";
     this.element.ariaValueMax = String(plot.largestStrength);
     this.element.style.setProperty("--plot", `${plot.height}px`);
@@ -61,7 +61,7 @@ export class ResponseCurve {
   #drawing(sample, target, lines) {
     const { width, height, labelWidth } = this.#plot;
     const node = drawing("svg", { width: width - labelWidth, height, "aria-hidden": "true" });
-    // The target's comes last, over the other.
+    // The line of the target comes last, so that it is on top.
     for (const { kind, points } of lines.toReversed()) {
       node.append(drawing("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }));
     }
@@ -101,12 +101,12 @@ export class ResponseCurve {
 
   /**
    * @param {number} strength
-   * @param {string} verdict in words
+   * @param {string} verdict its caption
    */
   showStrength(strength, verdict) {
     this.#strength = strength;
     this.#now.style.transform = `translateX(${across(this.#plot, strength)}px)`;
     this.element.ariaValueNow = decimals(strength);
-    this.element.ariaValueText = `${decimals(strength)}: the network says ${verdict}`;
+    this.element.ariaValueText = `${decimals(strength)}: the network predicts ${verdict}`;
   }
 }

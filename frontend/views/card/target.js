@@ -1,4 +1,4 @@
-/** What stands beside a target's morph: the verdict, the response curve, the flip. */
+/** The texts beside a target's morph: the verdict, the response curve and the flip. */
 
 import { className, flipCaption, stoppedCaption } from "../../samples/captions.js";
 import { flipOf, verdictAt } from "../../samples/verdict.js";
@@ -9,7 +9,7 @@ import { VerdictChip } from "./verdict_chip.js";
 /** @import {CardLayout} from "../../layout/grid_layout.js" */
 /** @import {Sample, Target} from "../../types.js" */
 
-/** What the words above and below the curve take of a row's height. */
+/** The height of the texts above and below the curve. */
 const WORDS_HEIGHT = 44;
 const HIGHEST_CURVE = 120;
 
@@ -21,8 +21,8 @@ export class TargetWords {
    * @param {Sample} sample
    * @param {Target} target
    * @param {CardLayout} layout
-   * @param {number} largestStrength where every curve ends, so that all can be compared
-   * @param {(strength: number) => void} onStrength what the user chose on the curve, for this sample
+   * @param {number} largestStrength the strength at the end of every curve, the same for all so that they can be compared
+   * @param {(strength: number) => void} onStrength the user chose a strength on the curve
    */
   constructor(sample, target, { textWidth, rowHeight }, largestStrength, onStrength) {
     this.sample = sample;
@@ -32,8 +32,8 @@ export class TargetWords {
     const flip = flipOf(target, sample.strengths);
     this.#chip = new VerdictChip(target, names);
     this.#chip.element.title =
-      `What the network says of this morph, and the probability of ${goal}. ` +
-      "≈ is interpolated between the two nearest strengths at which it was asked.";
+      `What the network predicts for this morph, and the probability of ${goal}. ` +
+      "≈ means interpolated between the two nearest recorded strengths.";
     const height = Math.min(rowHeight - WORDS_HEIGHT, HIGHEST_CURVE);
     this.#curve = new ResponseCurve(sample, target, { width: textWidth, height, largestStrength }, onStrength);
     const below = [flipCaption(flip, target, names), stoppedCaption(target)].filter(Boolean).join(" · ");
@@ -48,7 +48,7 @@ export class TargetWords {
     this.element.style.setProperty("--height", `${height + WORDS_HEIGHT}px`);
   }
 
-  /** What takes the focus. */
+  /** The element that takes the focus. */
   get curve() {
     return this.#curve.element;
   }

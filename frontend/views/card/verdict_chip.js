@@ -1,4 +1,4 @@
-/** What the network says of a morph, as a chip: of a long name its beginning, of a probability all. */
+/** A chip with the network's verdict on a morph. A long class name is cut, but never the probability. */
 
 import { verdictParts } from "../../samples/captions.js";
 import { isFlipped } from "../../samples/verdict.js";
@@ -32,7 +32,7 @@ export class VerdictChip {
 
   /**
    * @param {Verdict} verdict
-   * @returns {string} in words
+   * @returns {string} the caption
    */
   show(verdict) {
     const [said, chance] = verdictParts(verdict, this.#target, this.#names);

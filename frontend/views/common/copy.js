@@ -1,11 +1,11 @@
-/** Text for the clipboard, also where the browser lends no clipboard to a page that is not https. */
+/** Copies text to the clipboard, also in a page without https, which has no access to the clipboard API. */
 
 import { element } from "./dom.js";
 
 /**
  * @param {string} text
- * @param {HTMLElement} [within] an open dialog, if there is one: what is outside of it takes no focus
- * @returns {Promise<boolean>} whether it is there
+ * @param {HTMLElement} [within] the open dialog, if there is one: elements outside of it cannot take the focus
+ * @returns {Promise<boolean>} whether the text was copied
  */
 export async function copyText(text, within = document.body) {
   try {

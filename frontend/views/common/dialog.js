@@ -1,4 +1,4 @@
-/** A modal dialog with a title and a way out: Escape, the button, or a click beside it. */
+/** A modal dialog with a title. Escape, the button, and a click outside close it. */
 
 import { element } from "./dom.js";
 
@@ -8,12 +8,12 @@ export class Dialog {
   content = element("div", { className: "dialog-content", tabIndex: -1 });
   element;
   #onClose;
-  /** Whether its next closing is still to be told. */
+  /** Whether `onClose` has to be called for the next closing. */
   #untold = false;
 
   /**
-   * @param {string} name its class and the beginning of its heading's id
-   * @param {() => void} onClose is told once of each closing, before anything can open it again
+   * @param {string} name its class, and the prefix of its heading's id
+   * @param {() => void} onClose is called once for each closing, before the dialog can open again
    */
   constructor(name, onClose) {
     this.#onClose = onClose;
@@ -31,15 +31,15 @@ export class Dialog {
       if (target === this.element) this.close();
     });
     this.element.addEventListener("cancel", () => this.close());
-    // It comes a task later, so it is but for closings that the browser announced by no "cancel".
+    // This event comes a task later. It is needed if the browser closes the dialog without a "cancel" event.
     this.element.addEventListener("close", () => this.#tell());
   }
 
   open() {
     if (this.element.open) return;
     this.element.showModal();
-    // The browser would focus the first button, which then would take keys that are not meant for it.
-    // Here the arrows and the page keys scroll.
+    // By default the browser focuses the first button, which would then take the keys. The content scrolls with
+    // the arrow and page keys.
     this.content.focus();
     this.#untold = true;
   }

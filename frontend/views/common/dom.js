@@ -1,4 +1,4 @@
-/** Elements without strings of HTML: a class name or a sample's id is never more than text. */
+/** Builds elements without strings of HTML, so that a class name or an id from a log is only text. */
 
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -28,8 +28,8 @@ export function drawing(tag, attributes, ...children) {
 }
 
 /**
- * Brings the only children of a node in order. What stands right is left where it is: what is moved
- * loses the focus.
+ * Puts the children of a node in order. A child that is in the right position is not moved, because moving it would
+ * take away its focus.
  * @param {HTMLElement} parent
  * @param {HTMLElement[]} nodes
  */
@@ -42,7 +42,7 @@ export function putInOrder(parent, nodes) {
 }
 
 /**
- * Calls when the page comes to a screen of another resolution, or is zoomed.
+ * Calls back when the resolution changes: the page is zoomed, or it moves to another screen.
  * @param {() => void} call
  */
 export function onPixelRatio(call) {
@@ -55,6 +55,7 @@ export function onPixelRatio(call) {
 }
 
 /**
+ * Sets the position and the size of a node.
  * @param {HTMLElement} node
  * @param {{left?: number, top?: number, width?: number, height?: number}} box in CSS pixels
  */

@@ -1,6 +1,6 @@
-/** Everything else that is known of a sample, as a list of names and values. */
+/** The properties of a sample and of its targets, as lists of names and values. */
 
-import { className, decimals, flipCaption, stoppedCaption } from "../../samples/captions.js";
+import { className, flipCaption, precise, stoppedCaption } from "../../samples/captions.js";
 import { flipDistanceOf, flipOf } from "../../samples/verdict.js";
 import { element } from "./dom.js";
 
@@ -14,17 +14,17 @@ export function sampleFacts(sample) {
     ["run", sample.run],
     ["tag", sample.tag],
     ["id", sample.id ?? "none"],
-    ["kind", sample.probe ? "probe: chosen to be followed" : "captured as confused"],
-    ["label", label === null ? "not known" : className(session.class_names, label)],
+    ["kind", sample.probe ? "probe: followed through the training" : "confused"],
+    ["label", label === null ? "none" : className(session.class_names, label)],
     ["step", sample.step.toLocaleString("en")],
-    ["margin", precise(sample.margin), "The largest probability minus the second largest."],
-    ["entropy", `${precise(sample.entropy)} bits`, "Of all classes' probabilities."],
-    ["loss", sample.loss === null ? "not known" : `${precise(sample.loss)} nats`, "The cross entropy."],
-    ["shape", sample.shape.join(" × "), "Channels, then height and width, or length."],
-    ["time", Number.isFinite(time.valueOf()) ? time.toLocaleString() : "not known"],
-    ["ISO", Number.isFinite(time.valueOf()) ? time.toISOString() : "not known"],
+    ["margin", precise(sample.margin), "The largest probability minus the second largest"],
+    ["entropy", `${precise(sample.entropy)} bits`, "The entropy of the probabilities of all classes"],
+    ["loss", sample.loss === null ? "unknown" : `${precise(sample.loss)} nats`, "The cross entropy: −ln of the probability of the label"],
+    ["shape", sample.shape.join(" × "), "Channels × height × width, or channels × length"],
+    ["time", Number.isFinite(time.valueOf()) ? time.toLocaleString() : "unknown"],
+    ["ISO", Number.isFinite(time.valueOf()) ? time.toISOString() : "unknown"],
     ["session", session.session],
-    ["capture", `${sample.capture}, place ${sample.index}`],
+    ["capture", `${sample.capture}, index ${sample.index}`],
   ]);
 }
 
@@ -38,18 +38,18 @@ export function targetFacts(sample, target) {
   const distance = flipDistanceOf(target, sample.strengths);
   /** @type {Fact[]} */
   const facts = [
-    ["gradient norm", precise(target.gradient_norm), "‖gradient‖₂, in model units."],
+    ["gradient norm", precise(target.gradient_norm), "‖gradient‖₂, in model units"],
   ];
-  if (target.delta_norm === null) return list([...facts, ["ascent", "none was made"]]);
+  if (target.delta_norm === null) return list([...facts, ["ascent", "none"]]);
   return list([
     ...facts,
-    ["delta norm", precise(target.delta_norm), "‖delta‖₂: how far the ascent went, in model units."],
-    ["ascent", `${target.steps} steps; ${stoppedCaption(target) || "reached its confidence"}`],
+    ["delta norm", precise(target.delta_norm), "‖delta‖₂: how far the ascent went, in model units"],
+    ["ascent", `${target.steps} steps; ${stoppedCaption(target) || "reached the confidence"}`],
     ["flip", flipCaption(flip, target, names)],
     [
       "flip distance",
       distance === null ? "none" : precise(distance),
-      "‖delta‖₂ × the strength of the flip: how far the image was changed until the network said the target.",
+      "‖delta‖₂ × strength of the flip: the size of the change that makes the network predict the target",
     ],
   ]);
 }
@@ -66,9 +66,4 @@ function list(facts) {
       element("dd", { title: value }, value),
     ]),
   );
-}
-
-/** @param {number} value */
-export function precise(value) {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : decimals(value);
 }

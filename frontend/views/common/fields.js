@@ -1,11 +1,11 @@
-/** Choices and numbers with their labels. */
+/** Form fields: choices and ranges of numbers, with labels. */
 
 import { element } from "./dom.js";
 
 /**
  * @param {string} id
  * @param {(value: string) => void} onChoice
- * @param {[string, string][]} [choices] value and words
+ * @param {[string, string][]} [choices] value and text of each option
  */
 export function select(id, onChoice, choices = []) {
   const node = element("select", { id });
@@ -15,9 +15,9 @@ export function select(id, onChoice, choices = []) {
 }
 
 /**
- * Offers other choices; those that stay are left where they are, so that an open list does not close.
+ * Sets the options. If their values stay the same, only texts change, so that an open list does not close.
  * @param {HTMLSelectElement} node
- * @param {[string, string][]} choices value and words
+ * @param {[string, string][]} choices value and text of each option
  */
 export function fill(node, choices) {
   const same = [...node.options].every(({ value }, place) => value === choices[place]?.[0]);
@@ -39,7 +39,7 @@ export function labelled(name, control) {
   return element("div", { className: "field" }, label, control);
 }
 
-/** From and to, each a number or open. */
+/** A range from one number to another. Each of them may be empty. */
 export class RangeField {
   #from;
   #to;
@@ -47,7 +47,7 @@ export class RangeField {
   /**
    * @param {string} id
    * @param {string} name
-   * @param {(range: {from: number | null, to: number | null} | null) => void} onRange `null` if both are open
+   * @param {(range: {from: number | null, to: number | null} | null) => void} onRange `null` if both are empty
    * @param {string} title
    */
   constructor(id, name, onRange, title) {

@@ -1,4 +1,4 @@
-/** Which key does what. Pure; `views/help.js` lists the same table. */
+/** Which key does what. Pure. The help shows the same table. */
 
 /**
  * @typedef {"left" | "right" | "up" | "down" | "first" | "last" | "open" | "stronger" | "weaker" | "play"
@@ -8,8 +8,13 @@
 /** @typedef {{key: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean}} Press */
 
 /**
- * What has the focus: a field that takes text, one that takes the arrows and space (a slider, a
- * choice), something that space or Enter presses, a sample's card, or nothing of all these.
+ * What has the focus.
+ * - "text": a field for text.
+ * - "choice": a field that uses the arrows and space, such as a slider.
+ * - "button": an element that space or Enter presses.
+ * - "card": the card of a sample.
+ * - "page": anything else.
+ *
  * @typedef {"text" | "choice" | "button" | "card" | "page"} Focus
  */
 
@@ -26,30 +31,29 @@ const ON_CARDS = {
   Enter: "open",
 };
 
-/** What the help says of them. @type {[string[], string][]} */
+/** The keys in the help. @type {[string[], string][]} */
 export const KEYS = [
-  [["←", "→", "↑", "↓"], "go from sample to sample; Home and End go to the first and the last"],
-  [["Enter"], "opens the sample large; there ← and → go to its neighbours"],
-  [["Esc"], "closes what is open"],
-  [["+", "−"], "change the strength of all morphs by 0.05"],
-  [["Space"], "plays the morphs back and forth"],
-  [["/"], "goes to the search box"],
-  [["?"], "opens this help"],
+  [["←", "→", "↑", "↓"], "Go from sample to sample. Home and End go to the first and the last sample."],
+  [["Enter"], "Open the sample. In the dialog, ← and → go to the previous and the next sample."],
+  [["Esc"], "Close a dialog or a menu."],
+  [["+", "−"], "Change the strength of all morphs by 0.05."],
+  [["Space"], "Play the morphs back and forth, or pause."],
+  [["/"], "Go to the search box."],
+  [["?"], "Open this help."],
 ];
 
 /** By how much `+` and `−` change the strength. */
 export const STRENGTH_STEP = 0.05;
 
 /**
- * What a key means, `null` where it is somebody else's: keys with Ctrl, Alt or ⌘ are the browser's,
- * and those that a field or a button understands are its own.
+ * The command of a key. `null` if the key is for the browser (with Ctrl, Alt or ⌘), or for the focused field or button.
  * @param {Press} press
  * @param {Focus} focus
  * @returns {Command | null}
  */
 export function commandOf({ key, ctrlKey, metaKey, altKey }, focus) {
   if (ctrlKey || metaKey || altKey || focus === "text") return null;
-  // A choice goes to the option that begins with a typed sign, but none does with one of these.
+  // A list jumps to the option that starts with the typed character. No option starts with one of these.
   const anywhere = Object.hasOwn(ANYWHERE, key) ? ANYWHERE[key] : null;
   if (anywhere) return anywhere;
   if (key === " ") return focus === "page" || focus === "card" ? "play" : null;
@@ -66,16 +70,16 @@ export function commandOf({ key, ctrlKey, metaKey, altKey }, focus) {
 export function nextStrength(strength, command, largest) {
   const steps = strength / STRENGTH_STEP;
   const next = command === "stronger" ? Math.floor(steps + 1 + 1e-6) : Math.ceil(steps - 1 - 1e-6);
-  // In hundredths, so that no dust of binary fractions gathers.
+  // Rounding to hundredths avoids the errors of binary fractions.
   return Math.min(Math.max(Math.round(next * STRENGTH_STEP * 100) / 100, 0), largest);
 }
 
 /**
- * The place of the sample that an arrow leads to from another; beyond the ends it stays.
+ * The position that an arrow key leads to. At the ends it stays the same.
  * @param {number} place
  * @param {Command} command
  * @param {number} columns
- * @param {number} count of samples, at least 1
+ * @param {number} count number of samples, at least 1
  */
 export function neighbour(place, command, columns, count) {
   const last = count - 1;

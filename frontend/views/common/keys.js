@@ -1,4 +1,4 @@
-/** Listens to the keyboard, and leaves to fields and buttons what is theirs. */
+/** Listens to the keyboard. Keys for the focused field or button are left to it. */
 
 import { commandOf } from "./keyboard.js";
 
@@ -7,7 +7,7 @@ import { commandOf } from "./keyboard.js";
 const TEXT = "input:not([type]), input[type=text], input[type=search], input[type=number], textarea, [contenteditable]";
 const CHOICE = "input, select, [role=application], [role=tablist], [role=slider], [role=menu]";
 const BUTTON = "button, a, summary, [role=button]";
-/** What still works while a dialog is open: the page behind it is out of reach. */
+/** The commands that also work while a dialog is open. */
 const IN_DIALOG = ["stronger", "weaker", "play"];
 
 export class Keys {

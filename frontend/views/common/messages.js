@@ -1,6 +1,6 @@
-/** What stands where samples would: errors with a way out, and how to get the first sample. */
+/** Messages: errors with a retry button, and texts for a page without samples. */
 
-import { countsOf, samplesInUse, tickedRuns } from "../../state/state.js";
+import { countsOf, samplesInUse, tickedRuns } from "../../state/selectors.js";
 import { element } from "./dom.js";
 
 /** @import {State} from "../../state/state.js" */
@@ -10,7 +10,7 @@ const EXAMPLE = `from tb_gradascent import GradAscentHook
 hook = GradAscentHook(model, "runs/mnist")
 for inputs, labels in loader:
     logits = model(inputs)
-    ...                                  # loss, backward, optimizer.step(): untouched
+    ...                                  # loss, backward and optimizer.step() stay unchanged
     hook(inputs, logits, labels)`;
 
 export class Problems {
@@ -43,14 +43,15 @@ export function emptyState() {
     element(
       "p",
       {},
-      "Gradient ascent shows the samples that confuse your network most, which way their pixels pull it, and what " +
-        "it would say if they gave way. Add three lines to the training loop:",
+      "This page shows the samples that confuse your network most, which pixels change its prediction, and how " +
+        "little change makes it predict another class. Add three lines to the training loop:",
     ),
     element("pre", {}, element("code", {}, EXAMPLE)),
     element(
       "p",
       {},
-      "Then train, with TensorBoard's log directory at or above the hook's. The samples appear here by themselves.",
+      "Then train. TensorBoard's log directory must be the hook's directory or one above it. The samples appear here " +
+        "automatically.",
     ),
   );
 }
@@ -61,13 +62,13 @@ export function note(words) {
 }
 
 /**
- * Why no sample is shown, although all that there is has been fetched.
+ * Why no sample is shown after everything has been loaded.
  * @param {State} state
  */
 export function whyNothing(state) {
-  if (!tickedRuns(state).length) return "No run is ticked.";
-  if (samplesInUse(state).length) return "No sample passes all filters.";
+  if (!tickedRuns(state).length) return "No run is ticked. Tick a run to see its samples.";
+  if (samplesInUse(state).length) return "No sample passes all filters. Remove a filter.";
   return countsOf(state).unreadable
-    ? "No sample can be shown: what was recorded is damaged, or newer than this plugin reads."
-    : "Nothing is recorded in the ticked runs yet.";
+    ? "No sample can be shown. The records are damaged, or a newer version of the hook wrote them."
+    : "The ticked runs have no samples yet.";
 }

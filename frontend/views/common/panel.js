@@ -1,28 +1,28 @@
-/** One picture of a sample, the original or a gradient or a morph, on a canvas of its own. */
+/** Paints one panel of a sample (the original, a gradient or a morph) on its own canvas. */
 
 import { inkOf } from "../../drawing/gradient_colors.js";
 import { showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
 import { element } from "./dom.js";
 
 /** @import {Picture, Rectangle} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "./sample_view.js" */
 
-/** The longer side of a small picture, in CSS pixels. */
+/** The longer side of a thumbnail, in CSS pixels. */
 export const THUMBNAIL = 84;
 
 /**
- * What is painted: the place is that of a target among the sample's.
+ * Which panel is painted. `place` is the position of the target in the sample.
  * @typedef {{kind: "original"} | {kind: "gradient" | "morph", place: number}} Part
  */
 
-/** @typedef {Pick<Scene, "strength" | "theme" | "look" | "scaleEnd">} Setting what a picture depends on */
+/** @typedef {Pick<Scene, "strength" | "theme" | "look" | "scaleEnd">} Setting everything that a panel depends on */
 
 /**
- * An image in its own pixels, a signal in those of the screen.
- * @param {HTMLCanvasElement} canvas takes the picture's size
+ * Paints an image in its own resolution, and a signal in the resolution of the screen.
+ * @param {HTMLCanvasElement} canvas gets the size of the picture
  * @param {Picture} picture
  * @param {Part} part
- * @param {{width: number, height: number}} size at which it is shown, in CSS pixels
+ * @param {{width: number, height: number}} size the size on the page, in CSS pixels
  * @param {Setting} scene
  */
 export function paintPart(canvas, picture, part, size, { strength, theme, look, scaleEnd }) {
@@ -42,17 +42,17 @@ export function paintPart(canvas, picture, part, size, { strength, theme, look, 
     if (change) showMorph(sheet, all, picture, change, strength);
     else showOriginal(sheet, all, picture);
   }
-  // Its pixels come from the processor and are never drawn on by the graphics card.
+  // The page writes the pixels itself, so the canvas need not be in the memory of the graphics card.
   canvas.getContext("2d", { willReadFrequently: true })?.putImageData(image, 0, 0);
 }
 
-/** A small picture, still empty. */
+/** An empty thumbnail. */
 export function thumbnail() {
   return element("canvas", { className: "thumbnail", width: 1, height: 1 });
 }
 
 /**
- * @param {HTMLCanvasElement} canvas a `thumbnail`
+ * @param {HTMLCanvasElement} canvas from `thumbnail`
  * @param {Picture} picture
  * @param {Part} part
  * @param {Setting} scene

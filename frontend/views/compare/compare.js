@@ -1,37 +1,39 @@
-/** Two runs side by side on the same samples, and what differs between them. */
+/** The Compare view: two runs side by side on the same samples, with their differences. */
 
-import { className, countOf, decimals, signedDecimals } from "../../samples/captions.js";
+import { className, countOf, decimals, precise, signedDecimals } from "../../samples/captions.js";
 import { differencesOf, pairsShown } from "../../samples/comparison.js";
 import { neighbour } from "../common/keyboard.js";
 import { sameLayout } from "../../layout/grid_layout.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/pair_layout.js";
-import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns, withCompared } from "../../state/state.js";
+import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns } from "../../state/selectors.js";
+import { withCompared } from "../../state/transitions.js";
 import { bothStay } from "../../layout/scroll_anchor.js";
-import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "../card/card.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
-import { precise } from "../common/facts.js";
 import { fill, labelled, select } from "../common/fields.js";
 import { note } from "../common/messages.js";
+import { showLoaded } from "../common/sample_view.js";
 
 /** @import {Comparison, Pair} from "../../samples/comparison.js" */
 /** @import {Command} from "../common/keyboard.js" */
 /** @import {PairLayout} from "../../layout/pair_layout.js" */
-/** @import {OnChange, State} from "../../state/state.js" */
+/** @import {State} from "../../state/state.js" */
 /** @import {Stay} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene, ViewListener} from "../common/sample_view.js" */
 
-/** What exists above and below the visible part, in screens. */
+/** How far above and below the visible range pairs exist, in screen heights. */
 const MARGIN = 0.5;
-const NO_RUNS = "Choose two different runs with this tag.";
-const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids: give the hook the same ids in both
-runs, as in hook(inputs, logits, labels, ids=names), or the same fixed samples with hook.probe(inputs, labels, ids).`;
-const FILTERED = "No pair passes all filters: take some away.";
+const NO_RUNS = "Choose two different runs that have this tag.";
+const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids. Give the hook the same ids in both runs:
+hook(inputs, logits, labels, ids=names). Or probe the same fixed samples: hook.probe(inputs, labels, ids).`;
+const FILTERED = "No pair passes all filters. Remove a filter.";
 
 /** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
 
 /**
- * The first visible pair and those after it, and how far it has been scrolled past.
+ * The scroll position: the keys of the first visible pair and of those after it, and how far the first one is above
+ * the upper edge.
  * @typedef {{followers: string[], offset: number}} Anchor
  */
 
@@ -40,9 +42,9 @@ export class Compare {
   #state = null;
   /** @type {Sample[]} */
   #samples = [];
-  /** @type {readonly unknown[]} what the pairs were made of */
+  /** @type {readonly unknown[]} the inputs of the present pairs */
   #arranged = [];
-  /** @type {Stay} what holds for all that has changed since then */
+  /** @type {Stay} the mode for all changes since the last layout */
   #stay = "always";
   /** @type {Pair[]} */
   #pairs = [];
@@ -60,11 +62,7 @@ export class Compare {
 
   /**
    * @param {Scene} scene
-   * @param {object} listener
-   * @param {OnChange} listener.onChange
-   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(card: Card) => void} listener.onCard which is still empty
-   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   * @param {ViewListener} listener
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -101,12 +99,12 @@ export class Compare {
     this.refresh();
   }
 
-  /** Whether another view, or another tab of TensorBoard, is chosen. */
+  /** Whether another view or another tab of TensorBoard is visible. */
   get hidden() {
     return this.element.hidden || window.innerHeight === 0;
   }
 
-  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     const state = this.#state;
     if (this.hidden || !state) return;
@@ -127,7 +125,7 @@ export class Compare {
     this.#render();
   }
 
-  /** @returns {Anchor | null} `null` at the very top, where new pairs may come in, unless somebody is there by keyboard */
+  /** @returns {Anchor | null} `null` at the top without a focused card: then new pairs may appear at the top */
   #anchor() {
     const { scrollTop, clientHeight } = this.#scroller;
     const isTop = scrollTop === 0 && keyAt(document.activeElement) === null;
@@ -169,7 +167,7 @@ export class Compare {
       const { pairs, unmatchedFirst, unmatchedSecond } = comparison;
       this.#count.textContent =
         `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs; ` +
-        `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} of ${runs[1]} have no partner`;
+        `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} samples of ${runs[1]} have no partner`;
     }
     this.#nothing.textContent = whyNoPairs(state, comparison, runs);
     this.#nothing.hidden = this.#pairs.length > 0;
@@ -190,8 +188,10 @@ export class Compare {
     for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
     const rows = pairs.map((pair, at) => this.#row(pair, first + at));
     putInOrder(this.#content, rows.map(({ element: node }) => node));
-    // Also old ones: their pictures may have come while another view was chosen.
-    for (const card of rows.flatMap(({ cards }) => cards)) if (!card.isPainted) this.listener.onCard(card);
+    // This also fills kept cards whose pictures were loaded while another view was visible.
+    for (const card of rows.flatMap(({ cards }) => cards)) {
+      if (!card.isPainted) showLoaded(card, this.listener, this.scene);
+    }
     giveBackFocus(focused, (key) => this.#card(key));
     const drawable = pairs.flatMap((pair, at) =>
       [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
@@ -200,7 +200,7 @@ export class Compare {
   }
 
   /**
-   * The row of a pair: the old one, moved, as long as it looks the same.
+   * The row of a pair. A row with the same layout is kept and moved.
    * @param {Pair} pair
    * @param {number} at
    */
@@ -276,20 +276,12 @@ export class Compare {
   setScene(scene) {
     const before = this.scene;
     this.scene = scene;
-    const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
-    if (!same("runColour", "largestStrength")) {
-      const focused = keyAt(document.activeElement);
-      for (const [key, row] of this.#rows) this.#drop(key, row);
-      this.#render();
-      giveBackFocus(focused, (key) => this.#card(key));
-      return;
-    }
-    for (const { cards } of this.#rows.values()) {
-      for (const card of cards) {
-        if (!same("strength", "ownStrengths")) card.showStrength(scene);
-        if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
-      }
-    }
+    const cards = [...this.#rows.values()].flatMap((row) => row.cards);
+    if (updateCards(cards, scene, before)) return;
+    const focused = keyAt(document.activeElement);
+    for (const [key, row] of this.#rows) this.#drop(key, row);
+    this.#render();
+    giveBackFocus(focused, (key) => this.#card(key));
   }
 
   /** @param {Element | null} target */
@@ -299,13 +291,13 @@ export class Compare {
     if (sample) this.listener.onOpen(sample);
   }
 
-  /** Opens the sample that has the focus. */
+  /** Opens the focused sample. */
   open() {
     this.#open(document.activeElement);
   }
 
   /**
-   * Moves the focus from card to card, at first to the first that is visible.
+   * Moves the focus from card to card. If no card is focused, it goes to the first visible one.
    * @param {Command} command
    */
   move(command) {
@@ -320,7 +312,7 @@ export class Compare {
   }
 
   /**
-   * Scrolls to a sample's card, as far as need be, and focuses it; the pairs themselves if there is none.
+   * Scrolls to the card of a sample and focuses it. If the sample is not shown, it focuses the view.
    * @param {Sample} sample
    */
   focus({ key }) {
@@ -336,7 +328,7 @@ export class Compare {
 
   /**
    * @param {Sample} sample
-   * @param {number} pair its place
+   * @param {number} pair the position of the pair
    * @param {0 | 1} which of the pair
    */
   #focus({ key }, pair, which) {
@@ -345,7 +337,7 @@ export class Compare {
     const above = layout.tops[pair];
     const { top, height } = boxInPair(layout, pair, which);
     const bottom = above + top + height;
-    // With the words over the pair, where there is room for both.
+    // The text above the pair is also visible if there is enough space.
     const start = bottom - above <= clientHeight ? above : above + top;
     this.#scroller.scrollTop = Math.min(Math.max(scrollTop, bottom - clientHeight), start);
     this.#render();
@@ -354,7 +346,7 @@ export class Compare {
 }
 
 /**
- * Why there are no pairs, if there are none.
+ * Why no pair is shown.
  * @param {State} state
  * @param {Comparison | null} comparison
  * @param {[string, string] | null} runs
@@ -362,9 +354,9 @@ export class Compare {
 function whyNoPairs(state, comparison, runs) {
   if (!comparison || !runs) return NO_RUNS;
   for (const run of runs) {
-    if (!offeredRuns(state).includes(run)) return `The filter of runs leaves out ${run}: change it, or choose another run.`;
-    if (!tickedRuns(state).includes(run)) return `${run} is not ticked among the runs: tick it, or choose another run.`;
-    if (!state.indexes.has(run)) return `The samples of ${run} are not known yet.`;
+    if (!offeredRuns(state).includes(run)) return `The run filter excludes ${run}. Change the filter, or choose another run.`;
+    if (!tickedRuns(state).includes(run)) return `${run} is not ticked. Tick it in the list of runs, or choose another run.`;
+    if (!state.indexes.has(run)) return `The samples of ${run} are not loaded yet.`;
   }
   return comparison.pairs.length ? FILTERED : NO_PAIRS;
 }
@@ -380,15 +372,15 @@ function differences(pair) {
   const { prediction, steps, margin, flipDistances } = differencesOf(pair);
   const nameOf = (/** @type {Sample} */ sample) => className(sample.session.class_names, sample.classes[0]);
   const step = steps
-    ? `step ${countOf(first.step)} beside ${countOf(second.step)}`
+    ? `steps ${countOf(first.step)} | ${countOf(second.step)}`
     : `step ${countOf(first.step)}`;
   const change = margin === null ? "" : ` (${signedDecimals(margin)})`;
   const words = [
     element("strong", {}, first.id ?? ""),
     element("span", {}, step),
     prediction
-      ? element("span", { className: "differs" }, `≠ says ${nameOf(first)} | ${nameOf(second)}`)
-      : element("span", {}, `both say ${nameOf(first)}`),
+      ? element("span", { className: "differs" }, `≠ predictions ${nameOf(first)} | ${nameOf(second)}`)
+      : element("span", {}, `both predict ${nameOf(first)}`),
     element("span", {}, `margin ${decimals(first.margin)} | ${decimals(second.margin)}${change}`),
     ...flipDistances.map(({ target, first: one, second: other }) => {
       const goal = className(first.session.class_names, target);

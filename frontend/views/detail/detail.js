@@ -1,8 +1,9 @@
-/** One sample, large, in a dialog: its pictures, its probabilities, its curves, its numbers. */
+/** The detail dialog of one sample: its pictures, response curves, probabilities and properties. */
 
 import { countOf, decimals, isWrong, saying, truth } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
-import { strengthOf, withStrength } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
+import { withStrength } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/copy.js";
 import { Dialog } from "../common/dialog.js";
@@ -12,11 +13,12 @@ import { Pictures } from "./pictures.js";
 import { ProbabilityTable } from "./probabilities.js";
 import { ResponseChart } from "./response.js";
 import { VerdictChip } from "../card/verdict_chip.js";
+import { errorMessage } from "../../data/error_message.js";
 
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {OnChange} from "../../state/state.js" */
 /** @import {Sample, Target} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 export class Detail {
   /** @type {Sample | null} */
@@ -25,7 +27,7 @@ export class Detail {
   #neighbours = [];
   /** @type {Pictures | null} */
   #pictures = null;
-  /** @type {{showStrength: (strength: number) => void}[]} what follows the slider */
+  /** @type {{showStrength: (strength: number) => void}[]} everything that follows the strength */
   #followers = [];
   #slider = element("input", { type: "range", id: "detail-strength", min: "0", step: "0.005" });
   #output = element("output", { htmlFor: "detail-strength", ariaLive: "off" });
@@ -41,8 +43,8 @@ export class Detail {
    * @param {object} listener
    * @param {ArrayCache} listener.arrays
    * @param {OnChange} listener.onChange
-   * @param {() => string} listener.link the address of the page as it is shown
-   * @param {(sample: Sample) => void} listener.onClose with the sample that was shown last
+   * @param {() => string} listener.link the address of the page as the user sees it
+   * @param {(sample: Sample) => void} listener.onClose is called with the sample that was shown last
    */
   constructor(scene, { arrays, onChange, link, onClose }) {
     this.scene = scene;
@@ -52,7 +54,7 @@ export class Detail {
     const copy = element("button", { type: "button" }, "Copy link");
     copy.addEventListener("click", async () => {
       const copied = await copyText(link(), this.element);
-      this.#copied.textContent = copied ? "copied" : "this browser does not let the page copy";
+      this.#copied.textContent = copied ? "copied" : "the browser does not allow copying";
     });
     this.#dialog.actions.append(this.#copied, copy, this.#previous, this.#position, this.#next);
     this.#slider.addEventListener("input", () => {
@@ -63,8 +65,8 @@ export class Detail {
   }
 
   /**
-   * @param {Sample | null} sample `null` closes
-   * @param {Sample[]} neighbours in their order
+   * @param {Sample | null} sample `null` closes the dialog
+   * @param {Sample[]} neighbours the samples that pass the filters, sorted
    */
   show(sample, neighbours) {
     this.#neighbours = neighbours;
@@ -153,7 +155,7 @@ export class Detail {
       pictures.showArrays(arrays, makePicture(sample, arrays));
       problem.remove();
     } catch (error) {
-      problem.textContent = error instanceof Error ? error.message : String(error);
+      problem.textContent = errorMessage(error);
     }
   }
 
@@ -175,7 +177,7 @@ export class Detail {
   #showPosition() {
     const place = this.#place();
     const count = this.#neighbours.length;
-    this.#position.textContent = place < 0 ? "not in the selection" : `${countOf(place + 1)} of ${countOf(count)}`;
+    this.#position.textContent = place < 0 ? "excluded by the filters" : `${countOf(place + 1)} of ${countOf(count)}`;
     this.#previous.disabled = place <= 0;
     this.#next.disabled = place < 0 || place === count - 1;
   }

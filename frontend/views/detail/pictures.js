@@ -1,24 +1,23 @@
-/** A sample's pictures, large, and the values of the pixel that the pointer or a cursor is at. */
+/** The large pictures of a sample, and the values of the pixel under the pointer or the cursor. */
 
-import { className, decimals } from "../../samples/captions.js";
+import { className, decimals, precise } from "../../samples/captions.js";
 import { readoutAt } from "../../samples/readout.js";
 import { element } from "../common/dom.js";
-import { precise } from "../common/facts.js";
 import { paintPart } from "../common/panel.js";
 
-/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {Values} from "../../samples/readout.js" */
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
-/** How large a picture is to be, in CSS pixels, and how large it may be where its pixels are many. */
+/** The longer side of a picture in CSS pixels: the usual length, and the limit for an image with many pixels. */
 const COMFORTABLE = 224;
 const LARGEST = 480;
 const SIGNAL_WIDTH = 360;
 const SIGNAL_HEIGHT = 120;
 const ROW_HEIGHT = 30;
-/** How far the cursor goes with Shift. */
+/** How many pixels the cursor moves if Shift is pressed. */
 const LEAP = 10;
 
 /** @type {Record<string, [number, number]>} */
@@ -37,7 +36,7 @@ export class Pictures {
   /** @type {{arrays: Arrays, picture: Picture} | null} */
   #loaded = null;
   original;
-  /** @type {HTMLElement[][]} of each target: its gradient, and its morph where there is one */
+  /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph */
   ofTargets;
   /** The values of all pictures at one pixel. */
   readout = element(
@@ -81,7 +80,7 @@ export class Pictures {
     const marker = element("span", { className: "marker", hidden: true });
     const frame = element(
       "div",
-      { className: "picture", tabIndex: 0, role: "application", ariaLabel: `${words}: arrow keys read its pixels` },
+      { className: "picture", tabIndex: 0, role: "application", ariaLabel: `${words}: the arrow keys read its pixels` },
       canvas,
       marker,
     );
@@ -97,7 +96,7 @@ export class Pictures {
     return element("figure", {}, frame, element("figcaption", {}, words));
   }
 
-  /** In CSS pixels: whole multiples, so that all pixels are alike, where there is room for them. */
+  /** The size of a picture in CSS pixels. A small image is enlarged by a whole number. */
   #size() {
     if (this.sample.shape.length === 2) {
       return { width: SIGNAL_WIDTH, height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST) };
@@ -181,7 +180,7 @@ export class Pictures {
   #showReadout() {
     this.#heads.hidden = !this.#loaded || !this.#cursor;
     if (!this.#loaded || !this.#cursor) {
-      this.#where.textContent = "Point at a picture, or focus one and press the arrow keys, to read its values.";
+      this.#where.textContent = "Point at a picture to read its values. Or focus a picture and press the arrow keys.";
       this.#readout.replaceChildren();
       return;
     }

@@ -1,4 +1,4 @@
-/** The probabilities of all recorded classes as bars: in the original, and in the morph to each. */
+/** The probabilities of all recorded classes as bars: for the original, and for the morph to each class. */
 
 import { className, decimals } from "../../samples/captions.js";
 import { probabilityAt } from "../../samples/verdict.js";
@@ -7,7 +7,7 @@ import { element } from "../common/dom.js";
 /** @import {Sample, Target} from "../../types.js" */
 
 export class ProbabilityTable {
-  /** @type {{cell: HTMLTableCellElement, probabilities: number[]}[]} those that follow the strength */
+  /** @type {{cell: HTMLTableCellElement, probabilities: number[]}[]} the cells that follow the strength */
   #ofMorphs = [];
   element;
 
@@ -20,8 +20,8 @@ export class ProbabilityTable {
     if (targets.some(({ delta_norm }) => delta_norm !== null)) {
       const name = className(session.class_names, classes[0]);
       heads.push(
-        head("morph to it", "Of the row's class in the morph towards it."),
-        head(`still ${name}`, `Of ${name}, which the network says of the original, in that same morph.`),
+        head("morph to it", "The probability of the row's class in the morph to this class"),
+        head(`still ${name}`, `The probability of ${name}, the prediction for the original, in the same morph`),
       );
     }
     this.element = element(
@@ -34,7 +34,7 @@ export class ProbabilityTable {
 
   /**
    * @param {number} index a class
-   * @param {number} morphs how many columns are of morphs
+   * @param {number} morphs the number of columns for morphs
    */
   #row(index, morphs) {
     const { classes, probabilities, session, targets, label } = this.sample;
@@ -43,15 +43,15 @@ export class ProbabilityTable {
     return element(
       "tr",
       {},
-      element("th", { scope: "row" }, className(session.class_names, index) + (index === label ? " (true)" : "")),
-      place < 0 ? nothing("Only the most probable classes are recorded.") : element("td", {}, ...bar(probabilities[place])),
+      element("th", { scope: "row" }, className(session.class_names, index) + (index === label ? " (label)" : "")),
+      place < 0 ? nothing("Only the most probable classes are recorded") : element("td", {}, ...bar(probabilities[place])),
       ...(morphs ? this.#ofMorph(target) : []),
     );
   }
 
   /** @param {Target | undefined} target */
   #ofMorph(target) {
-    const missing = "There is no morph to this class.";
+    const missing = "There is no morph to this class";
     if (!target) return [nothing(missing), nothing(missing)];
     return [target.probabilities, target.original_probabilities].map((probabilities) => {
       const cell = element("td");
@@ -64,7 +64,7 @@ export class ProbabilityTable {
   showStrength(strength) {
     for (const { cell, probabilities } of this.#ofMorphs) {
       const found = probabilityAt(this.sample.strengths, probabilities, strength);
-      cell.replaceChildren(...(found ? bar(found.probability, found.exact ? "" : "≈ ") : ["not asked"]));
+      cell.replaceChildren(...(found ? bar(found.probability, found.exact ? "" : "≈ ") : ["not evaluated"]));
     }
   }
 }

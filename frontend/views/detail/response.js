@@ -1,4 +1,4 @@
-/** A response curve large enough to read numbers from: what the network says along a morph. */
+/** A large response curve with axes: the probabilities along a morph. */
 
 import { className, decimals } from "../../samples/captions.js";
 import { flipOf } from "../../samples/verdict.js";
@@ -44,9 +44,9 @@ export class ResponseChart {
       chart.append(...this.#curve(target.original_probabilities, "original"));
     }
     chart.append(...this.#curve(target.probabilities, "target"), ...this.#flip(target));
-    const legend = element("figcaption", {}, element("span", { className: "key target" }), `says ${goal}`);
+    const legend = element("figcaption", {}, element("span", { className: "key target" }), `probability of ${goal}`);
     if (classes.length && classes[0] !== target.index) {
-      legend.append(element("span", { className: "key original" }), `says ${original}, as of the original`);
+      legend.append(element("span", { className: "key original" }), `probability of ${original}, predicted for the original`);
     }
     this.element = element("figure", { className: "response" }, chart, legend);
   }
@@ -105,7 +105,7 @@ export class ResponseChart {
     return LEFT + (strength / this.largest) * (WIDTH - LEFT - RIGHT);
   }
 
-  /** @param {number} probability what is none stands at the edge */
+  /** @param {number} probability a number outside 0 to 1 is drawn at the edge */
   #y(probability) {
     return TOP + (1 - Math.min(Math.max(probability, 0), 1)) * (HEIGHT - TOP - BOTTOM);
   }

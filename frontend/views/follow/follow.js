@@ -1,42 +1,43 @@
-/** The same samples through training: a filmstrip each, under the line of its margin. */
+/** The Follow view: the same samples through the training, one filmstrip for each, below the line of its margin. */
 
 import { countOf, truth } from "../../samples/captions.js";
 import { HEAD, PITCH, ROW, framesWithin, sizeOfStrips, targetOfFrame } from "../../layout/filmstrip_layout.js";
 import { historiesOf } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
-import { runColour } from "../../state/state.js";
+import { runColour } from "../../state/selectors.js";
 import { bothStay } from "../../layout/scroll_anchor.js";
 import { element, place } from "../common/dom.js";
 import { labelled, select } from "../common/fields.js";
 import { Frame } from "./frame.js";
 import { note } from "../common/messages.js";
 import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel.js";
+import { showLoaded } from "../common/sample_view.js";
 
 /** @import {History} from "../../samples/history.js" */
 /** @import {Command} from "../common/keyboard.js" */
-/** @import {OnChange, State} from "../../state/state.js" */
+/** @import {State} from "../../state/state.js" */
 /** @import {Stay} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene, ViewListener} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
-/** What exists beyond the visible part, in screens. */
+/** How far outside the visible range frames exist, in screen sizes. */
 const MARGIN = 0.5;
-const NOTHING = `No sample that is shown was captured at more than one step. Give the hook ids, as in
-hook(inputs, logits, labels, ids=names), or fixed samples with hook.probe(inputs, labels); or take filters away.`;
+const NOTHING = `None of the samples was captured at more than one step. Give the hook ids: hook(inputs, logits, labels, ids=names).
+Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
 
 /**
  * @typedef {object} Row
  * @property {History} history
  * @property {HTMLElement} element
- * @property {HTMLElement} dot of the run's colour
+ * @property {HTMLElement} dot shows the run's colour
  * @property {HTMLCanvasElement} original
- * @property {Map<number, Frame>} frames by their column
+ * @property {Map<number, Frame>} frames by column
  */
 
 /**
- * A frame, and how far it has been scrolled past; `null` where that does not matter, as at the very
- * beginning, where new ones may come in.
+ * The scroll position: a frame, and how far it is from the left and the upper edge; `null` at the beginning, where new
+ * frames may appear before it.
  * @typedef {{history: string, sample: string, left: number | null, top: number | null}} Anchor
  */
 
@@ -47,9 +48,9 @@ export class Follow {
   #rows = new Map();
   /** @type {{samples: Sample[], frames: State["frames"], target: number | null} | null} */
   #shown = null;
-  /** @type {unknown} what the histories were made of */
+  /** @type {unknown} the value of `#shown` that belongs to the present histories */
   #arranged = null;
-  /** @type {Stay} what holds for all that has changed since then */
+  /** @type {Stay} the mode for all changes since the last layout */
   #stay = "always";
   /** @type {(run: string) => string} */
   #colourOf = () => "";
@@ -62,12 +63,7 @@ export class Follow {
 
   /**
    * @param {Scene} scene
-   * @param {object} listener
-   * @param {OnChange} listener.onChange
-   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(sample: Sample) => Picture | undefined} listener.picture what is known already
-   * @param {(sample: Sample) => string | undefined} listener.problem what is wrong with a sample
-   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
+   * @param {ViewListener} listener
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -76,7 +72,7 @@ export class Follow {
       listener.onChange((state) => ({ ...state, frames: choice === "morph" ? "morph" : "gradient" }));
     this.#frames = select("frames", choose, [
       ["gradient", "the gradient"],
-      ["morph", "the morph, at the strength that is set"],
+      ["morph", "the morph, at the chosen strength"],
     ]);
     const tools = element("div", { className: "view-tools" }, labelled("Each step shows", this.#frames), this.#count);
     this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
@@ -99,16 +95,16 @@ export class Follow {
     this.#stay = bothStay(stay, this.#stay);
     this.#colourOf = (run) => runColour(state, run);
     for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
-    // Nobody sees it, and of many samples it takes a while.
+    // A hidden view is not laid out: that would take long with many samples.
     if (!this.hidden && this.#arranged !== this.#shown) this.refresh();
   }
 
-  /** Whether another view, or another tab of TensorBoard, is chosen. */
+  /** Whether another view or another tab of TensorBoard is visible. */
   get hidden() {
     return this.element.hidden || window.innerHeight === 0;
   }
 
-  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     if (this.hidden) return;
     const focused = this.#focused();
@@ -130,10 +126,10 @@ export class Follow {
     const count = this.#histories.length;
     this.#nothing.hidden = count > 0;
     this.#scroller.hidden = !count;
-    this.#count.textContent = count ? `${countOf(count)} ${count === 1 ? "sample" : "samples"} seen at several steps` : "";
+    this.#count.textContent = count ? `${countOf(count)} ${count === 1 ? "sample" : "samples"} captured at several steps` : "";
   }
 
-  /** @returns {Anchor | null} the frame that has the focus, or else the first that is seen */
+  /** @returns {Anchor | null} the focused frame, otherwise the first visible one */
   #anchor() {
     const { scrollLeft, scrollTop } = this.#scroller;
     const focused = this.#focused();
@@ -165,7 +161,7 @@ export class Follow {
   }
 
   /**
-   * A frame that is made anew loses the focus.
+   * Gives the focus back to a frame that lost it, because the frame was built again.
    * @param {string} history
    * @param {string} sample
    */
@@ -210,7 +206,7 @@ export class Follow {
   /**
    * @param {Row} row
    * @param {number[]} columns
-   * @returns {Sample[]} that are needed for it
+   * @returns {Sample[]} the samples whose pictures it needs
    */
   #renderRow({ history, element: node, frames, original }, [first, end]) {
     for (const [column, frame] of frames) {
@@ -223,19 +219,11 @@ export class Follow {
       const frame = frames.get(column) ?? new Frame(history.samples, column, this.#partOf(history.samples[column]));
       if (!frames.has(column)) node.append(frame.element);
       frames.set(column, frame);
-      // Also an old one: its picture may have come while another view was chosen.
-      if (!frame.isPainted) this.#fill(frame);
+      // This also fills a kept frame whose picture was loaded while another view was visible.
+      if (!frame.isPainted) showLoaded(frame, this.listener, this.scene);
     }
     this.#paintOriginal(history, original);
     return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
-  }
-
-  /** @param {Frame} frame */
-  #fill(frame) {
-    const picture = this.listener.picture(frame.sample);
-    const problem = this.listener.problem(frame.sample);
-    if (picture) frame.showPicture(picture, this.scene);
-    else if (problem) frame.showProblem(problem);
   }
 
   /**
@@ -271,7 +259,7 @@ export class Follow {
     const head = element(
       "div",
       { className: "strip-head" },
-      element("span", { className: "axis", title: "The largest probability minus the second largest." }, "margin 0 to 1"),
+      element("span", { className: "axis", title: "The largest probability minus the second largest" }, "margin 0 to 1"),
       original,
       element("strong", { title: id }, id),
       element("span", {}, truth(samples[0])),
@@ -290,7 +278,7 @@ export class Follow {
 
   /**
    * @param {Sample} sample
-   * @returns {Raster | undefined} the size at which its frame is painted, as long as there is one
+   * @returns {Raster | undefined} the size at which its frame is painted; `undefined` if the view is hidden
    */
   rasterOf({ shape }) {
     if (this.hidden) return undefined;
@@ -339,13 +327,13 @@ export class Follow {
     if (sample) this.listener.onOpen(sample);
   }
 
-  /** Opens the frame that has the focus. */
+  /** Opens the focused frame. */
   open() {
     this.#open(document.activeElement);
   }
 
   /**
-   * Moves the focus from frame to frame, at first to the first that is visible.
+   * Moves the focus from frame to frame. If no frame is focused, it goes to the first visible one.
    * @param {Command} command
    */
   move(command) {
@@ -366,7 +354,7 @@ export class Follow {
   }
 
   /**
-   * Scrolls to a sample's frame, as far as need be, and focuses it; the strips themselves if there is none.
+   * Scrolls to the frame of a sample and focuses it. If the sample is not shown, it focuses the view.
    * @param {Sample} sample
    */
   focus({ key, run, id }) {
@@ -376,7 +364,7 @@ export class Follow {
     else this.#focus(row, column);
   }
 
-  /** The frame that has the keyboard's focus. */
+  /** The focused frame. */
   #focused() {
     for (const { history, frames } of this.#rows.values()) {
       for (const [column, frame] of frames) if (frame.element === document.activeElement) return { history, column };

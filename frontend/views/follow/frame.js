@@ -1,13 +1,13 @@
-/** One frame of a filmstrip: what a sample looked like to the network at one step. */
+/** One frame of a filmstrip: a sample at one step of the training. */
 
 import { className, decimals, isWrong } from "../../samples/captions.js";
 import { CHART, HEAD, PITCH, lineThrough } from "../../layout/filmstrip_layout.js";
-import { strengthOf } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
 import { drawing, element } from "../common/dom.js";
 import { paintThumbnail, thumbnail } from "../common/panel.js";
 
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 export class Frame {
@@ -19,7 +19,7 @@ export class Frame {
 
   /**
    * @param {Sample[]} samples the history
-   * @param {number} at the frame's place in it
+   * @param {number} at the position of the frame in the history
    * @param {Part} part
    */
   constructor(samples, at, part) {
@@ -27,7 +27,7 @@ export class Frame {
     this.sample = sample;
     this.part = part;
     const { session, classes, probabilities, targets } = sample;
-    const says = classes.length ? `${className(session.class_names, classes[0])} (${decimals(probabilities[0])})` : "nothing";
+    const says = classes.length ? `${className(session.class_names, classes[0])} (${decimals(probabilities[0])})` : "no prediction";
     const wrong = isWrong(sample);
     const target = part.kind === "original" ? null : targets[part.place];
     const what = target && part.kind !== "original" ? `${part.kind} → ${className(session.class_names, target.index)}` : "original";
@@ -39,7 +39,7 @@ export class Frame {
         className: "frame",
         tabIndex: -1,
         title: what,
-        ariaLabel: `step ${sample.step}: says ${says}${wrong ? ", wrong" : ""}, margin ${decimals(sample.margin)}; ${what}`,
+        ariaLabel: `step ${sample.step}: prediction ${says}${wrong ? ", wrong" : ""}, margin ${decimals(sample.margin)}; ${what}`,
       },
       this.#chart(samples, at),
       this.#canvas,
@@ -97,7 +97,7 @@ export class Frame {
     return this.#picture !== null;
   }
 
-  /** @param {string} text what is seen, or why nothing is */
+  /** @param {string} text describes the picture, or the problem */
   #tell(text) {
     this.#what.textContent = text;
     this.element.title = text;

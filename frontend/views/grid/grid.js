@@ -1,36 +1,36 @@
-/** The grid of cards, of which only those near the visible part exist. */
+/** The Samples view: a grid of cards. Only the cards near the visible range exist. */
 
 import { neighbour } from "../common/keyboard.js";
 import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../../layout/grid_layout.js";
 import { bothStay } from "../../layout/scroll_anchor.js";
-import { Card, NOT_TO_OPEN, giveBackFocus, keyAt } from "../card/card.js";
+import { Card, NOT_TO_OPEN, giveBackFocus, keyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
+import { showLoaded } from "../common/sample_view.js";
 
 /** @import {Command} from "../common/keyboard.js" */
 /** @import {Frame, GridLayout} from "../../layout/grid_layout.js" */
-/** @import {OnChange} from "../../state/state.js" */
 /** @import {Stay} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene, ViewListener} from "../common/sample_view.js" */
 
 /**
- * What the user looks at: the first visible sample and those after it, how far it has been scrolled
- * past, and its column.
+ * The scroll position: the first visible sample and those after it, how far the first one is above the upper edge, and
+ * its column.
  * @typedef {{followers: Sample[], offset: number, column: number}} Anchor
  */
 
-/** Between a focused card and the edge of the visible part, in CSS pixels. */
+/** The space between a focused card and the edge of the visible range, in CSS pixels. */
 const FOCUS_MARGIN = 16;
 
 /**
- * What the user chose of how the samples stand.
+ * The user's choices that affect the layout.
  * @typedef {Pick<Frame, "zoom" | "target" | "choices">} Choices
  */
 
 /** @type {Choices} */
 const UNCHOSEN = { zoom: null, target: null, choices: new Map() };
 
-/** What exists above and below the visible part, in screens. */
+/** How far above and below the visible range cards exist, in screen heights. */
 const MARGIN = 0.5;
 
 export class Grid {
@@ -45,22 +45,18 @@ export class Grid {
   #cards = new Map();
   #width = 0;
   #ratio = 1;
-  /** @type {Map<string, Raster>} of all that have been near the visible part of this layout */
+  /** @type {Map<string, Raster>} of all samples that have been near the visible range of this layout */
   #rasters = new Map();
-  /** @type {string | null} the sample that has the keyboard's focus, or had it last */
+  /** @type {string | null} the key of the sample that has the focus, or had it last */
   #focused = null;
-  /** A click leaves the focus on a card, too. */
+  /** False if a click set the focus. */
   #focusedByKeyboard = false;
-  /** @type {{samples: Sample[], choices: Choices, stay: Stay} | null} what could not be shown while hidden */
+  /** @type {{samples: Sample[], choices: Choices, stay: Stay} | null} what was not shown because the view was hidden */
   #postponed = null;
 
   /**
    * @param {Scene} scene
-   * @param {object} listener
-   * @param {(samples: Sample[]) => void} listener.onWanted which are needed, the visible first
-   * @param {(card: Card) => void} listener.onCard which is still empty
-   * @param {(sample: Sample) => void} listener.onOpen which is to be shown large
-   * @param {OnChange} listener.onChange
+   * @param {ViewListener} listener
    */
   constructor(scene, listener) {
     this.scene = scene;
@@ -101,13 +97,13 @@ export class Grid {
     this.#render();
   }
 
-  /** Whether another tab of TensorBoard is chosen: nothing can be measured then. */
+  /** Whether another view or another tab of TensorBoard is visible. Then nothing can be measured. */
   get hidden() {
     return window.innerHeight === 0 || !this.element.clientWidth || !this.element.clientHeight;
   }
 
   #scrolled() {
-    // Nobody needs the empty places any more: at the very top the newest comes first.
+    // At the top, the empty cells before the first sample are no longer needed.
     if (this.element.scrollTop === 0 && this.#layout.lead) {
       this.#layout = withLead(this.#layout, 0);
       this.#setSize();
@@ -115,7 +111,7 @@ export class Grid {
     this.#render();
   }
 
-  /** Makes good what could not be shown, nor told, while it was hidden or of another size. */
+  /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     if (this.hidden) return;
     if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.stay);
@@ -126,14 +122,13 @@ export class Grid {
   }
 
   /**
-   * `null` at the very top, where new samples may come in, unless somebody is there by keyboard.
    * @param {Stay} stay
-   * @returns {Anchor | null}
+   * @returns {Anchor | null} `null` at the top without a card focused by keyboard: then new samples may appear at the top
    */
   #anchor(stay) {
     const { scrollTop, clientHeight } = this.element;
     if (stay === "never" || (scrollTop === 0 && !this.#hasKeyboard)) return null;
-    // A row of which only the gap below it is left is not looked at.
+    // A row is not visible if only the gap below it is.
     const { first, end } = samplesBetween(this.#layout, scrollTop + GRID_GAP, scrollTop + clientHeight);
     const place = Math.min(first, this.#samples.length - 1);
     if (place < 0) return null;
@@ -150,7 +145,7 @@ export class Grid {
   /**
    * @param {Anchor | null} anchor
    * @param {boolean} keepColumn
-   * @returns {boolean} whether anything of the anchor stayed
+   * @returns {boolean} whether the scroll position was kept
    */
   #arrange(anchor, keepColumn) {
     const { columns } = this.#layout;
@@ -175,11 +170,13 @@ export class Grid {
   }
 
   /**
-   * The first of some samples that is still among those shown, and its place there.
+   * The first of some samples that is still shown.
    * @param {Sample[]} followers
+   * @returns {{stayed: number, place: number}} its position among the followers, and among the shown samples; -1 and -1
+   *   if none is still shown
    */
   #firstStill(followers) {
-    // Nearly always the very first is, and then no table of all is needed.
+    // Nearly always it is the first one. Then no table of all positions is needed.
     const first = this.#samples.indexOf(followers[0]);
     if (first >= 0) return { stayed: 0, place: first };
     const places = new Map(this.#samples.map(({ key }, place) => [key, place]));
@@ -206,7 +203,7 @@ export class Grid {
     const needed = this.#samples.slice(first, end);
     const keys = new Set(needed.map(({ key }) => key));
     const { cards } = this.#layout;
-    // Before a card is made: it asks for a picture of this size.
+    // The sizes must be set before cards are made, because a new card asks for its picture.
     needed.forEach(({ key }, place) => this.#rasters.set(key, cards[first + place].raster));
     for (const [key, card] of this.#cards) {
       if (!keys.has(key)) this.#drop(key, card);
@@ -224,7 +221,7 @@ export class Grid {
   }
 
   /**
-   * The card of the sample at a place: the old one, moved, as long as it looks the same.
+   * The card of a sample. A card with the same layout is kept and moved.
    * @param {Sample} sample
    * @param {number} at
    */
@@ -239,8 +236,8 @@ export class Grid {
     card ??= new Card(sample, layout, this.scene, this.listener.onChange);
     place(card.element, boxOf(this.#layout, at));
     if (made) this.#cards.set(sample.key, card);
-    // Also the old one: its picture may have come while another view was chosen.
-    if (!card.isPainted) this.listener.onCard(card);
+    // This also fills a kept card whose picture was loaded while another view was visible.
+    if (!card.isPainted) showLoaded(card, this.listener, this.scene);
     return card;
   }
 
@@ -254,7 +251,7 @@ export class Grid {
   }
 
   /**
-   * The size at which a sample is drawn, of those that were needed.
+   * The size of a sample's picture; `undefined` if the sample was never near the visible range.
    * @param {Sample} sample
    */
   rasterOf({ key }) {
@@ -278,7 +275,7 @@ export class Grid {
   }
 
   /**
-   * Moves the focus from sample to sample; at first to the first that is visible.
+   * Moves the focus from card to card. If no card is focused, it goes to the first visible one.
    * @param {Command} command
    */
   move(command) {
@@ -293,14 +290,14 @@ export class Grid {
     this.focus(this.#samples[to]);
   }
 
-  /** Opens the sample that has the focus. */
+  /** Opens the focused sample. */
   open() {
     const sample = this.#cards.get(keyAt(document.activeElement) ?? "")?.sample;
     if (sample) this.listener.onOpen(sample);
   }
 
   /**
-   * Scrolls to a sample, as far as need be, and focuses its card; the grid itself if it is not shown.
+   * Scrolls to the card of a sample and focuses it. If the sample is not shown, it focuses the grid.
    * @param {Sample} sample
    */
   focus({ key }) {
@@ -323,17 +320,10 @@ export class Grid {
   setScene(scene) {
     const before = this.scene;
     this.scene = scene;
-    const same = (/** @type {(keyof Scene)[]} */ ...parts) => parts.every((part) => scene[part] === before[part]);
-    if (!same("runColour", "largestStrength")) {
-      const focused = keyAt(document.activeElement);
-      for (const [key, card] of this.#cards) this.#drop(key, card);
-      this.#render();
-      giveBackFocus(focused, (key) => this.#cards.get(key));
-      return;
-    }
-    for (const card of this.#cards.values()) {
-      if (!same("strength", "ownStrengths")) card.showStrength(scene);
-      if (!same("theme", "look", "scaleEnd")) card.showLook(scene);
-    }
+    if (updateCards(this.#cards.values(), scene, before)) return;
+    const focused = keyAt(document.activeElement);
+    for (const [key, card] of this.#cards) this.#drop(key, card);
+    this.#render();
+    giveBackFocus(focused, (key) => this.#cards.get(key));
   }
 }

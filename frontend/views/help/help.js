@@ -1,4 +1,4 @@
-/** The help: what every picture and number is, where it comes from, and the keys. */
+/** The help: the keys, and what every picture and number means. */
 
 import { exampleOf } from "../../samples/example.js";
 import { KEYS } from "../common/keyboard.js";
@@ -10,85 +10,87 @@ import { AXES, MatrixTable } from "../sidebar/matrix_table.js";
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {ConfusionMatrix} from "../../samples/confusion_matrix.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 /** @type {[topic: string, figure: string | null, words: string][]} */
 const TOPICS = [
   [
     "The original",
     "original",
-    "The image exactly as the network saw it, turned back into what a person would be shown: x · std + mean, if the " +
-      "hook was told them. The title says its most probable classes, with their probabilities (the softmax of the " +
-      "logits), and its true class; a wrong prediction is red.",
+    "The image as the network received it. It is converted back to display values (x · std + mean) if the hook has a " +
+      "mean and a std. The title names the most probable classes with their probabilities (the softmax of the logits), " +
+      "and the label. The label is red if the prediction is wrong.",
   ],
   [
     "The gradient",
     "gradient",
-    "g = ∂s / ∂x: how the score s of the target class would change with each pixel of this one image, the weights " +
-      "staying as they are. The score is the target's logit, unless the hook was given another. Red pixels raise it " +
-      "when they brighten, blue ones lower it, the page's colour is zero. Of an image in colour the sum over its " +
-      "channels is painted. Its magnitude is the saliency map of Simonyan et al. [2]. Early in a training it is " +
-      "noise; as the network learns, strokes appear.",
+    "g = ∂s / ∂x: how the score s of the target class changes with each pixel of this one image. The weights stay " +
+      "fixed. The score is the logit of the target, unless the hook has another score. A red pixel raises the score if " +
+      "it becomes brighter, and a blue pixel lowers it. The background colour means zero. For a colour image, the page " +
+      "paints the sum over the channels. The magnitude is the saliency map of Simonyan et al. [2]. Early in the " +
+      "training the gradient is noise. Later it shows strokes.",
   ],
   [
     "The ascent",
     "ascent",
-    "Falcon and Canziani [1] added an image's gradient to the image until the network saw another digit. Here each " +
-      "step follows the margin m = logit of the target − log Σ exp(the other logits), whose sigmoid is the target's " +
-      "probability. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x: as long as m is nearly linear, " +
-      "the shortest that reaches the margin m*. That is the step of DeepFool [5], aimed at a confidence and not at the " +
-      "boundary, and a little beyond it: the ascent ends when the target has a probability of 0.95, or after 8 steps, " +
-      "and most of what was too much is taken back. Given a step size it is x ← x + step_size · g instead, or within " +
-      "an epsilon the projected steps of the attacks [3, 4]. What it ends with minus the original is delta.",
+    "Falcon and Canziani [1] added the gradient to an image until the network saw another digit. Here each step follows " +
+      "the margin m = logit of the target − log Σ exp(the other logits). The sigmoid of m is the probability of the " +
+      "target. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x. While m is nearly linear, this is the " +
+      "shortest step that reaches the margin m*. It is the step of DeepFool [5], but it aims at a confidence instead of " +
+      "the decision boundary, and slightly beyond it. The ascent ends when the target has a probability of 0.95, or " +
+      "after 8 steps. Then most of the excess is taken back. With a step size, a step is x ← x + step_size · g. With an " +
+      "epsilon, the steps are the projected steps of the attacks [3, 4]. The delta is the end of the ascent minus the " +
+      "original.",
   ],
   [
     "The morph",
     "morph",
-    "original + strength × delta, for all samples at the strength of the one slider. At 0 it is the original, at 1 the " +
-      "end of the ascent, and beyond that it goes further along the same line. How little it takes is the point: " +
-      "directions like these are what Szegedy et al. [3] and Goodfellow et al. [4] found networks to be so sensitive to.",
+    "morph = original + strength × delta. One slider sets the strength for all samples. Strength 0 is the original, and " +
+      "strength 1 is the end of the ascent. A larger strength continues in the same direction. Often a very small change " +
+      "is enough: Szegedy et al. [3] and Goodfellow et al. [4] found that networks are sensitive to such directions.",
   ],
   [
-    "What the network says of it",
+    "The prediction for the morph",
     "response",
-    "While it trained, the network itself was asked about the morph at several strengths: the points of the curve. At " +
-      "those the page repeats its answer. Between two it says ≈ and interpolates the probability, or names both classes " +
-      "where the answer changed; beyond the last it says nothing. The flip is the smallest of those strengths at which " +
-      "the network says the target.",
+    "During the training, the hook asks the network for its prediction at several strengths. These are the points of " +
+      "the curve, and at these strengths the page shows the recorded prediction. Between two points the page " +
+      "interpolates the probability and marks it with ≈. If the predictions at both points differ, it names both " +
+      "classes. Beyond the last point it shows nothing. The flip is the smallest recorded strength at which the network " +
+      "predicts the target.",
   ],
   [
     "The flip distance",
     "distance",
-    "‖delta‖ × the strength of the flip, in the model's units: how far the image had to be changed until the network " +
-      "said the target. A small one on a picture that still looks like what it was is a decision that hangs on little.",
+    "‖delta‖ × strength of the flip, in model units: the size of the change that makes the network predict the target. " +
+      "If it is small and the image appears the same to you, the prediction depends on little.",
   ],
   [
     "Margin, entropy and loss",
     "measures",
-    "Three measures of confusion. The margin is the largest probability minus the second largest (Scheffer et al. [6]): " +
-      "the smaller, the more confused. The entropy, −Σ p log₂ p, is in bits: 1 is a coin toss between two classes. The " +
-      "loss is the cross entropy, −ln p of the true class, in nats. Active learning chooses by the first two which " +
-      "samples to ask a person about (Settles [7]).",
+    "Three measures of confusion. The margin is the largest probability minus the second largest (Scheffer et al. [6]). " +
+      "A small margin means a confused network. The entropy, −Σ p log₂ p, is in bits. An entropy of 1 is like a coin " +
+      "toss between two classes. The loss is the cross entropy in nats: −ln p of the label. Active learning uses margin " +
+      "and entropy to choose the samples that a person should label (Settles [7]).",
   ],
   [
     "The confusion matrix",
     "matrix",
-    "How many of the samples that are shown are of each pair of classes: the stronger a cell's colour, the more. Framed " +
-      "cells are right answers, and take no part in the colours. A click on a cell leaves its samples alone, another " +
-      "brings back the rest. It counts what was captured, confused samples and probes, and not a whole data set.",
+    "Each cell counts the shown samples of one pair of classes. A stronger colour means more samples. The framed cells " +
+      "are correct predictions and have no colour. A click on a cell shows only its samples. A second click shows all " +
+      "samples again. The matrix counts captured samples, not a whole data set.",
   ],
   [
     "Follow and Compare",
     null,
-    "A probe, or an id that was captured more than once, can be followed from step to step. Two runs are compared on " +
-      "the samples whose id both recorded, each at the step nearest to the other's.",
+    "Follow shows the probes, and every id that was captured more than once, step by step. Compare pairs the samples of " +
+      "two runs by their ids, each at the step nearest to the other's.",
   ],
   [
     "The counts",
     null,
-    "“48 of 10,312 samples”: those that the filters leave, of all that were recorded for the runs and the tag that are " +
-      "chosen. Nothing is sampled away. Samples that were damaged, lost in writing, or recorded again after a restart " +
-      "from a checkpoint are counted beside it.",
+    "“48 of 10,312 samples” means: 48 samples pass the filters, and 10,312 samples are recorded in the ticked runs and " +
+      "the chosen tag. TensorBoard keeps all samples. The page also counts samples that are damaged, that were lost in " +
+      "writing, or that were recorded again after a restart from a checkpoint.",
   ],
 ];
 
@@ -122,7 +124,7 @@ const SOURCES = [
 ];
 
 /**
- * @typedef {object} Shown what the page shows at this moment
+ * @typedef {object} Shown what the page shows now
  * @property {Sample[]} samples
  * @property {ConfusionMatrix} matrix
  * @property {(index: number) => string} nameOf
@@ -130,12 +132,12 @@ const SOURCES = [
 
 export class Help {
   #dialog = new Dialog("help", () => this.#closed());
-  /** @type {Map<string, HTMLElement>} where each figure stands */
+  /** @type {Map<string, HTMLElement>} the element that holds each figure, by its name */
   #places = new Map();
   /** @type {HelpFigures | null} */
   #figures = null;
   element = this.#dialog.element;
-  button = element("button", { type: "button", ariaLabel: "Help", title: "What everything means; also the key ?" }, "?");
+  button = element("button", { type: "button", ariaLabel: "Help", title: "What everything means (key ?)" }, "?");
 
   /**
    * @param {Scene} scene
@@ -185,7 +187,7 @@ export class Help {
       figures.showArrays(arrays, this.scene);
       for (const [name, figure] of Object.entries(figures.elements)) this.#put(name, figure);
     } catch {
-      // The words do without; what is wrong with the sample stands on its card.
+      // The text is complete without figures. The card of the sample shows the problem.
     }
   }
 
@@ -216,7 +218,7 @@ export class Help {
 function matrixFigure(matrix, nameOf) {
   const table = new MatrixTable();
   table.show(matrix, nameOf);
-  // A picture only: the one that filters stands in the pane.
+  // This matrix is only a picture. The one in the sidebar is the filter.
   table.element.inert = true;
   const { rows, columns } = AXES[matrix.axes];
   return element("figure", { className: "matrix" }, element("p", {}, `↓ ${rows}, → ${columns}`), table.element);

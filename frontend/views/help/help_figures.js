@@ -1,25 +1,24 @@
-/** The help's pictures: one of the samples that are on show, drawn as everywhere on the page. */
+/** The figures of the help. They show one of the samples on the page. */
 
-import { className, decimals, saying, stoppedCaption, truth } from "../../samples/captions.js";
+import { className, decimals, precise, saying, stoppedCaption, truth } from "../../samples/captions.js";
 import { someOf } from "../../samples/example.js";
 import { STYLES } from "../../drawing/gradient_colors.js";
 import { makePicture } from "../../drawing/picture.js";
 import { flipDistanceOf, flipOf, verdictAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
-import { precise } from "../common/facts.js";
 import { paintThumbnail, thumbnail } from "../common/panel.js";
 import { ResponseChart } from "../detail/response.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 
-/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {GradientStyle, Picture, Sample, Target} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
-/** As many as stand in a row beside the text. */
+/** This many fit in one row beside the text. */
 const MOST_MORPHS = 5;
 
-/** @typedef {{strength?: number, gradient?: GradientStyle}} Own what is other than elsewhere on the page */
+/** @typedef {{strength?: number, gradient?: GradientStyle}} Own the settings that differ from the rest of the page */
 
 export class HelpFigures {
   /** @type {{canvas: HTMLCanvasElement, part: Part, own: Own}[]} */
@@ -28,12 +27,12 @@ export class HelpFigures {
   #picture = null;
   /** @type {ResponseChart | null} */
   #chart = null;
-  /** @type {Record<string, HTMLElement>} by what they show */
+  /** @type {Record<string, HTMLElement>} by name */
   elements;
 
   /**
    * @param {Sample} sample
-   * @param {number} place of the target that the pictures are about
+   * @param {number} place the position of the illustrated target in the sample
    */
   constructor(sample, place) {
     this.sample = sample;
@@ -51,7 +50,7 @@ export class HelpFigures {
 
   #original() {
     const panel = this.#panel({ kind: "original" }, {}, "original");
-    return figure([panel], `One of the samples on show: ${saying(this.sample)}; ${truth(this.sample)}.`);
+    return figure([panel], `One of the shown samples: ${saying(this.sample)}; ${truth(this.sample)}.`);
   }
 
   #gradients() {
@@ -59,7 +58,7 @@ export class HelpFigures {
     const panels = styles.map(([gradient, words]) =>
       this.#panel({ kind: "gradient", place: this.place }, { gradient }, words),
     );
-    return figure(panels, `Its gradient → ${this.goal}, in the three ways that Appearance offers.`);
+    return figure(panels, `Its gradient → ${this.goal}, in the three styles of the Appearance menu.`);
   }
 
   /** @param {Target} target */
@@ -70,30 +69,30 @@ export class HelpFigures {
       chip.element.title = chip.show(verdictAt(target, strengths, strength));
       return this.#panel({ kind: "morph", place: this.place }, { strength }, decimals(strength), chip.element);
     });
-    return figure(panels, `Its morph → ${this.goal} at several strengths, and what the network says of each.`);
+    return figure(panels, `Its morph → ${this.goal} at several strengths, with the network's predictions.`);
   }
 
   /**
    * @param {Target} target
-   * @param {number} norm of its delta
+   * @param {number} norm the norm of its delta
    */
   #ascent(target, norm) {
     const steps = target.steps === 1 ? "1 step" : `${target.steps} steps`;
-    const end = stoppedCaption(target) || "reached its confidence";
-    return example(`Of the sample shown here, → ${this.goal}: ${steps}, ${end}; ‖delta‖ is ${precise(norm)}.`);
+    const end = stoppedCaption(target) || "reached the confidence";
+    return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${precise(norm)}.`);
   }
 
   /**
    * @param {Target} target
-   * @param {number} norm of its delta
+   * @param {number} norm the norm of its delta
    */
   #distance(target, norm) {
     const flip = flipOf(target, this.sample.strengths);
     const distance = flipDistanceOf(target, this.sample.strengths);
     return example(
       flip === null || distance === null
-        ? `The sample shown here never becomes ${this.goal}: it has no flip, and no distance.`
-        : `Of the sample shown here: ${precise(norm)} × ${precise(flip)} ≈ ${precise(distance)}.`,
+        ? `The sample shown here never becomes ${this.goal}. It has no flip and no flip distance.`
+        : `The sample shown here: ${precise(norm)} × ${precise(flip)} ≈ ${precise(distance)}.`,
     );
   }
 
@@ -101,7 +100,7 @@ export class HelpFigures {
     const { margin, entropy, loss } = this.sample;
     const words = [`margin ${decimals(margin)}`, `entropy ${decimals(entropy)} bits`];
     if (loss !== null) words.push(`loss ${decimals(loss)} nats`);
-    return example(`Of the sample shown here: ${words.join(", ")}.`);
+    return example(`The sample shown here: ${words.join(", ")}.`);
   }
 
   /**

@@ -1,9 +1,10 @@
-/** The left pane: which samples are shown, and in which order. */
+/** The sidebar: the choice of the samples and their order. */
 
 import { countOf } from "../../samples/captions.js";
 import { activeFilters } from "../../samples/filters.js";
 import { ORDERS } from "../../samples/orders.js";
-import { chooseTag, countsOf, filtersInUse, tagInUse, tagsOf } from "../../state/state.js";
+import { countsOf, filtersInUse, tagInUse, tagsOf } from "../../state/selectors.js";
+import { chooseTag } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { fill, labelled, select } from "../common/fields.js";
 import { FilterFields } from "./filters.js";
@@ -23,7 +24,7 @@ export class Controls {
   #sort;
   #count = element("p", { className: "count", role: "status" });
   #reload = element("button", { type: "button", className: "reload" }, "Reload");
-  /** Where the page is narrow, all but the status is folded away until this is pressed. */
+  /** On a narrow page this button shows and hides everything but the status. */
   #fold = element("button", { type: "button", className: "fold" });
   #body;
   #tagRow;
@@ -31,7 +32,7 @@ export class Controls {
   /**
    * @param {OnChange} onChange
    * @param {() => void} onReload
-   * @param {HTMLElement[]} more what else stands in the pane
+   * @param {HTMLElement[]} more other elements for the sidebar
    */
   constructor(onChange, onReload, more) {
     this.#runs = new RunPicker(onChange);
@@ -69,7 +70,7 @@ export class Controls {
 
   /**
    * @param {State} state
-   * @param {number} shown how many samples are left of all
+   * @param {number} shown how many samples pass the filters
    */
   show(state, shown) {
     this.element.hidden = !state.runs?.length;

@@ -1,9 +1,10 @@
-/** The choice of which samples are shown. */
+/** The form fields of the filters. */
 
 import { countOf } from "../../samples/captions.js";
 import { OUTCOME_WORDS, SHOW_WORDS } from "../../samples/filter_captions.js";
 import { OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
-import { facetsInUse, filtersInUse, hasProbes, hasRanks, namesOf, withFilters } from "../../state/state.js";
+import { facetsInUse, filtersInUse, hasProbes, hasRanks, namesOf } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { RangeField, fill, labelled, select } from "../common/fields.js";
 
@@ -11,7 +12,7 @@ import { RangeField, fill, labelled, select } from "../common/fields.js";
 /** @import {OnChange, State} from "../../state/state.js" */
 
 const ANY = "";
-/** More pairs than anybody reads; the rarest are left out. */
+/** Only the most frequent pairs are listed. */
 const MOST_PAIRS = 100;
 
 export class FilterFields {
@@ -39,20 +40,20 @@ export class FilterFields {
     this.#label = select("label", (text) => choose({ label: number(text) }));
     this.#rank = select("rank", (text) => choose({ rank: number(text) }));
     this.#pair = select("pair", (text) => choose({ pair: text === ANY ? null : pairOfCode(Number(text)) }));
-    this.#steps = new RangeField("steps", "Steps", (steps) => choose({ steps }), "training steps, both included");
+    this.#steps = new RangeField("steps", "Steps", (steps) => choose({ steps }), "Training steps, both ends included");
     this.#flip = new RangeField(
       "flip",
       "Flip distance",
       (flip) => choose({ flip }),
-      "how far the image was changed until the network said a target: the change's length times the strength of the flip",
+      "‖delta‖ × strength of the flip: the size of the change that makes the network predict a target",
     );
     this.#rows = {
       search: labelled("Search", this.#search),
       show: labelled("Show", this.#show),
       outcome: labelled("Right or wrong", this.#outcome),
-      prediction: labelled("The network says", this.#prediction),
-      label: labelled("It is a", this.#label),
-      pair: labelled("The two most probable classes", this.#pair),
+      prediction: labelled("Prediction", this.#prediction),
+      label: labelled("Label", this.#label),
+      pair: labelled("Two most probable classes", this.#pair),
       rank: labelled("Rank", this.#rank),
     };
     const { search, show, outcome, prediction, label, pair, rank } = this.#rows;
@@ -121,7 +122,7 @@ function mostFrequent(counts) {
 }
 
 /**
- * Any value, or one of those that would leave a sample, each with how many; and the chosen one.
+ * Offers "any", the values that select at least one sample (with their counts), and the chosen value.
  * @template {string | number} Value
  * @param {HTMLSelectElement} node
  * @param {Map<Value, number>} counts

@@ -1,10 +1,10 @@
-/** What the gradient's colours and the verdict's chips mean. */
+/** The legend: what the colours of gradients and the chips of verdicts mean. */
 
 import { COLOURS } from "../../drawing/colormap.js";
 import { legendOf } from "../../drawing/gradient_colors.js";
 import { element } from "../common/dom.js";
 
-/** @import {Look, Theme} from "../../types.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
 export class Legend {
   #ramp = element("canvas", { className: "ramp", width: COLOURS, height: 1, ariaHidden: "true" });
@@ -23,23 +23,19 @@ export class Legend {
       "div",
       { className: "field legend verdicts" },
       element("span", { className: "name" }, "Verdict"),
-      example("chip flipped", "8 at 0.95", "the network says the target"),
-      example("chip", "5 (8 at 0.45)", "it says something else"),
-      example("chip open", "5 or 8", "it changed its mind nearby"),
+      example("chip flipped", "8 at 0.95", "the target is predicted"),
+      example("chip", "5 (8 at 0.45)", "another class is predicted"),
+      example("chip open", "5 or 8", "the prediction changes near this strength"),
     ),
   ];
 
-  /**
-   * @param {Look} look
-   * @param {Theme} theme
-   * @param {number | null} end of the common scale, `null` where each gradient has its own
-   */
-  show(look, theme, end) {
-    const { colours, marks, words } = legendOf(look, theme, end);
+  /** @param {Scene} scene */
+  show({ look, theme, scaleEnd }) {
+    const { colours, marks, words } = legendOf(look, theme, scaleEnd);
     const image = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
     this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
     this.#marks.replaceChildren(...marks.map((mark) => element("span", {}, mark)));
-    this.#words.textContent = `${words}; magenta is not finite`;
+    this.#words.textContent = `${words} Magenta means NaN or infinity.`;
   }
 }
 

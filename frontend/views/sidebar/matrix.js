@@ -1,8 +1,9 @@
-/** The confusion matrix: a picture of which classes are mixed up, whose cells are filters. */
+/** The confusion matrix of the shown samples. A click on a cell filters by it. */
 
 import { countOf } from "../../samples/captions.js";
 import { cellFilters, chosenCell, noCellFilters } from "../../samples/confusion_matrix.js";
-import { axesInUse, filtersInUse, hasLabels, matrixInUse, namesOf, withFilters } from "../../state/state.js";
+import { axesInUse, filtersInUse, hasLabels, matrixInUse, namesOf } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { select } from "../common/fields.js";
 import { AXES, MatrixTable, classesOf } from "./matrix_table.js";
@@ -57,12 +58,12 @@ export class MatrixView {
     const focused = this.#table.element.contains(document.activeElement);
     if (this.#table.show(matrix, namesOf(state))) this.#reach(0, 0, focused);
     const { classes, allClasses } = matrix;
-    const words = ["the stronger the colour, the more samples"];
-    if (axes === "labels") words.push("framed: right");
+    const words = ["A stronger colour means more samples."];
+    if (axes === "labels") words.push("Framed cells are correct.");
     if (allClasses > classes.length) {
-      words.push(`only the ${classes.length} of ${countOf(allClasses)} classes that are mixed up most`);
+      words.push(`Only the ${classes.length} of ${countOf(allClasses)} classes with the most confusions are shown.`);
     }
-    this.#note.textContent = words.join("; ");
+    this.#note.textContent = words.join(" ");
     const chosen = chosenCell(axes, filtersInUse(state));
     for (const cell of this.#table.cells) {
       const { row, column } = classesOf(cell);

@@ -1,21 +1,21 @@
-/** The confusion matrix as a table: a picture of which classes are mixed up. */
+/** The confusion matrix as a table. */
 
 import { countOf } from "../../samples/captions.js";
 import { element } from "../common/dom.js";
 
 /** @import {Axes, ConfusionMatrix} from "../../samples/confusion_matrix.js" */
 
-/** Of more classes a cell has no room for its count. */
+/** With more classes, a cell has no space for its count. */
 const MOST_WITH_COUNTS = 10;
-/** Longer names are written upwards over their columns. */
+/** Longer class names, in letters, are written vertically above their columns. */
 const SHORT = 2;
-/** How much colour one sample has at the least, so that it differs from none. */
+/** The share of colour of a cell with one sample, so that it differs from an empty cell. */
 const FAINTEST = 0.15;
 
 /** @type {Record<Axes, {title: string, rows: string, columns: string}>} */
 export const AXES = {
-  labels: { title: "label and prediction", rows: "it is a", columns: "the network says" },
-  guesses: { title: "first and second guess", rows: "it says", columns: "it nearly says" },
+  labels: { title: "label and prediction", rows: "label", columns: "prediction" },
+  guesses: { title: "most probable classes", rows: "most probable", columns: "second most probable" },
 };
 
 export class MatrixTable {
@@ -29,7 +29,7 @@ export class MatrixTable {
   /**
    * @param {ConfusionMatrix} matrix
    * @param {(index: number) => string} nameOf
-   * @returns {boolean} whether its cells are others than before
+   * @returns {boolean} whether the cells were built again
    */
   show(matrix, nameOf) {
     const names = JSON.stringify([matrix.axes, matrix.classes, matrix.classes.map(nameOf)]);
@@ -72,7 +72,7 @@ export class MatrixTable {
     this.cells.forEach((cell, place) => {
       const count = counts[place];
       const { row, column } = classesOf(cell);
-      // Right answers, probes most of all, would leave no colour for the others.
+      // Correct predictions are so many that all other cells would be pale.
       const colour = count && row !== column ? FAINTEST + (1 - FAINTEST) * (count / largest) : 0;
       cell.style.setProperty("--share", `${100 * colour}%`);
       cell.textContent = count && classes.length <= MOST_WITH_COUNTS ? countOf(count) : "";

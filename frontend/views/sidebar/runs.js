@@ -1,12 +1,13 @@
-/** The choice of runs, in TensorBoard's colours. */
+/** The list of runs, in TensorBoard's colours. */
 
 import { countOf } from "../../samples/captions.js";
-import { offeredRuns, runColour, runsOfTag, tick, tickOthers, tickedRuns } from "../../state/state.js";
+import { offeredRuns, runColour, runsOfTag, tickedRuns } from "../../state/selectors.js";
+import { tick, tickOthers } from "../../state/transitions.js";
 import { element, putInOrder } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
 
-/** Fewer are found at a glance. */
+/** The filter for runs appears if there are more runs. */
 const WORTH_FILTERING = 8;
 
 /** @typedef {{element: HTMLElement, box: HTMLInputElement, only: HTMLButtonElement}} Row */
@@ -23,7 +24,7 @@ export class RunPicker {
 
   /** @param {OnChange} onChange */
   constructor(onChange) {
-    this.#filter.title = "a regular expression; runs that do not match are neither listed nor shown";
+    this.#filter.title = "A regular expression. Runs that do not match are neither listed nor shown.";
     this.#filter.addEventListener("input", () => onChange((state) => ({ ...state, runFilter: this.#filter.value })));
     this.#all.addEventListener("click", () => onChange((state) => tickOthers(state, "all")));
     this.#none.addEventListener("click", () => onChange((state) => tickOthers(state, "none")));
@@ -66,7 +67,7 @@ export class RunPicker {
   }
 
   /**
-   * The rows of runs that stay are kept.
+   * Updates the list. The rows of runs that are still listed are kept.
    * @param {string[]} runs
    */
   #offer(runs) {

@@ -1,7 +1,7 @@
-/** What became of all that was captured: what is here, what is missing, and why. */
+/** The summary of the records: how many samples there are, how many are missing, and why. */
 
 import { countOf } from "../../samples/captions.js";
-import { countsOf, stretchedRuns } from "../../state/state.js";
+import { countsOf, stretchedRuns } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 
 /** @import {State} from "../../state/state.js" */
@@ -38,42 +38,42 @@ function factsOf(state) {
   const { samples, dropped, unreadable, superseded } = countsOf(state);
   return [
     {
-      name: "samples, in the ticked runs",
+      name: "samples in the ticked runs",
       value: countOf(samples),
-      title: "all that was captured and can be shown; TensorBoard samples nothing away",
+      title: "All captured samples that can be shown. TensorBoard keeps all of them.",
     },
     {
       name: "lost in writing",
       value: countOf(dropped),
-      title: "captured, and not written: the hook's budget was spent, or the disk was full",
+      title: "Captured but not written: the hook's budget was used up, or the disk was full.",
     },
     {
       name: "unreadable",
       value: countOf(unreadable),
-      title: "records that are damaged, or newer than this plugin reads",
+      title: "Records that are damaged, or that a newer version of the hook wrote.",
     },
     {
       name: "superseded",
       value: countOf(superseded),
-      title: "a training that restarted from a checkpoint recorded these steps again",
+      title: "A training that restarted from a checkpoint recorded these steps again.",
     },
     ...budgetFacts(state),
     {
       name: "record version",
       value: String(state.recordVersion ?? ""),
-      title: "the newest version of records that this plugin reads",
+      title: "The newest version of records that this plugin can read.",
     },
   ];
 }
 
 /** @param {State} state */
 function budgetFacts(state) {
-  const title = "to cover a training of any length within budget_mb, the hook captures more and more rarely";
+  const title = "The hook captures less and less often, so that a training of any length stays within budget_mb.";
   const stretched = stretchedRuns(state);
-  if (!stretched.length) return [{ name: "budget", value: "captures as often as asked", title }];
+  if (!stretched.length) return [{ name: "budget", value: "not reached", title }];
   return stretched.map(({ run, from, every }) => ({
     name: `budget of ${run}`,
-    value: `from step ${countOf(from)} on captures are rarer, up to ${countOf(every)} steps apart`,
+    value: `captures are rarer from step ${countOf(from)} on, at most ${countOf(every)} steps apart`,
     title,
   }));
 }

@@ -1,8 +1,9 @@
-/** The filters that leave something out, each with a way to remove it. */
+/** The list of active filters. A click on a filter removes it. */
 
 import { filterCaption } from "../../samples/filter_captions.js";
 import { NO_FILTERS, activeFilters } from "../../samples/filters.js";
-import { filtersInUse, namesOf, withFilters } from "../../state/state.js";
+import { filtersInUse, namesOf } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
@@ -24,7 +25,7 @@ export class ActiveFilters {
 
   /**
    * @param {State} state
-   * @returns {boolean} whether the focus was here, and went with the last filter
+   * @returns {boolean} whether the last filter was removed while it had the focus
    */
   show(state) {
     const filters = filtersInUse(state);

@@ -1,9 +1,10 @@
-/** The menu of how pictures look: zoom, and the gradients' colours, scale and ground. */
+/** The Appearance menu: the zoom, and the style, colours and scale of the gradients. */
 
 import { ZOOMS } from "../../layout/grid_layout.js";
 import { MAPS, SCALES, STYLES } from "../../drawing/gradient_colors.js";
 import { element } from "../common/dom.js";
 import { fill, labelled, select } from "../common/fields.js";
+import { menu } from "../common/menu.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
 /** @import {Look, Theme} from "../../types.js" */
@@ -30,28 +31,14 @@ export class Appearance {
     this.#map = select("map", choose("map"), mapsIn("light"));
     this.#scale = select("scale", choose("scale"), Object.entries(SCALES));
     const summary = element("summary", { title: "Zoom, colours and scale" }, "Appearance");
-    this.element = element(
-      "details",
-      { className: "menu appearance" },
+    this.element = menu(
+      "appearance",
       summary,
-      element(
-        "div",
-        { className: "sheet" },
-        labelled("Zoom", this.#zoom),
-        labelled("Gradient", this.#gradient),
-        labelled("Colours", this.#map),
-        labelled("Scale", this.#scale),
-      ),
+      labelled("Zoom", this.#zoom),
+      labelled("Gradient", this.#gradient),
+      labelled("Colours", this.#map),
+      labelled("Scale", this.#scale),
     );
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.element.open) return;
-      event.stopPropagation();
-      this.element.open = false;
-      summary.focus();
-    });
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (target instanceof Node && !this.element.contains(target)) this.element.open = false;
-    });
   }
 
   /** @param {State} state */

@@ -1,15 +1,15 @@
-/** A contact sheet on a canvas: every sample's pictures, and what the network says of them. */
+/** Paints a contact sheet on a canvas: the pictures of many samples with their captions. */
 
 import { className, decimals, saying, truth } from "../../samples/captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
 import { makePicture } from "../../drawing/picture.js";
-import { strengthOf } from "../../state/state.js";
+import { strengthOf } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 import { paintPart } from "../common/panel.js";
 
-/** @import {Arrays} from "../../data/array_cache.js" */
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 /** @import {Part} from "../common/panel.js" */
 
 const FONT = "Roboto, sans-serif";
@@ -20,7 +20,7 @@ export class SheetPainter {
   canvas;
 
   /**
-   * @param {Sample[]} samples the first of them, as many as there is room for, are on the sheet
+   * @param {Sample[]} samples the sheet shows the first of them, as many as fit
    * @param {Scene} scene
    */
   constructor(samples, scene) {
@@ -30,7 +30,7 @@ export class SheetPainter {
     const height = tops[tops.length - 1];
     this.canvas = element("canvas", { width, height });
     const context = this.canvas.getContext("2d");
-    if (!context) throw new Error("this browser gives no canvas to draw on");
+    if (!context) throw new Error("this browser cannot draw on a canvas");
     const style = getComputedStyle(document.documentElement);
     this.text = style.getPropertyValue("--text");
     this.secondary = style.getPropertyValue("--secondary");
@@ -42,8 +42,8 @@ export class SheetPainter {
 
   /**
    * @param {Sample} sample
-   * @param {number} place on the sheet
-   * @param {Arrays | null} arrays `null` where they are damaged or not there
+   * @param {number} place its position on the sheet
+   * @param {Arrays | null} arrays `null` if they are damaged or missing
    */
   paint(sample, place, arrays) {
     const { columns, cellWidth, tops } = this.sheet;
@@ -56,7 +56,7 @@ export class SheetPainter {
     const bottom = top + TITLE + HEADING + panelSize(sample).height + 4;
     this.#write(meta.join(" · "), left, bottom, width, `11px ${FONT}`, this.secondary);
     if (!arrays) {
-      this.#write("Its arrays are damaged or not there.", left, top + TITLE, width, `11px ${FONT}`, this.secondary);
+      this.#write("The arrays are damaged or missing.", left, top + TITLE, width, `11px ${FONT}`, this.secondary);
       return;
     }
     const picture = makePicture(sample, arrays);
@@ -84,7 +84,7 @@ export class SheetPainter {
    * @param {string} text
    * @param {number} left
    * @param {number} top
-   * @param {number} width to which the text is cut
+   * @param {number} width the text is cut to this width
    * @param {string} font
    * @param {string} colour
    */
@@ -102,7 +102,7 @@ export class SheetPainter {
   /** @returns {Promise<Blob>} */
   png() {
     return new Promise((resolve, reject) => {
-      this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))), "image/png");
+      this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large for this browser. Select fewer samples."))), "image/png");
     });
   }
 }

@@ -1,6 +1,6 @@
-/** What can be taken away of the samples that are shown: pictures, numbers, arrays, code. */
+/** The Download menu: pictures, numbers, arrays and code of the shown samples. */
 
-import { fetchArrays } from "../../data/array_cache.js";
+import { fetchArrays } from "../../data/payload_batches.js";
 import { countOf } from "../../samples/captions.js";
 import { sheetOf } from "../../layout/contact_sheet_layout.js";
 import { csvOf } from "../../export/csv.js";
@@ -10,21 +10,23 @@ import { numbersOf } from "../../export/sample_table.js";
 import { MOST_IN_SNIPPET, snippetOf } from "../../export/snippet.js";
 import { copyText } from "../common/copy.js";
 import { element } from "../common/dom.js";
+import { menu } from "../common/menu.js";
 import { SheetPainter } from "./contact_sheet.js";
+import { errorMessage } from "../../data/error_message.js";
 
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../card/card.js" */
+/** @import {Scene} from "../common/sample_view.js" */
 
-/** What a browser can hold twice without trouble. */
+/** A browser can hold this much twice. */
 const MOST_NPZ_BYTES = 256 << 20;
 
 /**
- * What can be taken away: at most `room` samples of those that are shown, from the first on.
+ * One kind of download.
  * @typedef {object} Choice
  * @property {string} name
- * @property {string} words
- * @property {(samples: Sample[]) => number} room
- * @property {(samples: Sample[], signal: AbortSignal) => Promise<string>} take returns what became of it
+ * @property {string} words describes the download
+ * @property {(samples: Sample[]) => number} room how many samples it can hold, counted from the first one
+ * @property {(samples: Sample[], signal: AbortSignal) => Promise<string>} take does it and returns a message
  */
 
 export class Downloads {
@@ -35,11 +37,10 @@ export class Downloads {
   #status = element("p", { role: "status" });
   /** @type {{choice: Choice, button: HTMLButtonElement, room: HTMLElement}[]} */
   #choices;
-  #summary = element("summary", {}, "Download");
   #working = new AbortController();
   element;
 
-  /** @param {() => Scene} scene as it is when something is taken away */
+  /** @param {() => Scene} scene the settings at the time of a download */
   constructor(scene) {
     this.scene = scene;
     this.#choices = this.#offers().map((choice) => {
@@ -55,28 +56,15 @@ export class Downloads {
       return { choice, button, room };
     });
     this.#cancel.addEventListener("click", () => this.#working.abort());
-    this.element = element(
-      "details",
-      { className: "menu downloads" },
-      this.#summary,
-      element(
-        "div",
-        { className: "sheet" },
-        ...this.#choices.map(({ button }) => button),
-        this.#progress,
-        this.#status,
-        this.#cancel,
-      ),
+    this.element = menu(
+      "downloads",
+      element("summary", {}, "Download"),
+      ...this.#choices.map(({ button }) => button),
+      this.#progress,
+      this.#status,
+      this.#cancel,
     );
     this.element.addEventListener("toggle", () => this.#showRoom());
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.element.open) return;
-      this.element.open = false;
-      this.#summary.focus();
-    });
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (target instanceof Node && !this.element.contains(target)) this.element.open = false;
-    });
   }
 
   /** @returns {Choice[]} */
@@ -84,17 +72,17 @@ export class Downloads {
     return [
       {
         name: "Pictures",
-        words: "PNG: a contact sheet, at the strength that is set",
+        words: "PNG: a contact sheet at the chosen strength",
         room: (samples) => sheetOf(samples).samples.length,
         take: (samples, signal) => this.#takePictures(samples, signal),
       },
       {
         name: "Numbers",
-        words: "CSV: a row for each target",
+        words: "CSV: one row for each target",
         room: (samples) => samples.length,
         take: async (samples) => {
           save([csvOf(numbersOf(samples))], "text/csv;charset=utf-8", nameOf(samples, "csv"));
-          return `The numbers of ${inWords(samples.length)} are saved.`;
+          return `The numbers of ${inWords(samples.length)} were saved.`;
         },
       },
       {
@@ -105,11 +93,11 @@ export class Downloads {
       },
       {
         name: "Python",
-        words: "copies code that loads these samples with read_samples",
+        words: "Copies code that loads these samples with read_samples",
         room: (samples) => Math.min(samples.length, MOST_IN_SNIPPET),
         take: async (samples) => {
           const copied = await copyText(snippetOf(samples));
-          return copied ? "The code is in the clipboard." : "This browser does not let the page copy.";
+          return copied ? "The code was copied to the clipboard." : "The browser does not allow copying.";
         },
       },
     ];
@@ -141,13 +129,13 @@ export class Downloads {
       this.#status.textContent = await choice.take(samples, working.signal);
     } catch (error) {
       if (this.#working !== working) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#status.textContent = working.signal.aborted ? "Cancelled." : `That failed: ${reason}`;
+      const reason = errorMessage(error);
+      this.#status.textContent = working.signal.aborted ? "Cancelled." : `The download failed: ${reason}`;
     }
     if (this.#working === working) this.#showProgress(null);
   }
 
-  /** @param {number | null} share `null` when there is nothing to wait for */
+  /** @param {number | null} share 0 to 1; `null` if no download is running */
   #showProgress(share) {
     this.#progress.hidden = this.#cancel.hidden = share === null;
     this.#progress.value = share ?? 0;
@@ -168,7 +156,7 @@ export class Downloads {
       this.#showProgress(place / samples.length);
     }
     save([await painter.png()], "image/png", nameOf(samples, "png"));
-    return `The pictures of ${inWords(samples.length)} are saved${unreadable(missing)}.`;
+    return `The pictures of ${inWords(samples.length)} were saved${unreadable(missing)}.`;
   }
 
   /**
@@ -183,9 +171,9 @@ export class Downloads {
       if (arrays) loaded.push({ sample, arrays });
       this.#showProgress(++done / samples.length);
     }
-    if (!loaded.length) throw new Error("no sample's arrays are readable.");
+    if (!loaded.length) throw new Error("the arrays of all samples are damaged or missing.");
     save(npzOf(loaded), "application/zip", nameOf(samples, "npz"));
-    return `The arrays of ${inWords(loaded.length)} are saved${unreadable(samples.length - loaded.length)}.`;
+    return `The arrays of ${inWords(loaded.length)} were saved${unreadable(samples.length - loaded.length)}.`;
   }
 }
 
@@ -203,7 +191,7 @@ function inWords(count) {
 
 /** @param {number} missing */
 function unreadable(missing) {
-  return missing ? `; the arrays of ${inWords(missing)} are damaged or not there` : "";
+  return missing ? `; the arrays of ${inWords(missing)} are damaged or missing` : "";
 }
 
 /**
@@ -225,6 +213,6 @@ function save(parts, type, name) {
   const address = URL.createObjectURL(new Blob(parts, { type }));
   const link = element("a", { href: address, download: name });
   link.click();
-  // Not at once: the browser reads it after this function has returned.
+  // The address is needed for a while, because the browser reads it after this function has returned.
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -1,7 +1,8 @@
-/** "Make it a …": which target is shown of all samples. */
+/** The choice of the one target that all samples show. */
 
 import { countOf } from "../../samples/captions.js";
-import { namesOf, targetsInUse, withTarget } from "../../state/state.js";
+import { namesOf, targetsInUse } from "../../state/selectors.js";
+import { withTarget } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
@@ -14,7 +15,7 @@ export class MakeIt {
 
   /** @param {OnChange} onChange */
   constructor(onChange) {
-    this.#select.title = "Show the way to this class alone, of the samples that were asked to become it";
+    this.#select.title = "Show only this target, and only the samples that have it";
     this.#select.addEventListener("change", () => {
       const { value } = this.#select;
       onChange((state) => withTarget(state, value === ANY ? null : Number(value)));
@@ -22,7 +23,7 @@ export class MakeIt {
     this.element = element(
       "div",
       { className: "make-it" },
-      element("label", { htmlFor: "target" }, "make it a"),
+      element("label", { htmlFor: "target" }, "target"),
       this.#select,
     );
   }
@@ -39,7 +40,7 @@ export class MakeIt {
     const shown = JSON.stringify(options);
     if (shown !== this.#shown) {
       this.#shown = shown;
-      const any = element("option", { value: ANY }, "… (any target)");
+      const any = element("option", { value: ANY }, "any");
       this.#select.replaceChildren(any, ...options.map(([value, text]) => element("option", { value }, text)));
     }
     this.#select.value = target === null ? ANY : String(target);

@@ -1,13 +1,13 @@
-/** Runs the morph back and forth. The page hands it its clock, and is told each strength. */
+/** Plays the morphs back and forth: it changes the strength with each frame. */
 
-/** From one end to the other, in milliseconds. */
+/** The time from one end to the other, in milliseconds. */
 const SWEEP = 2_400;
-/** How long a recorded strength stands still, where motion is not wanted. */
+/** How long each recorded strength is shown if the user prefers reduced motion, in milliseconds. */
 const STAND = 900;
 
 /**
- * A swing that rests at its ends.
- * @param {number} elapsed milliseconds since it stood at 0
+ * The strength at a time, in a smooth swing between 0 and the largest strength.
+ * @param {number} elapsed milliseconds since the strength was 0
  * @param {number} largest
  */
 export function swing(elapsed, largest) {
@@ -15,7 +15,7 @@ export function swing(elapsed, largest) {
 }
 
 /**
- * How long ago a swing that moves up stood at 0.
+ * The time of a strength while the swing moves up; the inverse of `swing`.
  * @param {number} strength
  * @param {number} largest
  */
@@ -25,7 +25,7 @@ export function elapsedAt(strength, largest) {
 }
 
 /**
- * The strengths that were recorded, one after the other, there and back.
+ * The recorded strength at a time: one after the other, up and down.
  * @param {number} elapsed
  * @param {number[]} recorded ascending
  */
@@ -37,12 +37,12 @@ export function stepwise(elapsed, recorded) {
 
 /**
  * @typedef {object} Stage
- * @property {() => {strength: number, largest: number, recorded: number[]}} now what is on it: where
- *   nothing is, it waits
+ * @property {() => {strength: number, largest: number, recorded: number[]}} now the present strengths; the player waits
+ *   while `largest` is 0
  * @property {(strength: number) => void} onStrength
  * @property {(playing: boolean) => void} onPlaying
- * @property {() => boolean} still whether motion is not wanted: then it goes in recorded steps
- * @property {() => boolean} hidden whether nobody sees it: then it waits
+ * @property {() => boolean} still whether the user prefers reduced motion: then only recorded strengths are shown
+ * @property {() => boolean} hidden whether the page is hidden: then the player waits
  */
 
 export class Player {

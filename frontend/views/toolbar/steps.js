@@ -1,8 +1,9 @@
-/** One step for all runs: what each recorded there, or last before it. */
+/** The choice of one step for all runs. Each run shows what it recorded at this step, or last before it. */
 
 import { countOf } from "../../samples/captions.js";
 import { stepsCaption } from "../../samples/filter_captions.js";
-import { filtersInUse, recordedSteps, withFilters } from "../../state/state.js";
+import { filtersInUse, recordedSteps } from "../../state/selectors.js";
+import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
@@ -18,7 +19,7 @@ export class StepBar {
   /** @param {OnChange} onChange */
   constructor(onChange) {
     this.onChange = onChange;
-    this.#box.title = "shows what each run recorded at this step, or last before it";
+    this.#box.title = "Shows what each run recorded at this step, or last before it";
     this.#slider.addEventListener("input", () => this.#drag());
     this.#box.addEventListener("change", () => this.#type());
     this.#all.addEventListener("click", () => this.#choose(null));
@@ -26,7 +27,7 @@ export class StepBar {
     this.element = element("div", { className: "steps" }, label, this.#slider, this.#box, this.#all);
   }
 
-  /** However often the slider moves, samples are chosen once a frame. */
+  /** The slider can move several times in one frame. Samples are chosen once. */
   #drag() {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
@@ -35,7 +36,7 @@ export class StepBar {
     });
   }
 
-  /** A fraction, or less than any step, is no step that an address could say: the box says what is chosen. */
+  /** Reads the typed number. It is rounded and limited to a step that an address can contain. */
   #type() {
     const typed = this.#box.valueAsNumber;
     const within = Math.min(Math.max(typed, Number(this.#box.min)), Number.MAX_SAFE_INTEGER);

@@ -1,7 +1,7 @@
-/** The one slider, which moves every morph at once, and the button that plays it. */
+/** The strength slider for all morphs, and the button that plays them. */
 
 import { decimals } from "../../samples/captions.js";
-import { withStrength } from "../../state/state.js";
+import { withStrength } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange} from "../../state/state.js" */
@@ -12,7 +12,7 @@ export class StrengthBar {
   #slider = element("input", { type: "range", id: "strength", min: "0", step: String(STEP) });
   #output = element("output", { htmlFor: "strength", ariaLive: "off" });
   #ticks = element("datalist", { id: "strengths" });
-  #end = element("span", { className: "end" }, "1.00: where the ascent ended");
+  #end = element("span", { className: "end" }, "1.00: the end of the ascent");
   #play = element("button", { type: "button", className: "play" });
 
   /**
@@ -23,7 +23,7 @@ export class StrengthBar {
     this.#play.addEventListener("click", onPlay);
     this.showPlaying(false);
     this.#slider.setAttribute("list", "strengths");
-    this.#slider.title = "morph = original + strength × change";
+    this.#slider.title = "morph = original + strength × delta";
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
       onChange((state) => withStrength(state, strength));
@@ -48,13 +48,13 @@ export class StrengthBar {
   showPlaying(playing) {
     this.#play.textContent = playing ? "❚❚" : "▶";
     this.#play.ariaLabel = playing ? "Pause" : "Play";
-    this.#play.title = playing ? "Stop the morphs (space)" : "Run every morph back and forth (space)";
+    this.#play.title = playing ? "Pause (space)" : "Play all morphs back and forth (space)";
   }
 
   /**
    * @param {number} strength
-   * @param {number} largest 0 where no morph was recorded
-   * @param {number[]} [recorded] the strengths at which the network was asked, where they changed
+   * @param {number} largest the largest recorded strength; 0 if no morph is recorded
+   * @param {number[]} [recorded] the recorded strengths, if they may have changed
    */
   show(strength, largest, recorded) {
     this.#slider.disabled = largest === 0;

@@ -1,4 +1,4 @@
-/** The tabs over the views: samples, and others that there are. */
+/** The tabs that choose a view. */
 
 import { element } from "../common/dom.js";
 
@@ -15,7 +15,7 @@ export class Tabs {
   element;
 
   /**
-   * @param {Partial<Record<View, HTMLElement>>} panels what each view shows
+   * @param {Record<View, HTMLElement>} panels the element of each view
    * @param {OnChange} onChange
    */
   constructor(panels, onChange) {
@@ -26,8 +26,7 @@ export class Tabs {
       tab.addEventListener("click", () => onChange((state) => ({ ...state, view })));
       return tab;
     });
-    // One view needs no choice.
-    const properties = { className: "tabs", role: "tablist", ariaLabel: "Views", hidden: views.length < 2 };
+    const properties = { className: "tabs", role: "tablist", ariaLabel: "Views" };
     this.element = element("div", properties, ...this.#tabs);
     this.element.addEventListener("keydown", (event) => this.#move(event));
   }
@@ -43,9 +42,8 @@ export class Tabs {
     next.click();
   }
 
-  /** @param {View} chosen */
-  show(chosen) {
-    const view = chosen in this.panels ? chosen : "samples";
+  /** @param {View} view */
+  show(view) {
     for (const tab of this.#tabs) {
       tab.ariaSelected = String(tab.value === view);
       tab.tabIndex = tab.value === view ? 0 : -1;

@@ -9,7 +9,7 @@ import { makeSample } from "../samples.mjs";
 const PAYLOAD = deflateSync(Uint8Array.from([1, 0, 0, 0, 0, 63, 0, 0, 0, 0]));
 
 let requests = [];
-/** What the back end says of an address. */
+/** The status that the back end answers for an address. */
 let statusOf = () => 0;
 let seen = { pictures: [], problems: [], failures: [] };
 /** The size at which samples are shown. */
@@ -59,7 +59,7 @@ function samples(count, fields = {}) {
   return Array.from({ length: count }, (_, index) => makeSample({ index, targets: [], ...fields }));
 }
 
-test("samples are asked for in batches of one run, and each once", async () => {
+test("samples are requested once, in batches of one run", async () => {
   const other = makeSample({ key: "other|s.0.0", run: "other", targets: [] });
   const wanted = [...samples(100), other];
   loader.want(wanted);
@@ -72,7 +72,7 @@ test("samples are asked for in batches of one run, and each once", async () => {
   assert.ok(loader.picture(other));
 });
 
-test("requests that nobody waits for are given up, without a word", async () => {
+test("requests for samples that are no longer wanted are given up silently", async () => {
   loader.want(samples(1));
   loader.want(samples(1, { index: 7, key: "other", address: "s.0.7" }));
   await until(() => seen.pictures.length);
@@ -81,20 +81,20 @@ test("requests that nobody waits for are given up, without a word", async () => 
   assert.deepEqual(seen.failures.filter(Boolean), []);
 });
 
-test("what is not there yet is said and asked for again", async () => {
+test("arrays that are not available yet are reported and requested again", async () => {
   statusOf = () => (requests.length > 1 ? 0 : 1);
   const [sample] = samples(1);
   loader.want([sample]);
   await until(() => seen.problems.length);
-  assert.match(seen.problems[0][1], /not there yet/);
-  assert.match(loader.problem(sample), /not there yet/);
+  assert.match(seen.problems[0][1], /not available yet/);
+  assert.match(loader.problem(sample), /not available yet/);
   assert.equal(requests.length, 1);
   await until(() => seen.pictures.length);
   assert.deepEqual([requests.length, seen.pictures.length], [2, 1]);
   assert.equal(loader.problem(sample), undefined);
 });
 
-test("what is damaged is said, and asked for again only on demand", async () => {
+test("damaged arrays are reported, and requested again only by a retry", async () => {
   statusOf = () => 2;
   loader.want(samples(1));
   await until(() => seen.problems.length);
@@ -105,14 +105,14 @@ test("what is damaged is said, and asked for again only on demand", async () => 
   assert.equal(requests.length, 2);
 });
 
-test("bytes that are no payload are damage of one sample", async () => {
+test("bytes that are no payload damage one sample only", async () => {
   loader.want([makeSample(), ...samples(1, { key: "good" })]);
   await until(() => seen.pictures.length && seen.problems.length);
   assert.deepEqual(seen.pictures, ["good"]);
-  assert.match(seen.problems[0][1], /^Its arrays are damaged: .*[^.]\.$/);
+  assert.match(seen.problems[0][1], /^This sample's arrays are damaged: .*[^.]\.$/);
 });
 
-test("after a failure nothing is asked until a retry", async () => {
+test("after a failure nothing is requested until a retry", async () => {
   const works = globalThis.fetch;
   globalThis.fetch = async () => new Response('{"error": "The disk is gone."}', { status: 503 });
   loader.want(samples(2));
@@ -122,12 +122,12 @@ test("after a failure nothing is asked until a retry", async () => {
   loader.want(samples(2));
   assert.equal(requests.length, 0);
   loader.retry();
-  assert.equal(seen.failures.at(-1), null, "at once: perhaps nothing is missing any more");
+  assert.equal(seen.failures.at(-1), null, "a retry clears the failure immediately");
   await until(() => seen.pictures.length === 2);
   assert.equal(seen.failures.at(-1), null);
 });
 
-test("a picture serves at its own size only, and is made anew for another", async () => {
+test("a picture of another size is loaded again", async () => {
   const [sample] = samples(1);
   loader.want([sample]);
   await until(() => seen.pictures.length === 1);
@@ -139,7 +139,7 @@ test("a picture serves at its own size only, and is made anew for another", asyn
   assert.equal(loader.picture(sample).width, 1);
 });
 
-test("what nobody shows now is not asked for, until it is wanted anew", async () => {
+test("a sample that no view shows is not requested until a view wants it", async () => {
   const wanted = samples(3);
   rasterOf = ({ key }) => (key === wanted[1].key ? { width: 2, height: 2 } : undefined);
   loader.want(wanted);

@@ -7,7 +7,7 @@ import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
 const SOURCE = { run: "run", tag: "confused", session: DIGITS };
 
-/** What is read of samples that were packed. */
+/** Packs samples and reads them back. */
 function readBack(...samples) {
   const [{ buffer, start, length }] = readRecords(recordsAnswer([[0, 1, 0, samples]]), 1);
   return readRows(buffer, start, start + length, SOURCE);
@@ -25,7 +25,7 @@ function fieldsOf(sample, like) {
   );
 }
 
-test("every field of a sample is what was packed", () => {
+test("every field of a sample is read as it was packed", () => {
   const without = { delta_norm: null, stopped: "none", probabilities: [], predictions: [] };
   const samples = [
     makeSample(),
@@ -40,7 +40,7 @@ test("every field of a sample is what was packed", () => {
   assert.equal(dropped, 0);
 });
 
-test("what is read twice is the same object, and nearly all samples share their strengths", () => {
+test("a field that is read twice is the same object, and equal strengths are shared", () => {
   const { samples } = readBack(makeSample(), makeSample({ index: 1 }));
   const [one, other] = samples;
   assert.equal(one.targets, one.targets);
@@ -49,7 +49,7 @@ test("what is read twice is the same object, and nearly all samples share their 
   assert.equal(one.session, DIGITS);
 });
 
-test("the most that any sample says was dropped, was", () => {
+test("the largest count of dropped samples is returned", () => {
   assert.equal(readBack(makeSample(), makeSample({ dropped: 3 }), makeSample({ dropped: 2 })).dropped, 3);
   assert.deepEqual(readBack(), { samples: [], dropped: 0 });
 });

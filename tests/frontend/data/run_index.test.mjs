@@ -6,10 +6,10 @@ import { makeSample } from "../samples.mjs";
 
 globalThis.document = { baseURI: "http://localhost/data/plugin/gradascent/" };
 
-/** What the back end has: by session, in their order, the samples of each capture. */
+/** The samples of each capture, by session, as the back end stores them. */
 let stored = new Map();
 let listed = {};
-/** At most so many captures are answered at once. */
+/** At most so many captures are in one answer. */
 let most = Infinity;
 /** The parts of each request for records. */
 let asked = [];
@@ -52,7 +52,7 @@ beforeEach(() => {
   asked = [];
 });
 
-test("everything is read once, and an update without news asks for no records", async () => {
+test("everything is read once, and an update without new captures requests no records", async () => {
   const catalog = new Catalog("run", "confused");
   const [index] = await update(catalog);
   assert.deepEqual(index.samples.map(({ key }) => key), [0, 1, 2, 3, 4].map((n) => `run|s.${n}.0`));
@@ -61,7 +61,7 @@ test("everything is read once, and an update without news asks for no records", 
   assert.deepEqual(asked, [["s.0.5"]]);
 });
 
-test("what is too much for one answer is read from the newest backwards, and told as it doubles", async () => {
+test("a large session is read from the newest capture backwards, and reported as it doubles", async () => {
   stored.set("s", session(1000));
   most = 300;
   const told = await update(new Catalog("run", "confused"));
@@ -71,7 +71,7 @@ test("what is too much for one answer is read from the newest backwards, and tol
   assert.deepEqual(told[2].samples.map(({ step }) => step), stored.get("s").map(([{ step }]) => step));
 });
 
-test("a run that goes on costs only what is new", async () => {
+test("an update of a growing run reads only new captures", async () => {
   const catalog = new Catalog("run", "confused");
   const [before] = await update(catalog);
   stored.set("s", session(7));
@@ -82,7 +82,7 @@ test("a run that goes on costs only what is new", async () => {
   assert.deepEqual(before.samples, after.samples.slice(0, 5), "the same objects");
 });
 
-test("what was given up half-way is gone on with", async () => {
+test("a round continues where the last one was given up", async () => {
   stored.set("s", session(1000));
   most = 300;
   const catalog = new Catalog("run", "confused");
@@ -94,7 +94,7 @@ test("what was given up half-way is gone on with", async () => {
   assert.equal(told.at(-1).samples.length, 1001);
 });
 
-test("what a restart recorded again is left out and counted", async () => {
+test("captures that a restart recorded again are left out and counted", async () => {
   stored.set("t", session(3, { from: 3 }));
   listed = { s: { superseded_from: 300 } };
   const [index] = await update(new Catalog("run", "confused"));
@@ -105,7 +105,7 @@ test("what a restart recorded again is left out and counted", async () => {
   assert.deepEqual(index.counts, { samples: 6, unreadable: 0, superseded: 2, dropped: 0 });
 });
 
-test("a restart later on supersedes what is known already", async () => {
+test("a later restart supersedes samples that were already read", async () => {
   const catalog = new Catalog("run", "confused");
   await update(catalog);
   listed = { s: { superseded_from: 100 } };
@@ -113,7 +113,7 @@ test("a restart later on supersedes what is known already", async () => {
   assert.deepEqual(index.counts, { samples: 1, unreadable: 0, superseded: 4, dropped: 0 });
 });
 
-test("a session that is gone takes its samples with it, and one that cannot be read counts", async () => {
+test("the samples of a session that no longer exists are removed, and an unreadable session is counted", async () => {
   stored.set("t", session(2));
   const catalog = new Catalog("run", "confused");
   await update(catalog);
@@ -124,7 +124,7 @@ test("a session that is gone takes its samples with it, and one that cannot be r
   assert.deepEqual(index.counts, { samples: 2, unreadable: 1, superseded: 0, dropped: 0 });
 });
 
-test("samples are ordered by step, time and place, whatever their session", async () => {
+test("samples of all sessions are sorted by step, time and index", async () => {
   stored = new Map([
     ["s", [[makeSample({ step: 5, index: 1 }), makeSample({ step: 5 })], [makeSample({ step: 1, capture: 1 })]]],
     ["t", [[makeSample({ step: 5, wall_time: -1 })]]],
@@ -133,14 +133,14 @@ test("samples are ordered by step, time and place, whatever their session", asyn
   assert.deepEqual(index.samples.map(({ address }) => address), ["s.1.0", "t.0.0", "s.0.0", "s.0.1"]);
 });
 
-test("many sessions are asked for together", async () => {
+test("many sessions are requested together", async () => {
   stored = new Map(Array.from({ length: 300 }, (_, n) => [`s${n}`, session(1)]));
   const told = await update(new Catalog("run", "confused"));
   assert.deepEqual(asked.map((parts) => parts.length), [256, 44]);
   assert.deepEqual(told.map(({ samples }) => samples.length), [256, 300]);
 });
 
-test("a back end that has less than it said does not keep the page asking", async () => {
+test("an answer without the listed captures does not cause endless requests", async () => {
   listed = { s: { captures: 9 } };
   const real = stored.get("s");
   stored.set("s", Object.assign([], { length: 0, slice: () => [] }));
@@ -154,7 +154,7 @@ test("a back end that has less than it said does not keep the page asking", asyn
   assert.equal(real.length, 5);
 });
 
-test("it is whole once a round has come to its end", async () => {
+test("the index is whole after a complete round", async () => {
   stored.set("s", session(1000));
   const catalog = new Catalog("run", "confused");
   const controller = new AbortController();

@@ -9,7 +9,7 @@ function make() {
   return { pacer: new Pacer(() => now), work: (milliseconds) => (now += milliseconds) };
 }
 
-test("turns come in the order in which they were asked for", async () => {
+test("turns come in the order of the calls", async () => {
   const { pacer, work } = make();
   const seen = [];
   const piece = async (name) => {
@@ -21,7 +21,7 @@ test("turns come in the order in which they were asked for", async () => {
   assert.deepEqual(seen, [..."abcdef"]);
 });
 
-test("what is due in between comes between two pieces of long work", async () => {
+test("other work runs between two pieces of long work", async () => {
   const { pacer, work } = make();
   const seen = [];
   const piece = async () => {
@@ -34,7 +34,7 @@ test("what is due in between comes between two pieces of long work", async () =>
   assert.deepEqual(seen.slice(0, 5), ["piece", "due", "piece", "due", "piece"]);
 });
 
-test("short pieces wait for nothing but their turn", async () => {
+test("short pieces wait only for their turn", async () => {
   const { pacer, work } = make();
   await pacer.turn();
   let due = false;

@@ -54,7 +54,7 @@ test("a short signal is straight between its values", () => {
   assert.deepEqual([...envelope(Float32Array.of(3), 2).lows], [3, 3]);
 });
 
-test("each channel's curve follows its signal in a row of its own", () => {
+test("each channel has its own row, in which the curve follows the signal", () => {
   const [width, height, length] = [100, 80, 100];
   const slow = (phase) => wave(length, phase).map((_, i) => Math.sin(0.1 * i + phase));
   const signal = new Float32Array([...slow(0), ...slow(2).map((value) => 1000 * value)]);
@@ -78,7 +78,7 @@ function correlate(some, others) {
   return together / Math.sqrt(product(some, some, first, first) * product(others, others, second, second));
 }
 
-test("only the panel is painted, whatever the values", () => {
+test("nothing outside the panel is painted", () => {
   const signal = Float32Array.of(0, Infinity, -Infinity, NaN, 5);
   const picture = pictureOf([1, 5], [signal, signal, signal]);
   const panel = [3, 2, 10, 12];
@@ -93,7 +93,7 @@ test("only the panel is painted, whatever the values", () => {
   });
 });
 
-test("what is not a number is marked from top to bottom", () => {
+test("NaN is marked from the top to the bottom", () => {
   const picture = pictureOf([1, 5], [Float32Array.of(0, 1, NaN, 1, 0)], { targets: [] });
   const pixels = draw(20, 10, [0, 0, 20, 10], (sheet, panel) => drawSignal(sheet, panel, picture));
   const marked = [...pixels.subarray(0, 20)].map((pixel) => pixel === NAN_COLOUR);

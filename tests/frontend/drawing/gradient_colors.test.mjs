@@ -81,21 +81,21 @@ function colourOf(place, look, end) {
   return ink.colours[ink.levels[place]];
 }
 
-test("on its own scale a gradient reaches both ends, on a common one as far as its size says", () => {
+test("a gradient reaches the ends of its own scale, and less of a larger common scale", () => {
   const table = DIVERGING.RdBu.light;
   assert.deepEqual([0, 1, 2, 3].map((place) => colourOf(place, {}, null)), [table[0], table[127], table[254], NAN_COLOUR]);
   assert.deepEqual([0, 1, 2, 3].map((place) => colourOf(place, {}, 4)), [table[64], table[127], table[191], NAN_COLOUR]);
   assert.deepEqual([0, 1, 2].map((place) => colourOf(place, {}, 0.5)), [table[0], table[127], table[254]]);
 });
 
-test("a magnitude has a scale of its own too", () => {
+test("a magnitude can have its own scale", () => {
   const table = SEQUENTIAL.light;
   const look = { gradient: "magnitude" };
   assert.deepEqual([0, 1, 3].map((place) => colourOf(place, look, null)), [table[254], table[0], NAN_COLOUR]);
   assert.deepEqual([0, 1].map((place) => colourOf(place, look, 4)), [table[127], table[0]]);
 });
 
-test("a common scale of nothing but zeros leaves them zero", () => {
+test("with a common scale, gradients of zero stay zero", () => {
   const flat = { ...LEVELS, gradient: Uint8Array.of(MIDDLE), largest: 0 };
   const ink = inkOf(flat, INITIAL_LOOK, "light", 0);
   assert.equal(ink.colours[ink.levels[0]], DIVERGING.RdBu.light[MIDDLE]);
@@ -110,7 +110,7 @@ test("the common scale ends at four root mean squares of a gradient that nine of
   assert.equal(commonEnd([]), 0);
 });
 
-test("the legend tells the numbers of a common scale", () => {
+test("the legend shows the end of a common scale", () => {
   assert.deepEqual(legendOf(INITIAL_LOOK, "light", null).marks, ["lowers", "0", "raises"]);
   assert.deepEqual(legendOf(INITIAL_LOOK, "light", 0.1234).marks, ["−0.12", "0", "0.12"]);
   const saliency = legendOf({ ...INITIAL_LOOK, gradient: "magnitude" }, "dark", 3);

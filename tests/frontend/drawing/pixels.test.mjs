@@ -79,7 +79,7 @@ test("only the panel itself is painted", () => {
   assert.deepEqual([...pixels], [0, 0, 0, 0, 0, 0, 0, 0, 0, black, white, 0, 0, white, black, 0]);
 });
 
-test("without bounds the image's own range serves", () => {
+test("without bounds the range of the image is used", () => {
   assert.deepEqual(rangeOf(Float32Array.of(-2, NaN, 3, Infinity)), [[-2], [3]]);
   assert.deepEqual(rangeOf(Float32Array.of(0.25, 0.5)), [[0], [1]]);
   assert.deepEqual(rangeOf(Float32Array.of(NaN)), [[0], [1]]);
@@ -109,7 +109,7 @@ test("a gradient of several channels is their sum, and its magnitude the largest
   assert.deepEqual([target.largest, target.largestMagnitude], [2, 1]);
 });
 
-test("an image that is longer than a canvas may be is reduced to what it may be", () => {
+test("an image that is too long for a canvas is reduced", () => {
   const values = Float32Array.from({ length: 65_536 }, (_, i) => Math.floor(i / 4));
   for (const [shape, size] of [[[1, 1, 65_536], [16_384, 1]], [[1, 65_536, 1], [1, 16_384]]]) {
     const { width, height, targets } = pictureOf(shape, null, [values, values, values]);

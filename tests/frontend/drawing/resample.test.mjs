@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { shrink } from "../../../frontend/drawing/resample.js";
 
-test("the same size is the same array", () => {
+test("for the same size the given array is returned", () => {
   const values = Float32Array.of(1, 2);
   assert.equal(shrink(values, 1, { width: 2, height: 1 }, { width: 2, height: 1 }), values);
 });
 
-test("whole blocks become their means, plane by plane", () => {
+test("each block becomes its mean, plane by plane", () => {
   const values = Float32Array.of(0, 2, 4, 6, 2, 4, 6, 8, /* second plane */ 1, 1, 3, 3, 1, 1, 3, 3);
   assert.deepEqual([...shrink(values, 2, { width: 4, height: 2 }, { width: 2, height: 1 })], [2, 6, 1, 3]);
 });
 
-test("a pixel that two share counts by what each covers", () => {
+test("a pixel on a border counts by the covered area", () => {
   const [first, second] = shrink(Float32Array.of(3, 6, 9), 1, { width: 3, height: 1 }, { width: 2, height: 1 });
   assert.ok(Math.abs(first - 4) < 1e-6 && Math.abs(second - 8) < 1e-6);
 });
@@ -27,7 +27,7 @@ for (const to of [{ width: 56, height: 41 }, { width: 1, height: 1 }, { width: 2
   });
 }
 
-test("what is not a number stays in its place", () => {
+test("NaN stays at its position", () => {
   const small = shrink(Float32Array.of(1, NaN, 1, 1), 1, { width: 4, height: 1 }, { width: 2, height: 1 });
   assert.deepEqual([...small], [NaN, 1]);
 });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readHash, readRunFilter, toLink, withLink, writeHash } from "../../../frontend/host/permalink.js";
-import { initialState, tick, tickOthers, withFilters, withRuns } from "../../../frontend/state/state.js";
+import { initialState } from "../../../frontend/state/state.js";
+import { tick, tickOthers, withFilters, withRuns } from "../../../frontend/state/transitions.js";
 
-/** A state in which everything that a link can say differs from what it is by default. */
+/** A state whose every field that a link can contain differs from its default. */
 function chosen() {
   const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
@@ -22,39 +23,39 @@ function chosen() {
   return { ...state, ...opened, ...seen };
 }
 
-test("what is chosen comes back from the address", () => {
+test("the user's choices come back from the address", () => {
   const link = readHash(writeHash("#gradascent", toLink(chosen())));
   assert.deepEqual(withLink(initialState(), link), chosen());
 });
 
-test("every field of the state that is the user's own is in the link, and every filter", () => {
-  // What a single card was told passes with the page.
+test("every choice of the user and every filter is in the link", () => {
+  // Choices on single cards are not part of a link.
   const { runs, recordVersion, runOrder, indexes, filters, cardChoices, ownStrengths, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
 });
 
-test("a step is told from a range of steps", () => {
+test("a step differs from a range of steps", () => {
   for (const steps of [{ at: 0 }, { at: 300 }, { at: -300 }, { at: 2 ** 63 }, { from: 0, to: 300 }, { from: 300, to: null }]) {
     const state = withFilters(initialState(), { steps });
     assert.deepEqual(withLink(initialState(), toLink(state)), state);
   }
 });
 
-test("a label may be any whole number that a record holds", () => {
+test("a label can be any whole number of a record", () => {
   for (const label of [-1, 0, 255, 2 ** 63, -(2 ** 63)]) {
     const state = withFilters(initialState(), { label });
     assert.deepEqual(withLink(initialState(), toLink(state)), state);
   }
 });
 
-test("defaults are left out, and a link without a field says its default", () => {
+test("defaults are left out, and a missing field means its default", () => {
   assert.deepEqual(toLink(initialState()), {});
   assert.deepEqual(withLink(chosen(), {}), initialState());
 });
 
-test("what is known stays when a link is followed", () => {
+test("loaded data stays when a link is followed", () => {
   const known = withRuns(initialState(), [{ run: "a", tags: ["confused"] }]);
   assert.equal(withLink(known, { sort: "margin" }).runs, known.runs);
 });
@@ -96,12 +97,12 @@ for (const [name, text] of [
   ["matrix", "valueOf"],
   ["toString", "x"],
 ]) {
-  test(`${name}=${text} makes no sense and is ignored`, () => {
+  test(`${name}=${text} is not valid and is ignored`, () => {
     assert.deepEqual(withLink(initialState(), { [name]: text }), initialState());
   });
 }
 
-test("what is TensorBoard's in the address stays as it is", () => {
+test("TensorBoard's own fields in the address stay unchanged", () => {
   const hash = "#gradascent&regexInput=a%26b&p.gradascent.sort=margin&p.other.x=1";
   assert.deepEqual(readHash(hash), { sort: "margin" });
   assert.equal(
@@ -111,12 +112,12 @@ test("what is TensorBoard's in the address stays as it is", () => {
   assert.equal(writeHash("#gradascent", {}), "#gradascent");
 });
 
-test("the run filter is TensorBoard's own", () => {
+test("the run filter is read from TensorBoard's field", () => {
   assert.equal(readRunFilter("#gradascent&regexInput=a%7Cb&p.gradascent.sort=margin"), "a|b");
   assert.equal(readRunFilter("#gradascent&p.gradascent.regexInput=a"), "");
   assert.equal(readRunFilter(""), "");
 });
 
-test("an address that is no valid escape is read as it stands", () => {
+test("an address with an invalid escape is read literally", () => {
   assert.deepEqual(readHash("#%E0%A4%A&p.gradascent.tag=%&="), { tag: "%" });
 });

@@ -45,14 +45,14 @@ afterEach(() => {
 
 const GET_RUNS = { type: "experimental.GetRuns", payload: null, error: null, isReply: false };
 
-test("TensorBoard is given the other end of the channel, and asked for its runs at once", () => {
+test("TensorBoard receives the other end of the channel and a request for its runs", () => {
   listen();
   assert.equal(posted.length, 1);
   assert.deepEqual(posted[0].slice(0, 2), ["experimental.bootstrap", "*"]);
   assert.deepEqual(sent, [{ ...GET_RUNS, id: 0 }]);
 });
 
-test("the order of the runs is TensorBoard's, and an error is no order", () => {
+test("the order of the runs comes from TensorBoard, and an error is ignored", () => {
   listen();
   const reply = { ...GET_RUNS, id: 0, isReply: true };
   tell({ ...reply, payload: ["b", "a"] });
@@ -76,7 +76,7 @@ test("each of TensorBoard's messages is answered with its own type and id", () =
   assert.deepEqual(sent, messages.map(({ type, id }) => ({ type, id, payload: null, error: null, isReply: true })));
 });
 
-test("a burst of changes is one reload, with the order asked anew; later ones are another", () => {
+test("a burst of changes causes one reload and one request for the order, and a later change another", () => {
   listen();
   const change = (type) => {
     tell({ type, id: 0, payload: null, error: null, isReply: false });
@@ -96,7 +96,7 @@ test("a burst of changes is one reload, with the order asked anew; later ones ar
   assert.equal(heard.reloads, 2);
 });
 
-test("a page without TensorBoard around it talks to nobody", () => {
+test("a page without TensorBoard around it sends no messages", () => {
   window.parent = window;
   listen();
   assert.deepEqual([posted, sent], [[], []]);
@@ -122,7 +122,7 @@ function hostBody(dark) {
   return { body, toggle };
 }
 
-test("the theme is TensorBoard's, at once and at every change", () => {
+test("the theme follows TensorBoard from the start", () => {
   const { body, toggle } = hostBody(true);
   window.parent.document = { body };
   const themes = [];
@@ -141,7 +141,7 @@ for (const [where, arrange] of Object.entries({
       },
     }),
 })) {
-  test(`the theme is the browser's where the page stands ${where}`, () => {
+  test(`the theme follows the browser if the page is ${where}`, () => {
     arrange();
     const query = new EventTarget();
     query.matches = true;

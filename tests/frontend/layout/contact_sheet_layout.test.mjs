@@ -7,7 +7,7 @@ import { makeSample, makeTarget } from "../samples.mjs";
 const digit = makeSample({ shape: [1, 28, 28] });
 const many = (count, sample = digit) => Array.from({ length: count }, () => sample);
 
-test("a bounded number has room, and the sheet is no larger than a browser's canvas", () => {
+test("the sheet holds a limited number of samples and fits a browser's canvas", () => {
   assert.equal(sheetOf(many(3)).samples.length, 3);
   assert.equal(sheetOf(many(10_000)).samples.length, MOST_ON_SHEET);
   const targets = Array.from({ length: 100 }, (_, index) => makeTarget({ index }));

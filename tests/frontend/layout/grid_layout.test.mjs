@@ -74,14 +74,14 @@ for (const [channels, length] of [[1, 20], [3, 187], [12, 5000], [64, 100]]) {
   }
 }
 
-test("a title has the lines that its words need", () => {
-  const names = { class_names: ["cat", "horse"] };
+test("a long title gets two lines", () => {
+  const names = { class_names: ["cat", "horse", "soft-coated wheaten terrier"] };
   const fields = { shape: SHAPE, classes: [0, 1], session: { ...makeSample().session, ...names } };
   const lines = (label) => layoutOf(makeSample({ ...fields, label }), { width: 300 }).titleLines;
-  assert.deepEqual([lines(0), lines(null)], [1, 2]);
+  assert.deepEqual([lines(0), lines(2)], [1, 2]);
 });
 
-test("a sample without targets is its image alone", () => {
+test("the card of a sample without targets has only its image", () => {
   const { canvas, chipLines } = layoutOf(makeSample({ shape: SHAPE, targets: [], strengths: [] }), { zoom: 3 });
   assert.deepEqual([canvas, chipLines], [{ width: 28, height: 28 }, 0]);
 });
@@ -93,7 +93,7 @@ test("small images are enlarged and large ones reduced", () => {
   assert.equal(comfortableZooms([12, 5000])[0], 160 / 5000);
 });
 
-test("a canvas that no browser holds, and arrays that none should, are not tried", () => {
+test("a card with a too large canvas or too large arrays is not drawn", () => {
   const drawable = (side, zoom) => layoutOf(makeSample({ shape: [1, side, side] }), { zoom }).drawable;
   assert.ok(drawable(512, 1));
   assert.ok(!drawable(2500, 1));
@@ -101,7 +101,7 @@ test("a canvas that no browser holds, and arrays that none should, are not tried
   assert.ok(!drawable(4096, 0.125));
 });
 
-test("a thousand targets make a card of a few rows, and of ten on demand", () => {
+test("a card with a thousand targets has few rows, and ten on demand", () => {
   const targets = Array.from({ length: 1000 }, (_, index) => makeTarget({ index }));
   const sample = makeSample({ shape: SHAPE, targets, key: "many" });
   const [closed] = grid([sample]).cards;
@@ -111,14 +111,14 @@ test("a thousand targets make a card of a few rows, and of ten on demand", () =>
   assert.ok(closed.height < 500 && open.height < 1500);
 });
 
-test("the target of all, and a card's own, are the only row", () => {
+test("a target that is chosen for all cards, or for one, is the only row", () => {
   const targets = [makeTarget(), makeTarget({ index: 5 })];
   const samples = ["a", "b"].map((key) => makeSample({ shape: SHAPE, targets, key }));
   const { cards } = grid(samples, { target: 5, choices: new Map([["b", 8]]) });
   assert.deepEqual(cards.map(({ rows }) => rows), [[1], [0]]);
 });
 
-test("cards fill the width: with larger pictures, then with longer words", () => {
+test("cards fill the width first with larger pictures, then with wider texts", () => {
   for (const width of [560, 700, 1105, 1500, 2500]) {
     const { columns, columnWidth, cards } = grid(SAMPLES, { width });
     const left = width - (columns * (columnWidth + 16) + 16);
@@ -132,7 +132,7 @@ test("cards fill the width: with larger pictures, then with longer words", () =>
 
 const SAMPLES = Array.from({ length: 10 }, (_, index) => makeSample({ shape: SHAPE, index }));
 
-test("rows are found by where they are", () => {
+test("rows are found by their heights", () => {
   const layout = grid(SAMPLES, { zoom: 3 });
   assert.equal(layout.columns, 2);
   const { top } = boxOf(layout, 4);
@@ -143,7 +143,7 @@ test("rows are found by where they are", () => {
   assert.equal(sizeOf(layout).height, boxOf(layout, 9).top + layout.cards[9].height + 16);
 });
 
-test("a lead moves every sample on, and none is lost", () => {
+test("empty cells at the start move every sample on, and none is lost", () => {
   const layout = withLead(grid(SAMPLES, { zoom: 3 }), 1);
   assert.equal(boxOf(layout, 1).top, boxOf(layout, 2).top);
   assert.ok(boxOf(layout, 0).left > boxOf(layout, 1).left);
@@ -151,7 +151,7 @@ test("a lead moves every sample on, and none is lost", () => {
   assert.deepEqual(samplesBetween(layout, 0, layout.tops[1]), { first: 0, end: 1 });
 });
 
-test("an empty grid, and one narrower than a card, still have a layout", () => {
+test("an empty grid and a too narrow grid have a layout", () => {
   assert.deepEqual(samplesBetween(grid([]), 0, 500), { first: 0, end: 0 });
   assert.equal(grid(SAMPLES, { zoom: 6, width: 100 }).columns, 1);
 });

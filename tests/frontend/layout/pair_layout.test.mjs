@@ -35,14 +35,14 @@ for (const width of [400, 1120]) {
   });
 }
 
-test("side by side where there is room, or else one above the other", () => {
+test("the cards of a pair are side by side if there is space, otherwise one above the other", () => {
   const wide = boxes(pairLayout(pairs, { ...frame, width: 1120 }), 0);
   assert.equal(wide[0].top, wide[1].top);
   const narrow = boxes(pairLayout(pairs, { ...frame, width: 400 }), 0);
   assert.equal(narrow[0].left, narrow[1].left);
 });
 
-test("the pairs between two heights are those that meet them", () => {
+test("the pairs between two heights are those that overlap with them", () => {
   const layout = pairLayout(pairs, { ...frame, width: 1120 });
   const { tops } = layout;
   assert.deepEqual(pairsBetween(layout, tops[1], tops[3]), [1, 3]);

@@ -3,63 +3,55 @@ import { test } from "node:test";
 import { channelsCaption, className, decimals, isWrong, saying, signedDecimals, stoppedCaption, truth } from "../../../frontend/samples/captions.js";
 import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
-test("a confused sample is told in words", () => {
+test("the captions name the two most probable classes and the label", () => {
   const sample = makeSample();
-  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46), 8 (0.45); it is a 5");
+  assert.equal(`${saying(sample)}; ${truth(sample)}`, "predicts 5 (0.46), 8 (0.45); labelled 5");
 });
 
-test("a runner-up that hardly counts is not named", () => {
-  assert.equal(saying(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "says 5 (0.97)");
+test("an improbable second class is not named", () => {
+  assert.equal(saying(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "predicts 5 (0.97)");
 });
 
-test("a class without a name is called by its number", () => {
+test("a class without a name has its number as name", () => {
   const session = { ...DIGITS, class_names: null };
-  assert.equal(saying(makeSample({ session })), "says class 5 (0.46), class 8 (0.45)");
-  assert.equal(truth(makeSample({ session, label: 7 })), "it is a class 7");
+  assert.equal(saying(makeSample({ session })), "predicts class 5 (0.46), class 8 (0.45)");
+  assert.equal(truth(makeSample({ session, label: 7 })), "labelled class 7");
   assert.equal(className(["cat"], 1), "class 1");
   assert.equal(className(["cat"], -1), "class -1");
 });
 
-test("the article fits the name", () => {
-  const articles = { 8: "an", 18: "an", 1: "a", airplane: "an", unicorn: "a" };
-  for (const [name, article] of Object.entries(articles)) {
-    const session = { ...DIGITS, class_names: [name] };
-    assert.equal(truth(makeSample({ session, label: 0 })), `it is ${article} ${name}`);
-  }
-});
-
-test("a label may be missing, and is then not wrong", () => {
+test("without a label a prediction is not wrong", () => {
   const sample = makeSample({ label: null });
-  assert.equal(`${saying(sample)}; ${truth(sample)}`, "says 5 (0.46), 8 (0.45); its label is not known");
+  assert.equal(`${saying(sample)}; ${truth(sample)}`, "predicts 5 (0.46), 8 (0.45); no label");
   assert.equal(isWrong(makeSample({ label: null })), false);
   assert.equal(isWrong(makeSample({ label: 8 })), true);
   assert.equal(isWrong(makeSample({ label: 5 })), false);
 });
 
-test("a label beyond the classes is called by its number, and is wrong", () => {
-  assert.equal(truth(makeSample({ label: 255 })), "it is a class 255");
+test("a label beyond the classes has its number as name, and the prediction is wrong", () => {
+  assert.equal(truth(makeSample({ label: 255 })), "labelled class 255");
   assert.equal(isWrong(makeSample({ label: 255 })), true);
 });
 
-test("only an image's channels that are not all painted as they are need a word", () => {
-  assert.match(channelsCaption([2, 28, 28]), /mean, as grey/);
+test("only unusually painted channels have a caption", () => {
+  assert.match(channelsCaption([2, 28, 28]), /mean of both/);
   assert.match(channelsCaption([4, 28, 28]), /first three/);
   for (const shape of [[1, 28, 28], [3, 28, 28], [1, 28], [2, 28], [4, 28], [64, 28]]) {
     assert.equal(channelsCaption(shape), "");
   }
 });
 
-test("numbers that are not finite are still words", () => {
+test("numbers that are not finite have a text", () => {
   assert.deepEqual([NaN, Infinity, -Infinity, 0.005].map(decimals), ["NaN", "∞", "−∞", "0.01"]);
 });
 
-test("only an ascent that stopped short says why", () => {
+test("only an ascent that did not reach the confidence has a caption", () => {
   assert.equal(stoppedCaption(makeTarget()), "");
-  assert.equal(stoppedCaption(makeTarget({ stopped: "max_steps" })), "stopped at max_steps");
+  assert.equal(stoppedCaption(makeTarget({ stopped: "max_steps" })), "stopped after max_steps");
   assert.match(stoppedCaption(makeTarget({ stopped: "stalled" })), /^stalled/);
   assert.match(stoppedCaption(makeTarget({ stopped: "nonfinite" })), /^nonfinite/);
 });
 
-test("a change has a sign unless it is rounded to nothing", () => {
+test("a change has a sign unless it is rounded to zero", () => {
   assert.deepEqual([0.5, -0.25, 0, -0.001, -Infinity].map(signedDecimals), ["+0.50", "−0.25", "0.00", "0.00", "−∞"]);
 });

@@ -14,14 +14,14 @@ test("the same id at the same step is a pair", () => {
   assert.equal(comparison.unmatchedSecond, 0);
 });
 
-test("otherwise at the nearest step, and nobody is in two pairs", () => {
+test("samples are paired at the nearest step, each in one pair at most", () => {
   const comparison = compare([at("x", 0), at("x", 40), at("x", 100)], [at("x", 38), at("x", 90)]);
   assert.deepEqual(steps(comparison), [["x", 40, 38], ["x", 100, 90]]);
   assert.equal(comparison.unmatchedFirst, 1);
   assert.equal(comparison.unmatchedSecond, 0);
 });
 
-test("every pair is made of each other's nearest, by an oracle that tries all", () => {
+test("each sample of a pair is the nearest to the other, as an oracle that tries all pairs finds", () => {
   let seed = 7;
   const random = (below) => (seed = (seed * 16807) % 2147483647) % below;
   for (let round = 0; round < 200; round++) {
@@ -49,7 +49,7 @@ test("pairs come in the order of the first run's samples", () => {
   assert.deepEqual(steps(compare(first, [at("x", 0), at("y", 5)])), [["y", 5, 5], ["x", 0, 0]]);
 });
 
-test("what differs: the prediction, the margin, how far each target is", () => {
+test("the differences are the prediction, the margin and the flip distances", () => {
   const first = at("x", 0, { classes: [5, 8], margin: 0.25 });
   const second = at("x", 10, {
     classes: [8, 5],
@@ -64,12 +64,12 @@ test("what differs: the prediction, the margin, how far each target is", () => {
   });
 });
 
-test("a margin that is no number has no difference", () => {
+test("a margin of NaN has no difference", () => {
   const [first, second] = [at("x", 0, { margin: NaN }), at("x", 0)];
   assert.equal(differencesOf({ first, second }).margin, null);
 });
 
-test("a pair is shown as long as either of both passes the filters", () => {
+test("a pair is shown if one of its samples passes the filters", () => {
   const [a, b, c, d, e, f] = Array.from({ length: 6 }, (_, step) => at("x", step));
   const pairs = [{ first: a, second: b }, { first: c, second: d }, { first: e, second: f }];
   const comparison = { pairs, unmatchedFirst: 0, unmatchedSecond: 0 };

@@ -19,20 +19,20 @@ function countAt({ classes, counts }, row, column) {
 
 const FIVES = samplesOf([5, 5, 8], [5, 8, 5], [5, 8, 3], [3, 3, 5], [null, 8, 5], [5, 8]);
 
-test("labels are rows and predictions columns; without a label a sample is not counted", () => {
+test("rows are labels and columns are predictions; a sample without a label is not counted", () => {
   const matrix = matrixOf(FIVES, "labels");
   assert.deepEqual(matrix.classes, [3, 5, 8]);
   assert.deepEqual([...matrix.counts], [1, 0, 0, 0, 1, 3, 0, 0, 0]);
   assert.deepEqual([matrix.largest, matrix.allClasses], [3, 3]);
 });
 
-test("the first guess is a row and the second a column; without a second a sample is not counted", () => {
+test("rows are most probable classes and columns the second; a sample without a second class is not counted", () => {
   const matrix = matrixOf(FIVES, "guesses");
   assert.deepEqual(matrix.classes, [3, 5, 8]);
   assert.deepEqual([...matrix.counts], [0, 1, 0, 0, 0, 1, 1, 2, 0]);
 });
 
-test("its own filters leave the matrix as it is, all others do not", () => {
+test("the matrix ignores its own filters, but no other", () => {
   const whole = matrixOf(FIVES, "labels");
   assert.deepEqual(matrixOf(FIVES, "labels", cellFilters("labels", 5, 8)), whole);
   assert.equal(countAt(matrixOf(FIVES, "labels", { pair: [3, 8] }), 5, 8), 1);
@@ -40,7 +40,7 @@ test("its own filters leave the matrix as it is, all others do not", () => {
   assert.equal(countAt(matrixOf(FIVES, "guesses", { label: 5 }), 8, 5), 1);
 });
 
-test("a cell's filters leave as many samples as it counts", () => {
+test("the filters of a cell select as many samples as it counts", () => {
   for (const axes of ["labels", "guesses"]) {
     const matrix = matrixOf(FIVES, axes);
     for (const row of matrix.classes) {
@@ -56,14 +56,14 @@ test("a cell's filters leave as many samples as it counts", () => {
   }
 });
 
-test("filters that are no cell choose none", () => {
+test("filters that are not those of a cell choose none", () => {
   assert.equal(chosenCell("labels", { ...NO_FILTERS, label: 5 }), null);
   assert.equal(chosenCell("labels", { ...NO_FILTERS, prediction: 5 }), null);
   assert.equal(chosenCell("guesses", { ...NO_FILTERS, pair: [5, 8] }), null);
   assert.equal(chosenCell("guesses", { ...NO_FILTERS, prediction: 3, pair: [5, 8] }), null);
 });
 
-test("of a thousand classes those are kept that are mixed up most, in their order", () => {
+test("of a thousand classes the most confused ones are kept, in their order", () => {
   const right = Array.from({ length: 1000 }, (_, index) => [index, index, (index + 1) % 1000]);
   const wrong = [[900, 7, 900], [900, 7, 900], [42, 900, 7], [3, 500, 3]];
   const matrix = matrixOf(samplesOf(...right, ...wrong), "labels", {}, 4);
@@ -87,7 +87,7 @@ for (const classes of [2, 10, 100]) {
   });
 }
 
-test("a label that no class has, below zero or beyond all of them, is a row of its own", () => {
+test("a label that is not a class has its own row", () => {
   const matrix = matrixOf(samplesOf([-1, 3, 5], [-(2 ** 63), 3, 5], [2 ** 40 + 1, 8, 5], [2 ** 63, 8, 5]), "labels");
   assert.deepEqual(matrix.classes, [-(2 ** 63), -1, 3, 8, 2 ** 40 + 1, 2 ** 63]);
   assert.equal(countAt(matrix, -1, 3), 1);
@@ -95,7 +95,7 @@ test("a label that no class has, below zero or beyond all of them, is a row of i
   assert.equal(countAt(matrix, 2 ** 63, 8), 1);
 });
 
-test("without samples there is no class", () => {
+test("without samples the matrix is empty", () => {
   const matrix = matrixOf([], "labels");
   assert.deepEqual([matrix.classes, matrix.counts.length, matrix.largest], [[], 0, 0]);
 });

@@ -7,26 +7,26 @@ const stubborn = makeTarget({ predictions: [5, 5, 5] });
 const convinced = makeTarget({ index: 5, predictions: [5, 5, 5] });
 const flips = makeTarget({ predictions: [5, 5, 8] });
 
-test("the help shows the first sample that is changed into another class", () => {
+test("the help shows the first sample whose prediction flips", () => {
   const samples = [[stubborn, convinced], [stubborn, flips], [flips]].map((targets, index) =>
     makeSample({ index, targets }),
   );
   assert.deepEqual(exampleOf(samples), { sample: samples[1], place: 1 });
 });
 
-test("or else the first that has a gradient", () => {
+test("if no sample flips, the help shows the first one with a gradient", () => {
   const samples = [[], [stubborn]].map((targets, index) => makeSample({ index, targets }));
   assert.deepEqual(exampleOf(samples), { sample: samples[1], place: 0 });
   assert.equal(exampleOf(samples.slice(0, 1)), null);
   assert.equal(exampleOf([]), null);
 });
 
-test("only the first samples are read", () => {
+test("only the first samples are considered", () => {
   const far = [...Array(1000).keys()].map((index) => makeSample({ index, targets: index === 999 ? [flips] : [] }));
   assert.equal(exampleOf(far), null);
 });
 
-test("of many strengths some are shown, the ends among them", () => {
+test("a selection of strengths contains both ends", () => {
   assert.deepEqual(someOf([0, 1, 2, 3, 4, 5, 6, 7, 8], 5), [0, 2, 4, 6, 8]);
   const ten = someOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 5);
   assert.equal(ten.length, 5);

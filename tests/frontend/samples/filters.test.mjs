@@ -20,7 +20,7 @@ test("without filters everything passes", () => {
   check([{}, { label: null, id: null, classes: [] }], {}, [0, 1]);
 });
 
-test("a pair is in any order, a prediction and a label are not", () => {
+test("the order of a pair does not matter", () => {
   const samples = [{ classes: [5, 8], label: 8 }, { classes: [8, 5], label: 5 }, { classes: [5, 3], label: null }];
   check(samples, { pair: [8, 5] }, [0, 1]);
   check(samples, { pair: [5, 8] }, [0, 1]);
@@ -29,26 +29,26 @@ test("a pair is in any order, a prediction and a label are not", () => {
   check([{ classes: [5] }, { classes: [] }], { pair: [5, 8] }, []);
 });
 
-test("class 0 is a class", () => {
+test("class 0 is not the same as no class", () => {
   check([{ classes: [0, 1], label: 0 }, { classes: [1, 0], label: 1 }], { prediction: 0 }, [0]);
   check([{ label: 0 }, { label: null }, { label: 1 }], { label: 0 }, [0]);
 });
 
-test("a label makes the network right or wrong, and no label neither", () => {
+test("a prediction is right or wrong only if there is a label", () => {
   const samples = [{ classes: [5], label: 5 }, { classes: [5], label: 8 }, { classes: [5], label: null }];
   check(samples, { outcome: "right" }, [0]);
   check(samples, { outcome: "wrong" }, [1]);
   check(samples, { outcome: "unlabelled" }, [2]);
 });
 
-test("a range holds both its ends, and may be open", () => {
+test("a range contains both ends, and an end may be missing", () => {
   const samples = [0, 100, 200, 300].map((step) => ({ step }));
   check(samples, { steps: { from: 100, to: 200 } }, [1, 2]);
   check(samples, { steps: { from: 100, to: null } }, [1, 2, 3]);
   check(samples, { steps: { from: null, to: 199 } }, [0, 1]);
 });
 
-test("at a step, each run shows what it recorded there, or last before it", () => {
+test("each run shows what it recorded at the step, or last before it", () => {
   const samples = [
     { run: "a", step: 100 },
     { run: "a", step: 200 },
@@ -78,19 +78,19 @@ test("the flip distance is the smallest of those that are not 0", () => {
   check(samples, { flip: { from: 0, to: null } }, [0, 1]);
 });
 
-test("an id is sought in small and capital letters, anywhere in it", () => {
+test("a text is found anywhere in an id, in upper and lower case", () => {
   const samples = [{ id: "Train/12" }, { id: "val/12" }, { id: null }];
   check(samples, { id: "train" }, [0]);
   check(samples, { id: "12" }, [0, 1]);
   check(samples, { id: ".*" }, []);
 });
 
-test("ranks are told apart, 0 from none", () => {
+test("rank 0 is not the same as no rank", () => {
   const samples = [0, 1, null].map((rank) => ({ session: { ...DIGITS, rank } }));
   check(samples, { rank: 0 }, [0]);
 });
 
-test("what a choice would leave is what it then leaves, whatever else is chosen", () => {
+test("the facets count what each choice then leaves, with any other filters", () => {
   const random = generator(7);
   const pick = (count) => Math.floor(random() * count);
   const samples = Array.from({ length: 300 }, () =>
@@ -122,7 +122,7 @@ test("what a choice would leave is what it then leaves, whatever else is chosen"
   assert.ok(left({ prediction: 1, label: 3 }) > 0, "the test would see nothing otherwise");
 });
 
-test("every active filter can be said", () => {
+test("every active filter has a caption", () => {
   const chosen = {
     show: "probes",
     steps: { from: 1000, to: null },
@@ -141,10 +141,10 @@ test("every active filter can be said", () => {
     [
       "probes",
       "steps from 1,000",
-      "between №5 and №8",
-      "says №5",
+      "top two classes №5 and №8",
+      "prediction №5",
       "label №8",
-      "label not known",
+      "no label",
       "flip distance 0.5 to 2",
       "rank 1",
       "id contains “train”",

@@ -6,7 +6,7 @@ import { makeSample } from "../samples.mjs";
 
 const at = (run, id, step, fields = {}) => makeSample({ run, id, step, key: `${run}|${id}|${step}`, ...fields });
 
-test("an id at several steps of one run is one history, earliest step first", () => {
+test("the samples of one id and run are one history, the earliest step first", () => {
   const samples = [at("a", "x", 200), at("a", "y", 200), at("a", "x", 0), at("a", "x", 100)];
   const [history, ...others] = historiesOf(samples);
   assert.deepEqual(others, []);
@@ -14,25 +14,25 @@ test("an id at several steps of one run is one history, earliest step first", ()
   assert.deepEqual(history.samples.map(({ step }) => step), [0, 100, 200]);
 });
 
-test("another run's sample of the same name is another history", () => {
+test("the same id in another run is another history", () => {
   const samples = ["a", "b"].flatMap((run) => [at(run, "x", 0), at(run, "x", 1)]);
   assert.deepEqual(historiesOf(samples).map(({ run }) => run), ["a", "b"]);
 });
 
-test("no id is no name: such samples are never joined", () => {
+test("samples without an id are never joined", () => {
   assert.deepEqual(historiesOf([at("a", null, 0), at("a", null, 1)]), []);
 });
 
-test("twice at one step is not yet a history", () => {
+test("two samples at one step are not a history", () => {
   assert.deepEqual(historiesOf([at("a", "x", 5), at("a", "x", 5, { index: 1 })]), []);
 });
 
-test("the order of the page is that of the histories", () => {
+test("histories are in the order of the samples", () => {
   const samples = [at("a", "late", 9), at("a", "early", 9), at("a", "early", 0), at("a", "late", 0)];
   assert.deepEqual(historiesOf(samples).map(({ id }) => id), ["late", "early"]);
 });
 
-test("names that look like an object's own are names", () => {
+test("ids such as __proto__ are ordinary ids", () => {
   const samples = ["__proto__", "constructor"].flatMap((id) => [at("a", id, 0), at("a", id, 1)]);
   assert.deepEqual(historiesOf(samples).map(({ id }) => id), ["__proto__", "constructor"]);
 });

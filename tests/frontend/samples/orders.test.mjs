@@ -23,7 +23,7 @@ for (const [sort, fields, expected] of [
   ["gradient", [steep(), steep(1, 2), steep(NaN, 9), steep(Infinity), steep(NaN)], [3, 2, 1, 0, 4]],
   ["flip", [flipping(null), flipping(2), flipping(0.1), flipping(Infinity)], [2, 1, 0, 3]],
 ]) {
-  test(`${ORDERS[sort].words}; what is missing comes last`, () => {
+  test(`${ORDERS[sort].words}; missing values come last`, () => {
     assert.deepEqual(order(sort, fields), expected);
   });
 }
@@ -32,14 +32,14 @@ test("every order is tested", () => {
   assert.deepEqual(Object.keys(ORDERS), ["newest", "oldest", "margin", "loss", "entropy", "gradient", "flip"]);
 });
 
-test("what ties comes newest first, then as it was", () => {
+test("equal keys are sorted newest first, then in the given order", () => {
   const fields = [{ step: 1 }, { step: 2 }, { step: 2, wall_time: 5 }, { step: 2 }].map((field) => ({ ...field, loss: 1 }));
   assert.deepEqual(order("loss", fields), [2, 1, 3, 0]);
   assert.deepEqual(order("oldest", [{ step: 1 }, { step: 1 }]), [0, 1]);
   assert.deepEqual(order("newest", [{ step: 1 }, { step: 1 }]), [0, 1]);
 });
 
-test("samples that come in time are newest first without being sorted, just as if they had been", () => {
+test("the shortcut for samples in time order gives the same result as sorting", () => {
   const brute = (/** @type {{step: number, wall_time: number}[]} */ fields) =>
     fields
       .map((field, place) => ({ ...field, place }))

@@ -8,7 +8,7 @@ const image = Float32Array.of(1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60);
 const gradient = image.map((value) => value / 4);
 const delta = image.map((value) => value / 2);
 
-test("a pixel's values, channel by channel, in both units", () => {
+test("the readout has the values of a pixel, channel by channel, in both units", () => {
   const session = { ...DIGITS, mean: [1, 2], std: [0.5, 0.25] };
   const sample = makeSample({ shape: [2, 2, 3], session });
   const { image: values, targets } = readoutAt(sample, [image, gradient, delta], 1, 1, 0.5);
@@ -23,14 +23,14 @@ test("a pixel's values, channel by channel, in both units", () => {
   ]);
 });
 
-test("without a mean and a std there are model units only", () => {
+test("without mean and std there are only model units", () => {
   const sample = makeSample({ shape: [2, 2, 3] });
   const { image: values, targets } = readoutAt(sample, [image, gradient, delta], 0, 0, 1);
   assert.deepEqual(values, { model: [1, 10], display: null });
   assert.deepEqual(targets[0].morph, { model: [1.5, 15], display: null });
 });
 
-test("targets without a delta are passed over where the arrays are", () => {
+test("a target without a delta has only one array", () => {
   const targets = [makeTarget({ index: 3, delta_norm: null }), makeTarget()];
   const sample = makeSample({ shape: [1, 2, 3], targets });
   const arrays = [image.subarray(0, 6), Float32Array.of(0, 0, 0, 0, 0, 7), gradient.subarray(0, 6), delta.subarray(0, 6)];

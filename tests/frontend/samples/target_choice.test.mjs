@@ -7,7 +7,7 @@ function asked(...indices) {
   return makeSample({ classes: [5, 8, 3], targets: indices.map((index) => makeTarget({ index })) });
 }
 
-test("few targets are all shown, as recorded", () => {
+test("few targets are all shown, in the recorded order", () => {
   assert.deepEqual(rowsOf(asked(8, 5), null), [0, 1]);
   assert.deepEqual(rowsOf(asked(), null), []);
   assert.deepEqual(chipsOf(asked(8, 5)), { places: [0, 1], others: 0 });
@@ -16,7 +16,7 @@ test("few targets are all shown, as recorded", () => {
 
 const ALL = asked(0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
 
-test("of many, the most probable are shown first, and more on demand", () => {
+test("of many targets the most probable are shown first, and more on demand", () => {
   assert.deepEqual(rowsOf(ALL, null), [5, 8, 3]);
   assert.deepEqual(rowsOf(ALL, null, "more"), [5, 8, 3, 0, 1, 2, 4, 6, 7, 9]);
   assert.deepEqual(chipsOf(ALL), { places: [5, 8, 3, 0, 1], others: 5 });
@@ -26,18 +26,18 @@ test("of many, the most probable are shown first, and more on demand", () => {
   assert.equal(chipsOf(thousand, "more").places.length, 1000);
 });
 
-test("a target of all is shown alone, where it was recorded", () => {
+test("a target that is chosen for all cards is shown alone, if the sample has it", () => {
   assert.deepEqual(rowsOf(ALL, 9), [9]);
   assert.deepEqual(rowsOf(asked(8, 5), 9), [0, 1]);
 });
 
-test("a card goes its own way, and has a chip for its choice", () => {
+test("a card can show another target, which then has a chip", () => {
   assert.deepEqual(rowsOf(ALL, 9, 2), [2]);
   assert.deepEqual(rowsOf(ALL, 9, "more").length, 10);
   assert.deepEqual(chipsOf(ALL, 9), { places: [5, 8, 3, 0, 9], others: 5 });
 });
 
-test("samples are counted by what they were asked to become", () => {
+test("samples are counted by their targets", () => {
   const samples = [asked(8, 5), asked(8, 3), asked()];
   assert.deepEqual(targetCounts(samples), [[3, 1], [5, 1], [8, 2]]);
   assert.deepEqual(samples.map(asksFor(8)), [true, true, false]);

@@ -21,13 +21,13 @@ test("a strength that was stored as float32 is still that strength", () => {
   assert.equal(caption(0.3, target, [0, Math.fround(0.3), 1]), "8 at 0.90");
 });
 
-test("between two strengths of one verdict the probability is interpolated, and says so", () => {
+test("between two equal predictions the probability is interpolated and marked", () => {
   assert.equal(caption(0.75), "8, ≈0.88");
   const unconvinced = makeTarget({ probabilities: [0.4, 0.2, 0.9], predictions: [5, 5, 8] });
   assert.equal(caption(0.25, unconvinced), "5 (8, ≈0.30)");
 });
 
-test("between two verdicts both are named, and it is no flip", () => {
+test("between two different predictions both are named, and it is no flip", () => {
   const target = makeTarget();
   assert.equal(caption(0.25), "5 or 8");
   assert.equal(isFlipped(verdictAt(target, STRENGTHS, 0.25), target), false);
@@ -40,7 +40,7 @@ test("nothing is extrapolated", () => {
   assert.deepEqual(verdictAt(makeTarget({ probabilities: [], predictions: [] }), [], 0), { kind: "unknown" });
 });
 
-test("a class's probability is the recorded one, or interpolated, or none", () => {
+test("a probability is recorded, interpolated or unknown", () => {
   const at = (strength) => probabilityAt([0.2, 0.6, 1], [0.9, 0.5, 0.1], strength);
   assert.deepEqual(at(0.6), { probability: 0.5, exact: true });
   assert.equal(at(0.7).exact, false);
@@ -49,12 +49,12 @@ test("a class's probability is the recorded one, or interpolated, or none", () =
   assert.equal(at(1.1), null);
 });
 
-test("the flip is the first strength at which the target is said", () => {
+test("the flip is the first strength at which the target is predicted", () => {
   const again = makeTarget({ predictions: [5, 8, 5] });
   assert.equal(flipOf(again, STRENGTHS), 0.5);
   assert.equal(flipCaption(0.5, again, NAMES), "flips at 0.50");
   assert.equal(flipOf(makeTarget({ predictions: [5, 5, 3] }), STRENGTHS), null);
   assert.equal(flipCaption(null, again, NAMES), "never flips");
   assert.equal(flipOf(makeTarget({ predictions: [8, 8, 8] }), STRENGTHS), 0);
-  assert.equal(flipCaption(0, again, NAMES), "it already says 8");
+  assert.equal(flipCaption(0, again, NAMES), "already predicts 8");
 });

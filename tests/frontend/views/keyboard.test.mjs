@@ -5,13 +5,13 @@ import { commandOf, neighbour, nextStrength } from "../../../frontend/views/comm
 
 const press = (key, more = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, ...more });
 
-test("no key is stolen from a field that takes text", () => {
+test("a text field receives all keys", () => {
   for (const key of ["+", "-", "/", "?", " ", "ArrowLeft", "Enter", "Home"]) {
     assert.equal(commandOf(press(key), "text"), null);
   }
 });
 
-test("a slider keeps its arrows, a button its space and Enter", () => {
+test("a slider receives the arrows, and a button receives space and Enter", () => {
   for (const key of ["ArrowLeft", "Home", " ", "Enter"]) {
     assert.equal(commandOf(press(key), "choice"), null);
     assert.equal(commandOf(press(key), "button"), null);
@@ -20,13 +20,13 @@ test("a slider keeps its arrows, a button its space and Enter", () => {
   assert.equal(commandOf(press("+"), "choice"), "stronger");
 });
 
-test("keys with Ctrl, Alt or ⌘ are the browser's", () => {
+test("keys with Ctrl, Alt or ⌘ are left to the browser", () => {
   for (const held of ["ctrlKey", "metaKey", "altKey"]) {
     assert.equal(commandOf(press("+", { [held]: true }), "page"), null);
   }
 });
 
-test("on a card arrows move, Enter opens, space plays", () => {
+test("on a card the arrows move, Enter opens and space plays", () => {
   assert.equal(commandOf(press("ArrowDown"), "card"), "down");
   assert.equal(commandOf(press("Enter"), "card"), "open");
   assert.equal(commandOf(press(" "), "card"), "play");
@@ -34,7 +34,7 @@ test("on a card arrows move, Enter opens, space plays", () => {
   assert.equal(commandOf(press("toString"), "card"), null);
 });
 
-test("strengths go by twentieths, without dust, and stay within the ends", () => {
+test("strengths change by exact twentieths and stay within the ends", () => {
   assert.equal(nextStrength(0.1, "stronger", 1.25), 0.15);
   assert.equal(nextStrength(0.15, "weaker", 1.25), 0.1);
   assert.equal(nextStrength(0.73, "stronger", 1.25), 0.75);
@@ -54,6 +54,6 @@ test("arrows follow the columns and stop at the ends", () => {
   assert.deepEqual([go(0, "right"), go(0, "left"), go(1, "down"), go(4, "up")], [1, 0, 4, 1]);
   assert.deepEqual([go(1, "up"), go(7, "right"), go(6, "down")], [1, 7, 6]);
   assert.deepEqual([go(4, "first"), go(4, "last")], [0, 7]);
-  // The last row is short: below the fifth there is none, and the last is next to it.
+  // The last row is short. Down from the sixth sample goes to the last one.
   assert.equal(go(5, "down"), 7);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Player, elapsedAt, stepwise, swing } from "../../../frontend/views/toolbar/player.js";
 
-test("a swing goes from 0 to the largest and back, and can begin anywhere", () => {
+test("the swing goes from 0 to the largest strength and back, and can start anywhere", () => {
   assert.equal(swing(0, 1.25), 0);
   assert.equal(swing(2_400, 1.25), 1.25);
   assert.ok(Math.abs(swing(4_800, 1.25)) < 1e-9);
@@ -10,7 +10,7 @@ test("a swing goes from 0 to the largest and back, and can begin anywhere", () =
   assert.equal(elapsedAt(5, 1.25), elapsedAt(1.25, 1.25));
 });
 
-test("where motion is not wanted, recorded strengths follow each other there and back", () => {
+test("with reduced motion the recorded strengths follow each other up and down", () => {
   const shown = Array.from({ length: 8 }, (_, i) => stepwise(900 * i + 10, [0, 0.5, 1]));
   assert.deepEqual(shown, [0, 0.5, 1, 0.5, 0, 0.5, 1, 0.5]);
   assert.equal(stepwise(12_345, [0]), 0);
@@ -53,7 +53,7 @@ afterEach(() => {
   delete globalThis.performance.now;
 });
 
-test("it plays from where the strength stands, and stops when asked", () => {
+test("the player starts at the present strength and pauses on demand", () => {
   stage.strength = 0.5;
   player.toggle();
   pass(16);
@@ -64,7 +64,7 @@ test("it plays from where the strength stands, and stops when asked", () => {
   assert.deepEqual(seen.playing, [true, false]);
 });
 
-test("it waits while nobody sees it", () => {
+test("the player waits while the page is hidden", () => {
   player.toggle();
   pass(100);
   const [before] = seen.strengths;
@@ -76,7 +76,7 @@ test("it waits while nobody sees it", () => {
 });
 
 for (const still of [false, true]) {
-  test(`it waits, ${still ? "in steps" : "in motion"}, while nothing is left that could be played`, () => {
+  test(`the player waits, ${still ? "in steps" : "in motion"}, while there are no morphs`, () => {
     Object.assign(stage, { strength: 0.3, still });
     player.toggle();
     pass(still ? 1000 : 100);
@@ -93,13 +93,13 @@ for (const still of [false, true]) {
   });
 }
 
-test("without morphs there is nothing to play", () => {
+test("without morphs the player does not start", () => {
   stage.largest = 0;
   player.toggle();
   assert.equal(player.playing, false);
 });
 
-test("where motion is not wanted, nothing between recorded strengths is shown", () => {
+test("with reduced motion only recorded strengths are shown", () => {
   stage.still = true;
   player.toggle();
   for (let i = 0; i < 400; i++) pass(16);

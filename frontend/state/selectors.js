@@ -1,0 +1,370 @@
+/** What follows from a state: each function takes a state and computes one thing from it. Pure. */
+
+import { commonEnd } from "../drawing/gradient_colors.js";
+import { className } from "../samples/captions.js";
+import { compare } from "../samples/comparison.js";
+import { confusionMatrix } from "../samples/confusion_matrix.js";
+import { facetsOf, missesOf, rankOf } from "../samples/filters.js";
+import { memoize } from "../samples/memoize.js";
+import { placesInOrder } from "../samples/orders.js";
+import { asksFor, targetCounts } from "../samples/target_choice.js";
+
+/** @import {Comparison} from "../samples/comparison.js" */
+/** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
+/** @import {Facets, Filters} from "../samples/filters.js" */
+/** @import {Counts, Index, Sample} from "../types.js" */
+/** @import {State} from "./state.js" */
+
+/** How many runs are shown until the user ticks others. More would be slow to fetch. */
+const RUNS_AT_FIRST = 10;
+
+const RUN_COLOURS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"];
+
+/** @param {State} state */
+export function tagsOf({ runs }) {
+  return [...new Set((runs ?? []).flatMap(({ tags }) => tags))].sort();
+}
+
+/**
+ * The chosen tag, or the first one if the chosen tag does not exist.
+ * @param {State} state
+ */
+export function tagInUse(state) {
+  const tags = tagsOf(state);
+  return state.chosenTag !== null && tags.includes(state.chosenTag)
+    ? state.chosenTag
+    : (tags[0] ?? null);
+}
+
+/**
+ * The runs that have the tag in use.
+ * @param {State} state
+ */
+export function runsOfTag(state) {
+  const tag = tagInUse(state);
+  return (state.runs ?? []).filter(({ tags }) => tag !== null && tags.includes(tag)).map(({ run }) => run);
+}
+
+/**
+ * The runs that the sidebar lists: those that match the run filter.
+ * @type {(state: State) => string[]}
+ */
+export const offeredRuns = memoize(
+  ({ runs, chosenTag, runFilter }) => [runs, chosenTag, runFilter],
+  (state) => runsOfTag(state).filter(textMatcher(state.runFilter)),
+);
+
+/**
+ * @param {string} pattern a regular expression; an invalid one is searched for as plain text
+ * @returns {(text: string) => boolean}
+ */
+function textMatcher(pattern) {
+  try {
+    const expression = new RegExp(pattern, "i");
+    return (text) => expression.test(text);
+  } catch {
+    const sought = pattern.toLowerCase();
+    return (text) => text.toLowerCase().includes(sought);
+  }
+}
+
+/**
+ * The runs whose samples are shown.
+ * @type {(state: State) => string[]}
+ */
+export const tickedRuns = memoize(
+  (state) => [offeredRuns(state), state.ticked, state.others],
+  (state) => {
+    const { ticked, others } = state;
+    return offeredRuns(state).filter((run, place) => ticked.get(run) ?? (others ? others === "all" : place < RUNS_AT_FIRST));
+  },
+);
+
+/**
+ * The colour that TensorBoard gives to a run.
+ * @param {State} state
+ * @param {string} run
+ */
+export function runColour({ runOrder }, run) {
+  const place = Math.max(runOrder.indexOf(run), 0);
+  return RUN_COLOURS[place % RUN_COLOURS.length];
+}
+
+/**
+ * The colour of each run; `null` if there is only one run, which needs no colour.
+ * @type {(state: State) => ((run: string) => string) | null}
+ */
+export const runColours = memoize(
+  (state) => [runsOfTag(state).length > 1, state.runOrder],
+  (state) => (runsOfTag(state).length > 1 ? (run) => runColour(state, run) : null),
+);
+
+/** @type {(state: State) => Index[]} */
+const indexesInUse = memoize(
+  (state) => [tickedRuns(state), state.indexes],
+  (state) => tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []),
+);
+
+/**
+ * All samples of the ticked runs, run by run, before any filter.
+ * @type {(state: State) => Sample[]}
+ */
+export const samplesInUse = memoize(
+  (state) => [indexesInUse(state)],
+  (state) => indexesInUse(state).flatMap(({ samples }) => samples),
+);
+
+/** @type {(state: State) => boolean} */
+export const hasProbes = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => samplesInUse(state).some(({ probe }) => probe),
+);
+
+/** @type {(state: State) => boolean} */
+export const hasRanks = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => new Set(samplesInUse(state).map(rankOf)).size > 1,
+);
+
+/**
+ * The longest list of class names of all sessions; `null` if no session has any.
+ * @type {(state: State) => string[] | null}
+ */
+export const classNames = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => {
+    const sessions = new Set(samplesInUse(state).map(({ session }) => session));
+    return [...sessions].reduce(
+      (/** @type {string[] | null} */ most, { class_names: names }) =>
+        names && names.length > (most?.length ?? 0) ? names : most,
+      null,
+    );
+  },
+);
+
+/**
+ * @param {State} state
+ * @returns {(index: number) => string}
+ */
+export function namesOf(state) {
+  const names = classNames(state);
+  return (index) => className(names, index);
+}
+
+/**
+ * The filters that apply. A filter that the sidebar does not offer, because it could not change anything, is off.
+ * @type {(state: State) => Filters}
+ */
+export const filtersInUse = memoize(
+  (state) => [state.filters, hasProbes(state), hasRanks(state)],
+  (state) => ({
+    ...state.filters,
+    show: hasProbes(state) ? state.filters.show : "all",
+    rank: hasRanks(state) ? state.filters.rank : null,
+  }),
+);
+
+/**
+ * @param {State} state
+ * @returns {Counts}
+ */
+export function countsOf(state) {
+  const counts = { samples: 0, unreadable: 0, superseded: 0, dropped: 0 };
+  for (const { counts: more } of indexesInUse(state)) {
+    counts.samples += more.samples;
+    counts.unreadable += more.unreadable;
+    counts.superseded += more.superseded;
+    counts.dropped += more.dropped;
+  }
+  return counts;
+}
+
+/**
+ * All strengths at which the network classified a morph of any sample, ascending.
+ * @type {(state: State) => number[]}
+ */
+export const recordedStrengths = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => {
+    /** @type {Set<number>} */
+    const recorded = new Set();
+    /** @type {number[] | null} */
+    let last = null;
+    for (const { strengths } of samplesInUse(state)) {
+      if (strengths === last) continue;
+      for (const strength of strengths) recorded.add(strength);
+      last = strengths;
+    }
+    return [...recorded].sort((one, other) => one - other);
+  },
+);
+
+/** @param {State} state */
+export function largestStrength(state) {
+  return recordedStrengths(state).at(-1) ?? 0;
+}
+
+/**
+ * The slider's strength. A link may ask for more than is recorded, so it is limited.
+ * @param {State} state
+ */
+export function strengthInUse(state) {
+  return Math.min(state.strength, largestStrength(state) || Infinity);
+}
+
+/**
+ * The strength at which one sample is shown.
+ * @param {Pick<State, "strength" | "ownStrengths">} state
+ * @param {string} key the sample's
+ */
+export function strengthOf({ strength, ownStrengths }, key) {
+  return (ownStrengths.size ? ownStrengths.get(key) : undefined) ?? strength;
+}
+
+/**
+ * The positions of the samples in `samplesInUse`, sorted as the user chose.
+ * @type {(state: State) => Uint32Array}
+ */
+const order = memoize(
+  (state) => [samplesInUse(state), state.sort],
+  (state) => placesInOrder(samplesInUse(state), state.sort),
+);
+
+/**
+ * The sample in the detail dialog. The filters may exclude it.
+ * @type {(state: State) => Sample | null}
+ */
+export const selectedSample = memoize(
+  (state) => [samplesInUse(state), state.selected],
+  (state) => {
+    if (state.selected === null) return null;
+    return samplesInUse(state).find(({ key }) => key === state.selected) ?? null;
+  },
+);
+
+/**
+ * Which filters each sample fails, see `missesOf`.
+ * @type {(state: State) => Uint16Array}
+ */
+const misses = memoize(
+  (state) => [samplesInUse(state), filtersInUse(state)],
+  (state) => missesOf(samplesInUse(state), filtersInUse(state)),
+);
+
+/**
+ * The samples that pass all filters, in the order that the user chose.
+ * @type {(state: State) => Sample[]}
+ */
+export const shownSamples = memoize(
+  (state) => [order(state), misses(state), state.target],
+  (state) => {
+    const samples = samplesInUse(state);
+    const missed = misses(state);
+    const isAsked = asksFor(state.target);
+    /** @type {Sample[]} */
+    const shown = [];
+    for (const place of order(state)) {
+      if (missed[place] === 0 && isAsked(samples[place])) shown.push(samples[place]);
+    }
+    return shown;
+  },
+);
+
+/**
+ * The two runs that are compared: the chosen ones if both exist, otherwise the first two ticked runs.
+ * `null` if there are fewer than two runs.
+ * @param {State} state
+ * @returns {[string, string] | null}
+ */
+export function comparedRuns(state) {
+  const runs = runsOfTag(state);
+  if (state.compared?.every((run) => runs.includes(run))) return state.compared;
+  const [first, second] = [...new Set([...tickedRuns(state), ...runs])];
+  return second === undefined ? null : [first, second];
+}
+
+/** @type {(state: State) => boolean} */
+export const hasLabels = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => samplesInUse(state).some(({ label }) => label !== null),
+);
+
+/**
+ * What the confusion matrix counts. The default is labels, if any sample has one.
+ * @param {State} state
+ * @returns {Axes}
+ */
+export function axesInUse(state) {
+  return hasLabels(state) ? (state.chosenAxes ?? "labels") : "guesses";
+}
+
+/** @type {(state: State) => ConfusionMatrix} */
+export const matrixInUse = memoize(
+  (state) => [samplesInUse(state), misses(state), axesInUse(state)],
+  (state) => confusionMatrix(samplesInUse(state), misses(state), axesInUse(state)),
+);
+
+/**
+ * The steps of all samples, ascending, each once.
+ * @type {(state: State) => number[]}
+ */
+export const recordedSteps = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => [...new Set(samplesInUse(state).map(({ step }) => step))].sort((one, other) => one - other),
+);
+
+/**
+ * The runs whose captures the hook's budget made rarer: the first such step, and the largest number of
+ * steps between two captures.
+ * @type {(state: State) => {run: string, from: number, every: number}[]}
+ */
+export const stretchedRuns = memoize(
+  (state) => [indexesInUse(state)],
+  (state) =>
+    indexesInUse(state).flatMap(({ run, samples }) => {
+      const from = samples.find(({ every }) => every !== null);
+      const longest = samples.reduce((most, { every }) => Math.max(most, every ?? 0), 0);
+      return from ? [{ run, from: from.step, every: longest }] : [];
+    }),
+);
+
+/** @type {(state: State) => Facets} */
+export const facetsInUse = memoize(
+  (state) => [samplesInUse(state), misses(state)],
+  (state) => facetsOf(samplesInUse(state), misses(state)),
+);
+
+/**
+ * How many of the samples that pass the filters have each class as a target, sorted by class.
+ * @type {(state: State) => [number, number][]}
+ */
+export const targetsInUse = memoize(
+  (state) => [samplesInUse(state), misses(state)],
+  (state) => {
+    const missed = misses(state);
+    return targetCounts(samplesInUse(state).filter((_, place) => missed[place] === 0));
+  },
+);
+
+/**
+ * The magnitude at which the common colour scale ends; `null` if each gradient has its own scale.
+ * @type {(state: State) => number | null}
+ */
+export const scaleEnd = memoize(
+  (state) => [samplesInUse(state), state.look.scale],
+  (state) => (state.look.scale === "common" ? commonEnd(samplesInUse(state)) : null),
+);
+
+/**
+ * The comparison of the two compared runs, before any filter; `null` if there are not two.
+ * @type {(state: State) => Comparison | null}
+ */
+export const comparisonInUse = memoize(
+  (state) => [samplesInUse(state), ...(comparedRuns(state) ?? [])],
+  (state) => {
+    const [first, second] = comparedRuns(state) ?? [];
+    if (first === second) return null;
+    const samplesOf = (/** @type {string | undefined} */ name) => samplesInUse(state).filter(({ run }) => run === name);
+    return compare(samplesOf(first), samplesOf(second));
+  },
+);

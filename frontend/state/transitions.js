@@ -1,0 +1,147 @@
+/** What the user or the back end changes: each function takes a state and returns the next one. Pure. */
+
+import { runsOfTag, tagInUse, tickedRuns } from "./selectors.js";
+
+/** @import {Filters} from "../samples/filters.js" */
+/** @import {CardChoice} from "../samples/target_choice.js" */
+/** @import {Index, RunTags} from "../types.js" */
+/** @import {State} from "./state.js" */
+
+/**
+ * @param {State} state
+ * @param {string} run
+ * @param {boolean} ticked
+ * @returns {State}
+ */
+export function tick(state, run, ticked) {
+  return { ...state, ticked: new Map(state.ticked).set(run, ticked) };
+}
+
+/**
+ * Ticks all runs or none. This also holds for runs that appear later.
+ * @param {State} state
+ * @param {"all" | "none"} others
+ * @returns {State}
+ */
+export function tickOthers(state, others) {
+  return { ...state, others, ticked: new Map() };
+}
+
+/**
+ * @param {State} state
+ * @param {string} tag
+ * @returns {State}
+ */
+export function chooseTag(state, tag) {
+  return tag === tagInUse(state) ? state : { ...state, chosenTag: tag, indexes: new Map() };
+}
+
+/**
+ * @param {State} state
+ * @param {RunTags[]} runs
+ * @returns {State} keeps the old run and index objects if they are equal, so that memoized values stay valid
+ */
+export function withRuns(state, runs) {
+  const same = JSON.stringify(runs) === JSON.stringify(state.runs);
+  const next = { ...state, runs: same ? state.runs : runs };
+  const offered = tagInUse(next) === tagInUse(state) ? runsOfTag(next) : [];
+  const kept = [...state.indexes].filter(([run]) => offered.includes(run));
+  return kept.length === state.indexes.size ? next : { ...next, indexes: new Map(kept) };
+}
+
+/**
+ * @param {State} state
+ * @param {string[]} runOrder
+ * @returns {State} keeps the old array if the order is the same
+ */
+export function withRunOrder(state, runOrder) {
+  const same = runOrder.join("\n") === state.runOrder.join("\n");
+  return same ? state : { ...state, runOrder };
+}
+
+/**
+ * @param {State} state
+ * @param {Index} index
+ * @returns {State} unchanged if it has this index already, or if the index is of another tag
+ */
+export function withIndex(state, index) {
+  if (index.tag !== tagInUse(state) || state.indexes.get(index.run) === index) return state;
+  return { ...state, indexes: new Map(state.indexes).set(index.run, index) };
+}
+
+/**
+ * @param {State} state
+ * @param {Partial<Filters>} filters the filters that change
+ * @returns {State}
+ */
+export function withFilters(state, filters) {
+  return { ...state, filters: { ...state.filters, ...filters } };
+}
+
+/**
+ * Sets the slider's strength and removes all overrides.
+ * @param {State} state
+ * @param {number} strength
+ * @returns {State}
+ */
+export function withStrength(state, strength) {
+  return { ...state, strength, ownStrengths: state.ownStrengths.size ? new Map() : state.ownStrengths };
+}
+
+/**
+ * Gives one sample a strength that differs from the slider's.
+ * @param {State} state
+ * @param {string} key the sample's
+ * @param {number | null} strength `null` removes the override
+ * @returns {State}
+ */
+export function withOwnStrength(state, key, strength) {
+  return { ...state, ownStrengths: withEntry(state.ownStrengths, key, strength) };
+}
+
+/**
+ * Chooses which targets one card shows.
+ * @param {State} state
+ * @param {string} key the sample's
+ * @param {CardChoice | null} choice `null`: the same as all other cards
+ * @returns {State}
+ */
+export function withCardChoice(state, key, choice) {
+  return { ...state, cardChoices: withEntry(state.cardChoices, key, choice) };
+}
+
+/**
+ * @template Value
+ * @param {ReadonlyMap<string, Value>} map
+ * @param {string} key
+ * @param {Value | null} value `null` removes the entry
+ */
+function withEntry(map, key, value) {
+  const changed = new Map(map);
+  if (value === null) changed.delete(key);
+  else changed.set(key, value);
+  return changed;
+}
+
+/**
+ * Shows one target on all cards and forgets the choices on single cards.
+ * @param {State} state
+ * @param {number | null} target
+ * @returns {State}
+ */
+export function withTarget(state, target) {
+  return { ...state, target, cardChoices: state.cardChoices.size ? new Map() : state.cardChoices };
+}
+
+/**
+ * Chooses the two runs to compare. It also ticks them, because only ticked runs are fetched.
+ * @param {State} state
+ * @param {[string, string]} compared
+ * @returns {State}
+ */
+export function withCompared(state, compared) {
+  /** @type {State} */
+  let next = { ...state, compared };
+  for (const run of compared) if (!tickedRuns(next).includes(run)) next = tick(next, run, true);
+  return next;
+}

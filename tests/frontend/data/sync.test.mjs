@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { Sync } from "../../../frontend/data/sync.js";
+import { initialState } from "../../../frontend/state/state.js";
+import { tick, withIndex, withRuns } from "../../../frontend/state/transitions.js";
+import { recordsAnswer } from "../rows.mjs";
+import { makeSample } from "../samples.mjs";
+
+globalThis.document = { baseURI: "http://localhost/data/plugin/gradascent/" };
+
+const RUNS = [{ run: "a", tags: ["confused"] }, { run: "b", tags: ["confused"] }];
+/** The path and the run of each request. */
+let requests;
+/** Paths and runs whose requests fail. */
+let broken;
+let state;
+let isHidden;
+/** What the sync reports: "busy", "idle", "runs", the run of each index, and the problems of each round. */
+let reports;
+let sync;
+
+globalThis.fetch = async (url, { signal }) => {
+  const request = [url.pathname.split("/").at(-1), url.searchParams.get("run")].filter(Boolean).join(" ");
+  requests.push(request);
+  await wait(5);
+  signal.throwIfAborted();
+  if (broken.includes(request)) return new Response('{"error": "The disk is gone."}', { status: 503 });
+  if (request === "runs") return Response.json({ record_version: 1, runs: RUNS });
+  const session = { session: "s", captures: 1, damaged: false, superseded_from: null };
+  if (request.startsWith("index")) return Response.json({ sessions: [session] });
+  return new Response(recordsAnswer([[0, 1, 0, [makeSample()]]]));
+};
+
+beforeEach(() => {
+  requests = [];
+  broken = [];
+  state = initialState();
+  isHidden = false;
+  reports = [];
+  sync = new Sync({
+    state: () => state,
+    isHidden: () => isHidden,
+    onRuns: (runs, recordVersion) => {
+      reports.push("runs");
+      state = withRuns({ ...state, recordVersion }, runs);
+    },
+    onIndex: (index) => {
+      reports.push(index.run);
+      state = withIndex(state, index);
+    },
+    onBusy: (busy) => reports.push(busy ? "busy" : "idle"),
+    onEnd: (problems) => reports.push(problems),
+  });
+});
+
+test("a reload fetches the runs and then the samples of each", async () => {
+  await sync.reload();
+  assert.deepEqual(reports, ["busy", "runs", "a", "b", "idle", []]);
+  assert.deepEqual(requests, ["runs", "index a", "index b", "records a", "records b"]);
+  assert.ok(!sync.isStale);
+});
+
+test("an update fetches only ticked runs that are not loaded, and a reload checks all", async () => {
+  state = tick(state, "b", false);
+  await sync.reload();
+  assert.deepEqual(requests, ["runs", "index a", "records a"]);
+  state = tick(state, "b", true);
+  await sync.update();
+  assert.deepEqual(requests.slice(3), ["index b", "records b"]);
+  await sync.reload();
+  assert.deepEqual(requests.slice(5), ["runs", "index a", "index b"]);
+});
+
+test("a later round gives up the earlier one, which then reports nothing", async () => {
+  const first = sync.reload();
+  const second = sync.reload();
+  await Promise.all([first, second]);
+  assert.deepEqual(reports, ["busy", "busy", "runs", "a", "b", "idle", []]);
+});
+
+test("a run that cannot be read does not stop the others", async () => {
+  broken = ["index a"];
+  await sync.reload();
+  assert.deepEqual([...state.indexes.keys()], ["b"]);
+  assert.deepEqual(reports.at(-1), ["The samples of a could not be loaded. The disk is gone."]);
+});
+
+test("without the list of runs nothing else is fetched", async () => {
+  broken = ["runs"];
+  await sync.reload();
+  assert.deepEqual(requests, ["runs"]);
+  assert.deepEqual(reports.at(-1), ["The list of runs could not be loaded. The disk is gone."]);
+});
+
+test("a hidden page fetches nothing until it is visible again", async () => {
+  isHidden = true;
+  await sync.reload();
+  sync.resume();
+  assert.deepEqual([requests, sync.isStale], [[], true]);
+  isHidden = false;
+  sync.resume();
+  sync.resume();
+  await wait(100);
+  assert.deepEqual(requests.filter((request) => request === "runs"), ["runs"]);
+  assert.deepEqual([...state.indexes.keys()], ["a", "b"]);
+  assert.ok(!sync.isStale);
+});

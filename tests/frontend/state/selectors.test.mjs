@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  countsOf,
+  filtersInUse,
+  largestStrength,
+  recordedStrengths,
+  runColour,
+  scaleEnd,
+  strengthInUse,
+  tickedRuns,
+} from "../../../frontend/state/selectors.js";
+import { initialState } from "../../../frontend/state/state.js";
+import { tick, withFilters, withRuns, withStrength, withTarget } from "../../../frontend/state/transitions.js";
+import { makeTarget } from "../samples.mjs";
+import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
+
+test("the newest sample comes first by default, and the order within a capture is kept", () => {
+  const one = indexOf("a", [sampleAt(0), sampleAt(100), sampleAt(100, { index: 1 })]);
+  const both = stateWith(one, indexOf("b", [sampleAt(50)]));
+  assert.deepEqual(keys(both), ["100.0", "100.1", "50.0", "0.0"]);
+  assert.deepEqual(keys({ ...both, sort: "oldest" }), ["0.0", "50.0", "100.0", "100.1"]);
+});
+
+test("the smallest margin comes first, and NaN last", () => {
+  const samples = [0.5, NaN, 0.1].map((margin, step) => sampleAt(step, { margin }));
+  assert.deepEqual(keys({ ...stateWith(indexOf("a", samples)), sort: "margin" }), ["2.0", "0.0", "1.0"]);
+});
+
+test("the filter for probes applies only if there are probes", () => {
+  const mixed = stateWith(indexOf("a", [sampleAt(1, { probe: true }), sampleAt(2)]));
+  assert.deepEqual(keys(withFilters(mixed, { show: "probes" })), ["1.0"]);
+  assert.deepEqual(keys(withFilters(mixed, { show: "confused" })), ["2.0"]);
+  const plain = withFilters(stateWith(indexOf("a", [sampleAt(2)])), { show: "probes" });
+  assert.equal(filtersInUse(plain).show, "all");
+  assert.deepEqual(keys(plain), ["2.0"]);
+});
+
+test("an unticked run is neither shown nor counted", () => {
+  const one = indexOf("a", [sampleAt(0)], { unreadable: 2, superseded: 1, dropped: 0 });
+  const both = stateWith(one, indexOf("b", [sampleAt(50)]));
+  assert.deepEqual(countsOf(both), { samples: 2, unreadable: 2, superseded: 1, dropped: 0 });
+  const ticked = tick(both, "a", false);
+  assert.deepEqual(keys(ticked), ["50.0"]);
+  assert.deepEqual(countsOf(ticked), { samples: 1, unreadable: 0, superseded: 0, dropped: 0 });
+});
+
+test("only the first ten runs are shown until the user ticks more", () => {
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const many = withRuns(initialState(), runs);
+  assert.equal(tickedRuns(many).length, 10);
+  assert.ok(tickedRuns(tick(many, "run29", true)).includes("run29"));
+});
+
+test("runs that do not match the filter are not listed, and the first ten others are ticked", () => {
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const many = withRuns(initialState(), runs);
+  const ticked = (runFilter) => tickedRuns({ ...many, runFilter });
+  assert.deepEqual(ticked("RUN[12]5$"), ["run15", "run25"]);
+  assert.deepEqual(ticked("(run1"), [], "an invalid expression, and no run contains this text");
+  assert.equal(ticked("").length, 10);
+});
+
+test("the recorded strengths are those of all samples", () => {
+  const samples = [sampleAt(0), sampleAt(1, { strengths: [0, 0.75, 1.25] }), sampleAt(2, { strengths: [] })];
+  const from = stateWith(indexOf("a", samples));
+  assert.equal(largestStrength(from), 1.25);
+  assert.deepEqual(recordedStrengths(from), [0, 0.5, 0.75, 1, 1.25]);
+  assert.equal(largestStrength(initialState()), 0);
+});
+
+test("the strength of a link is limited to the largest recorded strength", () => {
+  const asked = { ...initialState(), strength: 5 };
+  assert.equal(strengthInUse(asked), 5);
+  const recorded = { ...stateWith(indexOf("a", [sampleAt(0)])), strength: 5 };
+  assert.equal(strengthInUse(recorded), 1);
+  assert.equal(strengthInUse(withStrength(recorded, 0.5)), 0.5);
+  assert.equal(strengthInUse(withStrength(recorded, 0)), 0);
+});
+
+test("run colours follow TensorBoard's order and repeat after seven runs", () => {
+  const runOrder = Array.from({ length: 9 }, (_, i) => `run${i}`);
+  const from = { ...initialState(), runOrder };
+  assert.equal(runColour(from, "run1"), "#12b5cb");
+  assert.equal(runColour(from, "run8"), "#12b5cb");
+  assert.equal(runColour(from, "unknown"), "#425066");
+});
+
+test("the common colour scale follows from all samples, before any filter", () => {
+  const samples = [1, 2].map((gradient_norm, step) => sampleAt(step, { targets: [makeTarget({ gradient_norm })] }));
+  const from = stateWith(indexOf("a", samples));
+  assert.equal(scaleEnd(from), null);
+  const common = { ...from, look: { ...from.look, scale: "common" } };
+  assert.ok(scaleEnd(common) > 0);
+  assert.equal(scaleEnd(withTarget(common, 99)), scaleEnd(common));
+});

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  samplesInUse,
+  shownSamples,
+  strengthOf,
+  tagInUse,
+  targetsInUse,
+  tickedRuns,
+} from "../../../frontend/state/selectors.js";
+import { initialState } from "../../../frontend/state/state.js";
+import {
+  chooseTag,
+  tick,
+  tickOthers,
+  withCardChoice,
+  withIndex,
+  withOwnStrength,
+  withRuns,
+  withStrength,
+  withTarget,
+} from "../../../frontend/state/transitions.js";
+import { makeTarget } from "../samples.mjs";
+import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
+
+test("all runs are ticked, or none, and runs that appear later follow", () => {
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const many = withRuns(initialState(), runs.slice(0, 20));
+  const later = (from) => tickedRuns(withRuns(from, runs)).length;
+  assert.equal(later(tickOthers(many, "all")), 30);
+  assert.equal(later(tickOthers(many, "none")), 0);
+  assert.deepEqual(tickedRuns(tick(tickOthers(many, "none"), "run7", true)), ["run7"]);
+});
+
+test("another tag starts without indexes, and a late index of the old tag is ignored", () => {
+  const runs = [{ run: "a", tags: ["confused", "validation"] }];
+  const old = indexOf("a", [sampleAt(0)]);
+  const before = withIndex(withRuns(initialState(), runs), old);
+  const after = chooseTag(before, "validation");
+  assert.equal(tagInUse(after), "validation");
+  assert.equal(after.indexes.size, 0);
+  assert.equal(withIndex(after, old), after);
+});
+
+test("the samples of a run that no longer exists are removed", () => {
+  const both = stateWith(indexOf("a", [sampleAt(0)]), indexOf("b", [sampleAt(50)]));
+  assert.deepEqual(keys(withRuns(both, [{ run: "b", tags: ["confused"] }])), ["50.0"]);
+  assert.deepEqual(keys(withRuns(both, [])), []);
+});
+
+test("a strength override lasts until the slider moves", () => {
+  const own = withOwnStrength(initialState(), "a", 0.25);
+  assert.deepEqual([strengthOf(own, "a"), strengthOf(own, "b")], [0.25, 1]);
+  assert.equal(strengthOf(withOwnStrength(own, "a", null), "a"), 1);
+  assert.equal(strengthOf(withStrength(own, 0.5), "a"), 0.5);
+});
+
+test("choosing a target leaves out samples without it and forgets the choices on single cards", () => {
+  const samples = [8, 5].map((index, step) => sampleAt(step, { targets: [makeTarget({ index })] }));
+  const all = withCardChoice(stateWith(indexOf("a", samples)), "0.0", "more");
+  assert.deepEqual(targetsInUse(all), [[5, 1], [8, 1]]);
+  const fives = withTarget(all, 5);
+  assert.deepEqual(keys(fives), ["1.0"]);
+  assert.deepEqual(targetsInUse(fives), [[5, 1], [8, 1]]);
+  assert.equal(fives.cardChoices.size, 0);
+});
+
+test("equal runs from the back end keep all memoized values", () => {
+  const before = stateWith(indexOf("a", [sampleAt(0)]), indexOf("b", [sampleAt(1)]));
+  const after = withRuns(before, structuredClone(before.runs));
+  for (const part of [samplesInUse, shownSamples, tickedRuns]) {
+    assert.equal(part(after), part(before));
+  }
+  const fewer = withRuns(before, before.runs.slice(1));
+  assert.deepEqual(keys(fewer), ["1.0"]);
+  assert.deepEqual([...fewer.indexes.keys()], ["b"]);
+});
