@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
-from playwright.sync_api import Frame, Locator, Page
+from playwright.sync_api import Frame, Locator, Page, Route
 
 ARGUMENTS = [
     "--no-sandbox",  # Chromium does not start as root without it, and CI often runs as root.
@@ -97,6 +98,35 @@ def set_strength(tab: Frame, strength: float) -> None:
 def wait_for_paint(tab: Frame) -> None:
     """Wait until the screen shows everything that the page was told so far: two frames."""
     tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+
+
+class Answers:
+    """Counts the page's requests that match a pattern, and can hold back their answers."""
+
+    def __init__(self, page: Page, pattern: str, *, held: bool = False) -> None:
+        self.asked = 0
+        self.held = held
+        self._waiting: list[Route] = []
+        page.route(pattern, self._take)
+
+    def _take(self, route: Route) -> None:
+        self.asked += 1
+        if self.held:
+            self._waiting.append(route)
+        else:
+            route.continue_()
+
+    def release(self) -> None:
+        """Let through all requests that were held, and all later ones."""
+        self.held = False
+        for route in self._waiting:
+            route.continue_()
+        self._waiting.clear()
+
+
+def panels_of(card: Locator) -> Any:
+    """Return where a card's panels are on its canvas."""
+    return json.loads(card.locator("canvas.panels").get_attribute("data-panels") or "")
 
 
 def read_pixels(canvas: Locator, x: int, y: int, w: int, h: int) -> npt.NDArray[np.int64]:

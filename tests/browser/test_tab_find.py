@@ -481,7 +481,9 @@ def test_what_became_of_all_captures_is_told(
     }
 
 
-def test_what_the_budget_did_is_told(serve_here: Callable[..., Board], page: Page, tmp_path: Path) -> None:
+def test_what_the_budget_did_is_told(
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
+) -> None:
     batch = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     with GradAscentHook(
         torch.nn.Identity(),
