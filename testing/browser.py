@@ -1,17 +1,18 @@
-"""The plugin's tab in a real Chromium: how to open it, set it, and read its pixels back."""
+"""The plugin's page in a real Chromium: open it, operate it, and read its pixels back."""
 
 from __future__ import annotations
 
 import base64
-from typing import Any
+import json
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
-from playwright.sync_api import Frame, Locator, Page
+from playwright.sync_api import Frame, Locator, Page, Route
 
 ARGUMENTS = [
-    "--no-sandbox",  # as root, which CI often is, it would not start otherwise
+    "--no-sandbox",  # Chromium does not start as root without it, and CI often runs as root.
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -21,18 +22,43 @@ ARGUMENTS = [
 ]
 
 
-def open_tab(page: Page, address: str, **link: str) -> Frame:
-    """Open TensorBoard at the plugin's tab; returns the frame that holds the plugin's page.
+def open_page(page: Page, address: str, **link: str) -> Frame:
+    """Open the plugin's page alone, without TensorBoard's shell around it. Returns its frame.
 
-    ``link`` is what its address says was chosen there, by the fields' names.
+    The shell takes most of the time that a tab takes to open, and few tests are about it.
+
+    Args:
+        page: The browser's page.
+        address: TensorBoard's address.
+        link: What a link chooses in the page, by the names of its fields.
     """
-    chosen = "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in link.items())
-    page.goto(f"{address}#gradascent{chosen}")
+    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{_choices(link)}")
+    return page.main_frame
+
+
+def open_tab(page: Page, address: str, **link: str) -> Frame:
+    """Open TensorBoard at the plugin's tab. Returns the frame that holds the plugin's page.
+
+    Args:
+        page: The browser's page.
+        address: TensorBoard's address.
+        link: What the address chooses in the tab, by the names of its fields.
+    """
+    page.goto(f"{address}#gradascent{_choices(link)}")
+    return frame_in_shell(page)
+
+
+def frame_in_shell(page: Page) -> Frame:
+    """Wait for the plugin's page inside TensorBoard, and return its frame."""
     element = page.wait_for_selector('iframe[src*="gradascent"]')
     assert element is not None
     frame = element.content_frame()
     assert frame is not None
     return frame
+
+
+def _choices(link: dict[str, str]) -> str:
+    return "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in link.items())
 
 
 def set_dark_mode(page: Page) -> None:
@@ -41,13 +67,24 @@ def set_dark_mode(page: Page) -> None:
     page.get_by_role("menuitem", name="Dark", exact=True).click()
 
 
+def set_theme(tab: Frame, theme: Literal["light", "dark"]) -> None:
+    """Set the browser's theme, which the page follows when it is open without TensorBoard."""
+    tab.page.emulate_media(color_scheme=theme)
+    tab.locator(f'html[data-theme="{theme}"]').wait_for()
+
+
 def reload_data(page: Page) -> None:
-    """Reload as TensorBoard does from time to time, which leaves the focus where it is."""
+    """Press TensorBoard's reload button without moving the focus, as its timer would."""
     page.locator('button[title^="Last Updated"]').evaluate("button => button.click()")
 
 
+def press_reload(tab: Frame) -> None:
+    """Press the page's own reload button without moving the focus."""
+    tab.locator("button.reload").evaluate("button => button.click()")
+
+
 def set_strength(tab: Frame, strength: float) -> None:
-    """Move the slider, as a drag would, and wait until the cards on show are painted so."""
+    """Move the slider as a drag does, and wait until a visible card is painted at that strength."""
     tab.locator("#strength").evaluate(
         """(slider, value) => {
             slider.value = value;
@@ -59,12 +96,41 @@ def set_strength(tab: Frame, strength: float) -> None:
 
 
 def wait_for_paint(tab: Frame) -> None:
-    """Wait until all that the page was told so far is on the screen: it paints with its frames."""
+    """Wait until the screen shows everything that the page was told so far: two frames."""
     tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
 
 
+class Answers:
+    """Counts the page's requests that match a pattern, and can hold back their answers."""
+
+    def __init__(self, page: Page, pattern: str, *, held: bool = False) -> None:
+        self.asked = 0
+        self.held = held
+        self._waiting: list[Route] = []
+        page.route(pattern, self._take)
+
+    def _take(self, route: Route) -> None:
+        self.asked += 1
+        if self.held:
+            self._waiting.append(route)
+        else:
+            route.continue_()
+
+    def release(self) -> None:
+        """Let through all requests that were held, and all later ones."""
+        self.held = False
+        for route in self._waiting:
+            route.continue_()
+        self._waiting.clear()
+
+
+def panels_of(card: Locator) -> Any:
+    """Return where a card's panels are on its canvas."""
+    return json.loads(card.locator("canvas.panels").get_attribute("data-panels") or "")
+
+
 def read_pixels(canvas: Locator, x: int, y: int, w: int, h: int) -> npt.NDArray[np.int64]:
-    """A rectangle of a canvas, in its own pixels: shape (height, width, 3), 0 to 255."""
+    """Return a rectangle of a canvas, in its own pixels: shape (height, width, 3), 0 to 255."""
     encoded: Any = canvas.evaluate(
         """(canvas, [x, y, w, h]) => {
             const { data } = canvas.getContext("2d").getImageData(x, y, w, h);

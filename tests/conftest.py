@@ -12,26 +12,34 @@ import torch
 from hypothesis import settings
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Error,
     Page,
     Request,
+    expect,
     sync_playwright,
 )
 
 from demo.__main__ import main as demo
 from testing import chromium
+from testing.board import Board
 from testing.browser import ARGUMENTS
 from testing.tensorboard_process import tensorboard
 
-# The tests' networks are too small to share out, and on a busy machine threads that wait for each
-# other take ten times as long as one. The variable is for the processes that tests start.
+# The tests' networks are too small for several threads. On a busy machine, threads that wait for
+# each other take ten times as long as one. The variable is for the processes that tests start.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# On a busy machine an example may take any time.
+# A busy machine may take any time for an example.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+TIMEOUT = 20_000
+"""Milliseconds until a wait for the browser fails. Only a test that fails waits so long."""
+
+expect.set_options(timeout=TIMEOUT)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +52,7 @@ def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A real Chromium; without one the test is skipped, or on CI fails."""
+    """A real Chromium. Without one the test is skipped, or fails on CI."""
     executable = chromium.find()
     if executable is None:
         message = f"no Chromium: {chromium.REMEDY}"
@@ -58,27 +66,43 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One browser context for all tests of a file: it loads the page's files only once."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(TIMEOUT)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
 def served(logdir: Path) -> Iterator[str]:
-    """One TensorBoard for all tests of a file, on that file's own ``logdir``."""
-    with tensorboard(logdir) as address:
-        yield address
+    """The address of one TensorBoard for all tests of a file, on the file's own ``logdir``."""
+    with Board(logdir) as board:
+        yield board.address
+
+
+@pytest.fixture
+def serve_here() -> Iterator[Callable[..., Board]]:
+    """:class:`Board` as a function. It is closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda logdir, *options: stack.enter_context(Board(logdir, *options))
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """:func:`tensorboard` as a function; what it starts ends after the test."""
+    """:func:`tensorboard` as a function. The processes that it starts end after the test."""
     with contextlib.ExitStack() as stack:
         yield lambda logdir, *options: stack.enter_context(tensorboard(logdir, *options))
 
 
 @pytest.fixture
-def page(browser: Browser, serve: object) -> Iterator[Page]:  # TensorBoard outlives the page
-    """A new page; the test fails on what the plugin's own page throws, logs or asks elsewhere.
+def page(context: BrowserContext, serve: object, serve_here: object) -> Iterator[Page]:
+    """A new page, which closes before the servers that the test started.
 
-    What TensorBoard's shell around it does is TensorBoard's own affair.
+    The test fails if the plugin's own page throws an error, logs a message, or asks another host.
+    What TensorBoard's shell does is not the plugin's fault.
     """
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    page.set_default_timeout(20_000)
+    page = context.new_page()
     complaints: list[str] = []
 
     def on_error(error: Error) -> None:
@@ -104,5 +128,5 @@ def page(browser: Browser, serve: object) -> Iterator[Page]:  # TensorBoard outl
 
 
 def is_of_plugin(source: str) -> bool:
-    """Whether a URL, or a stack of them, is of the plugin's page and its files."""
+    """Return whether a URL, or a stack trace, names the plugin's page or one of its files."""
     return "/plugin/gradascent/" in source or "/plugin_entry.html?name=gradascent" in source

@@ -112,8 +112,9 @@ export function writeLink(link) {
     const window = host();
     if (!window || JSON.stringify(link) === known) return;
     known = JSON.stringify(link);
-    const { history, location } = window;
-    history.replaceState(history.state, "", writeHash(location.hash, link));
+    const { history } = window;
+    // A hash alone would be relative to the page's <base>, which is not the page's address.
+    history.replaceState(history.state, "", addressOf(link));
   }, PAUSE);
 }
 

@@ -1,4 +1,4 @@
-"""Finding samples in the tab, in a real Chromium: what was chosen is what is seen."""
+"""Find samples on the page, in a real Chromium: the page shows what was chosen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import re
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,9 @@ from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import CapturedSample as Sample
-from testing.browser import open_tab, reload_data, set_strength
+from testing.board import Board
+from testing.browser import open_page, press_reload
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
-from testing.tensorboard_process import tensorboard
 
 pytestmark = pytest.mark.browser
 
@@ -37,70 +37,32 @@ def recorded() -> dict[str, list[list[Sample]]]:
 
 
 @pytest.fixture(scope="module")
-def address(
+def logdir(
     tmp_path_factory: pytest.TempPathFactory, recorded: dict[str, list[list[Sample]]]
-) -> Iterator[str]:
-    """A TensorBoard on these runs."""
-    logdir = tmp_path_factory.mktemp("runs")
+) -> Path:
+    """A log directory with these runs."""
+    directory = tmp_path_factory.mktemp("runs")
     for run, captures in recorded.items():
-        write_session(logdir / run, captures)
-    with tensorboard(logdir) as address:
-        yield address
+        write_session(directory / run, captures)
+    return directory
 
 
 @pytest.fixture(scope="module")
 def samples(recorded: dict[str, list[list[Sample]]]) -> list[Sample]:
-    """All that was recorded."""
+    """All samples of both runs."""
     return [sample for captures in recorded.values() for samples in captures for sample in samples]
 
 
 @pytest.fixture
-def tab(page: Page, address: str) -> Frame:
-    tab = open_tab(page, address)
-    tab.locator(".sample[data-painted]").first.wait_for()
+def tab(page: Page, served: str) -> Frame:
+    """The page with its first samples painted."""
+    tab = open_page(page, served)
+    wait_for_samples(tab)
     return tab
 
 
-def reopened(page: Page) -> Frame:
-    """The tab after the browser has loaded the whole page again."""
-    page.reload()
-    element = page.wait_for_selector('iframe[src*="gradascent"]')
-    assert element is not None
-    frame = element.content_frame()
-    assert frame is not None
-    frame.locator(".sample[data-painted]").first.wait_for()
-    return frame
-
-
-def test_the_address_brings_everything_back_and_history_stays_short(page: Page, tab: Frame) -> None:
-    before = page.evaluate("history.length")
-    tab.locator("#sort").select_option("margin")
-    tab.locator('input[name="run"][value="dropout"]').set_checked(False)
-    for strength in (0.2, 0.4, 0.5):
-        set_strength(tab, strength)
-    page.wait_for_url("**#gradascent&*p.gradascent.strength=0.5*")
-    assert page.evaluate("history.length") == before
-    tab = reopened(page)
-    expect(tab.locator("#sort")).to_have_value("margin")
-    expect(tab.locator('input[name="run"][value="dropout"]')).not_to_be_checked()
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
-    expect(tab.locator(".count")).to_have_text("24 of 24 samples")
-
-
-def test_the_choice_outlives_another_tab_and_a_link_pasted_into_the_address(
-    page: Page, tab: Frame
-) -> None:
-    set_strength(tab, 0.5)
-    page.wait_for_url("**p.gradascent.strength=0.5*")
-    page.locator("mat-select").first.click()
-    page.get_by_role("option", name="Images").click()
-    page.wait_for_url("**#images*")
-    page.locator('[data-plugin-id="gradascent"]').click()
-    page.wait_for_url("**#gradascent*")
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
-    page.evaluate("location.hash = 'gradascent&p.gradascent.sort=oldest'")
-    expect(tab.locator("#sort")).to_have_value("oldest")
-    expect(tab.locator('output[for="strength"]')).to_have_text("1.00")
+def wait_for_samples(tab: Frame) -> None:
+    tab.locator(".sample[data-painted]").first.wait_for()
 
 
 def option(tab: Frame, select: str, words: str) -> str:
@@ -116,6 +78,10 @@ def prediction(sample: Sample) -> int:
 
 def pair(sample: Sample) -> tuple[int, ...]:
     return tuple(sorted(int(index) for index in sample.classes[:2]))
+
+
+def is_at(step: int) -> Callable[[Sample], bool]:
+    return lambda sample: sample.step == step
 
 
 def expect_count(tab: Frame, samples: list[Sample], passes: Callable[[Sample], bool]) -> None:
@@ -189,22 +155,18 @@ def test_steps_distances_and_ids_are_searched(tab: Frame, samples: list[Sample])
     expect_count(tab, samples, lambda _: True)
 
 
-@pytest.mark.parametrize(
-    ("order", "key"),
-    [
-        ("loss", lambda sample: -(sample.loss if sample.loss is not None else -math.inf)),
-        ("entropy", lambda sample: -sample.entropy),
-        ("gradient", lambda sample: -max(target.gradient_norm for target in sample.targets)),
-    ],
-)
-def test_the_first_in_an_order_is_the_most_extreme(
-    tab: Frame, samples: list[Sample], order: str, key: Callable[[Sample], float]
-) -> None:
-    tab.locator("#sort").select_option(order)
-    first = min(samples, key=key)
-    meta = tab.locator(".sample .meta").first
-    expect(meta).to_contain_text(str(first.id))
-    expect(meta).to_contain_text(f"step {first.step}")
+def test_each_order_begins_with_the_most_extreme_sample(tab: Frame, samples: list[Sample]) -> None:
+    keys: dict[str, Callable[[Sample], float]] = {
+        "loss": lambda sample: -(sample.loss if sample.loss is not None else -math.inf),
+        "entropy": lambda sample: -sample.entropy,
+        "gradient": lambda sample: -max(target.gradient_norm for target in sample.targets),
+    }
+    for order, key in keys.items():
+        tab.locator("#sort").select_option(order)
+        first = min(samples, key=key)
+        meta = tab.locator(".sample .meta").first
+        expect(meta).to_contain_text(str(first.id))
+        expect(meta).to_contain_text(f"step {first.step}")
 
 
 def test_a_filter_does_not_move_what_one_looks_at(tab: Frame, samples: list[Sample]) -> None:
@@ -233,23 +195,12 @@ def test_a_filter_that_leaves_nothing_of_it_starts_from_the_top(
     assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 
 
-def test_tensorboards_own_run_filter_is_followed(page: Page, address: str) -> None:
-    page.goto(f"{address}#gradascent&regexInput=drop")
-    element = page.wait_for_selector('iframe[src*="gradascent"]')
-    tab = element.content_frame() if element else None
-    assert tab
-    expect(tab.locator(".count")).to_have_text("24 of 24 samples")
-    expect(tab.locator('input[name="run"]')).to_have_count(1)
-    tab.locator("#run-filter").fill("")
-    expect(tab.locator(".count")).to_have_text("48 of 48 samples")
-
-
 def test_of_many_runs_some_are_shown_and_others_a_click_away(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     for number in range(12):
         write_session(tmp_path / f"run{number:02}", make_captures(1, 1, seed=number))
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     expect(tab.locator(".run-count")).to_have_text("10 of 12 shown")
     expect(tab.locator(".count")).to_have_text("10 of 10 samples")
     tab.get_by_role("button", name="All", exact=True).click()
@@ -330,7 +281,7 @@ def test_the_matrix_of_guesses_is_walked_through_by_keys(tab: Frame, samples: li
 
 
 def test_of_many_classes_the_matrix_lists_those_that_are_mixed_up_most(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     many = [
         [
@@ -343,7 +294,7 @@ def test_of_many_classes_the_matrix_lists_those_that_are_mixed_up_most(
         prediction(s) for samples in many for s in samples
     }
     write_session(tmp_path / "run", many, info=metadata.SessionInfo())
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     expect(tab.locator(".matrix")).to_contain_text(f"only the 16 of {len(found)} classes")
     expect(tab.locator('.matrix [role="gridcell"]')).to_have_count(16 * 16)
     names = tab.locator('.matrix th[scope="col"]').evaluate_all(
@@ -371,36 +322,40 @@ def test_one_step_is_shown_of_all_runs(tab: Frame, samples: list[Sample]) -> Non
     expect(box).to_have_value("")
 
 
-@pytest.mark.parametrize(
-    ("typed", "chosen", "step"),
-    [("150.7", "150", 100), ("-5", "0", 0), ("1e300", str(2**53 - 1), 500)],
-)
-def test_whatever_is_typed_as_a_step_comes_back_from_the_address(
-    page: Page, tab: Frame, samples: list[Sample], typed: str, chosen: str, step: int
+def test_a_typed_step_is_rounded_and_comes_back_from_the_address(
+    page: Page, tab: Frame, samples: list[Sample]
 ) -> None:
     box = tab.get_by_label("Go to step")
-    box.fill(typed)
-    box.press("Enter")
-    expect(box).to_have_value(chosen)
-    expect_count(tab, samples, lambda sample: sample.step == step)
-    page.wait_for_url(f"**p.gradascent.steps={chosen}")
-    tab = reopened(page)
-    expect(tab.get_by_label("Go to step")).to_have_value(chosen)
-    expect_count(tab, samples, lambda sample: sample.step == step)
+    for typed, chosen, step in (
+        ("150.7", "150", 100),
+        ("-5", "0", 0),
+        ("1e300", str(2**53 - 1), 500),
+    ):
+        box.fill(typed)
+        box.press("Enter")
+        expect(box).to_have_value(chosen)
+        expect_count(tab, samples, is_at(step))
+        page.wait_for_url(f"**p.gradascent.steps={chosen}")
+        page.reload()
+        wait_for_samples(tab)
+        expect(box).to_have_value(chosen)
+        expect_count(tab, samples, is_at(step))
 
 
 def test_a_label_below_zero_comes_back_from_the_address(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     (samples,) = make_captures(1)
     strange = [dataclasses.replace(sample, label=-1) for sample in samples[:2]]
     write_session(tmp_path, [[*strange, *samples[2:]]])
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     tab.locator(".sample[data-painted]").first.wait_for()
     tab.locator("#label").select_option(option(tab, "#label", "class -1"))
     expect(tab.locator(".count")).to_have_text("2 of 4 samples")
     page.wait_for_url("**p.gradascent.label=-1")
-    expect(reopened(page).locator(".count")).to_have_text("2 of 4 samples")
+    page.reload()
+    wait_for_samples(tab)
+    expect(tab.locator(".count")).to_have_text("2 of 4 samples")
 
 
 def test_where_the_page_is_narrow_the_filters_fold_away(
@@ -425,8 +380,8 @@ def test_where_the_page_is_narrow_the_filters_fold_away(
     expect(tab.locator("#search")).to_be_focused()
 
 
-def test_a_filter_that_is_removed_leaves_the_focus_at_the_next(page: Page, address: str) -> None:
-    tab = open_tab(page, address, outcome="wrong", id="train", steps="0..900")
+def test_a_filter_that_is_removed_leaves_the_focus_at_the_next(page: Page, served: str) -> None:
+    tab = open_page(page, served, outcome="wrong", id="train", steps="0..900")
     tab.locator(".sample[data-painted]").first.wait_for()
     chips = tab.locator(".active-filters li button")
     expect(chips).to_have_count(3)
@@ -442,38 +397,32 @@ def test_a_filter_that_is_removed_leaves_the_focus_at_the_next(page: Page, addre
     expect(tab.locator(".grid")).to_be_focused()
 
 
-@pytest.mark.parametrize(
-    ("view", "where"), [("Samples", ".grid"), ("Follow", "#search"), ("Compare", ".pairs")]
-)
-@pytest.mark.parametrize("sought", ["train", "no such id"])
-def test_with_the_last_filter_gone_the_focus_is_at_the_samples_or_the_search(
-    tab: Frame, view: str, where: str, sought: str
-) -> None:
-    """In this log directory nothing can be followed."""
-    tab.get_by_role("tab", name=view).click()
-    tab.locator("#search").fill(sought)
-    clear = tab.get_by_role("button", name="Clear all")
-    clear.press("Enter")
-    expect(clear).to_be_hidden()
-    expect(tab.locator(where)).to_be_focused()
+def test_clearing_the_last_filter_moves_the_focus_to_the_samples_or_the_search(tab: Frame) -> None:
+    """In this log directory no sample can be followed."""
+    for view, where in (("Samples", ".grid"), ("Follow", "#search"), ("Compare", ".pairs")):
+        for sought in ("train", "no such id"):
+            tab.get_by_role("tab", name=view).click()
+            tab.locator("#search").fill(sought)
+            clear = tab.get_by_role("button", name="Clear all")
+            clear.press("Enter")
+            expect(clear).to_be_hidden()
+            expect(tab.locator(where)).to_be_focused()
 
 
 def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     write_session(tmp_path / "first", make_captures(1, 1), start=1e9)
-    tab = open_tab(page, serve(tmp_path))
+    board = serve_here(tmp_path)
+    tab = open_page(page, board.address)
     boxes = tab.locator('input[name="run"]')
     expect(boxes).to_have_count(1)
     expect(tab.locator(".only")).to_be_hidden()
     boxes.focus()
     for count, run in enumerate(("before", "later"), start=2):
         write_session(tmp_path / run, make_captures(1, 1), start=2e9)
-        for _ in range(100):
-            reload_data(page)
-            page.wait_for_timeout(300)
-            if boxes.count() == count:
-                break
+        board.read()
+        press_reload(tab)
         expect(boxes).to_have_count(count)
         expect(tab.locator('input[value="first"]')).to_be_focused()
     names = boxes.evaluate_all("boxes => boxes.map(({ value }) => value)")
@@ -484,7 +433,7 @@ def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
 
 
 def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     (samples,) = make_captures(1)
     session = metadata.new_session()
@@ -494,7 +443,7 @@ def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
         for number, encoded in enumerate(captures):
             file.append(make_event("confused", session, number, encoded, DIGITS, 1e9 + number))
         file.close()
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     message = tab.locator(".message .note")
     expect(message).to_have_text(
         "No sample can be shown: what was recorded is damaged, or newer than this plugin reads."
@@ -507,7 +456,7 @@ def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
 
 
 def test_what_became_of_all_captures_is_told(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     (samples,) = make_captures(1, 3)
     session = metadata.new_session()
@@ -519,7 +468,7 @@ def test_what_became_of_all_captures_is_told(
         file.append(make_event("confused", session, number, damaged, DIGITS, 1e9 + number))
     file.close()
     write_session(tmp_path, make_captures(1, 2, every=300)[:1], start=2e9)
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     expect(tab.locator(".count")).to_contain_text("2 of 2 samples")
     tab.get_by_text("What was recorded").click()
     names, values = (tab.locator(f".trust {part}").all_inner_texts() for part in ("dt", "dd"))
@@ -534,7 +483,9 @@ def test_what_became_of_all_captures_is_told(
     }
 
 
-def test_what_the_budget_did_is_told(serve: Callable[..., str], page: Page, tmp_path: Path) -> None:
+def test_what_the_budget_did_is_told(
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
+) -> None:
     batch = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     with GradAscentHook(
         torch.nn.Identity(),
@@ -551,19 +502,19 @@ def test_what_the_budget_did_is_told(serve: Callable[..., str], page: Page, tmp_
     steps = sorted({sample.step for sample in read_samples(tmp_path)})
     gaps = [after - before for before, after in itertools.pairwise(steps)]
     first = steps[next(place for place, gap in enumerate(gaps) if gap > 1)]
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     tab.get_by_text("What was recorded").click()
     words = f"from step {first} on captures are rarer, up to {max(gaps)} steps apart"
     expect(tab.locator(".trust dd").nth(-2)).to_have_text(words)
 
 
 def test_an_update_moves_nothing_of_what_one_looks_at(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     captures = make_captures(20)
     write_session(tmp_path / "run", captures[:10], session="first", start=1e9)
-    address = serve(tmp_path)
-    tab = open_tab(page, address)
+    board = serve_here(tmp_path)
+    tab = open_page(page, board.address)
     expect(tab.locator(".count")).to_have_text("40 of 40 samples")
     tab.locator("#sort").select_option("margin")
     tab.locator("#outcome").select_option("wrong")
@@ -579,11 +530,8 @@ def test_an_update_moves_nothing_of_what_one_looks_at(
     seen = tab.locator(".grid").evaluate(tops)
     assert seen
     write_session(tmp_path / "run", captures[10:], session="second", start=2e9)
-    for _ in range(100):
-        reload_data(page)
-        page.wait_for_timeout(300)
-        if "80 samples" in tab.locator(".count").inner_text():
-            break
+    board.read()
+    press_reload(tab)
     expect(tab.locator(".count")).to_have_text(f"{len(wrong)} of 80 samples")
     now = tab.locator(".grid").evaluate(tops)
     assert next(iter(seen.items())) in now.items(), "the first card stands where it stood"

@@ -1,4 +1,4 @@
-"""The help: what explains every picture, with pictures of the samples that are on show."""
+"""The help explains every picture with pictures of a sample that the page shows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import read_samples
 from tb_gradascent.format.samples import CapturedSample
-from testing.browser import open_tab, read_pixels, set_dark_mode, set_strength
+from testing.board import Board
+from testing.browser import open_page, read_pixels, set_strength, set_theme
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
 
 LOW, HIGH = -0.4242, 2.8215
-"""What is painted black and white: the bounds of ``synthetic.DIGITS``."""
+"""The values that are painted black and white: the bounds of ``synthetic.DIGITS``."""
 TOPICS = (
     "The original",
     "The gradient",
@@ -37,7 +38,7 @@ TOPICS = (
 
 
 def without_ascent(sample: CapturedSample) -> CapturedSample:
-    """As ``ascent=None`` records it: the gradient alone."""
+    """Return the sample as ``ascent=None`` records it: with the gradient alone."""
     targets = tuple(
         dataclasses.replace(
             target,
@@ -71,10 +72,10 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_help(page: Page, served: str) -> Callable[[str], tuple[Frame, Locator]]:
-    """Opens the help while the samples of a tag are shown, the smallest margin first."""
+    """Opens the help while the page shows the samples of a tag, the smallest margin first."""
 
     def opened(tag: str) -> tuple[Frame, Locator]:
-        tab = open_tab(page, served, tag=tag)
+        tab = open_page(page, served, tag=tag)
         tab.locator("#sort").select_option("margin")
         tab.locator(".sample[data-painted]").first.wait_for()
         tab.get_by_role("button", name="Help").click()
@@ -84,21 +85,21 @@ def open_help(page: Page, served: str) -> Callable[[str], tuple[Frame, Locator]]
 
 
 def about(panel: Locator, topic: str) -> Locator:
-    """What stands under a heading."""
+    """Return the section under a heading."""
     return panel.locator(f'section:has(h3:text-is("{topic}"))')
 
 
 def painted(canvas: Locator) -> np.ndarray:
-    """Of a grey image of 28×28: shape (28, 28)."""
+    """Return the pixels of a grey image, shape (28, 28)."""
     return read_pixels(canvas, 0, 0, 28, 28)[..., 0]
 
 
 def levels(image: np.ndarray) -> np.ndarray:
-    """How an image of one channel is painted."""
+    """Return how an image of one channel is painted, 0 to 255."""
     return np.asarray(np.clip((image[0] - LOW) / (HIGH - LOW), 0, 1) * 255)
 
 
-def test_the_pictures_are_those_of_a_sample_on_show(
+def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     logdir: Path, open_help: Callable[[str], tuple[Frame, Locator]]
 ) -> None:
     samples = sorted(read_samples(logdir, tag="digits"), key=lambda sample: sample.margin)
@@ -160,7 +161,7 @@ def test_the_pictures_are_those_of_a_sample_on_show(
 
 
 def test_the_pictures_follow_the_theme_and_the_strength(
-    page: Page, open_help: Callable[[str], tuple[Frame, Locator]]
+    open_help: Callable[[str], tuple[Frame, Locator]],
 ) -> None:
     tab, panel = open_help("digits")
     gradient = about(panel, "The gradient").locator("canvas").first
@@ -170,14 +171,13 @@ def test_the_pictures_follow_the_theme_and_the_strength(
     before = float(now.get_attribute("x1") or "nan")
     set_strength(tab, 0.5)
     assert float(now.get_attribute("x1") or "nan") < before
-    set_dark_mode(page)
-    tab.locator('html[data-theme="dark"]').wait_for()
+    set_theme(tab, "dark")
     dark = read_pixels(gradient, 0, 0, 28, 28)
     assert np.median(light) > 200
     assert np.median(dark) < 100
 
 
-def test_the_keyboard_scrolls_it(
+def test_the_keyboard_scrolls_the_help(
     page: Page, open_help: Callable[[str], tuple[Frame, Locator]]
 ) -> None:
     tab, panel = open_help("digits")
@@ -212,10 +212,10 @@ def assert_words_alone(panel: Locator) -> None:
     assert panel.locator("canvas, svg, figure, .example").count() == 0
 
 
-def test_where_no_sample_is_the_words_are(
+def test_without_a_sample_the_help_has_words_alone(
     page: Page,
     tmp_path: Path,
-    serve: Callable[..., str],
+    serve_here: Callable[..., Board],
     open_help: Callable[[str], tuple[Frame, Locator]],
 ) -> None:
     tab, panel = open_help("digits")
@@ -225,7 +225,7 @@ def test_where_no_sample_is_the_words_are(
     expect(tab.locator("p.count")).to_contain_text("0 of 12")
     tab.get_by_role("button", name="Help").click()
     assert_words_alone(panel)
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     tab.locator("section.empty").click()
     page.keyboard.press("?")
     assert_words_alone(tab.get_by_role("dialog"))

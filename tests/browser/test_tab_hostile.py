@@ -1,4 +1,4 @@
-"""A stranger's log directory in the tab: names are text, never markup, and break no layout."""
+"""A stranger's log directory on the page: names are text, never markup, and break no layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from testing.browser import open_tab, wait_for_paint
+from testing.browser import open_page, wait_for_paint
 from testing.hostile import (
     CANARY,
     FOLDERS,
@@ -30,9 +30,10 @@ WIDTHS = (1400, 700)
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real program: the default loader refuses some names, and the page says so."""
     logdir = tmp_path_factory.mktemp("hostile")
     write_logdir(logdir)
-    if sys.platform == "linux":  # elsewhere names are text
+    if sys.platform == "linux":  # On other systems every name is text.
         write_session(logdir / os.fsdecode(b"no text \xe9"), make_captures(1, 1), tag="bytes")
     with tensorboard(logdir) as address:
         yield address
@@ -40,16 +41,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def tab(page: Page, address: str) -> Iterator[Frame]:
-    """The tab, with a canary in every frame that no text may ever wake."""
+    """The page, with a canary function that no text may ever call."""
     woken: list[str] = []
     page.expose_function("canary", lambda *_: woken.append("canary"))
     page.on("dialog", lambda dialog: woken.append(dialog.message))
-    tab = open_tab(page, address)
+    tab = open_page(page, address)
     tab.locator("#tag").wait_for()
     yield tab
     assert woken == []
-    assert page.evaluate("typeof canary") == "function", "it could have been woken"
-    assert tab.evaluate("typeof canary") == "function"
+    assert tab.evaluate("typeof canary") == "function", "a script could have called it"
 
 
 def shown_tags(tab: Frame) -> list[str]:
@@ -58,8 +58,8 @@ def shown_tags(tab: Frame) -> list[str]:
 
 
 def assert_nothing_hangs_over(tab: Frame) -> None:
-    """Nothing makes the page wider than it is, and no card's text leaves its card."""
-    wait_for_paint(tab)  # the grid hears of its new width with the next frame
+    """Assert that the page does not scroll sideways and that no text leaves its card."""
+    wait_for_paint(tab)  # The grid learns its new width with the next frame.
     wide, room = tab.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= room
     outside = tab.evaluate(
@@ -81,10 +81,9 @@ def assert_nothing_hangs_over(tab: Frame) -> None:
 
 
 def show_names_alone(tab: Frame) -> None:
-    """Of the runs show the one with the hostile ids."""
+    """Show only the run with the hostile ids."""
     tab.locator("#tag").select_option("confused")
-    # Runs that TensorBoard finds later are then not shown either: their samples would come in among
-    # the others, and push away the card that has the focus.
+    # This hides runs that TensorBoard finds later, too. Their samples would move the focused card.
     tab.get_by_role("button", name="Only names", exact=True).click()
     expect(tab.locator("p.count")).to_have_text(f"{len(NAMES)} of {len(NAMES)} samples")
 
@@ -143,7 +142,7 @@ def test_names_of_ten_thousand_characters_are_cut_or_counted(page: Page, tab: Fr
 
 
 def test_numbers_that_mean_nothing_are_shown_or_counted(page: Page, tab: Frame) -> None:
-    """A strength without end once kept the large view busy for ever, and took gigabytes."""
+    """An infinite strength once kept the detail view busy for ever, and took gigabytes."""
     tab.locator("#tag").select_option("confused")
     tab.get_by_role("button", name="Only values", exact=True).click()
     readable = len(LABELS) + len(NUMBERS)

@@ -1,7 +1,8 @@
-"""Looking closely in the tab: one sample large, by pointer and by keyboard."""
+"""Inspect samples on the page, by pointer and by keyboard: one large, over time, in two runs."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -12,13 +13,14 @@ import pytest
 from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from testing.browser import open_tab, read_pixels, set_strength, wait_for_paint
+from testing.board import Board
+from testing.browser import open_page, read_pixels, set_strength, wait_for_paint
 from testing.synthetic import make_captures, make_sample, write_session
 
 pytestmark = pytest.mark.browser
 
 LOW, HIGH = -0.4242, 2.8215
-"""What is painted black and white: the bounds of ``synthetic.DIGITS``."""
+"""The values that are painted black and white: the bounds of ``synthetic.DIGITS``."""
 PROBES = ("seven", "three")
 
 
@@ -39,7 +41,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recorded(logdir: Path) -> dict[str, Sample]:
-    """What was recorded, by the page's name for it; a capture is made every 100 steps."""
+    """All samples, by the keys that the page gives them. A capture is made every 100 steps."""
     return {
         f"{sample.run}|session-{sample.run}.{sample.step // 100}.{sample.index}": sample
         for sample in read_samples(logdir)
@@ -48,14 +50,14 @@ def recorded(logdir: Path) -> dict[str, Sample]:
 
 @pytest.fixture
 def tab(page: Page, served: str) -> Frame:
-    """The plugin's tab with its first samples painted."""
-    tab = open_tab(page, served)
+    """The page with its first samples painted."""
+    tab = open_page(page, served)
     tab.locator(".sample[data-painted]").first.wait_for()
     return tab
 
 
 def open_first(tab: Frame) -> Locator:
-    """Opens the first sample, and waits until its pictures are painted."""
+    """Open the first sample, and wait until its pictures are painted."""
     tab.locator(".sample").first.locator("h2").click()
     detail = tab.get_by_role("dialog")
     detail.locator('[data-part="original"][data-painted]').wait_for()
@@ -63,7 +65,7 @@ def open_first(tab: Frame) -> Locator:
 
 
 def shown_in(detail: Locator) -> str:
-    """The key of the sample that the detail view shows, by the link that it gives away."""
+    """Return the key of the sample in the detail view, from the link that the view copies."""
     detail.page.evaluate("navigator.clipboard.writeText('nothing')")
     detail.get_by_role("button", name="Copy link").click()
     expect(detail.get_by_text("copied", exact=True)).to_be_visible()
@@ -75,12 +77,12 @@ def shown_in(detail: Locator) -> str:
 
 @pytest.fixture(autouse=True)
 def clipboard(page: Page) -> None:
-    """What the browser would ask its user."""
+    """Grant what the browser would otherwise ask its user."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
 
 def display(sample: Sample, values: np.ndarray) -> np.ndarray:
-    """Model units to display units, shape (height, width) of one channel."""
+    """Convert model units to display units; shape (height, width) of the first channel."""
     assert sample.mean is not None
     assert sample.std is not None
     return np.asarray(values[0], np.float64) * sample.std[0] + sample.mean[0]
@@ -241,19 +243,20 @@ def assert_stands_still(tab: Frame) -> None:
     assert strength_of(tab) == strength
 
 
-@pytest.mark.parametrize("place", [".sample", ".grid", "nothing"])
-def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame, place: str) -> None:
-    if place == "nothing":
-        tab.locator("p.count").click()
-    else:
-        tab.locator(place).first.focus()
-    page.keyboard.press("Space")
-    expect(tab.get_by_role("button", name="Pause")).to_be_visible()
-    expect(tab.locator('output[for="strength"]')).not_to_have_text("1.00")
-    page.keyboard.press("Space")
-    expect(tab.get_by_role("button", name="Play")).to_be_visible()
-    assert_stands_still(tab)
-    assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0, "nor does it scroll"
+def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame) -> None:
+    for place in (".sample", ".grid", "nothing"):
+        if place == "nothing":
+            tab.locator("p.count").click()
+        else:
+            tab.locator(place).first.focus()
+        before = strength_of(tab)
+        page.keyboard.press("Space")
+        expect(tab.get_by_role("button", name="Pause")).to_be_visible()
+        expect(tab.locator('output[for="strength"]')).not_to_have_text(f"{before:.2f}")
+        page.keyboard.press("Space")
+        expect(tab.get_by_role("button", name="Play")).to_be_visible()
+        assert_stands_still(tab)
+        assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0, "nor does it scroll"
 
 
 def test_the_space_bar_plays_the_large_morphs_too(page: Page, tab: Frame) -> None:
@@ -394,73 +397,62 @@ def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[st
 
 
 def test_runs_without_a_common_id_say_what_to_do(
-    page: Page, tmp_path: Path, serve: Callable[..., str]
+    page: Page, tmp_path: Path, serve_here: Callable[..., Board]
 ) -> None:
     for seed, run in enumerate(("one", "two")):
         rng = np.random.default_rng(seed)
         samples = [make_sample(rng, id=f"{run}/{place}") for place in range(2)]
         write_session(tmp_path / run, [samples], start=1.7e9)
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     tab.get_by_role("tab", name="Compare").click()
     expect(tab.locator(".compare .note")).to_contain_text("give the hook the same ids")
     expect(tab.locator(".pair")).to_have_count(0)
 
 
-@pytest.mark.parametrize("way", ["Escape", "button", "beside"])
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_sample_opens_in_the_moment_in_which_one_is_closed(
-    page: Page, tab: Frame, way: str, place: int
-) -> None:
-    """The same or another, before the browser's own ``close`` event, which comes a task later."""
-    detail = open_first(tab)
-    title = tab.locator(".sample h2").nth(place).text_content()
-    tab.evaluate(
-        """place => {
-            const dialog = document.querySelector("dialog[open]");
-            window.closeWasTold = new Promise((resolve) => {
-                const observer = new MutationObserver(() => {
-                    if (dialog.open) return;
-                    observer.disconnect();
-                    dialog.addEventListener("close", () => setTimeout(resolve));
-                    document.querySelectorAll(".sample h2")[place].click();
+def test_a_sample_opens_at_the_moment_in_which_one_closes(page: Page, tab: Frame) -> None:
+    """The same sample or another, before the browser's ``close`` event, which is a later task."""
+    for way, place in itertools.product(("Escape", "button", "beside"), (0, 1)):
+        detail = open_first(tab)
+        title = tab.locator(".sample h2").nth(place).text_content()
+        tab.evaluate(
+            """place => {
+                const dialog = document.querySelector("dialog[open]");
+                window.closeWasTold = new Promise((resolve) => {
+                    const observer = new MutationObserver(() => {
+                        if (dialog.open) return;
+                        observer.disconnect();
+                        dialog.addEventListener("close", () => setTimeout(resolve));
+                        document.querySelectorAll(".sample h2")[place].click();
+                    });
+                    observer.observe(dialog, { attributes: true });
                 });
-                observer.observe(dialog, { attributes: true });
-            });
-        }""",
-        place,
-    )
-    if way == "Escape":
+            }""",
+            place,
+        )
+        if way == "Escape":
+            page.keyboard.press("Escape")
+        elif way == "button":
+            detail.get_by_role("button", name="Close").click()
+        else:
+            box = detail.bounding_box()
+            assert box is not None
+            page.mouse.click(box["x"] - 8, box["y"] + 20)
+        tab.evaluate("closeWasTold")
+        expect(detail).to_be_visible()
+        assert detail.get_by_role("heading").first.text_content() == title
+        detail.locator('[data-part="original"][data-painted]').wait_for()
         page.keyboard.press("Escape")
-    elif way == "button":
-        detail.get_by_role("button", name="Close").click()
-    else:
-        box = detail.bounding_box()
-        assert box is not None
-        page.mouse.click(box["x"] - 8, box["y"] + 20)
-    tab.evaluate("closeWasTold")
-    expect(detail).to_be_visible()
-    assert detail.get_by_role("heading").first.text_content() == title
-    detail.locator('[data-part="original"][data-painted]').wait_for()
-    page.keyboard.press("Escape")
-    expect(detail).to_be_hidden()
+        expect(detail).to_be_hidden()
 
 
-def test_a_link_opens_the_sample_again(
-    page: Page, tab: Frame, served: str, recorded: dict[str, Sample]
-) -> None:
+def test_a_link_opens_the_sample_again(page: Page, tab: Frame, recorded: dict[str, Sample]) -> None:
     detail = open_first(tab)
     detail.get_by_role("button", name="Next sample").click()
     expect(detail.locator(".position")).to_have_text("2 of 50")
     key = shown_in(detail)
     link = page.evaluate("navigator.clipboard.readText()")
-    assert link.startswith(served)
     page.goto("about:blank")
     page.goto(link)
-    frame = page.wait_for_selector('iframe[src*="gradascent"]')
-    assert frame is not None
-    again = frame.content_frame()
-    assert again is not None
-    detail = again.get_by_role("dialog")
     expect(detail.locator(".position")).to_have_text("2 of 50")
     assert shown_in(detail) == key
 
@@ -481,18 +473,8 @@ def test_a_card_that_is_made_anew_keeps_the_focus(page: Page, tab: Frame) -> Non
     expect(tab.get_by_role("dialog")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("view", "shown"),
-    [
-        ("Samples", ".grid article.sample"),
-        ("Follow", ".follow .strip"),
-        ("Compare", ".compare article.sample"),
-    ],
-)
-def test_what_was_gone_for_less_than_a_frame_is_shown_again(
-    tab: Frame, view: str, shown: str
-) -> None:
-    """Nothing is laid out in between, so that no observer of sizes could tell."""
+def test_samples_that_were_filtered_out_for_less_than_a_frame_are_shown_again(tab: Frame) -> None:
+    """The browser lays out nothing in between, so no observer of sizes is called."""
     search = """(search, texts) => {
         for (const text of texts) {
             search.value = text;
@@ -500,7 +482,7 @@ def test_what_was_gone_for_less_than_a_frame_is_shown_again(
         }
     }"""
 
-    def search_for(*texts: str) -> list[str]:
+    def search_for(shown: str, *texts: str) -> list[str]:
         tab.locator("#search").evaluate(search, list(texts))
         wait_for_paint(tab)
         names: list[str] = tab.locator(shown).evaluate_all(
@@ -508,10 +490,16 @@ def test_what_was_gone_for_less_than_a_frame_is_shown_again(
         )
         return names
 
-    tab.get_by_role("tab", name=view).click()
-    tab.locator(shown).first.wait_for()
-    assert search_for("nobody is called so") == []
-    expected = search_for("seven")
-    assert expected
-    assert search_for("three") != expected
-    assert search_for("nobody is called so", "seven") == expected
+    for view, shown in (
+        ("Samples", ".grid article.sample"),
+        ("Follow", ".follow .strip"),
+        ("Compare", ".compare article.sample"),
+    ):
+        search_for(shown, "")
+        tab.get_by_role("tab", name=view).click()
+        tab.locator(shown).first.wait_for()
+        assert search_for(shown, "nobody is called so") == []
+        expected = search_for(shown, "seven")
+        assert expected
+        assert search_for(shown, "three") != expected
+        assert search_for(shown, "nobody is called so", "seven") == expected

@@ -1,9 +1,8 @@
-"""How samples look in the tab: pixels and words on the screen of a real Chromium."""
+"""How the page shows samples: pixels and words on the screen of a real Chromium."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,15 @@ import pytest
 from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from testing.browser import open_tab, read_pixels, set_dark_mode, set_strength, wait_for_paint
+from testing.board import Board
+from testing.browser import (
+    open_page,
+    panels_of,
+    read_pixels,
+    set_strength,
+    set_theme,
+    wait_for_paint,
+)
 from testing.synthetic import DIGITS, STRENGTHS, make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -32,7 +39,7 @@ LONG_NAMES = dataclasses.replace(
     DIGITS, class_names=tuple(f"soft-coated wheaten terrier {index}" for index in range(10))
 )
 LOW, HIGH = -0.4242, 2.8215
-"""What is painted black and white: the bounds of ``synthetic.DIGITS``."""
+"""The values that are painted black and white: the bounds of ``synthetic.DIGITS``."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recorded(logdir: Path) -> dict[str, Sample]:
-    """What was recorded, by the page's name for it."""
+    """All samples, by the keys that the page gives them."""
     return {
         f"run|session-{sample.tag}.{sample.step // 10}.{sample.index}": sample
         for sample in read_samples(logdir)
@@ -69,10 +76,10 @@ def recorded(logdir: Path) -> dict[str, Sample]:
 
 @pytest.fixture
 def look(page: Page, served: str) -> Callable[..., Frame]:
-    """Opens the tab as a link says, with its first samples painted."""
+    """Opens the page with the choices of a link, and waits for the first painted sample."""
 
     def open_painted(**link: str) -> Frame:
-        tab = open_tab(page, served, **link)
+        tab = open_page(page, served, **link)
         tab.locator(".sample[data-painted]").first.wait_for()
         return tab
 
@@ -80,27 +87,26 @@ def look(page: Page, served: str) -> Callable[..., Frame]:
 
 
 def first(tab: Frame) -> Locator:
-    """The first card."""
+    """Return the first card."""
     return tab.locator(".sample[data-painted]").first
 
 
 def sample_of(card: Locator, recorded: dict[str, Sample]) -> Sample:
-    """What a card shows."""
+    """Return the sample that a card shows."""
     key = card.get_attribute("data-sample")
     assert key
     return recorded[key]
 
 
 def panel(card: Locator, kind: str, row: int = 0) -> Pixels:
-    """A panel's pixels as painted: the ``image``, or a row's ``gradient`` or ``morph``."""
-    canvas = card.locator("canvas.panels")
-    panels = json.loads(canvas.get_attribute("data-panels") or "")
+    """Return a panel's pixels: the ``image``, or a row's ``gradient`` or ``morph``."""
+    canvas, panels = card.locator("canvas.panels"), panels_of(card)
     rectangle = panels["image"] if kind == "image" else panels["targets"][row][kind]
     return read_pixels(canvas, *rectangle)
 
 
 def choose(tab: Frame, name: str, choice: str) -> None:
-    """Choose in the menu of appearances, as a user would, and close it."""
+    """Choose in the appearance menu as a user would, and close the menu."""
     tab.get_by_text("Appearance", exact=True).click()
     tab.get_by_label(name, exact=True).select_option(choice)
     tab.page.keyboard.press("Escape")
@@ -108,7 +114,7 @@ def choose(tab: Frame, name: str, choice: str) -> None:
 
 
 def hues(pixels: Pixels) -> Pixels:
-    """Red minus blue: what tells the first map's ends."""
+    """Return red minus blue, which has opposite signs at the ends of the first map."""
     difference: Pixels = pixels[..., 0] - pixels[..., 2]
     return difference
 
@@ -118,7 +124,7 @@ def test_cards_fill_the_width_and_enlarged_pixels_are_whole_pixels_of_the_screen
 ) -> None:
     for ratio in (1.0, 1.25, 1.5, 2.0):
         page = browser.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=ratio)
-        tab = open_tab(page, served, tag="digits")
+        tab = open_page(page, served, tag="digits")
         first(tab).wait_for()
         grid = tab.locator(".grid").bounding_box()
         boxes = [card.bounding_box() for card in tab.locator(".sample").all()]
@@ -148,14 +154,16 @@ def test_zoom_steps_paint_anew(look: Callable[..., Frame], recorded: dict[str, S
         assert np.abs(panel(first(tab), "image")[..., 0] - levels).max() <= 1
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_map_tells_raising_from_lowering(
-    page: Page, look: Callable[..., Frame], recorded: dict[str, Sample], dark: bool
+    look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
     tab = look(tag="digits")
-    if dark:
-        set_dark_mode(page)
-        tab.locator('html[data-theme="dark"]').wait_for()
+    assert_maps_tell_raising_from_lowering(tab, recorded)
+    set_theme(tab, "dark")
+    assert_maps_tell_raising_from_lowering(tab, recorded)
+
+
+def assert_maps_tell_raising_from_lowering(tab: Frame, recorded: dict[str, Sample]) -> None:
     gradient = sample_of(first(tab), recorded).targets[0].gradient[0]
     share = gradient / np.abs(gradient).max()
     seen = []
@@ -273,13 +281,13 @@ def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) ->
 
 
 def test_classes_have_their_names_if_any_session_gave_them(
-    serve: Callable[..., str], page: Page, tmp_path: Path
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(5)
     for run, names in (("first", None), ("second", tuple("abcdefghij"))):
         info = dataclasses.replace(DIGITS, class_names=names)
         write_session(tmp_path / run, [[make_sample(rng)]], info=info)
-    tab = open_tab(page, serve(tmp_path))
+    tab = open_page(page, serve_here(tmp_path).address)
     target = tab.get_by_label("make it a", exact=True)
     expect(target.locator("option")).to_have_text(["… (any target)", "f (2)", "i (2)"])
     target.select_option(label="i (2)")
@@ -380,32 +388,31 @@ def test_the_play_button_runs_every_morph_until_it_is_pressed_again(
     tab.get_by_role("button", name="Pause").click()
     wait_for_paint(tab)
     stopped = first(tab).get_attribute("data-painted")
-    tab.page.wait_for_timeout(300)
+    for _ in range(10):
+        wait_for_paint(tab)
     assert first(tab).get_attribute("data-painted") == stopped
 
 
-def test_without_motion_play_shows_recorded_strengths_alone(
+def test_with_reduced_motion_play_shows_only_recorded_strengths(
     page: Page, look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
     page.emulate_media(reduced_motion="reduce")
     tab = look(tag="digits", strength="0.3")
-    tab.page.wait_for_timeout(200)
+    for _ in range(10):
+        wait_for_paint(tab)
     expect(first(tab)).to_have_attribute("data-painted", "0.30")
     strengths = sample_of(first(tab), recorded).targets[0].strengths
-    tab.get_by_role("button", name="Play").click()
-    seen = tab.evaluate(
-        """async () => {
-            const seen = new Set();
+    tab.evaluate(
+        """() => {
             const card = document.querySelector(".sample");
-            for (let i = 0; i < 40; i++) {
-                await new Promise((resolve) => setTimeout(resolve, 50));
-                seen.add(card.dataset.painted);
-            }
-            return [...seen];
+            window.seen = [];
+            const observer = new MutationObserver(() => window.seen.push(card.dataset.painted));
+            observer.observe(card, { attributeFilter: ["data-painted"] });
         }"""
     )
-    assert len(seen) >= 2
-    for strength in map(float, set(seen) - {"0.30"}):
+    tab.get_by_role("button", name="Play").click()
+    tab.wait_for_function("new Set(window.seen).size >= 3")
+    for strength in map(float, tab.evaluate("window.seen")):
         assert np.abs(strengths - strength).min() <= 0.0051
 
 
@@ -418,7 +425,8 @@ def test_what_is_played_waits_while_no_run_is_ticked(
     tab.get_by_role("button", name="Play").click()
     tab.locator('input[name="run"]').set_checked(False)
     expect(tab.locator(".sample")).to_have_count(0)
-    tab.page.wait_for_timeout(200)
+    for _ in range(10):
+        wait_for_paint(tab)
     tab.locator("p.count").click()
     page.keyboard.press("Space")
     expect(tab.locator(".play")).to_have_attribute("aria-label", "Play")

@@ -1,4 +1,4 @@
-"""What is taken away from the tab, really downloaded, and read back by those who will."""
+"""What the page exports, really downloaded or copied, and read back by csv, numpy, PIL, Python."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Frame, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from testing.browser import open_tab, set_strength
+from testing.browser import open_page, set_strength
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ NASTY = "=1+1, \"quoted\"\n☃'''"
 
 @pytest.fixture(scope="module")
 def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs of six samples each; one run and one sample have names that want care."""
+    """Two runs of six samples each; one run and one sample have names that need care."""
     directory = tmp_path_factory.mktemp("taken")
     rng = np.random.default_rng(5)
     for run in ("base line", "other"):
@@ -39,9 +39,10 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tab(page: Page, served: str) -> Frame:
-    """The tab with one run's samples, the smallest margin first, and the menu open."""
+    """The page with one run's samples, the smallest margin first."""
+    page.context.clear_permissions()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    tab = open_tab(page, served)
+    tab = open_page(page, served)
     tab.locator('input[name="run"][value="other"]').set_checked(False)
     expect(tab.locator(".count")).to_contain_text("6 of 6 samples")
     tab.locator("#sort").select_option("margin")
@@ -51,12 +52,12 @@ def tab(page: Page, served: str) -> Frame:
 
 @pytest.fixture(scope="module")
 def selection(logdir: Path) -> list[Sample]:
-    """The same samples in the same order, read without the page."""
+    """The samples that the page shows, in its order, read without the page."""
     return sorted(read_samples(logdir, run="base line"), key=lambda sample: sample.margin)
 
 
 def download(page: Page, tab: Frame, name: str, folder: Path) -> Path:
-    """What a click on one of the menu's buttons saves."""
+    """Click one of the menu's buttons, and return the file that it saves."""
     tab.locator(".downloads summary").click()
     with page.expect_download() as started:
         tab.locator(f'.downloads button[name="{name}"]').click()
@@ -131,7 +132,7 @@ def test_the_contact_sheet_shows_every_sample_at_the_strength_that_is_set(
 
 
 def corners(sheet: np.ndarray, large: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Where on the sheet a picture could stand, by its upper left block and its lower right one."""
+    """Yield where a picture may be on the sheet, by its corner blocks and its middle one."""
     height, width = large.shape
     first = np.abs(sheet[: 1 - height, : 1 - width, 0] - large[0, 0]) <= 1
     last = np.abs(sheet[height - 1 :, width - 1 :, 0] - large[-1, -1]) <= 1
@@ -154,27 +155,14 @@ def test_the_snippet_loads_the_same_samples_in_the_same_order(
     script = tmp_path / "loads.py"
     script.write_text(code, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=True
     )
     expected = [ascii((sample.run, sample.id, sample.step)) for sample in selection]
     assert done.stdout.splitlines() == expected
 
 
-@pytest.fixture(params=["granted", "denied", "absent"])
-def clipboard(page: Page, tab: Frame, request: pytest.FixtureRequest) -> None:
-    """What the page may do: a page that is not https, as of another machine, has no clipboard."""
-    if request.param == "denied":
-        page.context.clear_permissions()
-        page.context.grant_permissions(["geolocation"])  # and no other
-        state = "navigator.permissions.query({name: 'clipboard-write'}).then(({state}) => state)"
-        assert tab.evaluate(state) == "denied"
-    elif request.param == "absent":
-        tab.evaluate("delete Navigator.prototype.clipboard")
-        assert tab.evaluate("navigator.clipboard === undefined")
-
-
 def pasted(page: Page, tab: Frame) -> str:
-    """What a user pastes, whatever pages may read."""
+    """Paste as a user does, which needs no permission, and return the text."""
     tab.evaluate("document.body.append(document.createElement('textarea'))")
     field = tab.locator("body > textarea")
     field.focus()
@@ -184,21 +172,23 @@ def pasted(page: Page, tab: Frame) -> str:
     return text
 
 
-@pytest.mark.usefixtures("clipboard")
-def test_the_code_is_copied_with_and_without_permission(page: Page, tab: Frame) -> None:
-    tab.locator(".downloads summary").click()
-    button = tab.locator('.downloads button[name="Python"]')
-    button.click()
-    expect(tab.locator(".downloads [role=status]")).to_have_text("The code is in the clipboard.")
-    expect(button).to_be_focused()
-    assert tab.locator("textarea").count() == 0
-    text = pasted(page, tab)
-    assert text.startswith("from tb_gradascent import read_samples")
-    compile(text, "pasted", "exec")
+def restrict_clipboard(page: Page, tab: Frame, clipboard: str) -> None:
+    """Leave the page the clipboard, deny it, or remove it as in a page without https."""
+    if clipboard == "denied":
+        page.context.clear_permissions()
+        page.context.grant_permissions(["geolocation"])  # This denies all others.
+        state = "navigator.permissions.query({name: 'clipboard-write'}).then(({state}) => state)"
+        assert tab.evaluate(state) == "denied"
+    elif clipboard == "absent":
+        tab.evaluate("delete Navigator.prototype.clipboard")
+        assert tab.evaluate("navigator.clipboard === undefined")
 
 
-@pytest.mark.usefixtures("clipboard")
-def test_a_link_is_copied_with_and_without_permission(page: Page, tab: Frame, served: str) -> None:
+@pytest.mark.parametrize("clipboard", ["granted", "denied", "absent"])
+def test_a_link_and_code_are_copied_with_and_without_permission(
+    page: Page, tab: Frame, served: str, clipboard: str
+) -> None:
+    restrict_clipboard(page, tab, clipboard)
     tab.locator(".sample h2").nth(1).click()
     detail = tab.get_by_role("dialog")
     button = detail.get_by_role("button", name="Copy link")
@@ -210,6 +200,16 @@ def test_a_link_is_copied_with_and_without_permission(page: Page, tab: Frame, se
     text = pasted(page, tab)
     assert text.startswith(served)
     assert "p.gradascent.selected=base" in text
+
+    tab.locator(".downloads summary").click()
+    button = tab.locator('.downloads button[name="Python"]')
+    button.click()
+    expect(tab.locator(".downloads [role=status]")).to_have_text("The code is in the clipboard.")
+    expect(button).to_be_focused()
+    assert tab.locator("textarea").count() == 0
+    text = pasted(page, tab)
+    assert text.startswith("from tb_gradascent import read_samples")
+    compile(text, "pasted", "exec")
 
 
 def test_where_nothing_can_be_copied_the_page_says_so(page: Page, tab: Frame) -> None:

@@ -1,4 +1,4 @@
-"""Going from view to view in the tab, while samples are on their way and while more come in."""
+"""Change between the views while samples load and while new ones arrive."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Frame, Page, Route, expect
+from playwright.sync_api import Frame, Page, expect
 
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
-from testing.browser import open_tab, read_pixels, reload_data, set_dark_mode, wait_for_paint
+from testing.board import Board
+from testing.browser import (
+    Answers,
+    open_page,
+    press_reload,
+    read_pixels,
+    set_theme,
+    wait_for_paint,
+)
 from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -23,11 +31,11 @@ SHOWN = {
     "compare": ".compare .sample",
 }
 FLIP = "(views) => { for (const view of views) document.getElementById(`tab-${view}`).click(); }"
-"""Goes from view to view within one frame."""
+"""Changes from view to view within one frame."""
 
 
 def write_run(run: Path, steps: range, *, seed: int = 3) -> None:
-    """The same two probes at each step, and other samples beside them."""
+    """Write a run with the same two probes and three other samples at each step."""
     rng = np.random.default_rng(seed)
     captures = [
         [
@@ -48,39 +56,15 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-class Answers:
-    """Of the back end to the page, at once or, while they are ``held``, later."""
-
-    def __init__(self, page: Page, pattern: str, *, held: bool = False) -> None:
-        self.asked = 0
-        self.held = held
-        self._waiting: list[Route] = []
-        page.route(pattern, self._take)
-
-    def _take(self, route: Route) -> None:
-        self.asked += 1
-        if self.held:
-            self._waiting.append(route)
-        else:
-            route.continue_()
-
-    def release(self) -> None:
-        """Answers all that was held."""
-        self.held = False
-        for route in self._waiting:
-            route.continue_()
-        self._waiting.clear()
-
-
 @pytest.fixture
 def payloads(page: Page) -> Iterator[Answers]:
-    """Stands between the page and the arrays."""
+    """Counts and holds back the page's requests for arrays."""
     yield Answers(page, "**/payloads?*")
     page.unroute_all(behavior="ignoreErrors")
 
 
 def show(tab: Frame, view: str) -> None:
-    """Chooses a view, and waits until something stands there."""
+    """Choose a view, and wait until it shows something."""
     tab.locator(f"#tab-{view}").click()
     tab.locator(SHOWN[view]).first.wait_for()
 
@@ -91,7 +75,7 @@ def expect_all_painted(tab: Frame, view: str) -> None:
 
 
 def expect_quiet(tab: Frame, payloads: Answers) -> None:
-    """Nothing more is asked for, once everything has come."""
+    """Assert that the page asks for nothing more."""
     for _ in range(5):
         wait_for_paint(tab)
     asked = payloads.asked
@@ -104,11 +88,11 @@ def expect_quiet(tab: Frame, payloads: Answers) -> None:
     ("view", "other"),
     [("samples", "follow"), ("follow", "compare"), ("compare", "samples")],
 )
-def test_pictures_that_came_while_another_view_was_chosen(
+def test_pictures_that_arrive_while_another_view_is_chosen_are_painted(
     page: Page, served: str, payloads: Answers, view: str, other: str
 ) -> None:
     payloads.held = True
-    tab = open_tab(page, served, view=view)
+    tab = open_page(page, served, view=view)
     tab.locator(SHOWN[view]).first.wait_for()
     show(tab, other)
     payloads.release()
@@ -121,10 +105,10 @@ def test_pictures_that_came_while_another_view_was_chosen(
     ("view", "other"),
     [("samples", "compare"), ("follow", "samples"), ("compare", "follow")],
 )
-def test_a_view_that_was_left_for_less_than_a_frame(
+def test_a_view_that_was_left_for_less_than_a_frame_is_painted(
     page: Page, served: str, payloads: Answers, view: str, other: str
 ) -> None:
-    tab = open_tab(page, served, view=other)
+    tab = open_page(page, served, view=other)
     expect_all_painted(tab, other)
     payloads.held = True
     show(tab, view)
@@ -138,28 +122,12 @@ def test_a_view_that_was_left_for_less_than_a_frame(
 def test_a_view_that_shows_nothing_asks_for_nothing(
     page: Page, served: str, payloads: Answers
 ) -> None:
-    tab = open_tab(page, served, runs="-second")
+    tab = open_page(page, served, runs="-second")
     expect_all_painted(tab, "samples")
     tab.locator("#tab-compare").click()
     expect(tab.locator(".compare .note")).to_be_visible()
-    reload_data(page)
+    press_reload(tab)
     expect_quiet(tab, payloads)
-
-
-def test_nothing_is_asked_for_while_another_dashboard_is_chosen(
-    page: Page, served: str, payloads: Answers
-) -> None:
-    payloads.held = True
-    tab = open_tab(page, served, view="follow")
-    tab.locator(SHOWN["follow"]).first.wait_for()
-    page.locator("mat-select").first.click()
-    page.get_by_role("option", name="Images").click()
-    page.wait_for_url("**#images*")
-    payloads.release()
-    page.wait_for_timeout(500)  # frames are not painted there, so that none can be counted
-    assert payloads.asked < 5
-    page.locator('[data-plugin-id="gradascent"]').click()
-    expect_all_painted(tab, "follow")
 
 
 def focused(tab: Frame) -> object:
@@ -167,13 +135,14 @@ def focused(tab: Frame) -> object:
 
 
 @pytest.mark.parametrize("view", ["follow", "compare"])
-def test_a_reload_leaves_the_focus_and_what_one_looks_at(
-    page: Page, tmp_path: Path, serve: Callable[..., str], view: str
+def test_a_reload_keeps_the_focus_and_the_scroll_position(
+    page: Page, tmp_path: Path, serve_here: Callable[..., Board], view: str
 ) -> None:
-    """With nothing new, and with more captures and a run that sorts before the others."""
+    """With nothing new first; then with more captures and a run that sorts before the others."""
     for run in ("first", "second"):
         write_run(tmp_path / run, range(0, 1000, 100))
-    tab = open_tab(page, serve(tmp_path, "--reload_interval", "1"), view=view, runs="-earlier")
+    board = serve_here(tmp_path)
+    tab = open_page(page, board.address, view=view, runs="-earlier")
     expect_all_painted(tab, view)
     tab.locator(SHOWN[view]).first.focus()
     for _ in range(3):
@@ -184,19 +153,16 @@ def test_a_reload_leaves_the_focus_and_what_one_looks_at(
     assert key
     box = tab.locator(":focus").bounding_box()
     marked = tab.locator(":focus").evaluate_handle("node => (node.dataset.marked = 'yes', node)")
-    reload_data(page)
+    press_reload(tab)
     expect(tab.locator(".reload")).not_to_have_attribute("aria-busy", "true")
     wait_for_paint(tab)
     assert focused(tab) == key
-    assert marked.evaluate("node => node.isConnected"), "nothing new, nothing made anew"
+    assert marked.evaluate("node => node.isConnected"), "without new samples no element is replaced"
     for run in ("first", "second"):
         write_run(tmp_path / run, range(2000, 2200, 100))
     write_run(tmp_path / "earlier", range(0, 300, 100))
-    for _ in range(50):
-        reload_data(page)
-        page.wait_for_timeout(200)
-        if "120 of" in tab.locator("p.count").inner_text():
-            break
+    board.read()
+    press_reload(tab)
     expect(tab.locator("p.count")).to_contain_text("120 of")
     expect(tab.locator('input[name="run"]')).to_have_count(3)
     expect_all_painted(tab, view)
@@ -204,13 +170,13 @@ def test_a_reload_leaves_the_focus_and_what_one_looks_at(
     assert tab.locator(":focus").bounding_box() == box
 
 
-def test_a_run_whose_samples_are_on_their_way_is_read_to_the_end(
-    page: Page, tmp_path: Path, serve: Callable[..., str]
+def test_a_run_that_is_loading_is_read_to_the_end(
+    page: Page, tmp_path: Path, serve_here: Callable[..., Board]
 ) -> None:
-    """Whatever else is chosen meanwhile."""
+    """Another order is chosen while its samples load."""
     write_session(tmp_path / "small", make_captures(3, 2, shape=(1, 4, 4)), start=1.7e9)
     write_session(tmp_path / "large", make_captures(600, 2, shape=(1, 4, 4)), start=1.7e9)
-    tab = open_tab(page, serve(tmp_path), runs="-large")
+    tab = open_page(page, serve_here(tmp_path).address, runs="-large")
     expect(tab.locator("p.count")).to_have_text("6 of 6 samples")
     Answers(page, "**/records?*.0.344*", held=True)
     tab.locator('input[name="run"][value="large"]').check()
@@ -222,7 +188,7 @@ def test_a_run_whose_samples_are_on_their_way_is_read_to_the_end(
 
 
 def test_compare_says_why_there_are_no_pairs(page: Page, served: str) -> None:
-    tab = open_tab(page, served, view="compare", runs="-second")
+    tab = open_page(page, served, view="compare", runs="-second")
     words = tab.locator(".compare .note")
     expect(words).to_contain_text("second is not ticked")
     late = Answers(page, "**/index?*second*", held=True)
@@ -231,15 +197,14 @@ def test_compare_says_why_there_are_no_pairs(page: Page, served: str) -> None:
     late.release()
     expect(words).to_be_hidden()
     expect(tab.locator(".compare [role=status]")).to_contain_text("10 of 10 pairs")
-    tab = open_tab(page, f"{served}?again", view="compare", runFilter="first")
+    page.goto("about:blank")
+    tab = open_page(page, served, view="compare", runFilter="first")
     expect(tab.locator(".compare .note")).to_contain_text("The filter of runs leaves out second")
 
 
-def test_the_card_that_has_the_focus_is_in_sight_where_the_page_is_narrow(
-    page: Page, served: str
-) -> None:
+def test_on_a_narrow_page_the_focused_card_is_in_sight(page: Page, served: str) -> None:
     page.set_viewport_size({"width": 620, "height": 700})
-    tab = open_tab(page, served, view="compare")
+    tab = open_page(page, served, view="compare")
     tab.locator(SHOWN["compare"]).first.focus()
     room = tab.locator(".pairs").bounding_box()
     assert room is not None
@@ -250,11 +215,13 @@ def test_the_card_that_has_the_focus_is_in_sight_where_the_page_is_narrow(
         assert box is not None
         above, below = box["y"] - room["y"], room["y"] + room["height"] - box["y"] - box["height"]
         assert above >= 0
-        assert below >= 0 or above == 0, "as much of it as there is room for"
+        assert below >= 0 or above == 0, "the card fills the room"
 
 
-def test_an_order_that_was_chosen_elsewhere_begins_at_the_top(page: Page, served: str) -> None:
-    tab = open_tab(page, served)
+def test_an_order_that_was_chosen_in_another_view_begins_at_the_top(
+    page: Page, served: str
+) -> None:
+    tab = open_page(page, served)
     expect_all_painted(tab, "samples")
     tab.locator(".grid").evaluate("grid => { grid.scrollTop = 900; }")
     show(tab, "follow")
@@ -265,10 +232,10 @@ def test_an_order_that_was_chosen_elsewhere_begins_at_the_top(page: Page, served
     assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 
 
-def test_trying_again_takes_back_what_was_said_though_nothing_is_missing(
+def test_retry_removes_the_message_when_nothing_is_missing_any_more(
     page: Page, served: str
 ) -> None:
-    tab = open_tab(page, served)
+    tab = open_page(page, served)
     expect_all_painted(tab, "samples")
     tab.evaluate(
         "() => { window.works = fetch; window.fetch = async () => { throw new Error('no.'); }; }"
@@ -284,9 +251,9 @@ def test_trying_again_takes_back_what_was_said_though_nothing_is_missing(
 
 
 def test_a_frame_without_arrays_says_why(
-    page: Page, tmp_path: Path, serve: Callable[..., str]
+    page: Page, tmp_path: Path, serve_here: Callable[..., Board]
 ) -> None:
-    """Also when it was scrolled away from meanwhile."""
+    """It still does after it was scrolled out of view and back."""
     rng = np.random.default_rng(5)
     file = EventFile(tmp_path / file_name("damaged"))
     for number in range(60):
@@ -297,7 +264,7 @@ def test_a_frame_without_arrays_says_why(
             make_event("confused", "damaged", number, [(record, spoilt)], DIGITS, 1e9 + number)
         )
     file.close()
-    tab = open_tab(page, serve(tmp_path), view="follow")
+    tab = open_page(page, serve_here(tmp_path).address, view="follow")
     bad = tab.locator(".frame", has_text="step 100").first
     expect(bad).to_contain_text("This sample's arrays are damaged")
     for left in (3000, 0):
@@ -307,20 +274,19 @@ def test_a_frame_without_arrays_says_why(
 
 
 def test_the_original_of_a_strip_follows_the_theme(
-    page: Page, tmp_path: Path, serve: Callable[..., str]
+    page: Page, tmp_path: Path, serve_here: Callable[..., Board]
 ) -> None:
     rng = np.random.default_rng(5)
     captures = [
         [make_sample(rng, step=step, shape=(2, 64), id="wave", probe=True)] for step in (0, 1)
     ]
     write_session(tmp_path, captures)
-    tab = open_tab(page, serve(tmp_path), view="follow")
+    tab = open_page(page, serve_here(tmp_path).address, view="follow")
     expect_all_painted(tab, "follow")
     shades = []
     for dark in (False, True):
         if dark:
-            set_dark_mode(page)
-            tab.locator('html[data-theme="dark"]').wait_for()
+            set_theme(tab, "dark")
             wait_for_paint(tab)
         corner = read_pixels(tab.locator(".strip-head canvas"), 0, 0, 1, 1)
         shades.append(int(corner.max()))
