@@ -49,6 +49,8 @@ from tb_gradascent.training.scan import ScoreBatch, Unpack, search
 from tb_gradascent.training.stats import Stats
 from tb_gradascent.training.writer import NullWriter, SampleWriter
 
+__all__ = ["GradAscentHook", "Stats"]
+
 
 class GradAscentHook:
     """Records which samples confuse a classifier, and what would change its mind, while it trains.

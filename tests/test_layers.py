@@ -137,7 +137,7 @@ def test_the_modules_of_the_page_do_not_import_each_other_in_a_circle() -> None:
 
 
 def test_only_one_module_of_the_page_talks_to_the_back_end() -> None:
-    calls = re.compile(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon)\b\s*\(")
+    calls = re.compile(r"(?<!#)\b(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon)\b\s*\(")
     callers = {
         path.relative_to(PAGE).as_posix()
         for path in page_files()
