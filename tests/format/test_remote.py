@@ -1,4 +1,4 @@
-"""Remote log directories: what is put, when it is put, and that it is read back."""
+"""Remote log directories: what is put into the store and when. All of it is read back."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ def test_the_first_part_is_put_at_once(store: str) -> None:
     assert [name for name, _ in Store.puts] == ["events"]
 
 
-def test_appended_events_wait_until_a_put_is_due(
-    store: str, clock: Callable[[float], None]
-) -> None:
+def test_events_wait_until_a_put_is_due(store: str, clock: Callable[[float], None]) -> None:
     file = RemoteEventFile(RemotePath(store) / "events")
     first, second, third = events(3)
     file.append(first)

@@ -1,4 +1,4 @@
-"""Sessions are joined in order; restarts supersede earlier samples; unreadable records count."""
+"""How sessions are joined: their order, restarts, overlaps and unreadable records."""
 
 from __future__ import annotations
 
