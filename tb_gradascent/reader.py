@@ -1,4 +1,4 @@
-"""Everything that was recorded, back as numpy, straight from the event files."""
+"""Reads recorded samples from event files, as numpy arrays."""
 
 from __future__ import annotations
 
@@ -31,28 +31,29 @@ def read_samples(
     tag: str | None = None,
     step: int | None = None,
 ) -> Iterator[Sample]:
-    """The recorded samples, as the page shows them, without TensorBoard running.
+    """Yield the recorded samples, as the page shows them. TensorBoard need not run.
 
-    They come by run, tag, step, wall time and place in the capture; what a restart from a
-    checkpoint recorded again comes once, from the restart. Only one capture's arrays are in memory
-    at a time. Training may go on meanwhile: what was whole when its run was reached is read.
+    The samples are sorted by run, tag, step, wall time and index in the capture. If a restart from
+    a checkpoint recorded steps again, only the restart's samples of these steps are yielded. Only
+    one capture's arrays are in memory at a time. The training may still be running: captures that
+    are complete when their run is reached are read.
 
     Args:
-        logdir: The directory that TensorBoard is given, by path or, as ``s3://…`` and whatever else
-            ``fsspec`` knows, by URL. Its subdirectories are the runs.
+        logdir: TensorBoard's log directory: a path, or a URL that ``fsspec`` supports, such as
+            ``s3://…``. Its subdirectories are the runs.
         run: Only this run: a directory relative to ``logdir``, ``"."`` for ``logdir`` itself.
         tag: Only this tag of the hook.
         step: Only this training step.
 
     Yields:
-        Samples whose images are exact, and whose gradients and deltas are within 1/2048 and 1/256
-        of their largest magnitude of what the hook saw. What was damaged is passed over, with one
-        warning in the log that says how much.
+        Samples. Images are exact. The error of a gradient is at most 1/2048 of its largest
+        magnitude, and that of a delta at most 1/256. Damaged records are skipped, and one warning
+        in the log counts them.
 
     Raises:
-        FileNotFoundError: ``logdir`` is no directory.
-        TypeError: ``step`` is no whole number.
-        ValueError: Nothing was recorded for ``run``; or, once every run was searched, for ``tag``.
+        FileNotFoundError: ``logdir`` is not a directory.
+        TypeError: ``step`` is not an integer.
+        ValueError: ``run`` was not recorded. Or, after all runs were read: ``tag`` was not.
         OSError: An event file cannot be read.
     """
     if step is not None:
@@ -68,15 +69,15 @@ def read_samples(
 
 
 def _find(logdir: str | os.PathLike[str]) -> Iterator[tuple[str, Readable]]:
-    """``(run, file)`` of every file that the hook wrote, in order of path."""
+    """Yield ``(run, file)`` of every event file of a hook, sorted by path."""
     if isinstance(logdir, str) and is_url(logdir):
         yield from find_remote_files(RemotePath(logdir))
         return
     root = Path(logdir).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(
-            f"logdir must be a directory, and {str(root)!r} is none; give the one that the hook "
-            "was given, or one above it"
+            f"logdir must be a directory, got {str(root)!r}; give the hook's directory or one "
+            "above it"
         )
     for path in find_event_files(root):
         yield str(path.parent.relative_to(root)), path
@@ -85,7 +86,7 @@ def _find(logdir: str | os.PathLike[str]) -> Iterator[tuple[str, Readable]]:
 def _refuse(name: str, value: str, present: Iterable[str]) -> NoReturn:
     names = sorted(present)
     known = ", ".join(repr(each) for each in names[:10]) + (", …" if len(names) > 10 else "")
-    raise ValueError(f"{name} must be one that was recorded ({known or 'none was'}), not {value!r}")
+    raise ValueError(f"{name} must be recorded in logdir ({known or 'nothing is'}), got {value!r}")
 
 
 def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -> Iterator[Sample]:
@@ -102,10 +103,10 @@ def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -
                 sessions = recorded.sessions[name]
                 index = join(session.parsed(key) for key, session in sessions.items())
                 damaged += index.unreadable
-                for place, entry in index.entries:
+                for position, entry in index.entries:
                     if step not in (None, entry.step):
                         continue
-                    session = index.sessions[place]
+                    session = index.sessions[position]
                     payload = recorded.payload(name, session.name, entry)
                     try:
                         sample = _sample(run, name, session, entry, payload)
@@ -115,7 +116,7 @@ def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -
                         yield sample
     finally:
         if damaged:
-            _log.warning("%d damaged records or payloads were passed over", damaged)
+            _log.warning("%d damaged records or payloads were skipped", damaged)
     if tag is not None and tag not in tags:
         _refuse("tag", tag, tags)
 
@@ -137,7 +138,7 @@ def _sample(run: str, tag: str, session: Session, entry: Entry, payload: bytes) 
 
 @dataclasses.dataclass
 class _Session:
-    """What a session's events hold, and where its payloads are: ``(file, offset)`` by capture."""
+    """One session's records and its payloads' ``(file, offset)``, by the capture's number."""
 
     info: bytes = b""
     captures: dict[int, ParsedCapture] = dataclasses.field(default_factory=dict)
@@ -148,11 +149,11 @@ class _Session:
 
 
 class _Run:
-    """One run's event files, read once for the records; the payloads stay in the files.
+    """One run's event files. They are read once for the records; the payloads stay in the files.
 
     Attributes:
-        sessions: By tag, then by the session's name.
-        damaged: Events that were.
+        sessions: The sessions by tag, then by name.
+        damaged: How many events were damaged.
     """
 
     def __init__(self, paths: Sequence[Readable]) -> None:
@@ -168,10 +169,10 @@ class _Run:
 
     def _add(self, path: Readable, offset: int, event: Event) -> None:
         for value in event.summary.value:
-            parts = split_series_tag(value.tag)
-            if parts is None:
+            split = split_series_tag(value.tag)
+            if split is None:
                 continue
-            tag, kind, name = parts
+            tag, kind, name = split
             session = self.sessions.setdefault(tag, {}).setdefault(name, _Session())
             if kind == "payload":
                 session.payloads.setdefault(event.step, (path, offset))
@@ -182,7 +183,7 @@ class _Run:
                 )
 
     def payload(self, tag: str, session: str, entry: Entry) -> bytes:
-        """A sample's payload, empty where it cannot be found; samples in turn share one read."""
+        """Return a sample's payload, or ``b""`` if it is missing. It caches the last event."""
         where = self.sessions[tag][session].payloads.get(entry.capture)
         if where is None:
             return b""

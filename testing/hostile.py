@@ -1,4 +1,4 @@
-"""What a stranger may put into a log directory: names, and files that are not what they say."""
+"""A hostile log directory: odd names, wrong numbers and damaged files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tb_gradascent.format.samples import CapturedSample
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 
 CANARY = "canary()"
-"""A script that a page must never run."""
+"""A script that the page must never run."""
 
 OVERLONG = "over long " * 1000
 
@@ -46,7 +46,7 @@ NAMES = [
     "",
     " ",
 ]
-"""Texts that have broken pages, tables, terminals, paths and addresses. At most 256 characters."""
+"""Texts that break careless pages, tables, terminals and paths. Each has at most 256 characters."""
 
 FOLDERS = [
     f"<img src=x onerror={CANARY}>",
@@ -59,15 +59,15 @@ FOLDERS = [
     "x" * 250,
     "/".join(["deep" * 60] * 15),
 ]
-"""Names that a directory may have, and so a run: the last is as long as a path may be, nearly."""
+"""Names of directories, and so of runs. The last is almost as long as a path may be."""
 
 
 def write_logdir(logdir: Path) -> None:
-    """A log directory with something of every kind, from sound to damaged beyond repair."""
+    """Write a log directory with sound, odd and damaged runs."""
     sound = make_captures(3, 2, shape=(1, 6, 6))
     write_session(logdir / "sound", sound, session="sound", start=1000.0)
-    for place, folder in enumerate(FOLDERS):
-        write_session(logdir / folder, sound[:1], tag=NAMES[place] or "confused", start=1000.0)
+    for folder, name in zip(FOLDERS, NAMES, strict=False):
+        write_session(logdir / folder, sound[:1], tag=name or "confused", start=1000.0)
     write_session(logdir / "names", hostile_captures(), info=HOSTILE_INFO, start=1000.0)
     _write_numbers(logdir / "numbers")
     _write_values(logdir / "values")
@@ -76,22 +76,22 @@ def write_logdir(logdir: Path) -> None:
 
 
 LONGEST = ("W" * 256, "long words " * 23)
-"""Those of the classes that all samples are moved towards."""
+"""The names of the two classes that all samples are moved towards."""
 HOSTILE_INFO = dataclasses.replace(
     DIGITS, class_names=(*NAMES[:5], LONGEST[0], *NAMES[5:7], LONGEST[1], NAMES[14])
 )
 
 
 def hostile_captures() -> list[list[CapturedSample]]:
-    """A capture whose samples have the hostile names for ids."""
+    """Return a capture whose samples have ``NAMES`` as ids."""
     samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
     return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
 
 
 def write_overlong(folder: Path) -> None:
-    """Names of ten thousand characters, which no hook writes: of a class, a sample, a tag.
+    """Write a class, a sample and a tag with names of ten thousand characters.
 
-    Beside them stands a sound sample, ``"sound"``.
+    No hook writes such names. A sound sample with the id ``"sound"`` is beside them.
     """
     sound, long = make_captures(1, 2, shape=(1, 6, 6))[0]
     encoded = [encode_sample(dataclasses.replace(sound, id="sound")), encode_sample(long)]
@@ -111,7 +111,7 @@ def write_overlong(folder: Path) -> None:
 
 
 def _write_numbers(folder: Path) -> None:
-    """Captures whose numbers and times are as large as can be."""
+    """Write captures with the largest and smallest numbers and times."""
     file = EventFile(folder / file_name("numbers"))
     encoded = [encode_sample(sample) for sample in make_captures(1, 2, shape=(1, 6, 6))[0]]
     for number, wall_time in [
@@ -133,15 +133,15 @@ NO_STRENGTHS: list[list[float | str]] = [
     [-1, 0, 1],
     [0, 1, 1e308],
 ]
-"""None of which an ascent has: their records cannot be read. The first has no end."""
+"""Strengths that no ascent has. Their records cannot be read."""
 NUMBERS: list[float | str] = ["NaN", "Infinity", "-Infinity", 1e308, -1e308, 2, -5e-324]
-"""What may stand where a probability, a margin or a norm should."""
+"""Values that a hostile record may have as a probability, a margin or a norm."""
 LABELS = [-1, -(2**63), 2**63 - 1, 2**40, 2**20]
-"""No class has one of these."""
+"""Labels that no class has."""
 
 
 def _write_values(folder: Path) -> None:
-    """Records whose numbers mean nothing, those of the id ``"followed"`` at several steps."""
+    """Write records with meaningless numbers. The id ``"followed"`` occurs at several steps."""
     record, payload = encode_sample(make_captures(1, 1, shape=(1, 6, 6))[0][0])
     fields = json.loads(record)
     del fields["checksum"]
@@ -156,9 +156,9 @@ def _write_values(folder: Path) -> None:
         ),
     ]
     file = EventFile(folder / file_name("values"))
-    for place, change in enumerate(changes):
-        data = seal(json.dumps({**fields, "step": place, **change}).encode())
-        event = make_event("confused", "values", place, [(data, payload)], DIGITS, 1000.0 + place)
+    for number, change in enumerate(changes):
+        data = seal(json.dumps({**fields, "step": number, **change}).encode())
+        event = make_event("confused", "values", number, [(data, payload)], DIGITS, 1000.0 + number)
         file.append(event)
     file.close()
 
@@ -166,7 +166,7 @@ def _write_values(folder: Path) -> None:
 def _asked(
     fields: dict[str, Any], number: float | str, strengths: list[float | str]
 ) -> dict[str, Any]:
-    """Targets for which the network answered each strength with a number."""
+    """Return targets with one number as the answer at each strength."""
     answers = {"probabilities": [number] * len(strengths), "delta_norm": number}
     said = {"original_probabilities": answers["probabilities"], "predictions": [8] * len(strengths)}
     return {"targets": [{**target, **answers, **said} for target in fields["targets"]]}

@@ -1,4 +1,4 @@
-"""The index and records of a run as one JSON-like value, read as ``http_api.md`` describes them."""
+"""Reads an index and its records as ``http_api.md`` documents them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ STOPPED = ("confidence", "max_steps", "stalled", "nonfinite", "none")
 
 
 def read_index(index: dict[str, Any], ask: Callable[[str], bytes]) -> dict[str, Any]:
-    """What the page shows of an index: it gains ``counts``, and ``samples`` in their order.
+    """Return the index with ``counts`` and, in the order of the page, ``samples``.
 
     Args:
-        index: The answer of the route of that name.
-        ask: The route ``records``, given one part.
+        index: The answer of the route ``index``.
+        ask: Returns the answer of the route ``records`` to one range of captures.
     """
     counts = {"samples": 0, "unreadable": 0, "superseded": 0, "dropped": 0}
     samples = []
-    for place, session in enumerate(index["sessions"]):
+    for position, session in enumerate(index["sessions"]):
         dropped, cut = 0, session["superseded_from"]
         counts["unreadable"] += session["damaged"]
         first = session["captures"]
@@ -37,7 +37,7 @@ def read_index(index: dict[str, Any], ask: Callable[[str], bytes]) -> dict[str, 
                 if cut is not None and sample["step"] >= cut:
                     counts["superseded"] += 1
                 else:
-                    samples.append({"session": place, **sample})
+                    samples.append({"session": position, **sample})
         counts["dropped"] += dropped
     counts["samples"] = len(samples)
     samples.sort(key=lambda s: (s["step"], s["wall_time"], s["index"], s["session"], s["capture"]))
@@ -45,7 +45,7 @@ def read_index(index: dict[str, Any], ask: Callable[[str], bytes]) -> dict[str, 
 
 
 def read_rows(rows: bytes) -> list[dict[str, Any]]:
-    """The samples that rows hold, with a record's names; ``dropped`` and ``every`` may be 0."""
+    """Return the samples of rows, with a record's names. ``dropped`` and ``every`` may be 0."""
     samples = []
     while rows:
         length = int(np.frombuffer(rows, "<u4", 1)[0])

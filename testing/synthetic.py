@@ -1,4 +1,4 @@
-"""Event files with made-up samples, for tests and benchmarks that need many and no network."""
+"""Event files with synthetic samples, for tests and benchmarks that need no network."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def make_sample(
     id: str | None = None,
     probe: bool = False,
 ) -> CapturedSample:
-    """A bright disc at a random place, with smooth made-up gradients and responses.
+    """Return a bright disc at a random position, with synthetic gradients and responses.
 
-    Of a signal, whose shape is (channels, length), it is a bump.
+    If the shape is (channels, length), it is a signal with a bump.
     """
     axes = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape[1:]), indexing="ij")
     centre = rng.uniform(-0.5, 0.5, len(axes))
@@ -84,7 +84,7 @@ def make_sample(
 
 
 def string_tensor(values: Sequence[bytes]) -> TensorProto:
-    """A rank-1 tensor of byte strings."""
+    """Return a rank-1 tensor of byte strings."""
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(values))])
     return TensorProto(dtype=DT_STRING, string_val=values, tensor_shape=shape)
 
@@ -97,7 +97,7 @@ def make_event(
     info: metadata.SessionInfo,
     wall_time: float,
 ) -> Event:
-    """One capture as the hook writes it: the payload value first, then the index value."""
+    """Return one capture as the hook writes it: the payload value, then the index value."""
     return Event(
         wall_time=wall_time,
         step=capture,
@@ -127,9 +127,9 @@ def write_session(
     info: metadata.SessionInfo = DIGITS,
     start: float | None = None,
 ) -> str:
-    """One session's event file in a run's directory; returns the session's name.
+    """Write one session's event file into a run's directory and return the session's name.
 
-    It starts at ``start``, seconds since the epoch, and makes a capture a second from then on.
+    The session starts at ``start``, seconds since the epoch. It has one capture a second.
     """
     session = session or metadata.new_session()
     start = time.time() if start is None else start
@@ -143,7 +143,7 @@ def write_session(
 
 
 def write_many_sessions(directory: Path, count: int, info: metadata.SessionInfo = DIGITS) -> None:
-    """In one event file, each with a capture of one small sample, a step further."""
+    """Write many sessions into one event file. Each has one capture of one small sample."""
     rng = np.random.default_rng(0)
     file = EventFile(directory / file_name("s"))
     for number in range(count):
@@ -160,12 +160,12 @@ def make_captures(
     every: int = 100,
     shape: tuple[int, ...] = (1, 28, 28),
 ) -> list[list[CapturedSample]]:
-    """Captures at steps 0, every, 2·every, …"""
+    """Return captures at steps 0, every, 2·every, …"""
     rng = np.random.default_rng(seed)
     return [
         [
-            make_sample(rng, step=number * every, shape=shape, id=f"train/{number}-{place}")
-            for place in range(samples)
+            make_sample(rng, step=number * every, shape=shape, id=f"train/{number}-{index}")
+            for index in range(samples)
         ]
         for number in range(count)
     ]

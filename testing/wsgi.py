@@ -18,7 +18,7 @@ PREFIX = "/data/plugin/gradascent/"
 
 
 def make_app(logdir: Path, *options: str) -> Any:
-    """TensorBoard's application on a log directory that is read once."""
+    """Return TensorBoard's application on a log directory. It reads the directory once."""
     tensorboard = program.TensorBoard([core_plugin.CorePluginLoader(), GradAscentLoader()])
     once = ["--reload_interval", "0", "--reload_task", "blocking"]
     tensorboard.configure(["tensorboard", "--logdir", str(logdir), *once, *options])
@@ -29,5 +29,5 @@ def make_app(logdir: Path, *options: str) -> Any:
 
 
 def serve(logdir: Path, *options: str) -> Client:
-    """A client of that application, which werkzeug's own checks stand before."""
+    """Return a client of that application. Werkzeug's own checks run on every request."""
     return Client(LintMiddleware(make_app(logdir, *options)))

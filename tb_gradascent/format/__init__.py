@@ -1,1 +1,1 @@
-"""The record format: the one contract between the training process and the viewer. No torch."""
+"""The record format, which the training process writes and the viewer reads. It has no torch."""

@@ -1,7 +1,7 @@
-"""TensorBoard's event files: append to one, and read one back, whole records only.
+"""Writes and reads TensorBoard's event files. Only whole records are written and read.
 
-TensorBoard's own writer computes its checksums in Python and holds the interpreter's lock over
-them; this one leaves them to C. The format is TensorFlow's TFRecord:
+TensorBoard's own writer computes checksums in Python and holds the interpreter's lock meanwhile.
+This one computes them in C. The format is TensorFlow's TFRecord:
 
     uint64 length · uint32 masked CRC-32C of length · data · uint32 masked CRC-32C of data
 """
@@ -21,35 +21,36 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
 MAX_EVENT_BYTES = 1 << 30
-"""What one event may take: protobuf stops at twice as much."""
+"""The longest event. Protobuf stops at twice as much."""
 _MAX_NAMES = 16
-"""Under how many names one directory is searched, where links give it several."""
+"""Links may give a directory several names. It is searched under at most this many."""
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 
 
 class Readable(Protocol):
-    """A path, local or not."""
+    """A local or a remote path that can be opened."""
 
     def open(self, mode: Literal["rb"], /) -> BinaryIO:
-        """The file."""
+        """Open the file for reading."""
         ...
 
 
 def file_name(session: str) -> str:
-    """The name of a session's event file.
+    """Return the name of a session's event file.
 
-    It sorts before any other event file: a viewer that follows only the last file of a directory
-    then goes on following the user's own.
+    It sorts before the event files of other writers. A viewer may follow only the last file of a
+    directory; it then continues to follow the user's own file.
     """
     return f"events.out.tfevents.0.gradascent.{session}"
 
 
 def find_event_files(logdir: Path) -> Iterator[Path]:
-    """Every file at or below a directory that :func:`file_name` named, in order of path.
+    """Yield every event file of a hook at or below a directory, sorted by path.
 
-    Links to directories are followed, as TensorBoard follows them, but neither in a circle nor to
-    one directory under very many names. What cannot be listed is left out.
+    Links to directories are followed, as TensorBoard does. Circles are not followed, and a
+    directory is searched under a limited number of names. Directories that cannot be listed are
+    left out.
     """
     yield from sorted(_find(logdir))
 
@@ -74,13 +75,13 @@ def _find(logdir: Path) -> Iterator[Path]:
 
 
 class EventFile:
-    """An event file that only grows, by whole records.
+    """An event file that grows by whole records.
 
     Args:
-        path: Created with its directories; must not exist.
+        path: The file; it must not exist. Missing directories are created.
 
     Raises:
-        OSError: It cannot be created.
+        OSError: The file cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,27 +92,27 @@ class EventFile:
         self.append(first_event())
 
     def append(self, *events: Event) -> None:
-        """Writes events whole and together, or none of them.
+        """Append events atomically: all of them, or none.
 
         Raises:
-            OSError: They were not written; the file is as long as before, so that later events can
-                still be read.
-            ValueError: One of them is longer than ``MAX_EVENT_BYTES``.
+            OSError: The events were not written. The file is as long as before, so that later
+                events can still be read.
+            ValueError: An event is longer than ``MAX_EVENT_BYTES``.
         """
         largest = max((event.ByteSize() for event in events), default=0)
         if largest > MAX_EVENT_BYTES:
-            raise ValueError(f"an event may take {MAX_EVENT_BYTES} bytes, and this takes {largest}")
+            raise ValueError(f"an event must have at most {MAX_EVENT_BYTES} bytes, got {largest}")
         data = b"".join(frame(event.SerializeToString()) for event in events)
         found = os.fstat(self._file.fileno())
         if not found.st_nlink:
-            raise FileNotFoundError(f"{self._file.name} was deleted while it was written")
+            raise FileNotFoundError(f"{self._file.name} was deleted by another program")
         if found.st_size < self.size:
-            raise OSError(f"{self._file.name} was cut short by something else")
-        if found.st_size > self.size:  # what was torn could not be taken back when it happened
+            raise OSError(f"{self._file.name} was cut short by another program")
+        if found.st_size > self.size:  # an earlier _take_back failed
             self._take_back()
         try:
             written = self._file.write(data)
-            if written < len(data):  # what is left meets the reason why
+            if written < len(data):  # this write raises the reason
                 written += self._file.write(data[written:])
             if written < len(data):
                 raise OSError(f"only {written} of {len(data)} bytes were written")
@@ -121,55 +122,42 @@ class EventFile:
         self.size += len(data)
 
     def _take_back(self) -> None:
-        """Cuts off what stands behind the last whole record."""
+        """Cut off everything after the last whole record."""
         os.truncate(self._file.fileno(), self.size)
         self._file.seek(self.size)
 
     def due_in(self) -> None:
-        """Nothing waits to be written: what was appended is in the file."""
+        """Return ``None``: nothing ever waits to be written."""
 
     def flush(self) -> None:
-        """Does nothing."""
+        """Do nothing: appended events are already in the file."""
 
     def close(self) -> None:
-        """Closes the file; more than once is harmless."""
+        """Close the file. Further calls do nothing."""
         self._file.close()
 
 
 def first_event() -> Event:
-    """What every event file begins with."""
+    """Return the first event of every event file."""
     return Event(wall_time=time.time(), file_version="brain.Event:2")
 
 
 def framed_size(event: Event) -> int:
-    """Bytes that an event takes in a file."""
+    """Return the length of an event in a file, in bytes."""
     return _HEADER.size + int(event.ByteSize()) + _FOOTER.size
 
 
 def frame(data: bytes) -> bytes:
-    """One TFRecord."""
+    """Return data as one TFRecord."""
     length = struct.pack("<Q", len(data))
     return b"".join((length, _checksum(length), data, _checksum(data)))
 
 
-def read_events(path: Readable) -> Iterator[Event]:
-    """A file's events in order, up to the first place at which it is torn.
-
-    A record whose data was damaged is passed over. After a damaged length nothing more can be
-    found, and the reading ends, as at the end of a file that is still being written.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    for _, event in locate_events(path):
-        if event is not None:
-            yield event
-
-
 def locate_events(path: Readable) -> Iterator[tuple[int, Event | None]]:
-    """``(offset, event)`` of each of a file's records, ``None`` where its data was damaged.
+    """Yield ``(offset, event)`` of each record; the event is ``None`` if its data was damaged.
 
-    It ends where :func:`read_events` does; :func:`read_event` finds an event again by its offset.
+    Reading ends at a damaged length, because the next record cannot be found. It also ends at a
+    record that is not complete yet. :func:`read_event` reads an event again by its offset.
 
     Raises:
         OSError: The file cannot be read.
@@ -183,7 +171,7 @@ def locate_events(path: Readable) -> Iterator[tuple[int, Event | None]]:
 
 
 def read_event(path: Readable, offset: int) -> Event | None:
-    """The event that :func:`locate_events` found at an offset; ``None`` if it is there no more.
+    """Return the event at an offset from :func:`locate_events`; ``None`` if it is gone.
 
     Raises:
         OSError: The file cannot be read.
@@ -195,14 +183,14 @@ def read_event(path: Readable, offset: int) -> Event | None:
 
 
 def _read_record(file: BinaryIO, left: int) -> bytes | None:
-    """The next record's data, empty where damaged; ``None`` where ``left`` bytes hold no record."""
+    """Return the next record's data, empty if damaged; ``None`` if no record fits into ``left``."""
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size or header[8:] != _checksum(header[:8]):
         return None
     length, _ = _HEADER.unpack(header)
     if _HEADER.size + length + _FOOTER.size > left:
         return None
-    if length > MAX_EVENT_BYTES:  # the file may be sparse
+    if length > MAX_EVENT_BYTES:  # too long to be read: the file may be sparse
         file.seek(length + _FOOTER.size, os.SEEK_CUR)
         return b""
     data = file.read(length)

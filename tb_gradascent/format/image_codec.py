@@ -1,13 +1,14 @@
-"""An image or a signal, exact to the bit, in few bytes.
+"""Encodes an image or a signal exactly to the bit, in few bytes.
 
-Inputs are stored without any loss: to round one by a thousandth already changes its gradient by
-more than a thousandth in every third digit of MNIST, since a rounded pixel wins a max pooling that
-it had tied. They stay small because most come from 8 bits a channel, and hold few different values.
-A signal's value counts as a pixel. For each channel:
+Inputs are stored without loss, because rounding changes gradients: a rounded pixel can win a max
+pooling that was a tie. Rounding by a thousandth changes the gradient of every third digit of MNIST
+by more than a thousandth. The encoding is small because most inputs come from 8 bits a channel and
+have few different values. Each value of a signal counts as a pixel. Each channel is stored as:
 
-1. a little-endian uint16, how many entries its palette has: 0 for none, else up to 256;
-2. with a palette: its entries, float32 as four planes of bytes (all lowest bytes first), and then a
-   byte a pixel, its place in the palette; without one: the pixels, float32 as four planes of bytes.
+1. A little-endian uint16: the number of entries in its palette, at most 256; 0 without a palette.
+2. With a palette: its entries, as float32 in four planes of bytes (all lowest bytes first). Then
+   one byte a pixel: the index of its palette entry.
+   Without a palette: the pixels, as float32 in four planes of bytes.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ _LARGEST: Final = 256
 
 
 def encode_image(image: Array) -> bytes:
-    """An image (channels, height, width) or a signal (channels, length) as bytes."""
-    parts = []
+    """Encode an image (channels, height, width) or a signal (channels, length)."""
+    pieces = []
     for channel in np.ascontiguousarray(image, "<f4"):
-        # By their bits: NaN and both zeros are values like any other.
-        entries, places = np.unique(channel.view("<u4"), return_inverse=True)
+        # Values are compared by their bits, so that NaN and both zeros are kept.
+        entries, indices = np.unique(channel.view("<u4"), return_inverse=True)
         if len(entries) <= _LARGEST:
-            parts += [_COUNT.pack(len(entries)), _planes(entries), places.astype("u1").tobytes()]
+            pieces += [_COUNT.pack(len(entries)), _planes(entries), indices.astype("u1").tobytes()]
         else:
-            parts += [_COUNT.pack(0), _planes(channel.reshape(-1).view("<u4"))]
-    return b"".join(parts)
+            pieces += [_COUNT.pack(0), _planes(channel.reshape(-1).view("<u4"))]
+    return b"".join(pieces)
 
 
 def decode_image(data: bytes, shape: tuple[int, ...]) -> tuple[Array, int]:
-    """The inverse of :func:`encode_image`: the image, and how many bytes of ``data`` it took.
+    """Invert :func:`encode_image`. Return the image and how many bytes of ``data`` it took.
 
     Raises:
-        ValueError: ``data`` is too short, or refers to palette entries that are not there.
+        ValueError: ``data`` is too short, or a palette index is too large.
     """
     channels, pixels = shape[0], math.prod(shape[1:])
     image = np.empty((channels, pixels), "<u4")
@@ -57,16 +58,16 @@ def decode_image(data: bytes, shape: tuple[int, ...]) -> tuple[Array, int]:
         if not count:
             channel[:] = entries
             continue
-        places = np.frombuffer(data[start : start + pixels], "u1")
+        indices = np.frombuffer(data[start : start + pixels], "u1")
         start += pixels
-        if len(places) < pixels or count > _LARGEST or places.max() >= count:
-            raise ValueError("the image refers to palette entries that it does not have")
-        channel[:] = entries[places]
+        if len(indices) < pixels or count > _LARGEST or indices.max() >= count:
+            raise ValueError("the image refers to palette entries that do not exist")
+        channel[:] = entries[indices]
     return image.view("<f4").astype(np.float32, copy=False).reshape(shape), start
 
 
 def largest_size(shape: tuple[int, ...]) -> int:
-    """The most bytes that :func:`encode_image` can make of an image."""
+    """Return the most bytes that :func:`encode_image` returns for an image of a shape."""
     channels, pixels = shape[0], math.prod(shape[1:])
     return channels * (_COUNT.size + max(4 * pixels, 4 * _LARGEST + pixels))
 

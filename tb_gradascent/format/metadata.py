@@ -1,13 +1,14 @@
-"""What the training side and the viewer agree on: names, limits, and a session's constants.
+"""Names, limits and session constants that the training side and the viewer share.
 
-A *session* is one hook in one process from its construction to its end. It owns two time series,
-so that two writers, or a restart from a checkpoint, never delete each other's records:
+A *session* is one hook in one process, from its construction to its end. Each session has two time
+series of its own. So two writers, or a restart from a checkpoint, never delete each other's
+records:
 
 ====================================  =============  ===========================================
 tag                                   data class     content, one event a capture
 ====================================  =============  ===========================================
 ``<tag>/payload/<session>``           blob sequence  one blob a sample: its arrays
-``<tag>/index/<session>``             tensor         one small JSON record a sample: all the rest
+``<tag>/index/<session>``             tensor         one JSON record a sample: everything else
 ====================================  =============  ===========================================
 """
 
@@ -30,32 +31,31 @@ from tensorboard.compat.proto.summary_pb2 import (
 
 PLUGIN_NAME = "gradascent"
 
-#: Raised whenever a reader of the older version would misread a newer record. New optional fields
-#: do not raise it.
 RECORD_VERSION = 1
+"""Raise it only if an older reader would misread a newer record. A new optional field does not."""
 
 MAX_IMAGE_CHANNELS = 4
 MAX_SIGNAL_CHANNELS = 64
 MAX_CHANNELS = max(MAX_IMAGE_CHANNELS, MAX_SIGNAL_CHANNELS)
-"""Values a channel that a session may have, whatever its inputs are."""
+"""The most channels of any input, and so the most values of a mean or std."""
 MAX_ELEMENTS = 1 << 24
-"""Elements of one sample's input: 3×2364×2364, say."""
+"""The most elements of one sample's input; for example 3×2364×2364."""
 MAX_TARGETS = 64
 MAX_STRENGTHS = 64
 MAX_STRENGTH = 1000
-"""The largest: 1 is where the ascent ended."""
+"""The largest strength. Strength 1 is the end of the ascent."""
 MAX_LISTED_CLASSES = 100
-"""Most probable classes that one record lists."""
+"""The most classes that one record lists."""
 MAX_CLASSES = 1 << 20
 MAX_RANKS = 1 << 20
 MAX_NAME_LENGTH = 256
-"""Characters of a tag, a sample's id or a class name."""
+"""The most characters of a tag, a sample's id or a class name."""
 MAX_RECORD_BYTES = 1 << 18
 MAX_RECORDS_A_CAPTURE = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 28
 MAX_SESSION_INFO_BYTES = 1 << 20
 MAX_CAPTURES = 1 << 53
-"""A capture's number is less: JavaScript knows no larger whole number exactly."""
+"""A capture's number is less. JavaScript represents no larger integer exactly."""
 
 Kind = Literal["payload", "index"]
 
@@ -64,9 +64,9 @@ _DATA_CLASS = {"payload": DATA_CLASS_BLOB_SEQUENCE, "index": DATA_CLASS_TENSOR}
 
 
 def is_sample_shape(shape: Sequence[int]) -> bool:
-    """Whether one sample may have this shape.
+    """Return whether one sample may have this shape.
 
-    It is an image's (channels, height, width) or a signal's (channels, length), nowhere empty.
+    An image has (channels, height, width), and a signal (channels, length). No side may be 0.
     """
     if len(shape) not in (2, 3):
         return False
@@ -75,17 +75,17 @@ def is_sample_shape(shape: Sequence[int]) -> bool:
 
 
 def new_session() -> str:
-    """A name that no other process, on this machine or another, uses."""
+    """Return a name that no other process uses, on this machine or another."""
     return time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4)
 
 
 def series_tag(tag: str, kind: Kind, session: str) -> str:
-    """TensorBoard's tag of one of a session's two series."""
+    """Return TensorBoard's tag for one of the two series of a session."""
     return f"{tag}/{kind}/{session}"
 
 
 def split_series_tag(series: str) -> tuple[str, Kind, str] | None:
-    """``(tag, kind, session)``, the inverse of :func:`series_tag`; ``None`` for any other text."""
+    """Invert :func:`series_tag`: return ``(tag, kind, session)``, or ``None`` for other text."""
     rest, _, session = series.rpartition("/")
     tag, _, kind = rest.rpartition("/")
     if not 1 <= len(tag) <= MAX_NAME_LENGTH:
@@ -96,7 +96,7 @@ def split_series_tag(series: str) -> tuple[str, Kind, str] | None:
 
 
 def summary_metadata(kind: Kind, content: bytes = b"") -> SummaryMetadata:
-    """The metadata that makes TensorBoard keep a series for this plugin."""
+    """Return the metadata that makes TensorBoard keep a series for this plugin."""
     return SummaryMetadata(
         plugin_data=SummaryMetadata.PluginData(plugin_name=PLUGIN_NAME, content=content),
         data_class=_DATA_CLASS[kind],
@@ -105,16 +105,17 @@ def summary_metadata(kind: Kind, content: bytes = b"") -> SummaryMetadata:
 
 @dataclasses.dataclass(frozen=True)
 class SessionInfo:
-    """What does not change within a session; written once, into its index series' metadata.
+    """The constants of a session. They are written once, into the metadata of its index series.
 
     Attributes:
-        started: Seconds since the epoch at which the session began.
-        class_names: The name of class 0, 1, …, or ``None`` where the user gave none.
-        mean, std: A value a channel: ``image * std + mean`` is what a person would be shown.
-        bounds: Legal input values ``(low, high)`` in model space, a value a channel each: what a
-            viewer paints black and white.
-        rank, world_size: Which process of how many the session is, of a job that has several; both
-            ``None`` of one that has not.
+        started: When the session began, seconds since the epoch.
+        class_names: The name of class 0, 1, …, or ``None``.
+        mean, std: One value a channel: ``image * std + mean`` is the image as a person would see
+            it. ``None`` if the hook was not given them.
+        bounds: Legal input values ``(low, high)`` in model space, each with one value a channel. A
+            viewer paints them black and white.
+        rank, world_size: The process's rank in the job, and the job's number of processes; both
+            ``None`` if there is only one process.
         version: The record version that the session writes.
     """
 
@@ -128,28 +129,28 @@ class SessionInfo:
     version: int = RECORD_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON object that is stored, and that the viewer's page is given."""
+        """Return the JSON object that is stored and that the viewer's page gets."""
         return dataclasses.asdict(self)
 
     def encode(self) -> bytes:
-        """As stored.
+        """Return the JSON object as bytes.
 
         Raises:
-            ValueError: More than ``MAX_SESSION_INFO_BYTES``.
+            ValueError: It is longer than ``MAX_SESSION_INFO_BYTES``.
         """
         data = json.dumps(self.to_json(), separators=(",", ":"), allow_nan=False).encode()
         if len(data) > MAX_SESSION_INFO_BYTES:
             raise ValueError(
-                f"class_names takes {len(data)} bytes as JSON and may take "
-                f"{MAX_SESSION_INFO_BYTES}; shorten the names"
+                f"class_names must take at most {MAX_SESSION_INFO_BYTES} bytes as JSON, got "
+                f"{len(data)}; shorten the names"
             )
         return data
 
     @classmethod
     def decode(cls, data: bytes) -> SessionInfo:
-        """The inverse of :meth:`encode`; whatever is missing or malformed is left at its default.
+        """Invert :meth:`encode`. A missing or malformed field gets its default.
 
-        A damaged name or mean must not hide the samples, hence no error.
+        It never raises, so that a damaged name or mean does not hide the samples.
         """
         try:
             fields = json.loads(data) if len(data) <= MAX_SESSION_INFO_BYTES else {}

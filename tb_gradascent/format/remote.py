@@ -1,8 +1,8 @@
-"""Log directories that ``fsspec`` reaches, such as ``s3://bucket/runs``: written and read.
+"""Writes and reads log directories that ``fsspec`` reaches, such as ``s3://bucket/runs``.
 
-Objects in a store cannot be appended to; they are put whole. So a session's events go to a series
-of parts, each an event file of its own. The newest part is put again as it grows, and a part that
-is large enough is left alone from then on.
+An object in a store cannot be appended to; it can only be put as a whole. So a session's events are
+stored as a series of parts. Each part is an event file. The newest part is put again when it has
+grown. When it is large enough, the next part begins.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tb_gradascent.format.event_file import file_name, first_event, frame
 
 PUT_SECONDS: Final = 30.0
-"""How long what was appended may wait. Each put sends at most ``PART_BYTES`` again."""
+"""How long appended events may wait. Each put sends at most ``PART_BYTES`` again."""
 PART_BYTES: Final = 4 << 20
-"""From what size on a part is left alone. TensorBoard looks at every part at each reload."""
+"""The size at which the next part begins. TensorBoard checks every part at each reload."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[A-Za-z0-9+.:/-]+)?://")
 
 
 def is_url(path: object) -> bool:
-    """Whether a path has a scheme: ``s3://…``, ``memory://…``, ``simplecache::gs://…``."""
+    """Return whether a path has a scheme: ``s3://…``, ``memory://…``, ``simplecache::gs://…``."""
     return isinstance(path, str) and _URL.match(path) is not None
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True)
 class RemotePath:
     """A path with a scheme.
 
     Attributes:
-        url: The whole of it.
+        url: The whole path.
     """
 
     url: str
@@ -49,10 +49,10 @@ class RemotePath:
         return self.url
 
     def file_system(self) -> tuple[Any, str]:
-        """The file system, and the path there.
+        """Return the file system and the path in it.
 
         Raises:
-            ValueError: The scheme is not known, or a package that it needs is missing.
+            ValueError: The scheme is unknown, or a package that it needs is missing.
         """
         try:
             from fsspec.core import url_to_fs
@@ -61,11 +61,13 @@ class RemotePath:
         except ImportError as error:
             raise ValueError(f"{self.url!r} needs another package: {error}") from error
         except ValueError as error:
-            raise ValueError(f"{self.url!r} is no path that fsspec knows: {error}") from error
+            raise ValueError(
+                f"the URL must be one that fsspec supports, got {self.url!r}: {error}"
+            ) from error
         return found
 
     def open(self, mode: Literal["rb"]) -> BinaryIO:
-        """The file, opened for reading.
+        """Open the file for reading.
 
         Raises:
             OSError: It cannot be read.
@@ -76,16 +78,16 @@ class RemotePath:
 
 
 def find_remote_files(logdir: RemotePath) -> Iterator[tuple[str, RemotePath]]:
-    """``(run, file)`` of every file at or below a directory that the hook wrote, in order of path.
+    """Yield ``(run, file)`` of every event file of a hook at or below a directory, sorted by path.
 
     Raises:
-        FileNotFoundError: There is no such directory.
-        OSError: It cannot be listed.
+        FileNotFoundError: The directory does not exist.
+        OSError: The directory cannot be listed.
     """
     system, root = logdir.file_system()
-    system.invalidate_cache(root)  # what was listed before may have grown
+    system.invalidate_cache(root)  # an earlier listing may be outdated
     if not system.isdir(root):
-        raise FileNotFoundError(f"logdir must be a directory, and {logdir.url!r} is none")
+        raise FileNotFoundError(f"logdir must be a directory, got {logdir.url!r}")
     names = sorted(
         posixpath.relpath(path, root)
         for path in system.find(root)
@@ -96,16 +98,16 @@ def find_remote_files(logdir: RemotePath) -> Iterator[tuple[str, RemotePath]]:
 
 
 class RemoteEventFile:
-    """A session's events, put as parts; the first is there at once.
+    """A session's events in a store, as a series of parts. The first part is put at once.
 
-    It may be used by several threads.
+    Several threads may use it.
 
     Args:
-        path: Of the first part; those after it end in ``.0001`` and so on.
+        path: The path of the first part. The paths of later parts end in ``.0001`` and so on.
 
     Raises:
-        OSError: It cannot be created.
-        ValueError: There is no way to write there.
+        OSError: The first part cannot be put.
+        ValueError: The store is read-only.
     """
 
     def __init__(self, path: RemotePath) -> None:
@@ -125,15 +127,15 @@ class RemoteEventFile:
             self._put()
         except NotImplementedError as error:
             raise ValueError(
-                f"log must be where files can be written, and {type(self._system).__name__}, to "
-                f"which {path.url!r} belongs, only reads: give another directory"
+                f"log must be a directory that can be written, got {path.url!r}: "
+                f"{type(self._system).__name__} is read-only. Give another directory"
             ) from error
 
     def append(self, *events: Event) -> None:
-        """Takes events whole and together, or none of them; they are put when that is due.
+        """Append events atomically: all of them, or none. They are put when that is due.
 
         Raises:
-            Exception: That of the file system: they were not put, and not taken.
+            Exception: The file system's error. The events were not appended.
         """
         data = b"".join(frame(event.SerializeToString()) for event in events)
         with self._lock:
@@ -153,22 +155,22 @@ class RemoteEventFile:
             self.size += len(data)
 
     def due_in(self) -> float | None:
-        """Seconds until :meth:`flush` should be called; ``None`` if nothing waits to be put."""
+        """Return the seconds until :meth:`flush` is due; ``None`` if nothing waits to be put."""
         with self._lock:
             return self._due_in()
 
     def flush(self) -> None:
-        """Puts what was appended.
+        """Put all appended events.
 
         Raises:
-            Exception: That of the file system; it is tried again when it is due again.
+            Exception: The file system's error. The events stay and can be put later.
         """
         with self._lock:
             if self._unput:
                 self._put()
 
     def close(self) -> None:
-        """Puts what was appended; more than once is harmless."""
+        """Put all appended events. Further calls do nothing."""
         self.flush()
 
     def _due_in(self) -> float | None:
@@ -179,7 +181,7 @@ class RemoteEventFile:
         return max(self._last_put + PUT_SECONDS - time.monotonic(), 0.0)
 
     def _put(self) -> None:
-        self._last_put = time.monotonic()  # also of a try that fails, so that the next one waits
+        self._last_put = time.monotonic()  # also if it fails, so that the next attempt waits
         path = f"{self._path}.{self._number:04}" if self._number else self._path
         self._system.pipe_file(path, bytes(self._part))
         self._unput = 0

@@ -1,4 +1,4 @@
-"""Samples to and from the two halves in which they are stored.
+"""Encodes a sample as the two halves that are stored, and decodes it.
 
 The *record* is JSON and holds everything but the arrays. It is small, so that a viewer can hold all
 records. The *payload* holds the arrays. Each half has a checksum, because TensorBoard's fast loader

@@ -21,18 +21,18 @@ class Target:
 
     Attributes:
         index: The target class.
-        gradient: ∂score/∂x at the image, shaped like it, in model space.
-        delta: The whole change that the ascent made; ``None`` where it was switched off.
-        strengths: Shape (A,), the points of the line ``image + strength * delta`` at which the
-            network was asked; empty without a delta.
-        probabilities: Shape (A,), the target's probability there.
-        original_probabilities: Shape (A,), the probability there of the class that the network
-            predicted of the image itself.
-        predictions: Shape (A,), the predicted class there.
-        steps: Steps that the ascent took.
-        stopped: Why it stopped: ``"confidence"`` (reached), ``"max_steps"``, ``"stalled"`` (no
-            gradient left to follow, or no room within the bounds or the budget), ``"nonfinite"`` or
-            ``"none"`` (no ascent).
+        gradient: ∂score/∂x at the image, shaped like the image, in model space.
+        delta: The whole change that the ascent made; ``None`` without an ascent.
+        strengths: Shape (A,). The network was asked at the points ``image + strength * delta``.
+            Empty without a delta.
+        probabilities: Shape (A,), the target's probability at each strength.
+        original_probabilities: Shape (A,), the probability at each strength of the class that the
+            network predicts for the image itself.
+        predictions: Shape (A,), the predicted class at each strength.
+        steps: How many steps the ascent took.
+        stopped: Why the ascent stopped: ``"confidence"`` (it was reached), ``"max_steps"``,
+            ``"stalled"`` (the gradient vanished, or the bounds or ``epsilon`` left no room),
+            ``"nonfinite"`` or ``"none"`` (there was no ascent).
     """
 
     index: int
@@ -52,21 +52,21 @@ class Target:
 
     @cached_property
     def delta_norm(self) -> float | None:
-        """‖delta‖₂, ``None`` without a delta."""
+        """‖delta‖₂; ``None`` without a delta."""
         return None if self.delta is None else _norm(self.delta)
 
     @property
     def flip(self) -> float | None:
-        """The smallest strength at which the network predicts the target; ``None`` if at none.
+        """The smallest strength at which the network predicts the target, or ``None``.
 
-        It is 0 where the network predicted the target all along.
+        It is 0 if the network predicts the target for the image itself.
         """
         convinced = self.strengths[self.predictions == self.index]
         return float(convinced.min()) if convinced.size else None
 
     @property
     def flip_distance(self) -> float | None:
-        """‖delta‖₂ · flip: how far the image was changed until the network predicted the target."""
+        """‖delta‖₂ · flip: the size of the change at which the network predicts the target."""
         if self.flip is None or self.delta_norm is None:
             return None
         return self.flip * self.delta_norm
@@ -144,9 +144,10 @@ class Sample:
 
 
 def mean_flip_distance(samples: Iterable[CapturedSample]) -> dict[str, float]:
-    """The mean ``flip_distance`` of what flips on the way, as ``{"flip_distance": …}``.
+    """Return the mean ``flip_distance`` of all targets that flip, as ``{"flip_distance": …}``.
 
-    Probes do not count, nor targets that the network predicted all along. Empty if nothing is left.
+    Probes do not count. Neither do targets that the network predicts for the image itself. The
+    result is empty if no target is left.
     """
     distances = [
         target.flip_distance

@@ -1,7 +1,7 @@
-"""What a run recorded under one tag, in order: sessions joined, and restarts resolved.
+"""Joins the sessions of one run and tag: puts samples in order and drops what a restart repeated.
 
-Pure: it is given what was stored and reads no file. The plugin, which asks TensorBoard, shares with
-``read_samples``, which reads event files, what decides which samples are shown.
+This module reads no files. The plugin gets its data from TensorBoard and ``read_samples`` gets it
+from event files. Both decide here which samples are shown.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Entry:
 
     Attributes:
         step: The training step.
-        wall_time: Its capture's, seconds since the epoch.
-        index: Its place in the capture.
-        capture: Its capture's number.
+        wall_time: The wall time of its capture, seconds since the epoch.
+        index: Its index in the capture.
+        capture: The number of its capture.
         record: The record as stored; ``parse_record`` reads it.
     """
 
@@ -36,32 +36,30 @@ class Entry:
 
 
 class ParsedCapture(NamedTuple):
-    """The records of one capture. Nothing in it ever changes, so it needs parsing only once.
+    """The records of one capture.
 
     Attributes:
         number: The session's counter of captures.
         wall_time: Seconds since the epoch.
-        entries: The records that could be read.
-        unreadable: How many could not.
-        dropped: Samples that its session had lost by then.
+        entries: The readable records.
+        unreadable: How many records could not be read.
     """
 
     number: int
     wall_time: float
     entries: tuple[Entry, ...]
     unreadable: int
-    dropped: int = 0
 
 
 class Span(NamedTuple):
-    """When a session recorded: all that decides what a restart superseded.
+    """When a session recorded. Spans decide what a restart superseded.
 
     Attributes:
-        name: The session's.
-        info: What it says of itself.
+        name: The session's name.
+        info: The session's constants.
         began: Seconds since the epoch.
-        ended: Its last capture's wall time; minus infinity where it made none.
-        first_step: The first that it recorded; infinite where it recorded none.
+        ended: The wall time of its last capture; minus infinity if it has none.
+        first_step: Its first training step; infinity if it has none.
     """
 
     name: str
@@ -76,9 +74,9 @@ class Session:
     """What one session recorded under one tag.
 
     Attributes:
-        name: Unique to the process, rank and start.
-        info: What does not change within it.
-        captures: By their number.
+        name: A name that no other session has.
+        info: The session's constants.
+        captures: The captures by their number.
     """
 
     name: str
@@ -98,87 +96,78 @@ class Session:
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """Every sample of one tag of one run.
+    """The samples of one tag of one run that are to be shown.
 
     Attributes:
-        sessions: In order of their start.
-        entries: ``(place in sessions, entry)``, ordered by step, wall time, place in the capture.
-        unreadable: Records that were damaged or are of a newer version.
-        superseded: Entries left out because a later session recorded those steps again.
-        dropped: Samples that were captured and could not be written, as far as was told.
+        sessions: The sessions in the order of their start.
+        entries: ``(index in sessions, entry)`` of each sample, ordered by step, wall time and index
+            in the capture.
+        unreadable: How many records are damaged or of a newer version.
     """
 
     sessions: tuple[Session, ...]
     entries: list[tuple[int, Entry]]
     unreadable: int
-    superseded: int
-    dropped: int = 0
 
 
 def parse_capture(number: int, wall_time: float, values: Sequence[object]) -> ParsedCapture:
-    """A capture from what was stored of it.
+    """Parse the records of one capture.
 
     Args:
-        number: The event's step.
-        wall_time: The event's, seconds since the epoch; 0 replaces what is no finite number.
-        values: The index tensor's elements. Whatever is no record counts as unreadable; so does
-            everything in a capture whose number cannot be addressed.
+        number: The capture's number: the event's step.
+        wall_time: The event's wall time, seconds since the epoch. 0 replaces NaN and infinities.
+        values: The elements of the index tensor. Every value that is no record counts as
+            unreadable. If no address can hold the number, all values do.
     """
     wall_time = finite_time(wall_time)
-    entries = []
-    dropped = 0
-    for index, value, record in parse_records(number, values):
-        dropped = max(dropped, record.get("dropped", 0))
-        entries.append(Entry(record["step"], wall_time, index, number, value))
-    return ParsedCapture(number, wall_time, tuple(entries), len(values) - len(entries), dropped)
+    entries = tuple(
+        Entry(record["step"], wall_time, index, number, value)
+        for index, value, record in parse_records(number, values)
+    )
+    return ParsedCapture(number, wall_time, entries, len(values) - len(entries))
 
 
 def finite_time(wall_time: float) -> float:
-    """Seconds since the epoch; 0 for what is no finite number."""
+    """Return a wall time, with 0 in place of NaN and infinities."""
     return wall_time if math.isfinite(wall_time) else 0.0
 
 
 def join(sessions: Iterable[Session]) -> Index:
-    """One index of several sessions, without what :func:`superseded_from` says is superseded."""
-    ordered = sorted(sessions, key=lambda session: order_of(session.span))
+    """Join sessions to one index, without the samples that a restart superseded."""
+    ordered = sorted(sessions, key=lambda session: start_of(session.span))
     cuts = superseded_from([session.span for session in ordered])
-    entries: list[tuple[int, Entry]] = []
-    superseded = 0
-    for place, (session, cut) in enumerate(zip(ordered, cuts, strict=True)):
-        for capture in session.captures.values():
-            kept = [(place, entry) for entry in capture.entries if entry.step < cut]
-            superseded += len(capture.entries) - len(kept)
-            entries += kept
-    entries.sort(key=_order)
-    return Index(
-        sessions=tuple(ordered),
-        entries=entries,
-        unreadable=sum(
-            capture.unreadable for session in ordered for capture in session.captures.values()
-        ),
-        superseded=superseded,
-        dropped=sum(
-            max((capture.dropped for capture in session.captures.values()), default=0)
-            for session in ordered
-        ),
+    entries = [
+        (position, entry)
+        for position, (session, cut) in enumerate(zip(ordered, cuts, strict=True))
+        for capture in session.captures.values()
+        for entry in capture.entries
+        if entry.step < cut
+    ]
+    entries.sort(key=_display_order)
+    unreadable = sum(
+        capture.unreadable for session in ordered for capture in session.captures.values()
     )
+    return Index(tuple(ordered), entries, unreadable)
 
 
-def _order(placed: tuple[int, Entry]) -> tuple[int, float, int, int, int]:
-    place, entry = placed
-    return entry.step, entry.wall_time, entry.index, place, entry.capture
+def _display_order(item: tuple[int, Entry]) -> tuple[int, float, int, int, int]:
+    position, entry = item
+    return entry.step, entry.wall_time, entry.index, position, entry.capture
 
 
 def span_of(
     name: str, info: SessionInfo, wall_times: Collection[float], first_step: float | None
 ) -> Span:
-    """A session's span; its first capture bounds its start where its own word is missing or wrong.
+    """Return a session's span.
+
+    The recorded start is used if it is before the first capture. Otherwise it is missing or wrong,
+    and the wall time of the first capture replaces it.
 
     Args:
-        name: The session's.
-        info: What it says of itself.
-        wall_times: Its captures'.
-        first_step: The least step of its first capture that holds any record.
+        name: The session's name.
+        info: The session's constants.
+        wall_times: The wall times of its captures.
+        first_step: The least step of its first capture that has a readable record.
     """
     first = min(wall_times, default=math.inf)
     began = info.started if 0 < info.started < first else first
@@ -186,33 +175,35 @@ def span_of(
     return Span(name, info, began, ended, math.inf if first_step is None else first_step)
 
 
-def order_of(span: Span) -> tuple[float, str]:
-    """By what sessions are sorted: their start."""
+def start_of(span: Span) -> tuple[float, str]:
+    """Return the sort key of a session: its start."""
     return span.began, span.name
 
 
 def superseded_from(spans: Sequence[Span]) -> list[float]:
-    """The step from which on each session's samples are superseded; infinite where none is.
+    """Return the first superseded step of each session; infinity if no sample is superseded.
 
-    A session that began after another one's last capture is a restart: what the earlier one
-    recorded at the later one's first step and beyond is superseded. Sessions that overlap in time,
-    such as two hooks, stand side by side; and so do the ranks of one job, however late one began.
+    A session that began after the last capture of an earlier session is a restart. It supersedes
+    the earlier session's samples from the restart's first step on. Sessions that overlap in time,
+    such as two hooks, supersede nothing of each other. Neither do the ranks of one job, even if one
+    began late.
 
     Args:
-        spans: In the order of :func:`order_of`.
+        spans: The sessions' spans, sorted by :func:`start_of`.
     """
     begins = [span.began for span in spans]
     cuts = [math.inf]
     for span in reversed(spans):
         cuts.append(min(cuts[-1], span.first_step))
     cuts.reverse()
-    return [cuts[bisect.bisect_right(begins, ended)] for ended in _ends(spans)]
+    return [cuts[bisect.bisect_right(begins, ended)] for ended in _job_ends(spans)]
 
 
-def _ends(spans: Sequence[Span]) -> list[float]:
-    """When the last capture was made of the job that each session belongs to.
+def _job_ends(spans: Sequence[Span]) -> list[float]:
+    """Return, for each session, the time of the last capture of the job that it belongs to.
 
-    A job's ranks differ and its size does not; the first rank to come again begins the next job.
+    The ranks of one job differ, and their world size is the same. A rank that is already in the job
+    starts the next job.
     """
     ends: list[float] = []
     job_of: list[int] = []

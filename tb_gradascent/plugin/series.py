@@ -20,7 +20,7 @@ from tensorboard.data.provider import TensorDatum
 
 from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE, SessionInfo
 from tb_gradascent.format.record import PayloadInfo
-from tb_gradascent.format.sessions import finite_time, order_of, span_of, superseded_from
+from tb_gradascent.format.sessions import finite_time, span_of, start_of, superseded_from
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import DataSource, PayloadLocation, Scope, SessionState
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
@@ -228,7 +228,7 @@ class Series:
             TooLargeError: The JSON is longer than allowed.
         """
         if self._answer is None:
-            sessions = sorted(self._sessions.values(), key=lambda session: order_of(session.span))
+            sessions = sorted(self._sessions.values(), key=lambda session: start_of(session.span))
             cuts = superseded_from([session.span for session in sessions])
             listed: list[str] = []
             size = 0

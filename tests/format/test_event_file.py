@@ -1,4 +1,4 @@
-"""Event files: TensorBoard's own reader is the oracle, and damage costs the least it can."""
+"""Event files, compared with TensorBoard's own reader, and damaged event files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_gradascent.format import event_file
-from tb_gradascent.format.event_file import EventFile, find_event_files, read_events
+from tb_gradascent.format.event_file import EventFile, find_event_files, locate_events
 from testing.event_files import frame_ends
 from testing.synthetic import string_tensor
 
 PAYLOADS = st.lists(st.binary(max_size=40), max_size=5)
-in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def make_event(step: int, payload: bytes = b"payload") -> Event:
     value = Summary.Value(tag="tag", tensor=string_tensor([payload]))
     return Event(step=step, wall_time=1.5, summary=Summary(value=[value]))
+
+
+def read_events(path: Path) -> list[Event]:
+    return [event for _, event in locate_events(path) if event is not None]
 
 
 def write(path: Path, events: list[Event]) -> bytes:
@@ -40,7 +44,7 @@ def write(path: Path, events: list[Event]) -> bytes:
 
 @given(payloads=PAYLOADS)
 @in_one_folder
-def test_events_come_back_to_us_and_to_tensorboard(tmp_path: Path, payloads: list[bytes]) -> None:
+def test_we_and_tensorboard_read_what_was_written(tmp_path: Path, payloads: list[bytes]) -> None:
     path = tmp_path / "file"
     events = [make_event(step, payload) for step, payload in enumerate(payloads)]
     write(path, events)
@@ -59,52 +63,52 @@ def test_a_file_cut_anywhere_loses_only_the_torn_record(
     path = tmp_path / "file"
     whole = write(path, [make_event(step, payload) for step, payload in enumerate(payloads)])
     cut = data.draw(st.integers(0, len(whole)))
-    events = list(read_events(path))
+    events = read_events(path)
     path.write_bytes(whole[:cut])
     left = sum(end <= cut for end in frame_ends(whole))
-    assert list(read_events(path)) == events[:left]
-    assert len(list(event_file.locate_events(path))) == left
+    assert read_events(path) == events[:left]
+    assert len(list(locate_events(path))) == left
 
 
 @given(payloads=st.lists(st.binary(max_size=40), min_size=2, max_size=5), data=st.data())
 @in_one_folder
-def test_one_flipped_byte_loses_one_record_or_what_follows_a_length(
+def test_a_damaged_byte_loses_its_record_and_in_a_header_also_the_rest(
     tmp_path: Path, payloads: list[bytes], data: st.DataObject
 ) -> None:
     path = tmp_path / "file"
     whole = bytearray(write(path, [make_event(step, p) for step, p in enumerate(payloads)]))
-    events = list(read_events(path))
+    events = read_events(path)
     ends = frame_ends(bytes(whole))
-    place = data.draw(st.integers(0, len(whole) - 1))
-    whole[place] ^= data.draw(st.integers(1, 255))
+    offset = data.draw(st.integers(0, len(whole) - 1))
+    whole[offset] ^= data.draw(st.integers(1, 255))
     path.write_bytes(whole)
-    record = next(number for number, end in enumerate(ends) if place < end)
+    record = next(number for number, end in enumerate(ends) if offset < end)
     start = ends[record - 1] if record else 0
-    in_header = place < start + 12
+    in_header = offset < start + 12
     kept = events[:record] + ([] if in_header else events[record + 1 :])
-    assert list(read_events(path)) == kept
-    damaged = [event for _, event in event_file.locate_events(path) if event is None]
+    assert read_events(path) == kept
+    damaged = [event for _, event in locate_events(path) if event is None]
     assert len(damaged) == (0 if in_header else 1)
 
 
 @given(st.binary(max_size=200))
 @in_one_folder
-def test_arbitrary_bytes_hold_no_event(tmp_path: Path, data: bytes) -> None:
+def test_arbitrary_bytes_give_no_event(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
-    assert list(read_events(path)) == []
+    assert read_events(path) == []
 
 
-def test_a_record_that_is_whole_but_no_event_is_passed_over(tmp_path: Path) -> None:
+def test_a_record_that_is_not_an_event_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "file"
     whole = write(path, [make_event(1), make_event(2)])
     first = frame_ends(whole)[0]
     path.write_bytes(whole[:first] + event_file.frame(b"\xff\xff no event") + whole[first:])
     assert [event.step for event in read_events(path)] == [0, 1, 2]
-    assert sum(event is None for _, event in event_file.locate_events(path)) == 1
+    assert sum(event is None for _, event in locate_events(path)) == 1
 
 
-def test_a_length_beyond_the_end_is_not_allocated(tmp_path: Path) -> None:
+def test_a_length_beyond_the_end_of_the_file_ends_the_reading(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write(path, [make_event(1)])
     length = struct.pack("<Q", 1 << 60)
@@ -115,10 +119,10 @@ def test_a_length_beyond_the_end_is_not_allocated(tmp_path: Path) -> None:
     assert [event.step for event in read_events(path)] == [0, 1]
 
 
-def test_an_event_is_found_again_by_its_offset(tmp_path: Path) -> None:
+def test_an_event_is_read_again_by_its_offset(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write(path, [make_event(step, bytes(step)) for step in range(5)])
-    for offset, event in event_file.locate_events(path):
+    for offset, event in locate_events(path):
         assert event_file.read_event(path, offset) == event
     assert event_file.read_event(path, path.stat().st_size) is None
     assert event_file.read_event(path, 1) is None
@@ -130,19 +134,19 @@ def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
         EventFile(tmp_path / "file")
 
 
-def test_directories_are_made_and_closing_twice_is_harmless(tmp_path: Path) -> None:
+def test_missing_directories_are_created_and_a_second_close_does_nothing(tmp_path: Path) -> None:
     file = EventFile(tmp_path / "a" / "b" / "file")
     file.close()
     file.close()
 
 
-def test_a_full_disk_leaves_whole_records_only(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_only_whole_records(tmp_path: Path) -> None:
     path = tmp_path / "file"
     file = EventFile(path)
     file.append(make_event(1))
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # The kernel then writes as much as fits, as on a disk that is full.
+    # The kernel then writes only what fits, as on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
     try:
         with pytest.raises(OSError, match=r"bytes were written|File too large"):
@@ -157,7 +161,7 @@ def test_a_full_disk_leaves_whole_records_only(tmp_path: Path) -> None:
     assert [event.step for event in read_events(path)] == [0, 1, 3]
 
 
-def test_a_reader_sees_what_a_live_writer_has_appended(tmp_path: Path) -> None:
+def test_a_reader_sees_each_appended_event_at_once(tmp_path: Path) -> None:
     file = EventFile(tmp_path / "file")
     for step in range(1, 4):
         file.append(make_event(step))
@@ -165,7 +169,7 @@ def test_a_reader_sees_what_a_live_writer_has_appended(tmp_path: Path) -> None:
     file.close()
 
 
-def test_our_files_are_found_at_any_depth_and_nothing_else(tmp_path: Path) -> None:
+def test_only_our_files_are_found_at_any_depth(tmp_path: Path) -> None:
     ours = [tmp_path / event_file.file_name("s-1"), tmp_path / "a/b" / event_file.file_name("s-2")]
     for path in ours:
         write(path, [])
@@ -174,7 +178,7 @@ def test_our_files_are_found_at_any_depth_and_nothing_else(tmp_path: Path) -> No
     assert list(find_event_files(tmp_path)) == sorted(ours)
 
 
-def test_links_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     path = tmp_path / "elsewhere" / event_file.file_name("s-1")
     write(path, [])
     logdir = tmp_path / "logs"
@@ -187,20 +191,20 @@ def test_links_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:
     assert {found.name for found in find_event_files(logdir)} == {path.name}
 
 
-def test_our_file_sorts_before_the_users() -> None:
+def test_our_file_sorts_before_the_users_file() -> None:
     users = "events.out.tfevents.1.host"
     assert sorted([users, event_file.file_name("20990101T000000-ffffffff")])[-1] == users
 
 
-def test_a_file_that_cannot_be_read_raises(tmp_path: Path) -> None:
+def test_a_missing_file_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        list(read_events(tmp_path / "none"))
+        read_events(tmp_path / "none")
 
 
-def test_what_could_not_be_cut_off_is_cut_off_before_the_next_record(
+def test_half_a_record_that_could_not_be_removed_is_removed_before_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that fails twice: half a record is written, and cannot be taken back at once."""
+    """The disk fails twice: half a record is written, and it cannot be removed at once."""
     path = tmp_path / "file"
     file = EventFile(path)
     file.append(make_event(1))
@@ -223,7 +227,7 @@ def test_what_could_not_be_cut_off_is_cut_off_before_the_next_record(
     assert [event.step for event in read_events(path)] == [0, 1, 3]
 
 
-def test_a_file_that_something_else_cut_short_is_written_no_further(tmp_path: Path) -> None:
+def test_a_file_that_another_program_cut_short_is_not_written_to(tmp_path: Path) -> None:
     path = tmp_path / "file"
     file = EventFile(path)
     file.append(make_event(1))

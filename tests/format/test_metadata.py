@@ -1,4 +1,4 @@
-"""Names and a session's constants: inverse functions, and no trust in what was stored."""
+"""Series tags and session constants are read back, and damaged ones get defaults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_gradascent.format import metadata
@@ -23,18 +23,14 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(tag=st.text(min_size=1), kind=st.sampled_from(["payload", "index"]), session=SESSIONS)
-def test_a_series_name_splits_into_what_it_was_made_of(
-    tag: str, kind: metadata.Kind, session: str
-) -> None:
+def test_a_series_tag_splits_into_its_parts(tag: str, kind: metadata.Kind, session: str) -> None:
     series = metadata.series_tag(tag, kind, session)
     assert metadata.split_series_tag(series) == (tag, kind, session)
 
 
-@settings(deadline=None)
 @given(st.text() | st.from_regex(r"[a/]*(/index|/payload)?/[a-z-]*", fullmatch=True))
-def test_text_that_splits_is_put_together_again(text: str) -> None:
+def test_a_split_series_tag_joins_to_the_same_text(text: str) -> None:
     parts = metadata.split_series_tag(text)
     if parts is not None:
         assert metadata.series_tag(*parts) == text
@@ -48,21 +44,20 @@ def test_other_plugins_tags_are_not_ours(text: str) -> None:
     assert metadata.split_series_tag(text) is None
 
 
-def test_new_sessions_differ_and_fit_a_series_name() -> None:
+def test_new_session_names_differ_and_fit_into_a_series_tag() -> None:
     names = {metadata.new_session() for _ in range(100)}
     assert len(names) == 100
     for name in names:
         assert metadata.split_series_tag(f"a/index/{name}") == ("a", "index", name)
 
 
-@settings(deadline=None)
 @given(
     started=st.floats(0, 1e12),
     names=st.none() | st.lists(st.text(max_size=metadata.MAX_NAME_LENGTH)).map(tuple),
     mean=st.none() | CHANNELS,
     std=st.none() | CHANNELS,
     bounds=st.none() | st.tuples(CHANNELS, CHANNELS),
-    place=st.just((None, None)) | st.tuples(st.integers(0, 7), st.integers(8, metadata.MAX_RANKS)),
+    ranked=st.just((None, None)) | st.tuples(st.integers(0, 7), st.integers(8, metadata.MAX_RANKS)),
 )
 def test_session_info_comes_back_as_it_was(
     started: float,
@@ -70,9 +65,9 @@ def test_session_info_comes_back_as_it_was(
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None,
-    place: tuple[int | None, int | None],
+    ranked: tuple[int | None, int | None],
 ) -> None:
-    info = SessionInfo(started, names, mean, std, bounds, *place)
+    info = SessionInfo(started, names, mean, std, bounds, *ranked)
     assert SessionInfo.decode(info.encode()) == info
 
 
@@ -81,14 +76,12 @@ def test_session_info_keeps_lone_surrogates() -> None:
     assert SessionInfo.decode(info.encode()) == info
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_arbitrary_bytes_leave_session_info_at_its_defaults(data: bytes) -> None:
     info = SessionInfo.decode(data)
     assert info.encode()
 
 
-@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(SessionInfo().to_json(), JSON)))
 def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -> None:
     info = SessionInfo.decode(json.dumps(fields).encode())
@@ -136,8 +129,8 @@ def test_one_bad_field_does_not_hide_the_others() -> None:
     assert info == SessionInfo(started=3.0, std=(0.5,), class_names=("a",))
 
 
-def test_session_info_that_is_too_long_says_what_to_shorten() -> None:
-    with pytest.raises(ValueError, match=r"class_names takes .* shorten the names"):
+def test_session_info_that_is_too_long_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ValueError, match=r"class_names must take .*, got .* shorten the names"):
         SessionInfo(class_names=("x" * metadata.MAX_SESSION_INFO_BYTES,)).encode()
 
 

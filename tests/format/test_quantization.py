@@ -1,11 +1,11 @@
-"""Levels of a quantum: how far off, and that storing twice changes nothing."""
+"""The error of quantization, and that quantizing twice changes nothing more."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -18,12 +18,11 @@ ANY_FLOATS = hnp.arrays(np.float32, SHAPES, elements=st.floats(width=32))
 FINITE_FLOATS = hnp.arrays(
     np.float32, SHAPES, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
 )
-# Quotient and product are float32, whose own rounding comes on top: 2^-13 of a quantum at most.
+# Quotient and product are float32. Their rounding adds at most 2^-13 of a quantum.
 SLACK = 1 + 2.0**-12
 TINY = np.float64(np.finfo(np.float32).smallest_subnormal)
 
 
-@settings(deadline=None)
 @given(FINITE_FLOATS, LEVELS)
 def test_the_error_is_at_most_half_a_quantum(array: Array, count: int) -> None:
     quantum, levels = quantize(array, count)
@@ -31,26 +30,23 @@ def test_the_error_is_at_most_half_a_quantum(array: Array, count: int) -> None:
     assert error.max() <= np.float64(quantum) / 2 * SLACK
 
 
-@settings(deadline=None)
 @given(FINITE_FLOATS)
 def test_the_error_is_at_most_a_2048th_of_the_largest_magnitude(array: Array) -> None:
     stored = dequantize(*quantize(array, GRADIENT_LEVELS))
     error = np.abs(stored.astype(np.float64) - array.astype(np.float64))
-    # Where the largest is subnormal, float32 itself cannot do better than its smallest number.
+    # If the largest magnitude is subnormal, float32 itself allows no smaller error.
     assert error.max() <= max(np.abs(array).max().astype(np.float64) / 2048 * SLACK, TINY / 2)
 
 
-@settings(deadline=None)
 @given(ANY_FLOATS, LEVELS)
-def test_what_was_stored_once_is_stored_again_without_a_change(array: Array, count: int) -> None:
+def test_quantizing_twice_changes_nothing_more(array: Array, count: int) -> None:
     once = dequantize(*quantize(array, count))
     twice = dequantize(*quantize(once, count))
     np.testing.assert_array_equal(once, twice)
 
 
-@settings(deadline=None)
 @given(ANY_FLOATS, LEVELS)
-def test_what_is_not_finite_stays_and_moves_nothing_else(array: Array, count: int) -> None:
+def test_values_that_are_not_finite_stay_and_affect_no_other(array: Array, count: int) -> None:
     stored = dequantize(*quantize(array, count))
     finite = np.isfinite(array)
     np.testing.assert_array_equal(stored[~finite], array[~finite])
@@ -58,7 +54,6 @@ def test_what_is_not_finite_stays_and_moves_nothing_else(array: Array, count: in
     np.testing.assert_array_equal(stored[finite], alone[finite])
 
 
-@settings(deadline=None)
 @given(ANY_FLOATS, LEVELS)
 def test_signs_and_the_order_of_values_stay(array: Array, count: int) -> None:
     stored = dequantize(*quantize(array, count))
@@ -79,26 +74,25 @@ def test_the_largest_magnitude_is_exact(largest: float) -> None:
         assert levels.max() == GRADIENT_LEVELS
 
 
-def test_a_tie_in_float32_that_is_none_in_the_reals_costs_no_more_than_the_slack() -> None:
+def test_a_tie_caused_by_float32_rounding_stays_within_the_slack() -> None:
     array = np.array([[[8.2094091e15]], [[3.1782363e16]]], np.float32)
     quantum, levels = quantize(array, GRADIENT_LEVELS)
     error = np.abs(dequantize(quantum, levels).astype(np.float64) - array.astype(np.float64))
     assert np.float64(quantum) / 2 < error.max() <= np.float64(quantum) / 2 * SLACK
 
 
-def test_zeros_cost_no_division_by_zero() -> None:
+def test_zeros_cause_no_division_by_zero() -> None:
     quantum, levels = quantize(np.zeros((1, 2, 2), np.float32), GRADIENT_LEVELS)
     assert quantum > 0
     assert not levels.any()
     assert not dequantize(quantum, levels).any()
 
 
-@settings(deadline=None)
 @given(
     st.floats(width=32),
     hnp.arrays(np.int16, (1, 2, 3)),
 )
-def test_damaged_quanta_and_levels_raise_nothing(
+def test_damaged_quanta_and_levels_raise_no_error(
     quantum: float, levels: npt.NDArray[np.int16]
 ) -> None:
     assert dequantize(np.float32(quantum), levels).shape == (1, 2, 3)

@@ -1,4 +1,4 @@
-"""read_samples on real event files."""
+"""``read_samples`` on real event files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def addresses(samples: Iterator[Sample]) -> list[tuple[str, str, int, int]]:
     return [(sample.run, sample.tag, sample.step, sample.index) for sample in samples]
 
 
-def test_samples_come_back_in_order_with_what_the_session_says(tmp_path: Path) -> None:
+def test_samples_come_back_in_order_with_the_sessions_constants(tmp_path: Path) -> None:
     captures = make_captures(3, 2)
     write_session(tmp_path / "run", captures, start=1_700_000_000.0)
     back = list(read_samples(tmp_path))
     assert [(sample.step, sample.index) for sample in back] == [
-        (step, place) for step in (0, 100, 200) for place in (0, 1)
+        (step, index) for step in (0, 100, 200) for index in (0, 1)
     ]
     for sample, wanted in zip(back, itertools.chain(*captures), strict=True):
         assert (sample.run, sample.tag, sample.id) == ("run", "confused", wanted.id)
@@ -64,7 +64,7 @@ def test_filters_pick_by_run_tag_and_step(tmp_path: Path) -> None:
     assert addresses(read_samples(tmp_path, step=np.int64(50))) == []
 
 
-def test_a_restart_comes_once(tmp_path: Path) -> None:
+def test_steps_that_a_restart_repeated_come_once(tmp_path: Path) -> None:
     write_session(tmp_path, make_captures(4, 1, seed=1), start=1000.0)
     write_session(tmp_path, make_captures(5, 1, seed=2)[2:], start=2000.0)
     back = list(read_samples(tmp_path))
@@ -79,7 +79,7 @@ def test_the_ranks_of_one_job_interleave(tmp_path: Path) -> None:
     assert [sample.step for sample in back] == [0] * 6 + [100] * 6 + [200] * 6
 
 
-def test_only_one_capture_is_in_memory_and_the_rest_is_read_when_asked(tmp_path: Path) -> None:
+def test_captures_are_read_only_when_they_are_needed(tmp_path: Path) -> None:
     session = write_session(tmp_path, make_captures(3, 1))
     samples = read_samples(tmp_path)
     assert next(samples).step == 0
@@ -88,7 +88,7 @@ def test_only_one_capture_is_in_memory_and_the_rest_is_read_when_asked(tmp_path:
         list(samples)
 
 
-def test_damage_costs_what_was_damaged_and_one_warning(
+def test_damage_loses_only_what_was_damaged_and_warns_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = write_session(tmp_path, make_captures(4, 2))
@@ -100,11 +100,11 @@ def test_damage_costs_what_was_damaged_and_one_warning(
         steps = [sample.step for sample in read_samples(tmp_path)]
     assert steps == [0, 0, 200, 200, 300, 300]
     assert [record.getMessage() for record in caplog.records] == [
-        "1 damaged records or payloads were passed over"
+        "1 damaged records or payloads were skipped"
     ]
 
 
-def test_a_payload_of_another_sample_is_told_by_its_checksum(
+def test_a_payload_of_another_sample_counts_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (one, two), (three,) = make_captures(1, 2)[0], make_captures(1, 1, seed=7)[0]
@@ -118,7 +118,7 @@ def test_a_payload_of_another_sample_is_told_by_its_checksum(
     assert len(caplog.records) == 1
 
 
-def test_records_of_a_newer_version_are_counted(
+def test_a_record_of_a_newer_version_counts_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (record, payload), readable = (encode_sample(each) for each in make_captures(1, 2)[0])
@@ -131,12 +131,12 @@ def test_records_of_a_newer_version_are_counted(
     assert [each.getMessage()[:2] for each in caplog.records] == ["1 "]
 
 
-def test_of_two_captures_with_one_number_the_first_is_read(
+def test_of_two_captures_with_one_number_only_the_first_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = EventFile(tmp_path / file_name("s"))
-    for place, sample in enumerate(make_captures(1, 2)[0]):
-        file.append(make_event("confused", "s", 0, [encode_sample(sample)], DIGITS, 1.0 + place))
+    for number, sample in enumerate(make_captures(1, 2)[0]):
+        file.append(make_event("confused", "s", 0, [encode_sample(sample)], DIGITS, 1.0 + number))
     file.close()
     assert [sample.id for sample in read_samples(tmp_path)] == ["train/0-0"]
     assert not caplog.records
@@ -155,7 +155,7 @@ def test_a_record_whose_payload_is_missing_counts_as_damaged(
 
 
 @pytest.mark.parametrize("cut", [1, 50, 1000])
-def test_a_file_that_a_killed_process_left_torn_gives_all_before(tmp_path: Path, cut: int) -> None:
+def test_a_torn_file_gives_all_captures_before_the_damage(tmp_path: Path, cut: int) -> None:
     session = write_session(tmp_path, make_captures(3, 1))
     path = tmp_path / file_name(session)
     path.write_bytes(path.read_bytes()[:-cut])
@@ -170,7 +170,7 @@ def test_colours_and_several_shapes_come_back(tmp_path: Path) -> None:
     assert shapes == {"rgb": (3, 9, 7), "gray": (1, 5, 6), "signal": (12, 1000)}
 
 
-def test_a_session_without_an_ascent_has_no_delta(tmp_path: Path) -> None:
+def test_samples_without_an_ascent_have_no_delta(tmp_path: Path) -> None:
     (sample,) = make_captures(1, 1)[0]
     nothing = np.zeros(0, np.float32)
     plain = [
@@ -191,21 +191,21 @@ def test_a_session_without_an_ascent_has_no_delta(tmp_path: Path) -> None:
     assert [target.flip for target in back.targets] == [None, None]
 
 
-def test_mistakes_are_told_at_once_with_the_remedy(tmp_path: Path) -> None:
+def test_wrong_arguments_are_refused_with_the_reason(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    with pytest.raises(FileNotFoundError, match=r"logdir must be a directory, and '.*missing'"):
+    with pytest.raises(FileNotFoundError, match=r"logdir must be a directory, got '.*missing'"):
         read_samples(missing)
-    with pytest.raises(ValueError, match=r"run must be .* \(none was\), not 'a'"):
+    with pytest.raises(ValueError, match=r"run must be recorded in logdir \(nothing is\), got 'a'"):
         read_samples(tmp_path, run="a")
     write_session(tmp_path / "b", make_captures(1, 1))
-    with pytest.raises(ValueError, match=r"run must be one that was recorded \('b'\), not '../b'"):
+    with pytest.raises(ValueError, match=r"run must be recorded in logdir \('b'\), got '../b'"):
         read_samples(tmp_path, run="../b")
-    with pytest.raises(ValueError, match=r"tag must be one that was recorded \('confused'\)"):
+    with pytest.raises(ValueError, match=r"tag must be recorded in logdir \('confused'\), got"):
         list(read_samples(tmp_path, tag="other"))
     with pytest.raises(TypeError):
         read_samples(tmp_path, step=1.5)  # type: ignore[arg-type]
 
 
-def test_a_directory_without_records_gives_nothing(tmp_path: Path) -> None:
+def test_a_directory_without_records_gives_no_samples(tmp_path: Path) -> None:
     (tmp_path / "events.out.tfevents.1700000000.host").touch()
     assert list(read_samples(tmp_path)) == []

@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing of all that reads what strangers wrote: ``make fuzz``."""
+"""Coverage-guided fuzzing of all code that reads untrusted data: ``make fuzz``."""

@@ -1,7 +1,7 @@
-"""``python -m tests.fuzz``: every target for as many inputs as ``RUNS`` says, guided by coverage.
+"""``python -m tests.fuzz``: runs every target on ``RUNS`` inputs, guided by coverage.
 
-What breaks a target is written to ``build/fuzz/<target>/``; mend the code, and add it to
-``tests/fuzz/corpus/<target>/``, which every test run tries.
+An input that breaks a target is written to ``build/fuzz/<target>/``. Fix the code and add the input
+to ``tests/fuzz/corpus/<target>/``: every test run tries the inputs in that folder.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ RUNS = {
     "tensors": 20_000,
     "request": 100_000,
 }
-"""Inputs of each target; the first three decode records."""
+"""The number of inputs of each target. The first three targets decode records."""
 JSON_TARGETS = ("record", "session_info")
 MEMORY_MIB = 1024
-"""What the process of a target may take, the fuzzer itself included."""
+"""The most memory of a target's process, with the fuzzer."""
 LONGEST_S = 10
-"""Seconds that one input may take."""
+"""The most seconds for one input."""
 LARGEST = 1 << 14
-"""Bytes of an input."""
+"""The most bytes of an input."""
 WORDS = (
     *("run=", "tag=", "sample=", "&", "sound", "confused", "numbers", "sound.0.0", "%00", "%ff"),
     *(
@@ -53,7 +53,7 @@ WORDS = (
     ),
     *("null", "NaN", "Infinity", "-1", "1e999", "[]", "{}", "[[", "true", "9223372036854775807"),
 )
-"""What the fuzzer may put in as it is."""
+"""Words that the fuzzer may insert."""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _in_a_process(target: str, runs: int, seed: int, folder: Path) -> int:
-    """The fuzzer ends its process, so each target has one; its output is shown where it failed."""
+    """Run one target in a process of its own, because the fuzzer ends its process."""
     folder.mkdir(parents=True, exist_ok=True)
     code = "from tests.fuzz.__main__ import fuzz; fuzz()"
     flags = [f"-runs={runs}", f"-seed={seed}", f"-max_len={LARGEST}", f"-timeout={LONGEST_S}"]
@@ -103,14 +103,14 @@ def _in_a_process(target: str, runs: int, seed: int, folder: Path) -> int:
 
 
 def fuzz() -> None:
-    """One target, in the process that this is; the command line is the fuzzer's."""
+    """Fuzz one target in this process. The command line holds the fuzzer's options."""
     import atheris
 
     with atheris.instrument_imports(include=["tb_gradascent"]):
         from tests.fuzz.seeds import SEEDS
         from tests.fuzz.targets import TARGETS
 
-    # That damaged records were passed over is what is meant to be said.
+    # Warnings about damaged records are expected.
     logging.getLogger("tb_gradascent").setLevel(logging.ERROR)
     logging.getLogger("tensorboard").setLevel(logging.CRITICAL)
     target, folder = sys.argv[1], Path(sys.argv[2])

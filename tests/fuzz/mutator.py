@@ -1,4 +1,4 @@
-"""Changes to a JSON text that leave it JSON, which changes to its bytes seldom do."""
+"""Changes values of a JSON text, so that it stays JSON. Changed bytes would seldom be JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def mutate_json(data: bytes, rng: random.Random) -> bytes | None:
-    """The same but for one to three places; ``None`` if it is no JSON."""
+    """Change one to three values of a JSON text. Return ``None`` if it is not JSON."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Requests to every route of a real TensorBoard application, over a stranger's log directory."""
+"""Requests to every route of a real TensorBoard application, on a hostile log directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tensorboard.backend import security_validator
 from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.test import create_environ, run_wsgi_app
 
-# Otherwise the fuzzer sees neither of them: the plugin imports them late.
+# The plugin imports these modules late. The fuzzer must see them when it starts.
 import tb_gradascent.plugin.plugin
 import tb_gradascent.plugin.routes  # noqa: F401
 from tb_gradascent.plugin.sample_store import MAX_ANSWER_BYTES
@@ -32,10 +32,10 @@ TRAVERSALS = (
 
 
 def request(data: bytes) -> int:
-    """One request; returns its status.
+    """Send one request and return its status.
 
-    The first byte chooses the method. What follows up to a line's end is the address below the
-    plugin's own, and what follows that is the ``Accept-Encoding``.
+    The first byte chooses the method. The rest of the first line is the address below the plugin's
+    own. The second line is the ``Accept-Encoding``.
     """
     method = METHODS[(data[0] if data else 0) % len(METHODS)]
     target, _, encoding = data[1:].partition(b"\n")
@@ -46,7 +46,7 @@ def request(data: bytes) -> int:
     environ["HTTP_ACCEPT_ENCODING"] = encoding.decode("latin-1")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        if method == "HEAD":  # werkzeug's own lint forgets that it has no body
+        if method == "HEAD":  # werkzeug's lint expects a body
             warnings.filterwarnings("ignore", message="Content-Length and the number of bytes")
         chunks, status, headers = run_wsgi_app(_app(), environ, buffered=True)
         body = b"".join(chunks)
@@ -64,7 +64,7 @@ def request(data: bytes) -> int:
 
 
 def seeds() -> Iterator[bytes]:
-    """A request of every kind."""
+    """Yield requests of every kind."""
     logdir = _logdir()
     runs = sorted(path.name for path in Path(logdir.name).iterdir())
     yield b"\0runs\ngzip"

@@ -1,4 +1,4 @@
-"""Inputs of each target that mean something, for the fuzzer to start from."""
+"""Valid inputs of each target. The fuzzer starts from them."""
 
 from __future__ import annotations
 

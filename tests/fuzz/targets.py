@@ -1,7 +1,7 @@
-"""What is fuzzed. Each target takes any bytes, and raises only where the code breaks its word.
+"""The fuzz targets. Each takes any bytes and raises only if the code breaks its promise.
 
-The word: any input gives a sample, a counted unreadable record, or an error that is a plain
-sentence; never another exception, and no more memory than the limits in ``metadata.py`` allow.
+The promise: any input gives a sample, a counted unreadable record, or an error with a plain
+sentence. It never gives another exception or takes more memory than ``metadata.py`` allows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 import struct
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,9 +44,9 @@ Target = Callable[[bytes], object]
 
 SHAPES = ((1, 2, 2), (3, 4, 1), (4, 1, 1), (2, 5), (64, 1), (1, 17, 17))
 PIECE = struct.Struct("<BbdqB")
-"""One capture of :func:`joined`: session, number, wall time, step, what it holds."""
+"""One capture of :func:`joined`: session, number, wall time, step, number of values."""
 LONGEST_MESSAGE = 1000
-"""Characters: 80 are quoted, and each may take ten."""
+"""Characters. A message quotes up to 80, and each may be escaped with ten."""
 
 
 def record(data: bytes) -> None:
@@ -61,9 +62,9 @@ def record(data: bytes) -> None:
 
 
 def payload(data: bytes) -> None:
-    """A payload that its record vouches for.
+    """A payload whose checksum matches its record.
 
-    The first byte chooses the record, and whether the rest is the stream or what it inflates to.
+    The first byte chooses the record, and whether the rest is the zlib stream or its content.
     """
     choice, rest = data[0] if data else 0, data[1:]
     record = _records()[choice // 2 % len(SHAPES)]
@@ -81,7 +82,7 @@ def payload(data: bytes) -> None:
 
 
 def image(data: bytes) -> None:
-    """An encoded image, of a shape that the first byte chooses."""
+    """An encoded image. The first byte chooses its shape."""
     shape = SHAPES[(data[0] if data else 0) % len(SHAPES)]
     try:
         decoded, size = image_codec.decode_image(data[1:], shape)
@@ -106,8 +107,8 @@ def session_info(data: bytes) -> None:
 def names(data: bytes) -> None:
     """A series' tag, and an address in a request."""
     text = data.decode(errors="surrogateescape")
-    parts = split_series_tag(text)
-    assert parts is None or series_tag(*parts) == text
+    split = split_series_tag(text)
+    assert split is None or series_tag(*split) == text
     for parse in (Address.parse, CaptureRange.parse):
         try:
             parsed = parse(text)
@@ -119,32 +120,39 @@ def names(data: bytes) -> None:
 
 
 def joined(data: bytes) -> None:
-    """Sessions of captures whose times, numbers and steps may be anything."""
+    """Sessions whose captures have arbitrary times, numbers and steps."""
     sessions: dict[str, dict[int, ParsedCapture]] = {}
-    given = 0
     whole = min(len(data) // PIECE.size, 16) * PIECE.size
     for name, number, wall_time, step, kind in PIECE.iter_unpack(data[:whole]):
         values: list[object] = [_template(step), b"no record", 0.5, _template(step + 1)][: kind % 5]
         capture = parse_capture(number, wall_time, values)
-        given += len(values)
         assert len(capture.entries) + capture.unreadable == len(values)
-        of = sessions.setdefault(str(name % 8), {})
-        given -= _size(of.get(number))
-        of[number] = capture
+        sessions.setdefault(str(name % 8), {})[number] = capture
     index = join(Session(name, SessionInfo(), captures) for name, captures in sessions.items())
-    assert len(index.entries) + index.unreadable + index.superseded == given
     steps = [entry.step for _, entry in index.entries]
     assert steps == sorted(steps)
+    unreadable = 0
+    for position, session in enumerate(index.sessions):
+        shown = Counter(entry for owner, entry in index.entries if owner == position)
+        stored = Counter(entry for one in session.captures.values() for entry in one.entries)
+        assert not shown - stored
+        left_out = stored - shown
+        latest = max((entry.step for entry in shown), default=-math.inf)
+        assert all(entry.step > latest for entry in left_out)
+        unreadable += sum(one.unreadable for one in session.captures.values())
+    assert len(index.sessions) == len(sessions)
+    assert index.unreadable == unreadable
 
 
 def event(data: bytes) -> None:
-    """An event of a stranger's between two of ours, each with its right checksum."""
+    """An arbitrary event between two sound ones. All three checksums match."""
     before, after = _neighbours()
     folder = _folder()
     path = folder / file_name("ours")
     path.write_bytes(before + frame(data) + after)
     found = {sample.id for sample in read_samples(folder)}
-    if b'"version"' not in data and b"ours" not in data:  # it holds no record, nor pretends ours
+    # Otherwise it may hold a record, or be an event of our session.
+    if b'"version"' not in data and b"ours" not in data:
         assert found == {"train/0-0", "train/1-0"}
 
 
@@ -157,9 +165,9 @@ def event_file(data: bytes) -> None:
 
 
 def tensors(data: bytes) -> None:
-    """The two tensors of a capture, as TensorBoard's own loader hands them to the plugin.
+    """The two tensors of a capture, as TensorBoard's own loader passes them to the plugin.
 
-    Two bytes say how long the first is.
+    The first two bytes hold the length of the first tensor.
     """
     first = int.from_bytes(data[:2], "little")
     stored = []
@@ -170,7 +178,7 @@ def tensors(data: bytes) -> None:
         except DecodeError:
             return
         if math.prod(dim.size for dim in tensor.tensor_shape.dim) > 1 << 16:
-            return  # TensorBoard makes an array of any size that a tensor asks for: SECURITY.md
+            return  # TensorBoard allocates an array of any declared size: see SECURITY.md
         stored.append(tensor)
     folder = _folder()
     file = EventFile(folder / file_name("fuzzed"))
@@ -186,7 +194,7 @@ def tensors(data: bytes) -> None:
     scope = Scope(RequestContext(), "")
     store.index(scope, ".", "tag")
     store.records(scope, ".", "tag", [CaptureRange("fuzzed", 0, 1)])
-    addresses = [Address("fuzzed", 0, place) for place in range(3)]
+    addresses = [Address("fuzzed", 0, index) for index in range(3)]
     store.payloads(scope, ".", "tag", addresses)
 
 
@@ -209,10 +217,6 @@ def _is_a_sentence(error: Exception) -> None:
     assert text
     assert "\n" not in text
     assert len(text) <= LONGEST_MESSAGE, text
-
-
-def _size(capture: ParsedCapture | None) -> int:
-    return len(capture.entries) + capture.unreadable if capture else 0
 
 
 @functools.cache
@@ -243,7 +247,7 @@ def _kept_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _folder() -> Path:
-    """An empty folder, the same one each time."""
+    """Return an empty folder. It is the same one each time."""
     folder = Path(_kept_folder().name)
     for path in folder.iterdir():
         path.unlink()

@@ -54,7 +54,7 @@ def test_names_of_ten_thousand_characters_are_cut_counted_or_nobodys(
     assert sample.id == "sound"
     assert sample.class_names == (OVERLONG[: metadata.MAX_NAME_LENGTH],) * 10
     assert "1 damaged" in caplog.text
-    with pytest.raises(ValueError, match="tag must be one that was recorded"):
+    with pytest.raises(ValueError, match="tag must be recorded in logdir"):
         list(read_samples(tmp_path, tag=OVERLONG))
 
 
