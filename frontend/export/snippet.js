@@ -25,14 +25,14 @@ wanted = [  # run, step, wall time, index in the capture${cut && `;${cut.slice(2
 ${keys.join("\n")}
 ]
 runs = {run for run, *_ in wanted}
-places = {key: place for place, key in enumerate(wanted)}
+positions = {key: position for position, key in enumerate(wanted)}
 found = {}
 for run in sorted(runs):
     for sample in read_samples(logdir, run=run, tag=${literal(samples[0]?.tag ?? "")}):
-        place = places.get((sample.run, sample.step, sample.wall_time, sample.index))
-        if place is not None:
-            found[place] = sample
-samples = [found[place] for place in sorted(found)]
+        position = positions.get((sample.run, sample.step, sample.wall_time, sample.index))
+        if position is not None:
+            found[position] = sample
+samples = [found[position] for position in sorted(found)]
 `;
 }
 

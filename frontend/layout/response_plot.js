@@ -43,7 +43,7 @@ const widths = new WeakMap();
  * @param {Plot} plot
  * @param {number} strength
  */
-export function across({ width, labelWidth, largestStrength }, strength) {
+export function xOf({ width, labelWidth, largestStrength }, strength) {
   return INSET + (strength / (largestStrength || 1)) * (width - labelWidth - 2 * INSET);
 }
 
@@ -64,7 +64,7 @@ export function strengthAt({ width, labelWidth, largestStrength }, x, step) {
  * @param {Plot} plot
  * @param {number} probability
  */
-export function down({ height }, probability) {
+export function yOf({ height }, probability) {
   return INSET + (1 - Math.min(Math.max(probability, 0), 1)) * (height - 2 * INSET);
 }
 
@@ -77,9 +77,9 @@ export function down({ height }, probability) {
 export function pointsOf(plot, strengths, probabilities) {
   /** @type {[number, number][]} */
   const points = [];
-  strengths.forEach((strength, place) => {
-    const probability = probabilities[place];
-    if (Number.isFinite(probability)) points.push([across(plot, strength), down(plot, probability)]);
+  strengths.forEach((strength, position) => {
+    const probability = probabilities[position];
+    if (Number.isFinite(probability)) points.push([xOf(plot, strength), yOf(plot, probability)]);
   });
   return points;
 }
@@ -102,7 +102,7 @@ export function linesOf({ classes, session, strengths }, target, plot) {
   }
   const drawn = lines.filter(({ points }) => points.length);
   const labels = labelHeights(drawn.map(({ points }) => points[points.length - 1][1]), plot.height);
-  return drawn.map((line, place) => ({ ...line, label: labels[place] }));
+  return drawn.map((line, position) => ({ ...line, label: labels[position] }));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The help: the keys, and what every picture and number means. */
 
-import { exampleOf } from "../../samples/example.js";
-import { KEYS } from "../common/keyboard.js";
+import { exampleOf } from "../../samples/help_example.js";
+import { KEYS } from "../common/key_commands.js";
 import { Dialog } from "../common/dialog.js";
 import { element } from "../common/dom.js";
 import { HelpFigures } from "./help_figures.js";
@@ -10,7 +10,7 @@ import { AXES, MatrixTable } from "../sidebar/matrix_table.js";
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {ConfusionMatrix} from "../../samples/confusion_matrix.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../common/sample_view.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
 
 /** @type {[topic: string, figure: string | null, words: string][]} */
 const TOPICS = [
@@ -25,7 +25,7 @@ const TOPICS = [
     "The gradient",
     "gradient",
     "g = ∂s / ∂x: how the score s of the target class changes with each pixel of this one image. The weights stay " +
-      "fixed. The score is the logit of the target, unless the hook has another score. A red pixel raises the score if " +
+      "fixed. The score is the logit of the target, unlessDefault the hook has another score. A red pixel raises the score if " +
       "it becomes brighter, and a blue pixel lowers it. The background colour means zero. For a colour image, the page " +
       "paints the sum over the channels. The magnitude is the saliency map of Simonyan et al. [2]. Early in the " +
       "training the gradient is noise. Later it shows strokes.",
@@ -133,20 +133,20 @@ const SOURCES = [
 export class Help {
   #dialog = new Dialog("help", () => this.#closed());
   /** @type {Map<string, HTMLElement>} the element that holds each figure, by its name */
-  #places = new Map();
+  #figureBoxes = new Map();
   /** @type {HelpFigures | null} */
   #figures = null;
   element = this.#dialog.element;
   button = element("button", { type: "button", ariaLabel: "Help", title: "What everything means (key ?)" }, "?");
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {object} page
    * @param {ArrayCache} page.arrays
    * @param {() => Shown} page.shown
    */
-  constructor(scene, { arrays, shown }) {
-    this.scene = scene;
+  constructor(settings, { arrays, shown }) {
+    this.settings = settings;
     this.arrays = arrays;
     this.shown = shown;
     this.#dialog.heading.textContent = "What you see, and the keys";
@@ -155,7 +155,7 @@ export class Help {
       element(
         "div",
         { className: "topics" },
-        ...TOPICS.map(([topic, figure, words]) => section(topic, element("p", {}, words), ...this.#placeFor(figure))),
+        ...TOPICS.map(([topic, figure, words]) => section(topic, element("p", {}, words), ...this.#figureBox(figure))),
         section("Sources", element("ol", {}, ...SOURCES.map(([words, address]) => element("li", {}, link(words, address))))),
       ),
     );
@@ -163,17 +163,17 @@ export class Help {
   }
 
   /** @param {string | null} figure */
-  #placeFor(figure) {
+  #figureBox(figure) {
     if (figure === null) return [];
-    const place = element("div", { className: "illustration" });
-    this.#places.set(figure, place);
-    return [place];
+    const box = element("div", { className: "illustration" });
+    this.#figureBoxes.set(figure, box);
+    return [box];
   }
 
   open() {
     const { samples, matrix, nameOf } = this.shown();
     const example = exampleOf(samples);
-    if (example) this.#show(new HelpFigures(example.sample, example.place));
+    if (example) this.#show(new HelpFigures(example.sample, example.position));
     if (matrix.classes.length) this.#put("matrix", matrixFigure(matrix, nameOf));
     this.#dialog.open();
   }
@@ -184,7 +184,7 @@ export class Help {
     try {
       const arrays = await this.arrays.get(figures.sample);
       if (this.#figures !== figures) return;
-      figures.showArrays(arrays, this.scene);
+      figures.showArrays(arrays, this.settings);
       for (const [name, figure] of Object.entries(figures.elements)) this.#put(name, figure);
     } catch {
       // The text is complete without figures. The card of the sample shows the problem.
@@ -196,18 +196,18 @@ export class Help {
    * @param {HTMLElement} figure
    */
   #put(name, figure) {
-    this.#places.get(name)?.replaceChildren(figure);
+    this.#figureBoxes.get(name)?.replaceChildren(figure);
   }
 
   #closed() {
     this.#figures = null;
-    for (const place of this.#places.values()) place.replaceChildren();
+    for (const box of this.#figureBoxes.values()) box.replaceChildren();
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    this.scene = scene;
-    this.#figures?.setScene(scene);
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    this.settings = settings;
+    this.#figures?.applySettings(settings);
   }
 }
 
