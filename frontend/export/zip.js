@@ -61,7 +61,7 @@ export function zipOf(entries) {
 }
 
 /** @param {Uint8Array[]} parts */
-export function crc32(parts) {
+function crc32(parts) {
   let crc = -1;
   for (const part of parts) {
     for (let i = 0; i < part.length; i++) crc = CRC_TABLE[(crc ^ part[i]) & 255] ^ (crc >>> 8);

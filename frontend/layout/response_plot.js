@@ -74,7 +74,7 @@ export function yOf({ height }, probability) {
  * @param {number[]} probabilities
  * @returns {[number, number][]} the points with a finite probability
  */
-export function pointsOf(plot, strengths, probabilities) {
+function pointsOf(plot, strengths, probabilities) {
   /** @type {[number, number][]} */
   const points = [];
   strengths.forEach((strength, position) => {

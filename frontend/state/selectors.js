@@ -130,7 +130,7 @@ export const hasRanks = memoize(
  * The longest list of class names of all sessions; `null` if no session has any.
  * @type {(state: State) => string[] | null}
  */
-export const classNames = memoize(
+const classNames = memoize(
   (state) => [samplesInUse(state)],
   (state) => {
     const sessions = new Set(samplesInUse(state).map(({ session }) => session));

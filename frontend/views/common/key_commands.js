@@ -43,7 +43,7 @@ export const KEYS = [
 ];
 
 /** By how much `+` and `−` change the strength. */
-export const STRENGTH_STEP = 0.05;
+const STRENGTH_STEP = 0.05;
 
 /**
  * The command of a key. `null` if the key is for the browser (with Ctrl, Alt or ⌘), or for the focused field or button.
