@@ -2,6 +2,8 @@
 
 /** @import {RunTags, Session} from "../types.js" */
 
+const INCOMPLETE = "TensorBoard's answer is incomplete. Reload to try again.";
+
 /**
  * @param {AbortSignal} signal
  * @returns {Promise<{recordVersion: number, runs: RunTags[]}>}
@@ -67,11 +69,11 @@ export function readRecords(buffer, count) {
   const answers = [];
   let offset = 0;
   for (let position = 0; position < count; position++) {
-    if (offset + 16 > buffer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+    if (offset + 16 > buffer.byteLength) throw new Error(INCOMPLETE);
     const [first, end, unreadable, length] = [0, 4, 8, 12].map((at) => view.getUint32(offset + at, true));
     const start = offset + 16;
     offset = start + length;
-    if (offset > buffer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+    if (offset > buffer.byteLength) throw new Error(INCOMPLETE);
     answers.push({ first, end, unreadable, buffer, start, length });
   }
   return answers;
@@ -106,11 +108,11 @@ export function readPayloads(answer, count) {
   const payloads = [];
   let offset = 0;
   for (let position = 0; position < count; position++) {
-    if (offset + 8 > answer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+    if (offset + 8 > answer.byteLength) throw new Error(INCOMPLETE);
     const status = view.getUint32(offset, true);
     const length = view.getUint32(offset + 4, true);
     offset += 8;
-    if (offset + length > answer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+    if (offset + length > answer.byteLength) throw new Error(INCOMPLETE);
     payloads.push({ status, bytes: new Uint8Array(answer, offset, length) });
     offset += length;
   }

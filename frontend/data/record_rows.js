@@ -174,11 +174,7 @@ class RowSample {
   }
 
   get strengths() {
-    return (this.#strengths ??= sharedNumbersAt(
-      this.#view,
-      this.#at + this.#strengthsAt,
-      this.#integer(AT.strengths),
-    ));
+    return (this.#strengths ??= sharedNumbersAt(this.#view, this.#at + this.#strengthsAt, this.#integer(AT.strengths)));
   }
 
   get targets() {

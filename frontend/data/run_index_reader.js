@@ -49,8 +49,8 @@ export class RunIndexReader {
   /**
    * Fetches the captures that have not been read yet.
    * @param {AbortSignal} signal
-   * @param {(index: RunIndex) => void} onIndex is called whenever the number of samples has doubled, and at the end; with
-   *   the same object as before if nothing changed
+   * @param {(index: RunIndex) => void} onIndex is called whenever the number of samples has doubled, and at the end;
+   *   with the same object as before if nothing changed
    */
   async update(signal, onIndex) {
     this.isWhole = false;

@@ -51,7 +51,8 @@ export function commonEnd(samples) {
 /**
  * A gradient ready to be drawn. `levels` are positions in the table `colours`, and `zero` is the position of the
  * value zero. `opacity` is the opacity of each colour, 0 to 255. `overlay`: it is drawn over the original.
- * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, opacity: Uint8Array, overlay: boolean}} ColouredGradient
+ * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, opacity: Uint8Array, overlay: boolean}}
+ *   ColouredGradient
  */
 
 /**

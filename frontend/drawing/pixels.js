@@ -279,8 +279,7 @@ function paintPairRow(pixels, out, width, base, change, strength, i, plane) {
     const first = base[i] + strength * change[i];
     const second = base[i + plane] + strength * change[i + plane];
     const sum = first + second;
-    pixels[out] =
-      sum === sum ? OPAQUE | (((clamp(first) + clamp(second) + 1) >> 1) * 0x010101) : NAN_COLOUR;
+    pixels[out] = sum === sum ? OPAQUE | (((clamp(first) + clamp(second) + 1) >> 1) * 0x010101) : NAN_COLOUR;
   }
 }
 

@@ -107,7 +107,11 @@ function groupOf(loaded) {
 }
 
 /**
- * @typedef {{sample: Sample, target: Target, gradient: Float32Array<ArrayBuffer>, delta: Float32Array<ArrayBuffer>}} Row
+ * @typedef {object} Row
+ * @property {Sample} sample
+ * @property {Target} target
+ * @property {Float32Array<ArrayBuffer>} gradient
+ * @property {Float32Array<ArrayBuffer>} delta
  */
 
 /**

@@ -16,8 +16,7 @@ export function snippetOf(samples) {
   const keys = some.map(
     ({ run, step, wall_time, index }) => `    (${literal(run)}, ${step}, ${number(wall_time)}, ${index}),`,
   );
-  const cut =
-    some.length < samples.length ? ` # the first ${some.length} of the ${samples.length} shown samples` : "";
+  const cut = some.length < samples.length ? ` # the first ${some.length} of the ${samples.length} shown samples` : "";
   return `from tb_gradascent import read_samples
 
 logdir = "runs"  # the directory that TensorBoard was given
@@ -46,9 +45,7 @@ export function literal(text) {
     if (sign === '"' || sign === "\\") return `\\${sign}`;
     if (!INVISIBLE.test(sign)) return sign;
     const point = /** @type {number} */ (sign.codePointAt(0));
-    return point > 0xffff
-      ? `\\U${point.toString(16).padStart(8, "0")}`
-      : `\\u${point.toString(16).padStart(4, "0")}`;
+    return point > 0xffff ? `\\U${point.toString(16).padStart(8, "0")}` : `\\u${point.toString(16).padStart(4, "0")}`;
   });
   return `"${signs.join("")}"`;
 }

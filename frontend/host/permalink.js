@@ -71,8 +71,7 @@ const FIELDS = {
   },
   show: {
     encode: ({ filters }) => unlessDefault(filters.show, NO_FILTERS.show),
-    decode: (state, text) =>
-      withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
+    decode: (state, text) => withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
   },
   steps: {
     encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
@@ -178,8 +177,8 @@ export function toLink(state) {
  * @param {Record<string, string>} link
  */
 export function withLink(state, link) {
-  const initial = initialState();
-  let next = { ...initial, runs: state.runs, recordVersion: state.recordVersion, runOrder: state.runOrder, indexes: state.indexes };
+  const { runs, recordVersion, runOrder, indexes } = state;
+  let next = { ...initialState(), runs, recordVersion, runOrder, indexes };
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);
   }
@@ -205,7 +204,8 @@ export function readHash(hash) {
  * @param {string} hash
  */
 export function readRunFilter(hash) {
-  const [, text] = partsOf(hash).map((part) => part.split("=", 2).map(decoded)).find(([name]) => name === RUN_FILTER) ?? [];
+  const fields = partsOf(hash).map((part) => part.split("=", 2).map(decoded));
+  const [, text] = fields.find(([name]) => name === RUN_FILTER) ?? [];
   return text ?? "";
 }
 

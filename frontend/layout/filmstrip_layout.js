@@ -22,10 +22,11 @@ export function sizeOfStrips(histories) {
  * @param {{left: number, top: number, width: number, height: number}} box
  */
 export function framesWithin({ left, top, width, height }) {
+  const firstColumn = Math.max(Math.floor(left / FRAME_WIDTH), 0);
   return {
     rows: [Math.max(Math.floor(top / ROW_HEIGHT), 0), Math.ceil((top + height) / ROW_HEIGHT)],
     // The row's head covers the left edge.
-    columns: [Math.max(Math.floor(left / FRAME_WIDTH), 0), Math.max(Math.ceil((left + width - HEAD_WIDTH) / FRAME_WIDTH), 0)],
+    columns: [firstColumn, Math.max(Math.ceil((left + width - HEAD_WIDTH) / FRAME_WIDTH), 0)],
   };
 }
 

@@ -101,7 +101,10 @@ export function linesOf({ classes, session, strengths }, target, plot) {
     lines.push({ kind: "original", name: className(names, classes[0]), points });
   }
   const drawn = lines.filter(({ points }) => points.length);
-  const labels = labelHeights(drawn.map(({ points }) => points[points.length - 1][1]), plot.height);
+  const labels = labelHeights(
+    drawn.map(({ points }) => points[points.length - 1][1]),
+    plot.height,
+  );
   return drawn.map((line, position) => ({ ...line, label: labels[position] }));
 }
 
@@ -111,8 +114,7 @@ export function linesOf({ classes, session, strengths }, target, plot) {
  * @param {number} height
  */
 export function labelHeights(ends, height) {
-  const inside = (/** @type {number} */ y) =>
-    Math.min(Math.max(y, LABEL_HEIGHT / 2), height - LABEL_HEIGHT / 2);
+  const inside = (/** @type {number} */ y) => Math.min(Math.max(y, LABEL_HEIGHT / 2), height - LABEL_HEIGHT / 2);
   if (ends.length < 2 || Math.abs(ends[0] - ends[1]) >= LABEL_HEIGHT) return ends.map(inside);
   const middle = Math.min(Math.max((ends[0] + ends[1]) / 2, LABEL_HEIGHT), height - LABEL_HEIGHT);
   const upper = middle - LABEL_HEIGHT / 2;

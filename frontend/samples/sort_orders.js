@@ -65,7 +65,8 @@ export function sortedPositions(samples, sort) {
 function areInTime(samples) {
   for (let position = 1; position < samples.length; position++) {
     const [before, after] = [samples[position - 1], samples[position]];
-    if (!(before.step < after.step || (before.step === after.step && before.wall_time <= after.wall_time))) return false;
+    const isInTime = before.step < after.step || (before.step === after.step && before.wall_time <= after.wall_time);
+    if (!isInTime) return false;
   }
   return true;
 }

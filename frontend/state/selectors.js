@@ -31,9 +31,7 @@ export function tagsOf({ runs }) {
  */
 export function tagInUse(state) {
   const tags = tagsOf(state);
-  return state.chosenTag !== null && tags.includes(state.chosenTag)
-    ? state.chosenTag
-    : (tags[0] ?? null);
+  return state.chosenTag !== null && tags.includes(state.chosenTag) ? state.chosenTag : (tags[0] ?? null);
 }
 
 /**
@@ -76,7 +74,9 @@ export const tickedRuns = memoize(
   (state) => [offeredRuns(state), state.ticked, state.others],
   (state) => {
     const { ticked, others } = state;
-    return offeredRuns(state).filter((run, position) => ticked.get(run) ?? (others ? others === "all" : position < RUNS_AT_FIRST));
+    const isTickedByDefault = (/** @type {number} */ position) =>
+      others ? others === "all" : position < RUNS_AT_FIRST;
+    return offeredRuns(state).filter((run, position) => ticked.get(run) ?? isTickedByDefault(position));
   },
 );
 

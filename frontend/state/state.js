@@ -32,9 +32,11 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {number | null} chosenZoom `null`: the zoom is automatic
  * @property {GradientColors} gradientColors
  * @property {number | null} target only samples with this class among their targets are shown; `null`: all
- * @property {ReadonlyMap<string, TargetChoice>} targetChoices by the sample's key: the cards whose targets were chosen one by one
+ * @property {ReadonlyMap<string, TargetChoice>} targetChoices by the sample's key, for cards whose targets were chosen
+ *   one by one
  * @property {number} strength the slider's, for all samples without an override
- * @property {ReadonlyMap<string, number>} strengthOverrides by the sample's key: the samples whose strength differs from the slider's
+ * @property {ReadonlyMap<string, number>} strengthOverrides by the sample's key, for samples whose strength differs
+ *   from the slider's
  * @property {string | null} selected the key of the sample that the detail dialog shows
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show

@@ -1,6 +1,14 @@
 /** The card of a sample: its captions, and one canvas with all its panels. */
 
-import { allProbabilities, channelsCaption, className, formatDecimals, isWrong, predictionCaption, labelCaption } from "../../samples/captions.js";
+import {
+  allProbabilities,
+  channelsCaption,
+  className,
+  formatDecimals,
+  isWrong,
+  predictionCaption,
+  labelCaption,
+} from "../../samples/captions.js";
 import { HEADING, LEAST_COLUMN } from "../../layout/grid_layout.js";
 import { colourGradient } from "../../drawing/gradient_colors.js";
 import { fitsRaster, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
@@ -80,8 +88,11 @@ export class Card {
         return `, gradient of ${name}${delta_norm === null ? "" : `, morph to ${name}`}`;
       })
       .join("")}`;
-    this.#overrideButton.title = "The strength of this sample differs from the slider. Click to follow the slider again.";
-    this.#overrideButton.addEventListener("click", () => onChange((state) => withStrengthOverride(state, sample.key, null)));
+    this.#overrideButton.title =
+      "The strength of this sample differs from the slider. Click to follow the slider again.";
+    this.#overrideButton.addEventListener("click", () =>
+      onChange((state) => withStrengthOverride(state, sample.key, null)),
+    );
     this.element.append(this.#overrideButton);
     this.#updateStrength(settings);
     if (!layout.drawable) {
@@ -206,7 +217,12 @@ export class Card {
     this.#surface = surface;
     showOriginal(surface, panels.image, picture);
     panels.targets.forEach(({ gradient }, row) => {
-      showGradient(surface, gradient, picture, colourGradient(picture.targets[rows[row]], settings.gradientColors, settings.theme, settings.scaleEnd));
+      showGradient(
+        surface,
+        gradient,
+        picture,
+        colourGradient(picture.targets[rows[row]], settings.gradientColors, settings.theme, settings.scaleEnd),
+      );
     });
     this.#paintMorphs();
     this.#context().putImageData(this.#image, 0, 0);
@@ -300,7 +316,8 @@ export function sampleKeyAt(target) {
  * @returns {boolean} false if the cards have to be built again, because their captions or curves change
  */
 export function updateCards(cards, settings, before) {
-  const isSame = (/** @type {(keyof DisplaySettings)[]} */ ...fields) => fields.every((field) => settings[field] === before[field]);
+  const isSame = (/** @type {(keyof DisplaySettings)[]} */ ...fields) =>
+    fields.every((field) => settings[field] === before[field]);
   if (!isSame("runColour", "largestStrength")) return false;
   for (const card of cards) {
     if (!isSame("strength", "strengthOverrides")) card.showStrength(settings);

@@ -34,7 +34,11 @@ export class ResponseCurve {
     const lines = linesOf(sample, target, plot);
     this.element = element(
       "div",
-      { className: "curve", role: "slider", ariaLabel: `Strength of this sample, target ${lines[0]?.name ?? "unknown"}` },
+      {
+        className: "curve",
+        role: "slider",
+        ariaLabel: `Strength of this sample, target ${lines[0]?.name ?? "unknown"}`,
+      },
       this.#drawing(sample, target, lines),
       ...lines.map(({ kind, name, label }) => {
         const node = element("span", { className: `label ${kind}`, title: name, ariaHidden: "true" }, name);

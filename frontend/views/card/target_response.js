@@ -21,7 +21,7 @@ export class TargetResponse {
    * @param {Sample} sample
    * @param {Target} target
    * @param {CardLayout} layout
-   * @param {number} largestStrength the strength at the end of every curve, the same for all so that they can be compared
+   * @param {number} largestStrength the strength at the end of every curve, so that curves can be compared
    * @param {(strength: number) => void} onStrength the user chose a strength on the curve
    */
   constructor(sample, target, { textWidth, rowHeight }, largestStrength, onStrength) {

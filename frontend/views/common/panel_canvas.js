@@ -15,7 +15,10 @@ export const THUMBNAIL = 84;
  * @typedef {{kind: "original"} | {kind: "gradient" | "morph", position: number}} PanelContent
  */
 
-/** @typedef {Pick<DisplaySettings, "strength" | "theme" | "gradientColors" | "scaleEnd">} PanelSettings everything that a panel depends on */
+/**
+ * Everything that a panel depends on.
+ * @typedef {Pick<DisplaySettings, "strength" | "theme" | "gradientColors" | "scaleEnd">} PanelSettings
+ */
 
 /**
  * Paints an image in its own resolution, and a signal in the resolution of the screen.
@@ -36,7 +39,12 @@ export function paintPanel(canvas, picture, content, size, { strength, theme, gr
   /** @type {Rectangle} */
   const all = [0, 0, width, height];
   if (content.kind === "gradient") {
-    showGradient(surface, all, picture, colourGradient(picture.targets[content.position], gradientColors, theme, scaleEnd));
+    showGradient(
+      surface,
+      all,
+      picture,
+      colourGradient(picture.targets[content.position], gradientColors, theme, scaleEnd),
+    );
   } else {
     const change = content.kind === "morph" ? picture.targets[content.position].change : null;
     if (change) showMorph(surface, all, picture, change, strength);

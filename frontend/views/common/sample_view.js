@@ -45,7 +45,10 @@ export function displaySettings(state, theme) {
 
 /**
  * Shows in a card or a frame what is already loaded of its sample.
- * @param {{sample: Sample, showPicture: (picture: Picture, settings: DisplaySettings) => void, showProblem: (problem: string) => void}} node
+ * @param {object} node
+ * @param {Sample} node.sample
+ * @param {(picture: Picture, settings: DisplaySettings) => void} node.showPicture
+ * @param {(problem: string) => void} node.showProblem
  * @param {ViewListener} listener
  * @param {DisplaySettings} settings
  */

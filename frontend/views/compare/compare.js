@@ -25,8 +25,8 @@ import { showLoaded } from "../common/sample_view.js";
 /** How far above and below the visible range pairs exist, in screen heights. */
 const MARGIN = 0.5;
 const NO_RUNS = "Choose two different runs that have this tag.";
-const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids. Give the hook the same ids in both runs:
-hook(inputs, logits, labels, ids=names). Or probe the same fixed samples: hook.probe(inputs, labels, ids).`;
+const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids. Give the hook the same ids
+in both runs: hook(inputs, logits, labels, ids=names). Or probe the same fixed samples: hook.probe(inputs, labels, ids).`;
 const FILTERED = "No pair passes all filters. Remove a filter.";
 
 /** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
@@ -53,7 +53,11 @@ export class Compare {
   /** @type {Map<string, Row>} */
   #rows = new Map();
   #content = element("div", { className: "content" });
-  #scroller = element("div", { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" }, this.#content);
+  #scroller = element(
+    "div",
+    { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" },
+    this.#content,
+  );
   #first;
   #second;
   #count = element("p", { role: "status" });
@@ -67,8 +71,7 @@ export class Compare {
   constructor(settings, listener) {
     this.settings = settings;
     this.listener = listener;
-    const choose = () =>
-      listener.onChange((state) => withCompared(state, [this.#first.value, this.#second.value]));
+    const choose = () => listener.onChange((state) => withCompared(state, [this.#first.value, this.#second.value]));
     this.#first = select("compared-first", choose);
     this.#second = select("compared-second", choose);
     const tools = element(
@@ -152,7 +155,10 @@ export class Compare {
   #showRuns(state, compared) {
     const runs = runsOfTag(state);
     for (const [at, choice] of [this.#first, this.#second].entries()) {
-      setOptions(choice, runs.map((run) => [run, run]));
+      setOptions(
+        choice,
+        runs.map((run) => [run, run]),
+      );
       if (compared) choice.value = compared[at];
     }
   }
@@ -187,7 +193,10 @@ export class Compare {
     const keys = new Set(pairs.map(keyOf));
     for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
     const rows = pairs.map((pair, at) => this.#row(pair, first + at));
-    putInOrder(this.#content, rows.map(({ element: node }) => node));
+    putInOrder(
+      this.#content,
+      rows.map(({ element: node }) => node),
+    );
     // This also fills kept cards whose pictures were loaded while another view was visible.
     for (const card of rows.flatMap(({ cards }) => cards)) {
       if (!card.isPainted) showLoaded(card, this.listener, this.settings);
@@ -354,8 +363,10 @@ export class Compare {
 function noPairsReason(state, comparison, runs) {
   if (!comparison || !runs) return NO_RUNS;
   for (const run of runs) {
-    if (!offeredRuns(state).includes(run)) return `The run filter excludes ${run}. Change the filter, or choose another run.`;
-    if (!tickedRuns(state).includes(run)) return `${run} is not ticked. Tick it in the list of runs, or choose another run.`;
+    if (!offeredRuns(state).includes(run))
+      return `The run filter excludes ${run}. Change the filter, or choose another run.`;
+    if (!tickedRuns(state).includes(run))
+      return `${run} is not ticked. Tick it in the list of runs, or choose another run.`;
     if (!state.indexes.has(run)) return `The samples of ${run} are not loaded yet.`;
   }
   return comparison.pairs.length ? FILTERED : NO_PAIRS;

@@ -177,7 +177,8 @@ export class Detail {
   #showPosition() {
     const position = this.#positionInNeighbours();
     const count = this.#neighbours.length;
-    this.#positionText.textContent = position < 0 ? "excluded by the filters" : `${formatCount(position + 1)} of ${formatCount(count)}`;
+    this.#positionText.textContent =
+      position < 0 ? "excluded by the filters" : `${formatCount(position + 1)} of ${formatCount(count)}`;
     this.#previous.disabled = position <= 0;
     this.#next.disabled = position < 0 || position === count - 1;
   }

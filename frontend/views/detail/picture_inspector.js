@@ -42,13 +42,7 @@ export class PictureInspector {
   readout = element(
     "div",
     { className: "readout", ariaLive: "polite" },
-    element(
-      "table",
-      {},
-      this.#where,
-      this.#heads,
-      this.#readout,
-    ),
+    element("table", {}, this.#where, this.#heads, this.#readout),
   );
 
   /**
@@ -66,7 +60,9 @@ export class PictureInspector {
     this.ofTargets = sample.targets.map(({ index, delta_norm }, position) => {
       const name = className(names, index);
       const gradient = this.#figure({ kind: "gradient", position }, `gradient → ${name}`);
-      return delta_norm === null ? [gradient] : [gradient, this.#figure({ kind: "morph", position }, `morph → ${name}`)];
+      return delta_norm === null
+        ? [gradient]
+        : [gradient, this.#figure({ kind: "morph", position }, `morph → ${name}`)];
     });
     this.#showReadout();
   }
@@ -99,7 +95,10 @@ export class PictureInspector {
   /** The size of a picture in CSS pixels. A small image is enlarged by a whole number. */
   #size() {
     if (this.sample.shape.length === 2) {
-      return { width: SIGNAL_WIDTH, height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST) };
+      return {
+        width: SIGNAL_WIDTH,
+        height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST),
+      };
     }
     const side = Math.max(this.width, this.height);
     const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);
@@ -162,8 +161,10 @@ export class PictureInspector {
   /** @param {DisplaySettings} settings */
   applySettings(settings) {
     const { theme, gradientColors, scaleEnd, strength } = this.settings;
+    const sameColours =
+      settings.theme === theme && settings.gradientColors === gradientColors && settings.scaleEnd === scaleEnd;
     this.settings = settings;
-    if (settings.theme !== theme || settings.gradientColors !== gradientColors || settings.scaleEnd !== scaleEnd) this.#paint(this.#shown);
+    if (!sameColours) this.#paint(this.#shown);
     else if (settings.strength !== strength) this.#paint(this.#shown.filter(({ content }) => content.kind === "morph"));
     if (settings.strength !== strength) this.#showReadout();
   }

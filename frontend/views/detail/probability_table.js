@@ -44,7 +44,9 @@ export class ProbabilityTable {
       "tr",
       {},
       element("th", { scope: "row" }, className(session.class_names, index) + (index === label ? " (label)" : "")),
-      position < 0 ? nothing("Only the most probable classes are recorded") : element("td", {}, ...bar(probabilities[position])),
+      position < 0
+        ? nothing("Only the most probable classes are recorded")
+        : element("td", {}, ...bar(probabilities[position])),
       ...(morphs ? this.#ofMorph(target) : []),
     );
   }

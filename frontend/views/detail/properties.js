@@ -19,7 +19,11 @@ export function sampleProperties(sample) {
     ["step", sample.step.toLocaleString("en")],
     ["margin", formatPrecise(sample.margin), "The largest probability minus the second largest"],
     ["entropy", `${formatPrecise(sample.entropy)} bits`, "The entropy of the probabilities of all classes"],
-    ["loss", sample.loss === null ? "unknown" : `${formatPrecise(sample.loss)} nats`, "The cross entropy: −ln of the probability of the label"],
+    [
+      "loss",
+      sample.loss === null ? "unknown" : `${formatPrecise(sample.loss)} nats`,
+      "The cross entropy: −ln of the probability of the label",
+    ],
     ["shape", sample.shape.join(" × "), "Channels × height × width, or channels × length"],
     ["time", Number.isFinite(time.valueOf()) ? time.toLocaleString() : "unknown"],
     ["ISO", Number.isFinite(time.valueOf()) ? time.toISOString() : "unknown"],
@@ -37,9 +41,7 @@ export function targetProperties(sample, target) {
   const flip = flipOf(target, sample.strengths);
   const distance = flipDistanceOf(target, sample.strengths);
   /** @type {Property[]} */
-  const properties = [
-    ["gradient norm", formatPrecise(target.gradient_norm), "‖gradient‖₂, in model units"],
-  ];
+  const properties = [["gradient norm", formatPrecise(target.gradient_norm), "‖gradient‖₂, in model units"]];
   if (target.delta_norm === null) return list([...properties, ["ascent", "none"]]);
   return list([
     ...properties,

@@ -34,7 +34,9 @@ export class ResponseChart {
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "img",
         "aria-label": `Probability of ${goal} along the morph: ${strengths
-          .map((strength, position) => `${formatDecimals(target.probabilities[position])} at ${formatDecimals(strength)}`)
+          .map(
+            (strength, position) => `${formatDecimals(target.probabilities[position])} at ${formatDecimals(strength)}`,
+          )
           .join(", ")}`,
       },
       ...this.#axes(),
@@ -46,7 +48,10 @@ export class ResponseChart {
     chart.append(...this.#curve(target.probabilities, "target"), ...this.#flip(target));
     const legend = element("figcaption", {}, element("span", { className: "key target" }), `probability of ${goal}`);
     if (classes.length && classes[0] !== target.index) {
-      legend.append(element("span", { className: "key original" }), `probability of ${original}, predicted for the original`);
+      legend.append(
+        element("span", { className: "key original" }),
+        `probability of ${original}, predicted for the original`,
+      );
     }
     this.element = element("figure", { className: "response" }, chart, legend);
   }

@@ -27,10 +27,12 @@ export class FilmstripFrame {
     this.sample = sample;
     this.content = content;
     const { session, classes, probabilities, targets } = sample;
-    const says = classes.length ? `${className(session.class_names, classes[0])} (${formatDecimals(probabilities[0])})` : "no prediction";
+    const nameOf = (/** @type {number} */ index) => className(session.class_names, index);
+    const prediction = classes.length ? `${nameOf(classes[0])} (${formatDecimals(probabilities[0])})` : "no prediction";
     const wrong = isWrong(sample);
-    const target = content.kind === "original" ? null : targets[content.position];
-    const what = target && content.kind !== "original" ? `${content.kind} → ${className(session.class_names, target.index)}` : "original";
+    const said = wrong ? `${prediction}, wrong` : prediction;
+    const what =
+      content.kind === "original" ? "original" : `${content.kind} → ${nameOf(targets[content.position].index)}`;
     this.#what.textContent = what;
     this.element = element(
       "button",
@@ -39,12 +41,12 @@ export class FilmstripFrame {
         className: "frame",
         tabIndex: -1,
         title: what,
-        ariaLabel: `step ${sample.step}: prediction ${says}${wrong ? ", wrong" : ""}, margin ${formatDecimals(sample.margin)}; ${what}`,
+        ariaLabel: `step ${sample.step}: prediction ${said}, margin ${formatDecimals(sample.margin)}; ${what}`,
       },
       this.#chart(samples, at),
       this.#canvas,
       element("span", { className: "frame-step" }, `step ${sample.step.toLocaleString("en")}`),
-      element("span", { className: wrong ? "wrong" : "" }, wrong ? `✗ ${says}` : says),
+      element("span", { className: wrong ? "wrong" : "" }, wrong ? `✗ ${prediction}` : prediction),
       this.#what,
     );
     this.element.dataset.sample = sample.key;

@@ -1,7 +1,14 @@
 /** The Follow view: the same samples through the training, one filmstrip for each, below the line of its margin. */
 
 import { formatCount, labelCaption } from "../../samples/captions.js";
-import { HEAD_WIDTH, FRAME_WIDTH, ROW_HEIGHT, framesWithin, sizeOfStrips, targetOfFrame } from "../../layout/filmstrip_layout.js";
+import {
+  HEAD_WIDTH,
+  FRAME_WIDTH,
+  ROW_HEIGHT,
+  framesWithin,
+  sizeOfStrips,
+  targetOfFrame,
+} from "../../layout/filmstrip_layout.js";
 import { historiesOf } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
 import { runColour } from "../../state/selectors.js";
@@ -23,8 +30,8 @@ import { showLoaded } from "../common/sample_view.js";
 
 /** How far outside the visible range frames exist, in screen sizes. */
 const MARGIN = 0.5;
-const NOTHING = `None of the samples was captured at more than one step. Give the hook ids: hook(inputs, logits, labels, ids=names).
-Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
+const NOTHING = `None of the samples was captured at more than one step. Give the hook ids:
+hook(inputs, logits, labels, ids=names). Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
 
 /**
  * @typedef {object} Row
@@ -55,7 +62,11 @@ export class Follow {
   /** @type {(run: string) => string} */
   #colourOf = () => "";
   #content = element("div", { className: "content" });
-  #scroller = element("div", { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" }, this.#content);
+  #scroller = element(
+    "div",
+    { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" },
+    this.#content,
+  );
   #frames;
   #count = element("p", { role: "status" });
   #nothing = note(NOTHING);
@@ -74,7 +85,12 @@ export class Follow {
       ["gradient", "the gradient"],
       ["morph", "the morph, at the chosen strength"],
     ]);
-    const tools = element("div", { className: "view-tools" }, labelledField("Each step shows", this.#frames), this.#count);
+    const tools = element(
+      "div",
+      { className: "view-tools" },
+      labelledField("Each step shows", this.#frames),
+      this.#count,
+    );
     this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
@@ -126,7 +142,9 @@ export class Follow {
     const count = this.#histories.length;
     this.#nothing.hidden = count > 0;
     this.#scroller.hidden = !count;
-    this.#count.textContent = count ? `${formatCount(count)} ${count === 1 ? "sample" : "samples"} captured at several steps` : "";
+    this.#count.textContent = count
+      ? `${formatCount(count)} ${count === 1 ? "sample" : "samples"} captured at several steps`
+      : "";
   }
 
   /** @returns {Anchor | null} the focused frame, otherwise the first visible one */
@@ -216,7 +234,8 @@ export class Follow {
     }
     const last = Math.min(end, history.count);
     for (let column = first; column < last; column++) {
-      const frame = frames.get(column) ?? new FilmstripFrame(history.samples, column, this.#contentOf(history.samples[column]));
+      const frame =
+        frames.get(column) ?? new FilmstripFrame(history.samples, column, this.#contentOf(history.samples[column]));
       if (!frames.has(column)) node.append(frame.element);
       frames.set(column, frame);
       // This also fills a kept frame whose picture was loaded while another view was visible.
@@ -259,7 +278,11 @@ export class Follow {
     const head = element(
       "div",
       { className: "strip-head" },
-      element("span", { className: "axis", title: "The largest probability minus the second largest" }, "margin 0 to 1"),
+      element(
+        "span",
+        { className: "axis", title: "The largest probability minus the second largest" },
+        "margin 0 to 1",
+      ),
       original,
       element("strong", { title: id }, id),
       element("span", {}, labelCaption(samples[0])),
@@ -312,10 +335,13 @@ export class Follow {
   applySettings(settings) {
     const before = this.settings;
     this.settings = settings;
-    const sameLook = /** @type {const} */ (["theme", "gradientColors", "scaleEnd"]).every((content) => settings[content] === before[content]);
+    const colourFields = /** @type {const} */ (["theme", "gradientColors", "scaleEnd"]);
+    const sameColours = colourFields.every((field) => settings[field] === before[field]);
     for (const { history, original, frames } of this.#rows.values()) {
-      if (!sameLook) this.#paintOriginal(history, original);
-      for (const frame of frames.values()) if (!sameLook || frame.content.kind === "morph") frame.showSettings(settings);
+      if (!sameColours) this.#paintOriginal(history, original);
+      for (const frame of frames.values()) {
+        if (!sameColours || frame.content.kind === "morph") frame.showSettings(settings);
+      }
     }
   }
 

@@ -51,7 +51,10 @@ export class Grid {
   #focused = null;
   /** False if a click set the focus. */
   #focusedByKeyboard = false;
-  /** @type {{samples: Sample[], choices: Choices, anchorMode: AnchorMode} | null} what was not shown because the view was hidden */
+  /**
+   * What was not shown because the view was hidden.
+   * @type {{samples: Sample[], choices: Choices, anchorMode: AnchorMode} | null}
+   */
   #postponed = null;
 
   /**
@@ -84,7 +87,11 @@ export class Grid {
    */
   show(samples, choices, anchorMode = "always") {
     if (this.hidden) {
-      this.#postponed = { samples, choices, anchorMode: stricterMode(anchorMode, this.#postponed?.anchorMode ?? "always") };
+      this.#postponed = {
+        samples,
+        choices,
+        anchorMode: stricterMode(anchorMode, this.#postponed?.anchorMode ?? "always"),
+      };
       return;
     }
     this.#postponed = null;
@@ -123,7 +130,8 @@ export class Grid {
 
   /**
    * @param {AnchorMode} anchorMode
-   * @returns {Anchor | null} `null` at the top without a card focused by keyboard: then new samples may appear at the top
+   * @returns {Anchor | null} `null` at the top without a card focused by keyboard: then new samples may appear at
+   *   the top
    */
   #anchor(anchorMode) {
     const { scrollTop, clientHeight } = this.element;
@@ -172,8 +180,8 @@ export class Grid {
   /**
    * The first of some samples that is still shown.
    * @param {Sample[]} followers
-   * @returns {{stayed: number, position: number}} its position among the followers, and among the shown samples; -1 and -1
-   *   if none is still shown
+   * @returns {{stayed: number, position: number}} its position among the followers, and among the shown samples; -1
+   *   and -1 if none is still shown
    */
   #firstStill(followers) {
     // Nearly always it is the first one. Then no table of all positions is needed.
@@ -209,7 +217,10 @@ export class Grid {
       if (!keys.has(key)) this.#drop(key, card);
     }
     const shown = needed.map((sample, position) => this.#card(sample, first + position));
-    putInOrder(this.#content, shown.map((card) => card.element));
+    putInOrder(
+      this.#content,
+      shown.map((card) => card.element),
+    );
     const visible = samplesBetween(this.#layout, scrollTop, bottom);
     const drawable = (/** @type {number} */ from, /** @type {number} */ to) =>
       this.#samples.slice(from, to).filter((_, position) => cards[from + position].drawable);

@@ -1,6 +1,13 @@
 /** The figures of the help. They show one of the samples on the page. */
 
-import { className, formatDecimals, formatPrecise, predictionCaption, stoppedCaption, labelCaption } from "../../samples/captions.js";
+import {
+  className,
+  formatDecimals,
+  formatPrecise,
+  predictionCaption,
+  stoppedCaption,
+  labelCaption,
+} from "../../samples/captions.js";
 import { evenlySpaced } from "../../samples/help_example.js";
 import { STYLES } from "../../drawing/gradient_colors.js";
 import { makePicture } from "../../drawing/picture.js";
@@ -18,7 +25,10 @@ import { VerdictChip } from "../card/verdict_chip.js";
 /** This many fit in one row beside the text. */
 const MOST_MORPHS = 5;
 
-/** @typedef {{strength?: number, style?: GradientStyle}} PanelOverrides the settings that differ from the rest of the page */
+/**
+ * The settings of a panel that differ from the rest of the page.
+ * @typedef {{strength?: number, style?: GradientStyle}} PanelOverrides
+ */
 
 export class HelpFigures {
   /** @type {{canvas: HTMLCanvasElement, content: PanelContent, overrides: PanelOverrides}[]} */
@@ -50,7 +60,10 @@ export class HelpFigures {
 
   #original() {
     const panel = this.#panel({ kind: "original" }, {}, "original");
-    return figure([panel], `One of the shown samples: ${predictionCaption(this.sample)}; ${labelCaption(this.sample)}.`);
+    return figure(
+      [panel],
+      `One of the shown samples: ${predictionCaption(this.sample)}; ${labelCaption(this.sample)}.`,
+    );
   }
 
   #gradients() {
@@ -67,7 +80,12 @@ export class HelpFigures {
     const panels = evenlySpaced(strengths, MOST_MORPHS).map((strength) => {
       const chip = new VerdictChip(target, session.class_names);
       chip.element.title = chip.show(verdictAt(target, strengths, strength));
-      return this.#panel({ kind: "morph", position: this.position }, { strength }, formatDecimals(strength), chip.element);
+      return this.#panel(
+        { kind: "morph", position: this.position },
+        { strength },
+        formatDecimals(strength),
+        chip.element,
+      );
     });
     return figure(panels, `Its morph → ${this.goal} at several strengths, with the network's predictions.`);
   }
@@ -132,7 +150,11 @@ export class HelpFigures {
     if (!this.#picture) return;
     for (const { canvas, content, overrides } of this.#panels) {
       const gradientColors = { ...settings.gradientColors, style: overrides.style ?? settings.gradientColors.style };
-      paintThumbnail(canvas, this.#picture, content, { ...settings, gradientColors, strength: overrides.strength ?? settings.strength });
+      paintThumbnail(canvas, this.#picture, content, {
+        ...settings,
+        gradientColors,
+        strength: overrides.strength ?? settings.strength,
+      });
     }
   }
 }

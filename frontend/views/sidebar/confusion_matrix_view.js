@@ -61,7 +61,9 @@ export class ConfusionMatrixView {
     const words = ["A stronger colour means more samples."];
     if (axes === "labels") words.push("Framed cells are correct.");
     if (allClasses > classes.length) {
-      words.push(`Only the ${classes.length} of ${formatCount(allClasses)} classes with the most confusions are shown.`);
+      words.push(
+        `Only the ${classes.length} of ${formatCount(allClasses)} classes with the most confusions are shown.`,
+      );
     }
     this.#note.textContent = words.join(" ");
     const chosen = chosenCell(axes, filtersInUse(state));

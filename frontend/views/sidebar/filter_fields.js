@@ -84,7 +84,10 @@ export class FilterFields {
     const probes = facets.probe.get(true) ?? 0;
     const confused = facets.probe.get(false) ?? 0;
     const counts = { all: probes + confused, confused, probes };
-    setOptions(this.#show, SHOWS.map((show) => choice(show, SHOW_WORDS[show], counts[show])));
+    setOptions(
+      this.#show,
+      SHOWS.map((show) => choice(show, SHOW_WORDS[show], counts[show])),
+    );
     this.#show.value = filters.show;
     this.#rows.show.hidden = !hasProbes(state);
     offerAny(this.#outcome, facets.outcome, OUTCOMES, filters.outcome, (outcome) => OUTCOME_WORDS[outcome]);

@@ -47,7 +47,10 @@ export class MatrixTable {
    */
   #build({ classes }, nameOf) {
     this.element.classList.toggle("counted", classes.length <= MOST_WITH_COUNTS);
-    this.element.classList.toggle("short", classes.every((index) => nameOf(index).length <= SHORT));
+    this.element.classList.toggle(
+      "short",
+      classes.every((index) => nameOf(index).length <= SHORT),
+    );
     const head = element("tr", {}, element("td"), ...classes.map((index) => heading("col", nameOf(index))));
     this.cells = [];
     const rows = classes.map((row) => {

@@ -15,7 +15,12 @@ const WORTH_FILTERING = 8;
 export class RunPicker {
   #list = element("div", { className: "runs", role: "group", ariaLabel: "Runs" });
   #count = element("span", { className: "run-count" });
-  #filter = element("input", { id: "run-filter", type: "search", placeholder: "filter runs", ariaLabel: "Filter runs" });
+  #filter = element("input", {
+    id: "run-filter",
+    type: "search",
+    placeholder: "filter runs",
+    ariaLabel: "Filter runs",
+  });
   #all = element("button", { type: "button" }, "All");
   #none = element("button", { type: "button" }, "None");
   #tools = element("div", { className: "run-tools" }, this.#filter, this.#all, this.#none);
@@ -78,7 +83,10 @@ export class RunPicker {
       this.#rows.delete(run);
     }
     for (const run of runs) if (!this.#rows.has(run)) this.#rows.set(run, makeRow(run));
-    putInOrder(this.#list, runs.flatMap((run) => this.#rows.get(run)?.element ?? []));
+    putInOrder(
+      this.#list,
+      runs.flatMap((run) => this.#rows.get(run)?.element ?? []),
+    );
   }
 }
 

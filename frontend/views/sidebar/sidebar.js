@@ -79,7 +79,10 @@ export class Sidebar {
     this.#matrix.show(state);
     this.#trust.show(state);
     const tags = tagsOf(state);
-    setOptions(this.#tag, tags.map((tag) => [tag, tag]));
+    setOptions(
+      this.#tag,
+      tags.map((tag) => [tag, tag]),
+    );
     this.#tag.value = tagInUse(state) ?? "";
     this.#tagRow.hidden = tags.length < 2;
     this.#sort.value = state.sort;

@@ -40,7 +40,9 @@ export class ActiveFilters {
     this.#buttons = active.map(({ name, words }) => {
       const button = element("button", { type: "button", ariaLabel: `Remove the filter: ${words}` }, words);
       button.append(element("span", { ariaHidden: "true" }, "×"));
-      button.addEventListener("click", () => this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })));
+      button.addEventListener("click", () =>
+        this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })),
+      );
       return button;
     });
     this.#list.replaceChildren(...this.#buttons.map((button) => element("li", {}, button)));

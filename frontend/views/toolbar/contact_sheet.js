@@ -50,7 +50,14 @@ export class ContactSheetPainter {
     const left = (position % columns) * cellWidth + PADDING;
     const top = tops[Math.floor(position / columns)] + PADDING;
     const width = cellWidth - 2 * PADDING;
-    this.#write(`${predictionCaption(sample)}; ${labelCaption(sample)}`, left, top, width, `500 13px ${FONT}`, this.text);
+    this.#write(
+      `${predictionCaption(sample)}; ${labelCaption(sample)}`,
+      left,
+      top,
+      width,
+      `500 13px ${FONT}`,
+      this.text,
+    );
     const { run, step, id } = sample;
     const meta = [run, `step ${step}`, `margin ${formatDecimals(sample.margin)}`, ...(id === null ? [] : [id])];
     const bottom = top + TITLE + HEADING + panelSize(sample).height + 4;
@@ -102,7 +109,11 @@ export class ContactSheetPainter {
   /** @returns {Promise<Blob>} */
   png() {
     return new Promise((resolve, reject) => {
-      this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large for this browser. Select fewer samples."))), "image/png");
+      this.canvas.toBlob(
+        (blob) =>
+          blob ? resolve(blob) : reject(new Error("the picture is too large for this browser. Select fewer samples.")),
+        "image/png",
+      );
     });
   }
 }
@@ -119,7 +130,8 @@ function contentsOf({ session, targets }, strength) {
       const name = className(session.class_names, index);
       /** @type {[PanelContent, string][]} */
       const contents = [[{ kind: "gradient", position }, `gradient → ${name}`]];
-      if (delta_norm !== null) contents.push([{ kind: "morph", position }, `morph → ${name}, ${formatDecimals(strength)}`]);
+      if (delta_norm !== null)
+        contents.push([{ kind: "morph", position }, `morph → ${name}, ${formatDecimals(strength)}`]);
       return contents;
     }),
   ];

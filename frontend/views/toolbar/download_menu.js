@@ -114,7 +114,8 @@ export class DownloadMenu {
     for (const { download, button, capacity } of this.#downloads) {
       const some = download.capacity(this.#samples);
       button.disabled = !all;
-      capacity.textContent = some < all ? `the first ${formatCount(some)} of ${formatCount(all)} samples` : inWords(all);
+      capacity.textContent =
+        some < all ? `the first ${formatCount(some)} of ${formatCount(all)} samples` : inWords(all);
     }
   }
 

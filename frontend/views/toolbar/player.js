@@ -37,11 +37,12 @@ export function stepwise(elapsed, recorded) {
 
 /**
  * @typedef {object} PlayerHost
- * @property {() => {strength: number, largest: number, recorded: number[]}} current the present strengths; the player waits
- *   while `largest` is 0
+ * @property {() => {strength: number, largest: number, recorded: number[]}} current the present strengths; the
+ *   player waits while `largest` is 0
  * @property {(strength: number) => void} onStrength
  * @property {(playing: boolean) => void} onPlaying
- * @property {() => boolean} isReducedMotion whether the user prefers reduced motion: then only recorded strengths are shown
+ * @property {() => boolean} isReducedMotion whether the user prefers reduced motion: then only recorded strengths
+ *   are shown
  * @property {() => boolean} isHidden whether the page is hidden: then the player waits
  */
 

@@ -52,6 +52,6 @@ test("only an ascent that did not reach the confidence has a caption", () => {
   assert.match(stoppedCaption(makeTarget({ stopped: "nonfinite" })), /^nonfinite/);
 });
 
-test("a change has a sign unlessDefault it is rounded to zero", () => {
+test("a change has a sign unless it is rounded to zero", () => {
   assert.deepEqual([0.5, -0.25, 0, -0.001, -Infinity].map(formatSigned), ["+0.50", "−0.25", "0.00", "0.00", "−∞"]);
 });
