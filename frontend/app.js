@@ -7,7 +7,7 @@
  */
 
 import { ArrayCache } from "./data/array_cache.js";
-import { Loader } from "./data/picture_loader.js";
+import { PictureLoader } from "./data/picture_loader.js";
 import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
 import { addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
@@ -24,36 +24,36 @@ import {
 import { initialState } from "./state/state.js";
 import { withIndex, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
 import { element } from "./views/common/dom.js";
-import { nextStrength } from "./views/common/keyboard.js";
-import { Keys } from "./views/common/keys.js";
-import { Problems, emptyState, note, whyNothing } from "./views/common/messages.js";
-import { sceneOf } from "./views/common/sample_view.js";
-import { Controls } from "./views/sidebar/controls.js";
+import { nextStrength } from "./views/common/key_commands.js";
+import { listenToKeyboard } from "./views/common/keyboard_listener.js";
+import { ProblemList, emptyState, note, emptyReason } from "./views/common/messages.js";
+import { displaySettings } from "./views/common/sample_view.js";
+import { Sidebar } from "./views/sidebar/sidebar.js";
 import { Legend } from "./views/sidebar/legend.js";
 import { ActiveFilters } from "./views/toolbar/active_filters.js";
-import { Appearance } from "./views/toolbar/appearance.js";
-import { Downloads } from "./views/toolbar/downloads.js";
-import { MakeIt } from "./views/toolbar/make_it.js";
+import { AppearanceMenu } from "./views/toolbar/appearance_menu.js";
+import { DownloadMenu } from "./views/toolbar/download_menu.js";
+import { TargetPicker } from "./views/toolbar/target_picker.js";
 import { Player } from "./views/toolbar/player.js";
-import { StepBar } from "./views/toolbar/steps.js";
-import { StrengthBar } from "./views/toolbar/strength.js";
-import { Tabs } from "./views/toolbar/tabs.js";
+import { StepBar } from "./views/toolbar/step_bar.js";
+import { StrengthBar } from "./views/toolbar/strength_bar.js";
+import { ViewTabs } from "./views/toolbar/view_tabs.js";
 import { Grid } from "./views/grid/grid.js";
 import { Follow } from "./views/follow/follow.js";
 import { Compare } from "./views/compare/compare.js";
 import { Detail } from "./views/detail/detail.js";
 import { Help } from "./views/help/help.js";
 
-/** @import {Command} from "./views/common/keyboard.js" */
-/** @import {Scene, ViewListener} from "./views/common/sample_view.js" */
+/** @import {Command} from "./views/common/key_commands.js" */
+/** @import {DisplaySettings, ViewListener} from "./views/common/sample_view.js" */
 /** @import {OnChange, State} from "./state/state.js" */
 /** @import {Sample, Theme} from "./types.js" */
-/** @import {Stay} from "./layout/scroll_anchor.js" */
+/** @import {AnchorMode} from "./layout/scroll_anchor.js" */
 
 /** These fields can change with every frame. Then only the visible cards are painted again. */
-const PER_FRAME = ["strength", "ownStrengths"];
+const PER_FRAME = ["strength", "strengthOverrides"];
 /** The positions and sizes of the cards follow from these fields and from the samples. */
-const CARD_LAYOUT = /** @type {const} */ (["chosenZoom", "target", "cardChoices"]);
+const CARD_LAYOUT = /** @type {const} */ (["chosenZoom", "target", "targetChoices"]);
 
 /** @param {HTMLElement} root */
 export function start(root) {
@@ -64,7 +64,7 @@ class App {
   #state = initialState();
   /** @type {Theme} */
   #theme = "light";
-  #scene = sceneOf(this.#state, this.#theme);
+  #settings = displaySettings(this.#state, this.#theme);
   /** @type {Sample[]} the samples that pass the filters */
   #samples = [];
   /** The last state that `#update` has shown. */
@@ -86,8 +86,8 @@ class App {
       this.#update(this.#state);
     },
   });
-  /** @type {Loader} */
-  #loader = new Loader({
+  /** @type {PictureLoader} */
+  #loader = new PictureLoader({
     rasterOf: (sample) => this.#view.rasterOf(sample),
     onPicture: (sample, picture) => this.#view.showPicture(sample, picture),
     onProblem: (sample, problem) => this.#view.showProblem(sample, problem),
@@ -109,33 +109,33 @@ class App {
     onOpen: ({ key }) => this.#onChange((state) => ({ ...state, selected: key })),
   };
   #views = {
-    samples: new Grid(this.#scene, this.#viewListener),
-    follow: new Follow(this.#scene, this.#viewListener),
-    compare: new Compare(this.#scene, this.#viewListener),
+    samples: new Grid(this.#settings, this.#viewListener),
+    follow: new Follow(this.#settings, this.#viewListener),
+    compare: new Compare(this.#settings, this.#viewListener),
   };
   #viewElements = {
     samples: this.#views.samples.element,
     follow: this.#views.follow.element,
     compare: this.#views.compare.element,
   };
-  #detail = new Detail(this.#scene, {
+  #detail = new Detail(this.#settings, {
     arrays: this.#arrays,
     onChange: this.#onChange,
     link: () => addressOf(toLink(this.#state)),
     onClose: (sample) => this.#view.focus(sample),
   });
-  #help = new Help(this.#scene, {
+  #help = new Help(this.#settings, {
     arrays: this.#arrays,
     shown: () => ({ samples: this.#samples, matrix: matrixInUse(this.#state), nameOf: namesOf(this.#state) }),
   });
 
   #legend = new Legend();
-  #controls = new Controls(this.#onChange, () => this.#reload(), this.#legend.elements);
+  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#legend.elements);
 
   #player = new Player({
-    now: () => ({
-      strength: this.#scene.strength,
-      largest: this.#scene.largestStrength,
+    current: () => ({
+      strength: this.#settings.strength,
+      largest: this.#settings.largestStrength,
       recorded: recordedStrengths(this.#state),
     }),
     onStrength: (strength) => this.#change(withStrength(this.#state, strength), { playing: true }),
@@ -143,15 +143,15 @@ class App {
       this.#strengthBar.showPlaying(playing);
       if (!playing) writeLink(toLink(this.#state));
     },
-    still: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
-    hidden: () => window.innerHeight === 0,
+    isReducedMotion: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+    isHidden: () => window.innerHeight === 0,
   });
   #strengthBar = new StrengthBar(this.#onChange, () => this.#player.toggle());
-  #makeIt = new MakeIt(this.#onChange);
-  #tabs = new Tabs(this.#viewElements, this.#onChange);
+  #targetPicker = new TargetPicker(this.#onChange);
+  #tabs = new ViewTabs(this.#viewElements, this.#onChange);
   #stepBar = new StepBar(this.#onChange);
-  #appearance = new Appearance(this.#onChange);
-  #downloads = new Downloads(() => this.#scene);
+  #appearance = new AppearanceMenu(this.#onChange);
+  #downloads = new DownloadMenu(() => this.#settings);
   #activeFilters = new ActiveFilters(this.#onChange);
   #bar = element(
     "header",
@@ -163,10 +163,10 @@ class App {
       this.#stepBar.element,
       element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
     ),
-    element("div", { className: "tools" }, this.#strengthBar.element, this.#makeIt.element),
+    element("div", { className: "tools" }, this.#strengthBar.element, this.#targetPicker.element),
   );
 
-  #problemList = new Problems(() => this.#reload());
+  #problemList = new ProblemList(() => this.#reload());
   #message = element("div", { className: "message" });
   #main = element(
     "main",
@@ -183,7 +183,7 @@ class App {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
-    new Keys((command) => this.#run(command));
+    listenToKeyboard((command) => this.#run(command));
     followTheme((theme) => this.#setTheme(theme));
     connect({
       onReload: () => this.#reload(),
@@ -230,9 +230,9 @@ class App {
   /**
    * Shows a state in all views.
    * @param {State} state
-   * @param {Stay} [stay]
+   * @param {AnchorMode} [anchorMode]
    */
-  #update(state, stay) {
+  #update(state, anchorMode) {
     const before = this.#shownState;
     const samples = shownSamples(state);
     const isNewLayout =
@@ -240,26 +240,26 @@ class App {
     this.#state = state;
     this.#shownState = state;
     this.#samples = samples;
-    this.#setScene(sceneOf(state, this.#theme));
+    this.#applySettings(displaySettings(state, this.#theme));
     this.#controls.show(state, samples.length);
     const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
-    this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength, recordedStrengths(state));
-    this.#makeIt.show(state);
+    this.#strengthBar.show(this.#settings.strength, this.#settings.largestStrength, recordedStrengths(state));
+    this.#targetPicker.show(state);
     this.#appearance.show(state);
-    this.#legend.show(this.#scene);
+    this.#legend.show(this.#settings);
     this.#tabs.show(state.view);
     this.#showMessage();
     this.#showProblems();
     // The views come last, because they measure the space that everything above leaves. A ResizeObserver does
     // not report an element that is hidden or resized for less than a frame.
     if (samples.length) this.#main.classList.remove("vacant");
-    if (isNewLayout || stay === "never") {
-      const { chosenZoom: zoom, target, cardChoices: choices } = state;
-      this.#views.samples.show(samples, { zoom, target, choices }, stay);
+    if (isNewLayout || anchorMode === "never") {
+      const { chosenZoom: zoom, target, targetChoices: choices } = state;
+      this.#views.samples.show(samples, { zoom, target, choices }, anchorMode);
     }
-    this.#views.follow.show(state, samples, stay);
-    this.#views.compare.show(state, samples, stay);
+    this.#views.follow.show(state, samples, anchorMode);
+    this.#views.compare.show(state, samples, anchorMode);
     // A view that was hidden did not show anything. It catches up when it becomes visible.
     if (state.view !== before.view) this.#view.refresh();
     if (!samples.length) this.#main.classList.add("vacant");
@@ -273,8 +273,8 @@ class App {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      this.#setScene(sceneOf(this.#state, this.#theme));
-      this.#strengthBar.show(this.#scene.strength, this.#scene.largestStrength);
+      this.#applySettings(displaySettings(this.#state, this.#theme));
+      this.#strengthBar.show(this.#settings.strength, this.#settings.largestStrength);
     });
   }
 
@@ -283,16 +283,16 @@ class App {
     this.#theme = theme;
     document.documentElement.dataset.theme = theme;
     this.#appearance.showTheme(theme);
-    this.#setScene({ ...this.#scene, theme });
-    this.#legend.show(this.#scene);
+    this.#applySettings({ ...this.#settings, theme });
+    this.#legend.show(this.#settings);
   }
 
-  /** @param {Scene} scene */
-  #setScene(scene) {
-    this.#scene = scene;
-    for (const view of Object.values(this.#views)) view.setScene(scene);
-    this.#detail.setScene(scene);
-    this.#help.setScene(scene);
+  /** @param {DisplaySettings} settings */
+  #applySettings(settings) {
+    this.#settings = settings;
+    for (const view of Object.values(this.#views)) view.applySettings(settings);
+    this.#detail.applySettings(settings);
+    this.#help.applySettings(settings);
   }
 
   /** Focuses the samples, so that the arrow keys move from sample to sample; without samples, the search box. */
@@ -306,7 +306,7 @@ class App {
   /** @param {Command} command */
   #run(command) {
     if (command === "stronger" || command === "weaker") {
-      const largest = this.#scene.largestStrength;
+      const largest = this.#settings.largestStrength;
       if (!largest) return;
       this.#onChange((state) => withStrength(state, nextStrength(strengthInUse(state), command, largest)));
     } else if (command === "play") {
@@ -339,7 +339,7 @@ class App {
     if (runs?.length === 0) return emptyState();
     if (this.#syncProblems.length) return null;
     const isLoading = this.#sync.isStale || tickedRuns(this.#state).some((run) => !indexes.has(run));
-    return note(isLoading ? "Loading…" : whyNothing(this.#state));
+    return note(isLoading ? "Loading…" : emptyReason(this.#state));
   }
 }
 

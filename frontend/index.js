@@ -10,11 +10,11 @@ const MODULES = [];
 /** The style sheets, in this order: a later one may override an earlier one. */
 const STYLES = [
   "base",
-  "pane",
+  "sidebar",
   "filters",
   "matrix",
   "legend",
-  "bar",
+  "toolbar",
   "strength",
   "menu",
   "appearance",

@@ -30,7 +30,7 @@ export interface Target {
   /** The predicted class at each of the sample's strengths. */
   predictions: number[];
   /** The position of the first prediction that is the target; -1 if it never is. */
-  flip_place: number;
+  flip_position: number;
   steps: number;
   stopped: Stopped;
   gradient_norm: number;
@@ -77,7 +77,7 @@ export interface Counts {
   dropped: number;
 }
 
-export interface Index {
+export interface RunIndex {
   run: string;
   tag: string;
   counts: Counts;
@@ -146,10 +146,10 @@ export type MapName = "RdBu" | "PuOr" | "BrBG";
 export type Scale = "own" | "common";
 export type GradientStyle = "signed" | "overlay" | "magnitude";
 
-export interface Look {
+export interface GradientColors {
   map: MapName;
   scale: Scale;
-  gradient: GradientStyle;
+  style: GradientStyle;
 }
 
 export type Theme = "light" | "dark";

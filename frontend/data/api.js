@@ -2,6 +2,8 @@
 
 /** @import {RunTags, Session} from "../types.js" */
 
+const INCOMPLETE = "TensorBoard's answer is incomplete. Reload to try again.";
+
 /**
  * @param {AbortSignal} signal
  * @returns {Promise<{recordVersion: number, runs: RunTags[]}>}
@@ -29,12 +31,12 @@ export async function fetchSessions(run, tag, signal) {
 
 /**
  * A range of captures of one session: from `first` to `end`, without `end`.
- * @typedef {{session: string, first: number, end: number}} Part
+ * @typedef {{session: string, first: number, end: number}} CaptureRange
  */
 
 /**
  * The captures that the back end returned for one range, and the range of the buffer that holds their rows.
- * @typedef {object} Records
+ * @typedef {object} CaptureRecords
  * @property {number} first
  * @property {number} end
  * @property {number} unreadable
@@ -46,32 +48,32 @@ export async function fetchSessions(run, tag, signal) {
 /**
  * @param {string} run
  * @param {string} tag
- * @param {Part[]} parts
+ * @param {CaptureRange[]} ranges
  * @param {AbortSignal} signal
- * @returns {Promise<Records[]>} one for each range
+ * @returns {Promise<CaptureRecords[]>} one for each range
  */
-export async function fetchRecords(run, tag, parts, signal) {
+export async function fetchRecords(run, tag, ranges, signal) {
   const query = new URLSearchParams({ run, tag });
-  for (const { session, first, end } of parts) query.append("part", `${session}.${first}.${end}`);
+  for (const { session, first, end } of ranges) query.append("part", `${session}.${first}.${end}`);
   const answer = await (await request(`records?${query}`, signal)).arrayBuffer();
-  return readRecords(answer, parts.length);
+  return readRecords(answer, ranges.length);
 }
 
 /**
  * @param {ArrayBuffer} buffer
  * @param {number} count how many ranges were requested
- * @returns {Records[]}
+ * @returns {CaptureRecords[]}
  */
 export function readRecords(buffer, count) {
   const view = new DataView(buffer);
   const answers = [];
   let offset = 0;
-  for (let place = 0; place < count; place++) {
-    if (offset + 16 > buffer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+  for (let position = 0; position < count; position++) {
+    if (offset + 16 > buffer.byteLength) throw new Error(INCOMPLETE);
     const [first, end, unreadable, length] = [0, 4, 8, 12].map((at) => view.getUint32(offset + at, true));
     const start = offset + 16;
     offset = start + length;
-    if (offset > buffer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+    if (offset > buffer.byteLength) throw new Error(INCOMPLETE);
     answers.push({ first, end, unreadable, buffer, start, length });
   }
   return answers;
@@ -105,12 +107,12 @@ export function readPayloads(answer, count) {
   const view = new DataView(answer);
   const payloads = [];
   let offset = 0;
-  for (let place = 0; place < count; place++) {
-    if (offset + 8 > answer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+  for (let position = 0; position < count; position++) {
+    if (offset + 8 > answer.byteLength) throw new Error(INCOMPLETE);
     const status = view.getUint32(offset, true);
     const length = view.getUint32(offset + 4, true);
     offset += 8;
-    if (offset + length > answer.byteLength) throw new Error("TensorBoard's answer is incomplete. Reload to try again.");
+    if (offset + length > answer.byteLength) throw new Error(INCOMPLETE);
     payloads.push({ status, bytes: new Uint8Array(answer, offset, length) });
     offset += length;
   }

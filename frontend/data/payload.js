@@ -61,9 +61,9 @@ export function readPayload(data, channels, pixels, count) {
     throw new Error("their length does not fit their shape");
   }
   const quanta = new DataView(data.buffer, data.byteOffset + end);
-  const arrays = Array.from({ length: count }, (_, place) => {
-    const start = levels + 2 * elements * place;
-    return readLevels(data.subarray(start, start + 2 * elements), quanta.getFloat32(4 * place, true));
+  const arrays = Array.from({ length: count }, (_, position) => {
+    const start = levels + 2 * elements * position;
+    return readLevels(data.subarray(start, start + 2 * elements), quanta.getFloat32(4 * position, true));
   });
   return [image, ...arrays];
 }
@@ -86,12 +86,12 @@ function readImage(data, channels, pixels) {
       image.set(entries, channel * pixels);
       continue;
     }
-    const places = data.subarray(end, end + pixels);
+    const positions = data.subarray(end, end + pixels);
     end += pixels;
-    if (end > data.length || places.some((place) => place >= size)) {
+    if (end > data.length || positions.some((position) => position >= size)) {
       throw new Error("their image uses colours that are not in its palette");
     }
-    for (let pixel = 0; pixel < pixels; pixel++) image[channel * pixels + pixel] = entries[places[pixel]];
+    for (let pixel = 0; pixel < pixels; pixel++) image[channel * pixels + pixel] = entries[positions[pixel]];
   }
   return { image, end };
 }

@@ -1,9 +1,9 @@
 /** Loads the pictures of the samples that the page shows now, and keeps the latest ones. */
 
-import { makePicture, serves } from "../drawing/picture.js";
+import { makePicture, fitsRaster } from "../drawing/picture.js";
 import { errorMessage } from "./error_message.js";
 import { damagedBecause, fetchBatch, firstBatch } from "./payload_batches.js";
-import { Pacer } from "./yielding.js";
+import { Yielder } from "./yielding.js";
 
 /** @import {Picture, Raster, Sample} from "../types.js" */
 /** @import {Outcome} from "./payload_batches.js" */
@@ -25,7 +25,7 @@ const PENDING = "This sample's arrays are not available yet. The page requests t
  * @property {(problem: string | null) => void} onFailure requests fail; `null`: they succeed again
  */
 
-export class Loader {
+export class PictureLoader {
   /** @type {Map<string, Picture>} by the sample's key, the least recently used first */
   #pictures = new Map();
   #bytes = 0;
@@ -42,7 +42,7 @@ export class Loader {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #isBroken = false;
-  #pacer = new Pacer();
+  #yielder = new Yielder();
 
   /** @param {Listener} listener */
   constructor(listener) {
@@ -70,7 +70,7 @@ export class Loader {
     const { key } = sample;
     const picture = this.#pictures.get(key);
     const raster = this.listener.rasterOf(sample);
-    if (!picture || !raster || !serves(picture, raster)) return undefined;
+    if (!picture || !raster || !fitsRaster(picture, raster)) return undefined;
     this.#pictures.delete(key);
     this.#pictures.set(key, picture);
     return picture;
@@ -139,7 +139,7 @@ export class Loader {
    */
   async #receive(sample, outcome) {
     if (outcome.kind === "ready") {
-      await this.#pacer.turn();
+      await this.#yielder.turn();
       try {
         this.#keep(sample, makePicture(sample, outcome.arrays, this.listener.rasterOf(sample)));
       } catch (error) {

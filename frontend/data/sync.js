@@ -3,25 +3,25 @@
 import { tagInUse, tickedRuns } from "../state/selectors.js";
 import { fetchRuns } from "./api.js";
 import { errorMessage } from "./error_message.js";
-import { Catalog } from "./run_index.js";
+import { RunIndexReader } from "./run_index_reader.js";
 
 /** @import {State} from "../state/state.js" */
-/** @import {Index, RunTags} from "../types.js" */
+/** @import {RunIndex, RunTags} from "../types.js" */
 
 /**
  * @typedef {object} SyncListener
  * @property {() => State} state the present state
  * @property {() => boolean} isHidden whether the page is hidden: then nothing is fetched
  * @property {(runs: RunTags[], recordVersion: number) => void} onRuns
- * @property {(index: Index) => void} onIndex is called several times while a large run is read
+ * @property {(index: RunIndex) => void} onIndex is called several times while a large run is read
  * @property {(busy: boolean) => void} onBusy
  * @property {(problems: string[]) => void} onEnd is called at the end of each round that was not given up
  */
 
 export class Sync {
   #listener;
-  /** @type {Map<string, Catalog>} by run and tag */
-  #catalogs = new Map();
+  /** @type {Map<string, RunIndexReader>} by run and tag */
+  #readers = new Map();
   #round = new AbortController();
   #isBusy = false;
   #isStale = true;
@@ -91,10 +91,10 @@ export class Sync {
    * @returns {Promise<string | null>} what failed
    */
   async #fetchIndex(run, tag, signal) {
-    const catalog = this.#catalog(run, tag);
-    if (!this.#isStale && this.#listener.state().indexes.has(run) && catalog.isWhole) return null;
+    const reader = this.#reader(run, tag);
+    if (!this.#isStale && this.#listener.state().indexes.has(run) && reader.isWhole) return null;
     try {
-      await catalog.update(signal, (index) => {
+      await reader.update(signal, (index) => {
         if (!signal.aborted) this.#listener.onIndex(index);
       });
       return null;
@@ -107,11 +107,11 @@ export class Sync {
    * @param {string} run
    * @param {string} tag
    */
-  #catalog(run, tag) {
+  #reader(run, tag) {
     const key = JSON.stringify([run, tag]);
-    const catalog = this.#catalogs.get(key) ?? new Catalog(run, tag);
-    this.#catalogs.set(key, catalog);
-    return catalog;
+    const reader = this.#readers.get(key) ?? new RunIndexReader(run, tag);
+    this.#readers.set(key, reader);
+    return reader;
   }
 
   /** @param {boolean} busy */

@@ -3,7 +3,7 @@
 /** Pieces may follow each other without a pause for this many milliseconds, which is less than half a frame. */
 const SLICE = 6;
 
-export class Pacer {
+export class Yielder {
   /** @type {Promise<void>} */
   #last = Promise.resolve();
   #end = -Infinity;

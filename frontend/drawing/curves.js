@@ -10,7 +10,7 @@ import { splitArrays } from "../samples/sample_arrays.js";
 import { NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { blend, gradientLevels } from "./pixels.js";
 
-/** @import {Ink} from "./gradient_colors.js" */
+/** @import {ColouredGradient} from "./gradient_colors.js" */
 /** @import {Rectangle, Sample, SignalPicture, Theme} from "../types.js" */
 
 /** Colours of canvas pixels as `0xaabbggrr`. `PAPER` is the background of the cards. */
@@ -69,7 +69,7 @@ function rangeOfChannel(signal, targets, start, length, farthest) {
 }
 
 /**
- * @typedef {object} Sheet the canvas that is drawn on
+ * @typedef {object} Surface the canvas that is drawn on
  * @property {Uint32Array} pixels row by row
  * @property {number} stride the width of the canvas, in canvas pixels
  * @property {number} ratio canvas pixels per CSS pixel
@@ -77,48 +77,48 @@ function rangeOfChannel(signal, targets, start, length, farthest) {
  */
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} rectangle
  * @param {SignalPicture} picture
  */
-export function drawSignal(sheet, rectangle, picture) {
-  eachRow(sheet, rectangle, picture, (row, channel) => {
+export function drawSignal(surface, rectangle, picture) {
+  eachRow(surface, rectangle, picture, (row, channel) => {
     const { width } = row;
-    drawCurve(sheet, row, envelope(channelOf(picture, channel), width), LINE[sheet.theme]);
+    drawCurve(surface, row, envelope(channelOf(picture, channel), width), LINE[surface.theme]);
   });
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} rectangle
  * @param {SignalPicture} picture
- * @param {Ink} ink
+ * @param {ColouredGradient} coloured
  */
-export function drawGradient(sheet, rectangle, picture, ink) {
+export function drawGradient(surface, rectangle, picture, coloured) {
   const { length } = picture;
-  eachRow(sheet, rectangle, picture, (row, channel) => {
+  eachRow(surface, rectangle, picture, (row, channel) => {
     const curve = envelope(channelOf(picture, channel), row.width);
-    const levels = ink.levels.subarray(channel * length, (channel + 1) * length);
-    drawBand(sheet, row, curve, { ...ink, levels });
-    drawCurve(sheet, row, curve, LINE[sheet.theme]);
+    const levels = coloured.levels.subarray(channel * length, (channel + 1) * length);
+    drawBand(surface, row, curve, { ...coloured, levels });
+    drawCurve(surface, row, curve, LINE[surface.theme]);
   });
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} rectangle
  * @param {SignalPicture} picture
  * @param {Float32Array} change
  * @param {number} strength
  */
-export function drawMorph(sheet, rectangle, picture, change, strength) {
+export function drawMorph(surface, rectangle, picture, change, strength) {
   const morph = new Float32Array(picture.length);
-  eachRow(sheet, rectangle, picture, (row, channel) => {
+  eachRow(surface, rectangle, picture, (row, channel) => {
     const original = channelOf(picture, channel);
     const start = channel * picture.length;
     for (let i = 0; i < morph.length; i++) morph[i] = original[i] + strength * change[start + i];
-    drawCurve(sheet, row, envelope(original, row.width), SHADOW[sheet.theme]);
-    drawCurve(sheet, row, envelope(morph, row.width), LINE[sheet.theme]);
+    drawCurve(surface, row, envelope(original, row.width), SHADOW[surface.theme]);
+    drawCurve(surface, row, envelope(morph, row.width), LINE[surface.theme]);
   });
 }
 
@@ -129,7 +129,7 @@ export function drawMorph(sheet, rectangle, picture, change, strength) {
 
 /**
  * Clears the panel, and then draws each row.
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} rectangle
  * @param {SignalPicture} picture
  * @param {(row: Row, channel: number) => void} draw
@@ -180,45 +180,45 @@ export function envelope(values, width) {
 
 /**
  * @param {Float32Array} values
- * @param {number} place a position, which may be between two values
+ * @param {number} position a position, which may be between two values
  */
-function valueAt(values, place) {
-  const i = Math.floor(place);
-  const share = place - i;
+function valueAt(values, position) {
+  const i = Math.floor(position);
+  const share = position - i;
   return share ? values[i] + share * (values[i + 1] - values[i]) : values[i];
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Row} row
  * @param {{lows: Float32Array, highs: Float32Array}} curve
  * @param {number} colour
  */
-function drawCurve(sheet, row, { lows, highs }, colour) {
-  const half = (LINE_WIDTH * sheet.ratio) / 2;
+function drawCurve(surface, row, { lows, highs }, colour) {
+  const half = (LINE_WIDTH * surface.ratio) / 2;
   for (let column = 0; column < row.width; column++) {
     const x = row.left + column;
     const missing = Number.isNaN(lows[column]);
-    const from = missing ? row.top : heightOf(row, highs[column], sheet.ratio) - half;
-    const to = missing ? row.top + row.height : heightOf(row, lows[column], sheet.ratio) + half;
-    drawBar(sheet, row, x, from, to, missing ? NAN_COLOUR : colour, 1);
+    const from = missing ? row.top : heightOf(row, highs[column], surface.ratio) - half;
+    const to = missing ? row.top + row.height : heightOf(row, lows[column], surface.ratio) + half;
+    drawBar(surface, row, x, from, to, missing ? NAN_COLOUR : colour, 1);
   }
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Row} row
  * @param {{lows: Float32Array, highs: Float32Array}} curve
- * @param {Ink} ink with the levels of this channel only
+ * @param {ColouredGradient} coloured with the levels of this channel only
  */
-function drawBand(sheet, row, { lows, highs }, { levels, zero, colours, cover }) {
-  const half = (BAND_WIDTH * sheet.ratio) / 2;
+function drawBand(surface, row, { lows, highs }, { levels, zero, colours, opacity }) {
+  const half = (BAND_WIDTH * surface.ratio) / 2;
   for (let column = 0; column < row.width; column++) {
     if (Number.isNaN(lows[column])) continue;
     const level = strongest(levels, column, row.width, zero);
-    const from = heightOf(row, highs[column], sheet.ratio) - half;
-    const to = heightOf(row, lows[column], sheet.ratio) + half;
-    drawBar(sheet, row, row.left + column, from, to, colours[level], cover[level] / 255);
+    const from = heightOf(row, highs[column], surface.ratio) - half;
+    const to = heightOf(row, lows[column], surface.ratio) + half;
+    drawBar(surface, row, row.left + column, from, to, colours[level], opacity[level] / 255);
   }
 }
 
@@ -255,20 +255,20 @@ function heightOf({ top, height, range: [low, high] }, value, ratio) {
 
 /**
  * Draws a vertical bar, one pixel wide, with smooth ends.
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Row} row limits the bar
  * @param {number} x
  * @param {number} from
  * @param {number} to
  * @param {number} colour
- * @param {number} cover 0 to 1
+ * @param {number} opacity 0 to 1
  */
-function drawBar({ pixels, stride }, row, x, from, to, colour, cover) {
+function drawBar({ pixels, stride }, row, x, from, to, colour, opacity) {
   const top = Math.max(from, row.top);
   const bottom = Math.min(to, row.top + row.height);
   for (let y = Math.floor(top); y < bottom; y++) {
     const at = y * stride + x;
-    const share = cover * (Math.min(bottom, y + 1) - Math.max(top, y));
+    const share = opacity * (Math.min(bottom, y + 1) - Math.max(top, y));
     pixels[at] = share < 1 ? blend(pixels[at], colour, share) : colour;
   }
 }

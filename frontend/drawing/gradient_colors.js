@@ -2,10 +2,10 @@
 
 import { COLOURS, DIVERGING, MIDDLE, NOT_FINITE, SEQUENTIAL } from "./colormap.js";
 
-/** @import {GradientStyle, Look, MapName, Sample, Scale, TargetLevels, Theme} from "../types.js" */
+/** @import {GradientStyle, GradientColors, MapName, Sample, Scale, TargetLevels, Theme} from "../types.js" */
 
-/** @type {Look} */
-export const INITIAL_LOOK = { map: "RdBu", scale: "own", gradient: "signed" };
+/** @type {GradientColors} */
+export const INITIAL_GRADIENT_COLORS = { map: "RdBu", scale: "own", style: "signed" };
 
 /** @type {Record<MapName, Record<Theme, string>>} */
 export const MAPS = {
@@ -50,29 +50,30 @@ export function commonEnd(samples) {
 
 /**
  * A gradient ready to be drawn. `levels` are positions in the table `colours`, and `zero` is the position of the
- * value zero. `cover` is the opacity of each colour, 0 to 255. `overlay`: it is drawn over the original.
- * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, cover: Uint8Array, overlay: boolean}} Ink
+ * value zero. `opacity` is the opacity of each colour, 0 to 255. `overlay`: it is drawn over the original.
+ * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, opacity: Uint8Array, overlay: boolean}}
+ *   ColouredGradient
  */
 
 /**
  * @param {TargetLevels} target
- * @param {Look} look
+ * @param {GradientColors} gradientColors
  * @param {Theme} theme
  * @param {number | null} end the end of the common scale; `null`: the gradient has its own scale
- * @returns {Ink}
+ * @returns {ColouredGradient}
  */
-export function inkOf(target, look, theme, end) {
+export function colourGradient(target, gradientColors, theme, end) {
   const { magnitude, largestMagnitude, gradient, largest } = target;
-  const overlay = look.gradient === "overlay";
-  if (look.gradient === "magnitude") {
+  const overlay = gradientColors.style === "overlay";
+  if (gradientColors.style === "magnitude") {
     const ratio = end ? largestMagnitude / end : 1;
-    const [colours, cover] = [onScale(SEQUENTIAL[theme], 0, ratio), onScale(COVER_FROM_0, 0, ratio)];
-    return { levels: magnitude, zero: 0, colours, cover, overlay };
+    const [colours, opacity] = [onScale(SEQUENTIAL[theme], 0, ratio), onScale(OPACITY_FROM_0, 0, ratio)];
+    return { levels: magnitude, zero: 0, colours, opacity, overlay };
   }
   const ratio = end ? largest / end : 1;
-  const table = overlay ? saturated(look.map, theme) : DIVERGING[look.map][theme];
-  const [colours, cover] = [onScale(table, MIDDLE, ratio), onScale(COVER, MIDDLE, ratio)];
-  return { levels: gradient, zero: MIDDLE, colours, cover, overlay };
+  const table = overlay ? saturated(gradientColors.map, theme) : DIVERGING[gradientColors.map][theme];
+  const [colours, opacity] = [onScale(table, MIDDLE, ratio), onScale(OPACITY, MIDDLE, ratio)];
+  return { levels: gradient, zero: MIDDLE, colours, opacity, overlay };
 }
 
 /**
@@ -87,21 +88,21 @@ export function inkOf(target, look, theme, end) {
 function onScale(table, zero, ratio) {
   if (ratio === 1) return table;
   const scaled = table.slice();
-  for (let place = 0; place < COLOURS; place++) {
-    const meant = Math.round(zero + (place - zero) * ratio);
-    scaled[place] = table[Math.min(Math.max(meant, 0), COLOURS - 1)];
+  for (let position = 0; position < COLOURS; position++) {
+    const meant = Math.round(zero + (position - zero) * ratio);
+    scaled[position] = table[Math.min(Math.max(meant, 0), COLOURS - 1)];
   }
   return /** @type {Table} */ (scaled);
 }
 
 /** A colour is fully opaque from half of the scale on. */
-const COVER = coverFrom(MIDDLE);
-const COVER_FROM_0 = coverFrom(0);
+const OPACITY = opacityFrom(MIDDLE);
+const OPACITY_FROM_0 = opacityFrom(0);
 
 /** @param {number} zero */
-function coverFrom(zero) {
-  return Uint8Array.from({ length: COLOURS + 1 }, (_, place) =>
-    place === NOT_FINITE ? 255 : Math.min(255, Math.round((510 * Math.abs(place - zero)) / (COLOURS - 1 - zero))),
+function opacityFrom(zero) {
+  return Uint8Array.from({ length: COLOURS + 1 }, (_, position) =>
+    position === NOT_FINITE ? 255 : Math.min(255, Math.round((510 * Math.abs(position - zero)) / (COLOURS - 1 - zero))),
   );
 }
 
@@ -118,10 +119,10 @@ function saturated(map, theme) {
   let colours = saturatedTables.get(table);
   if (!colours) {
     colours = table.slice();
-    for (let place = 0; place < COLOURS; place++) {
-      const side = place < MIDDLE ? -1 : 1;
-      const depth = 0.6 + (0.4 * Math.abs(place - MIDDLE)) / MIDDLE;
-      colours[place] = table[Math.round(MIDDLE + side * depth * MIDDLE)];
+    for (let position = 0; position < COLOURS; position++) {
+      const side = position < MIDDLE ? -1 : 1;
+      const depth = 0.6 + (0.4 * Math.abs(position - MIDDLE)) / MIDDLE;
+      colours[position] = table[Math.round(MIDDLE + side * depth * MIDDLE)];
     }
     saturatedTables.set(table, colours);
   }
@@ -130,30 +131,30 @@ function saturated(map, theme) {
 
 /**
  * The legend of the colours: a ramp, the marks below it, and a sentence.
- * @param {Look} look
+ * @param {GradientColors} gradientColors
  * @param {Theme} theme
  * @param {number | null} end the end of the common scale; `null`: each gradient has its own scale
  */
-export function legendOf(look, theme, end) {
+export function legendOf(gradientColors, theme, end) {
   const reach =
     end === null
       ? "The scale of each gradient ends at its largest value."
-      : `The scale of all gradients ends at ${shortly(end)}.`;
-  if (look.gradient === "magnitude") {
+      : `The scale of all gradients ends at ${formatShort(end)}.`;
+  if (gradientColors.style === "magnitude") {
     return {
       colours: SEQUENTIAL[theme].subarray(0, COLOURS),
-      marks: ["0", end === null ? "strong" : shortly(end)],
+      marks: ["0", end === null ? "strong" : formatShort(end)],
       words: `How much a change of the pixel changes the target's score. ${reach}`,
     };
   }
   return {
-    colours: DIVERGING[look.map][theme].subarray(0, COLOURS),
-    marks: end === null ? ["lowers", "0", "raises"] : [`−${shortly(end)}`, "0", shortly(end)],
+    colours: DIVERGING[gradientColors.map][theme].subarray(0, COLOURS),
+    marks: end === null ? ["lowers", "0", "raises"] : [`−${formatShort(end)}`, "0", formatShort(end)],
     words: `What a brighter pixel does to the target's score. ${reach}`,
   };
 }
 
 /** @param {number} value */
-function shortly(value) {
+function formatShort(value) {
   return String(Number(value.toPrecision(2)));
 }

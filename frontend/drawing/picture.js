@@ -3,8 +3,8 @@
 import { drawGradient, drawMorph, drawSignal, makeSignalPicture } from "./curves.js";
 import { makeImagePicture, paintGradient, paintImage, paintMorph } from "./pixels.js";
 
-/** @import {Sheet} from "./curves.js" */
-/** @import {Ink} from "./gradient_colors.js" */
+/** @import {Surface} from "./curves.js" */
+/** @import {ColouredGradient} from "./gradient_colors.js" */
 /** @import {Picture, Raster, Rectangle, Sample} from "../types.js" */
 
 /**
@@ -22,39 +22,39 @@ export function makePicture(sample, arrays, raster) {
  * @param {Picture} picture
  * @param {Raster} raster
  */
-export function serves(picture, { width, height }) {
+export function fitsRaster(picture, { width, height }) {
   return picture.kind === "signal" || (picture.width === width && picture.height === height);
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} panel
  * @param {Picture} picture
  */
-export function showOriginal(sheet, panel, picture) {
-  if (picture.kind === "signal") drawSignal(sheet, panel, picture);
-  else paintImage(sheet.pixels, sheet.stride, panel, picture);
+export function showOriginal(surface, panel, picture) {
+  if (picture.kind === "signal") drawSignal(surface, panel, picture);
+  else paintImage(surface.pixels, surface.stride, panel, picture);
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} panel
  * @param {Picture} picture
- * @param {Ink} ink
+ * @param {ColouredGradient} coloured
  */
-export function showGradient(sheet, panel, picture, ink) {
-  if (picture.kind === "signal") drawGradient(sheet, panel, picture, ink);
-  else paintGradient(sheet.pixels, sheet.stride, panel, picture, ink, sheet.theme);
+export function showGradient(surface, panel, picture, coloured) {
+  if (picture.kind === "signal") drawGradient(surface, panel, picture, coloured);
+  else paintGradient(surface.pixels, surface.stride, panel, picture, coloured, surface.theme);
 }
 
 /**
- * @param {Sheet} sheet
+ * @param {Surface} surface
  * @param {Rectangle} panel
  * @param {Picture} picture
  * @param {Float32Array} change the change of one target in the picture
  * @param {number} strength
  */
-export function showMorph(sheet, panel, picture, change, strength) {
-  if (picture.kind === "signal") drawMorph(sheet, panel, picture, change, strength);
-  else paintMorph(sheet.pixels, sheet.stride, panel, picture, change, strength);
+export function showMorph(surface, panel, picture, change, strength) {
+  if (picture.kind === "signal") drawMorph(surface, panel, picture, change, strength);
+  else paintMorph(surface.pixels, surface.stride, panel, picture, change, strength);
 }

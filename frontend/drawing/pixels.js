@@ -10,7 +10,7 @@ import { splitArrays } from "../samples/sample_arrays.js";
 import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { shrink } from "./resample.js";
 
-/** @import {Ink} from "./gradient_colors.js" */
+/** @import {ColouredGradient} from "./gradient_colors.js" */
 /** @import {ImagePicture, Raster, Rectangle, Sample, TargetLevels, Theme} from "../types.js" */
 
 /** Browsers refuse a larger canvas. */
@@ -175,16 +175,16 @@ function levelsOf(values, zero, largest) {
  * @param {number} stride the width of the canvas
  * @param {Rectangle} rectangle
  * @param {ImagePicture} picture
- * @param {Ink} ink
+ * @param {ColouredGradient} coloured
  * @param {Theme} theme
  */
-export function paintGradient(pixels, stride, [left, top, width, height], picture, ink, theme) {
-  const { levels, colours, cover, overlay } = ink;
+export function paintGradient(pixels, stride, [left, top, width, height], picture, coloured, theme) {
+  const { levels, colours, opacity, overlay } = coloured;
   for (let row = 0, i = 0; row < height; row++) {
     let out = (top + row) * stride + left;
     for (const end = out + width; out < end; out++, i++) {
       const colour = colours[levels[i]];
-      pixels[out] = overlay ? blend(grey(picture, i, theme), colour, cover[levels[i]] / 255) : colour;
+      pixels[out] = overlay ? blend(grey(picture, i, theme), colour, opacity[levels[i]] / 255) : colour;
     }
   }
 }
@@ -210,13 +210,13 @@ function grey({ base, planes, width, height }, i, theme) {
 /**
  * @param {number} ground an opaque pixel
  * @param {number} colour another opaque pixel
- * @param {number} cover the opacity of the colour, 0 to 1
+ * @param {number} opacity the opacity of the colour, 0 to 1
  */
-export function blend(ground, colour, cover) {
+export function blend(ground, colour, opacity) {
   let mixed = OPAQUE;
   for (let shift = 0; shift < 24; shift += 8) {
     const under = (ground >>> shift) & 255;
-    mixed |= Math.round(under + (((colour >>> shift) & 255) - under) * cover) << shift;
+    mixed |= Math.round(under + (((colour >>> shift) & 255) - under) * opacity) << shift;
   }
   return mixed >>> 0;
 }
@@ -279,8 +279,7 @@ function paintPairRow(pixels, out, width, base, change, strength, i, plane) {
     const first = base[i] + strength * change[i];
     const second = base[i + plane] + strength * change[i + plane];
     const sum = first + second;
-    pixels[out] =
-      sum === sum ? OPAQUE | (((clamp(first) + clamp(second) + 1) >> 1) * 0x010101) : NAN_COLOUR;
+    pixels[out] = sum === sum ? OPAQUE | (((clamp(first) + clamp(second) + 1) >> 1) * 0x010101) : NAN_COLOUR;
   }
 }
 

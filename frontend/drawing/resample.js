@@ -41,9 +41,9 @@ export function shrink(values, planes, from, to) {
  * @param {number} to
  */
 function weights(from, to) {
-  return Array.from({ length: to }, (_, place) => {
-    const start = (place * from) / to;
-    const end = ((place + 1) * from) / to;
+  return Array.from({ length: to }, (_, position) => {
+    const start = (position * from) / to;
+    const end = ((position + 1) * from) / to;
     const first = Math.floor(start);
     const count = Math.min(Math.ceil(end - 1e-9), from) - first;
     const shares = Array.from(

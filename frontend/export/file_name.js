@@ -8,8 +8,6 @@ const MOST_SIGNS = 60;
  * @param {string} extension
  */
 export function fileName(words, extension) {
-  const safe = words
-    .map((word) => word.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replaceAll(/^-+|-+$/g, ""))
-    .filter(Boolean);
+  const safe = words.map((word) => word.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replaceAll(/^-+|-+$/g, "")).filter(Boolean);
   return `${["gradascent", ...safe].join("-").slice(0, MOST_SIGNS).replace(/-+$/, "")}.${extension}`;
 }

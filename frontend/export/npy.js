@@ -53,7 +53,7 @@ export function textNpy(texts) {
   const points = texts.map((text) => Array.from(text, (sign) => /** @type {number} */ (sign.codePointAt(0))));
   const width = points.reduce((most, { length }) => Math.max(most, length), 1);
   const values = new Uint32Array(texts.length * width);
-  points.forEach((signs, place) => values.set(signs, place * width));
+  points.forEach((signs, position) => values.set(signs, position * width));
   return [header(`<U${width}`, [texts.length]), new Uint8Array(values.buffer)];
 }
 

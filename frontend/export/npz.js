@@ -68,7 +68,7 @@ function groupOf(loaded) {
   const samples = loaded.map(({ sample }) => sample);
   const { shape } = samples[0];
   const targets = loaded.flatMap(targetsOf);
-  const places = new Map(samples.map((sample, place) => [sample, place]));
+  const positions = new Map(samples.map((sample, position) => [sample, position]));
   const most = samples.reduce((longest, { strengths }) => Math.max(longest, strengths.length), 0);
   /** @param {(sample: Sample) => number} value */
   const integers = (value) => int64Npy([samples.length], samples.map(value));
@@ -95,7 +95,7 @@ function groupOf(loaded) {
     wall_time: floats(({ wall_time }) => wall_time),
     margin: floats(({ margin }) => margin),
     entropy: floats(({ entropy }) => entropy),
-    target_sample: int64Npy([targets.length], targets.map(({ sample }) => places.get(sample) ?? -1)),
+    target_sample: int64Npy([targets.length], targets.map(({ sample }) => positions.get(sample) ?? -1)),
     target: int64Npy([targets.length], targets.map(({ target }) => target.index)),
     gradient: float32Npy([targets.length, ...shape], targets.map(({ gradient }) => gradient)),
     delta: float32Npy([targets.length, ...shape], targets.map(({ delta }) => delta)),
@@ -107,7 +107,11 @@ function groupOf(loaded) {
 }
 
 /**
- * @typedef {{sample: Sample, target: Target, gradient: Float32Array<ArrayBuffer>, delta: Float32Array<ArrayBuffer>}} Row
+ * @typedef {object} Row
+ * @property {Sample} sample
+ * @property {Target} target
+ * @property {Float32Array<ArrayBuffer>} gradient
+ * @property {Float32Array<ArrayBuffer>} delta
  */
 
 /**

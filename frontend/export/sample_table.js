@@ -46,9 +46,7 @@ const COLUMNS = [
  */
 export function numbersOf(samples) {
   const rows = samples.flatMap((sample) =>
-    (sample.targets.length ? sample.targets : [null]).map((target) =>
-      COLUMNS.map(([, cell]) => cell(sample, target)),
-    ),
+    (sample.targets.length ? sample.targets : [null]).map((target) => COLUMNS.map(([, cell]) => cell(sample, target))),
   );
   return [COLUMNS.map(([name]) => name), ...rows];
 }

@@ -16,8 +16,7 @@ export function snippetOf(samples) {
   const keys = some.map(
     ({ run, step, wall_time, index }) => `    (${literal(run)}, ${step}, ${number(wall_time)}, ${index}),`,
   );
-  const cut =
-    some.length < samples.length ? ` # the first ${some.length} of the ${samples.length} shown samples` : "";
+  const cut = some.length < samples.length ? ` # the first ${some.length} of the ${samples.length} shown samples` : "";
   return `from tb_gradascent import read_samples
 
 logdir = "runs"  # the directory that TensorBoard was given
@@ -25,14 +24,14 @@ wanted = [  # run, step, wall time, index in the capture${cut && `;${cut.slice(2
 ${keys.join("\n")}
 ]
 runs = {run for run, *_ in wanted}
-places = {key: place for place, key in enumerate(wanted)}
+positions = {key: position for position, key in enumerate(wanted)}
 found = {}
 for run in sorted(runs):
     for sample in read_samples(logdir, run=run, tag=${literal(samples[0]?.tag ?? "")}):
-        place = places.get((sample.run, sample.step, sample.wall_time, sample.index))
-        if place is not None:
-            found[place] = sample
-samples = [found[place] for place in sorted(found)]
+        position = positions.get((sample.run, sample.step, sample.wall_time, sample.index))
+        if position is not None:
+            found[position] = sample
+samples = [found[position] for position in sorted(found)]
 `;
 }
 
@@ -46,9 +45,7 @@ export function literal(text) {
     if (sign === '"' || sign === "\\") return `\\${sign}`;
     if (!INVISIBLE.test(sign)) return sign;
     const point = /** @type {number} */ (sign.codePointAt(0));
-    return point > 0xffff
-      ? `\\U${point.toString(16).padStart(8, "0")}`
-      : `\\u${point.toString(16).padStart(4, "0")}`;
+    return point > 0xffff ? `\\U${point.toString(16).padStart(8, "0")}` : `\\u${point.toString(16).padStart(4, "0")}`;
   });
   return `"${signs.join("")}"`;
 }

@@ -11,6 +11,7 @@ const UTF8_NAMES = 1 << 11;
 const DATE = (1 << 5) | 1;
 const MOST_BYTES = 0xffffffff;
 const MOST_ENTRIES = 0xffff;
+const TOO_LARGE = "a zip file can have at most 4 GiB and 65,535 entries. Select fewer samples.";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let rest = byte;
@@ -32,7 +33,7 @@ export function zipOf(entries) {
   for (const entry of entries) {
     const name = new TextEncoder().encode(entry.name);
     const size = lengthOf(entry.parts);
-    if (offset + size > MOST_BYTES) throw new Error("a zip file must not be larger than 4 GiB. Select fewer samples.");
+    if (offset + size > MOST_BYTES) throw new Error(TOO_LARGE);
     const shared = [
       [VERSION, 2],
       [UTF8_NAMES, 2],
@@ -46,22 +47,19 @@ export function zipOf(entries) {
       [0, 2],
     ];
     const header = [fields([0x04034b50, 4], ...shared), name, ...entry.parts];
-    directory.push(
-      fields([0x02014b50, 4], [VERSION, 2], ...shared, [0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]),
-      name,
-    );
+    directory.push(fields([0x02014b50, 4], [VERSION, 2], ...shared, [0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]), name);
     parts.push(...header);
     offset += lengthOf(header);
   }
   const size = lengthOf(directory);
   const count = entries.length;
-  if (count > MOST_ENTRIES || offset + size > MOST_BYTES) throw new Error("a zip file must not be larger than 4 GiB. Select fewer samples.");
+  if (count > MOST_ENTRIES || offset + size > MOST_BYTES) throw new Error(TOO_LARGE);
   const end = fields([0x06054b50, 4], [0, 2], [0, 2], [count, 2], [count, 2], [size, 4], [offset, 4], [0, 2]);
   return [...parts, ...directory, end];
 }
 
 /** @param {Uint8Array[]} parts */
-export function crc32(parts) {
+function crc32(parts) {
   let crc = -1;
   for (const part of parts) {
     for (let i = 0; i < part.length; i++) crc = CRC_TABLE[(crc ^ part[i]) & 255] ^ (crc >>> 8);

@@ -7,14 +7,14 @@
 
 import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
-import { INITIAL_LOOK, MAPS, SCALES, STYLES } from "../drawing/gradient_colors.js";
-import { ORDERS } from "../samples/orders.js";
+import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLES } from "../drawing/gradient_colors.js";
+import { ORDERS } from "../samples/sort_orders.js";
 import { VIEWS, initialState } from "../state/state.js";
 import { withFilters } from "../state/transitions.js";
 
 /** @import {Range} from "../samples/filters.js" */
 /** @import {State} from "../state/state.js" */
-/** @import {Look} from "../types.js" */
+/** @import {GradientColors} from "../types.js" */
 
 const PREFIX = "p.gradascent.";
 const RUN_FILTER = "regexInput";
@@ -27,23 +27,25 @@ const LARGEST_STRENGTH = 1000;
  */
 
 /**
- * @template {keyof Look} Part
- * @param {Part} part
- * @param {Record<Look[Part], unknown>} choices
+ * @template {keyof GradientColors} Name
+ * @param {Name} name
+ * @param {Record<GradientColors[Name], unknown>} choices
  * @returns {Field}
  */
-function lookField(part, choices) {
+function gradientColorsField(name, choices) {
   return {
-    encode: ({ look }) => unless(look[part], INITIAL_LOOK[part]),
+    encode: ({ gradientColors }) => unlessDefault(gradientColors[name], INITIAL_GRADIENT_COLORS[name]),
     decode: (state, text) =>
-      withChoice(state, keysOf(choices), text, (choice) => ({ look: { ...state.look, [part]: choice } })),
+      withChoice(state, keysOf(choices), text, (choice) => ({
+        gradientColors: { ...state.gradientColors, [name]: choice },
+      })),
   };
 }
 
 /** @type {Record<string, Field>} */
 const FIELDS = {
   view: {
-    encode: ({ view }) => unless(view, initialState().view),
+    encode: ({ view }) => unlessDefault(view, initialState().view),
     decode: (state, text) => withChoice(state, VIEWS, text, (view) => ({ view })),
   },
   tag: {
@@ -68,9 +70,8 @@ const FIELDS = {
     decode: (state, runFilter) => ({ ...state, runFilter }),
   },
   show: {
-    encode: ({ filters }) => unless(filters.show, NO_FILTERS.show),
-    decode: (state, text) =>
-      withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
+    encode: ({ filters }) => unlessDefault(filters.show, NO_FILTERS.show),
+    decode: (state, text) => withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
   },
   steps: {
     encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
@@ -109,22 +110,22 @@ const FIELDS = {
       withChoice(state, /** @type {const} */ (["labels", "guesses"]), text, (chosenAxes) => ({ chosenAxes })),
   },
   sort: {
-    encode: ({ sort }) => unless(sort, initialState().sort),
+    encode: ({ sort }) => unlessDefault(sort, initialState().sort),
     decode: (state, text) => withChoice(state, keysOf(ORDERS), text, (sort) => ({ sort })),
   },
   zoom: {
     encode: ({ chosenZoom }) => (chosenZoom === null ? "" : String(chosenZoom)),
     decode: (state, text) => withChoice(state, ZOOMS, Number(text), (chosenZoom) => ({ chosenZoom })),
   },
-  colours: lookField("map", MAPS),
-  scale: lookField("scale", SCALES),
-  gradient: lookField("gradient", STYLES),
+  colours: gradientColorsField("map", MAPS),
+  scale: gradientColorsField("scale", SCALES),
+  gradient: gradientColorsField("style", STYLES),
   target: {
     encode: ({ target }) => (target === null ? "" : String(target)),
     decode: (state, text) => (/^\d{1,9}$/.test(text) ? { ...state, target: Number(text) } : state),
   },
   strength: {
-    encode: ({ strength }) => unless(String(strength), String(initialState().strength)),
+    encode: ({ strength }) => unlessDefault(String(strength), String(initialState().strength)),
     decode: (state, text) => {
       const strength = text.trim() === "" ? NaN : Number(text);
       return strength >= 0 && strength <= LARGEST_STRENGTH ? { ...state, strength } : state;
@@ -135,7 +136,7 @@ const FIELDS = {
     decode: (state, selected) => ({ ...state, selected: selected || null }),
   },
   frames: {
-    encode: ({ frames }) => unless(frames, initialState().frames),
+    encode: ({ frames }) => unlessDefault(frames, initialState().frames),
     decode: (state, text) =>
       withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
   },
@@ -176,8 +177,8 @@ export function toLink(state) {
  * @param {Record<string, string>} link
  */
 export function withLink(state, link) {
-  const initial = initialState();
-  let next = { ...initial, runs: state.runs, recordVersion: state.recordVersion, runOrder: state.runOrder, indexes: state.indexes };
+  const { runs, recordVersion, runOrder, indexes } = state;
+  let next = { ...initialState(), runs, recordVersion, runOrder, indexes };
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);
   }
@@ -203,7 +204,8 @@ export function readHash(hash) {
  * @param {string} hash
  */
 export function readRunFilter(hash) {
-  const [, text] = partsOf(hash).map((part) => part.split("=", 2).map(decoded)).find(([name]) => name === RUN_FILTER) ?? [];
+  const fields = partsOf(hash).map((part) => part.split("=", 2).map(decoded));
+  const [, text] = fields.find(([name]) => name === RUN_FILTER) ?? [];
   return text ?? "";
 }
 
@@ -275,7 +277,7 @@ function decodeRange(text) {
  * @param {string} text
  * @param {string} usual
  */
-function unless(text, usual) {
+function unlessDefault(text, usual) {
   return text === usual ? "" : text;
 }
 

@@ -53,7 +53,7 @@ export function panelsOf(sample) {
   const count = sample.targets.reduce((sum, { delta_norm }) => sum + (delta_norm === null ? 1 : 2), 1);
   const { width } = panelSize(sample);
   return {
-    lefts: Array.from({ length: count }, (_, place) => place * (width + GAP)),
+    lefts: Array.from({ length: count }, (_, position) => position * (width + GAP)),
     width: count * (width + GAP) - GAP,
   };
 }

@@ -4,17 +4,17 @@
 /** @import {Sample} from "../types.js" */
 
 /** Sizes in CSS pixels. The view passes those that style/follow.css needs to it. */
-export const HEAD = 168;
-export const PITCH = 108;
-export const ROW = 236;
-export const CHART = 44;
+export const HEAD_WIDTH = 168;
+export const FRAME_WIDTH = 108;
+export const ROW_HEIGHT = 236;
+export const CHART_HEIGHT = 44;
 
 /**
  * @param {Pick<History, "count">[]} histories
  */
 export function sizeOfStrips(histories) {
   const longest = histories.reduce((most, { count }) => Math.max(most, count), 0);
-  return { width: HEAD + longest * PITCH, height: histories.length * ROW };
+  return { width: HEAD_WIDTH + longest * FRAME_WIDTH, height: histories.length * ROW_HEIGHT };
 }
 
 /**
@@ -22,10 +22,11 @@ export function sizeOfStrips(histories) {
  * @param {{left: number, top: number, width: number, height: number}} box
  */
 export function framesWithin({ left, top, width, height }) {
+  const firstColumn = Math.max(Math.floor(left / FRAME_WIDTH), 0);
   return {
-    rows: [Math.max(Math.floor(top / ROW), 0), Math.ceil((top + height) / ROW)],
+    rows: [Math.max(Math.floor(top / ROW_HEIGHT), 0), Math.ceil((top + height) / ROW_HEIGHT)],
     // The row's head covers the left edge.
-    columns: [Math.max(Math.floor(left / PITCH), 0), Math.max(Math.ceil((left + width - HEAD) / PITCH), 0)],
+    columns: [firstColumn, Math.max(Math.ceil((left + width - HEAD_WIDTH) / FRAME_WIDTH), 0)],
   };
 }
 
@@ -33,17 +34,17 @@ export function framesWithin({ left, top, width, height }) {
  * The line of the margin within one frame. It runs from the middle to the frame before, up to the middle to the frame
  * after. So the lines of all frames join.
  * @param {Sample[]} samples
- * @param {number} place
+ * @param {number} position
  * @returns {[number, number][]} x in the frame, and margin; empty if the margin is not finite
  */
-export function lineThrough(samples, place) {
+export function marginLine(samples, position) {
   const at = (/** @type {number} */ other) => samples[other]?.margin ?? NaN;
-  const margin = at(place);
+  const margin = at(position);
   if (!Number.isFinite(margin)) return [];
   /** @type {[number, number][]} */
-  const line = [[PITCH / 2, margin]];
-  if (Number.isFinite(at(place - 1))) line.unshift([0, (at(place - 1) + margin) / 2]);
-  if (Number.isFinite(at(place + 1))) line.push([PITCH, (at(place + 1) + margin) / 2]);
+  const line = [[FRAME_WIDTH / 2, margin]];
+  if (Number.isFinite(at(position - 1))) line.unshift([0, (at(position - 1) + margin) / 2]);
+  if (Number.isFinite(at(position + 1))) line.push([FRAME_WIDTH, (at(position + 1) + margin) / 2]);
   return line;
 }
 
@@ -55,5 +56,5 @@ export function lineThrough(samples, place) {
  */
 export function targetOfFrame({ targets, label }, target) {
   const find = (/** @type {number | null} */ wanted) => targets.findIndex(({ index }) => index === wanted);
-  return [find(target), find(label), targets.length ? 0 : -1].find((place) => place >= 0) ?? -1;
+  return [find(target), find(label), targets.length ? 0 : -1].find((position) => position >= 0) ?? -1;
 }

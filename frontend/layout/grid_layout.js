@@ -8,7 +8,7 @@ import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
 import { elementsIn } from "../samples/sample_arrays.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
-/** @import {CardChoice} from "../samples/target_choice.js" */
+/** @import {TargetChoice} from "../samples/target_choice.js" */
 /** @import {Panels, Raster, Sample} from "../types.js" */
 
 /** Distances in CSS pixels. The views pass those that the style sheets need to them. */
@@ -60,7 +60,7 @@ export function comfortableZooms(shape) {
   if (side > LARGE) return REDUCED.filter((reduced) => reduced <= side).map((reduced) => reduced / side);
   const least = ZOOMS.findIndex((zoom) => zoom * side >= COMFORTABLE);
   if (least < 0) return ZOOMS.slice(-1);
-  return ZOOMS.filter((zoom, place) => place === least || (place > least && zoom * side <= LARGE));
+  return ZOOMS.filter((zoom, position) => position === least || (position > least && zoom * side <= LARGE));
 }
 
 /**
@@ -103,39 +103,39 @@ function channelHeight(channels) {
  * @property {Raster} canvas
  * @property {boolean} drawable whether a browser can hold the arrays and the canvas
  * @property {number[]} rows the targets that have a row, as positions in the sample
- * @property {CardChoice | undefined} choice
+ * @property {TargetChoice | undefined} choice
  * @property {Panels} panels
  */
 
 /**
  * The options of a card's layout.
- * @typedef {object} Fit
+ * @typedef {object} CardOptions
  * @property {number} zoom
  * @property {number} ratio
  * @property {number[]} rows
- * @property {CardChoice | undefined} [choice]
+ * @property {TargetChoice | undefined} [choice]
  * @property {number} [width] the width of the card, in CSS pixels; the default is as narrow as possible
  */
 
 /**
  * The layout of a card: the image at the left, and a row for each target with its gradient, its morph and a text.
  * @param {Sample} sample
- * @param {Fit} fit
+ * @param {CardOptions} options
  * @returns {CardLayout}
  */
 export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth = 0 }) {
   const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
   const { width, height } = raster;
-  const asked = sample.strengths.length > 0;
+  const hasResponse = sample.strengths.length > 0;
   const gap = Math.ceil(PANEL_GAP / scale);
   const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
   const morphLeft = gradientLeft + width + gap;
-  const rowHeight = Math.max(height, asked ? Math.ceil(LEAST_ROW / scale) : 0);
+  const rowHeight = Math.max(height, hasResponse ? Math.ceil(LEAST_ROW / scale) : 0);
   const pitch = rowHeight + Math.ceil((HEADING + ROW_GAP) / scale);
-  const targets = rows.map((place, row) => ({
-    target: sample.targets[place].index,
+  const targets = rows.map((position, row) => ({
+    target: sample.targets[position].index,
     gradient: rectangle(gradientLeft, row * pitch, raster),
-    morph: sample.targets[place].delta_norm === null ? null : rectangle(morphLeft, row * pitch, raster),
+    morph: sample.targets[position].delta_norm === null ? null : rectangle(morphLeft, row * pitch, raster),
   }));
   const morphs = targets.some(({ morph }) => morph);
   const canvas = {
@@ -144,7 +144,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth
   };
   const panelsWidth = Math.max(canvas.width * scale, LEAST_COLUMN);
   const rowsHeight = Math.max(targets.length - 1, 0) * pitch + rowHeight;
-  const least = panelsWidth + (asked ? TEXT_GAP + LEAST_TEXT : 0);
+  const least = panelsWidth + (hasResponse ? TEXT_GAP + LEAST_TEXT : 0);
   const bodyWidth = Math.max(cardWidth - 2 * CARD_EDGE, least);
   const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + META);
   const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
@@ -193,10 +193,10 @@ function valuesOf({ shape, targets }) {
  * @param {Sample} sample
  */
 function titleLength({ classes, label, session }) {
-  const truth = label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
-  let length = "predicts  (0.00),  (0.00); ".length + truth.length;
-  for (let place = 0; place < 2 && place < classes.length; place++) {
-    length += className(session.class_names, classes[place]).length;
+  const caption = label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
+  let length = "predicts  (0.00),  (0.00); ".length + caption.length;
+  for (let position = 0; position < 2 && position < classes.length; position++) {
+    length += className(session.class_names, classes[position]).length;
   }
   return length;
 }
@@ -211,13 +211,13 @@ function chipsLength({ targets, session }) {
 
 /**
  * @param {Sample} sample
- * @param {CardChoice | undefined} choice
+ * @param {TargetChoice | undefined} choice
  * @param {number} width
  */
 function linesOfChips(sample, choice, width) {
-  const { places, others } = chipsOf(sample, choice);
-  if (!places.length) return 0;
-  const names = places.map((place) => className(sample.session.class_names, sample.targets[place].index));
+  const { positions, others } = chipsOf(sample, choice);
+  if (!positions.length) return 0;
+  const names = positions.map((position) => className(sample.session.class_names, sample.targets[position].index));
   const more = others || choice === "more" ? [`+${others} more`] : [];
   const lengths = [...names, ...more].map((name) => name.length * CHIP_LETTER + CHIP_EDGE);
   let lines = 1;
@@ -243,12 +243,12 @@ function linesOfChips(sample, choice, width) {
 
 /**
  * The options of the grid's layout.
- * @typedef {object} Frame
+ * @typedef {object} GridOptions
  * @property {number} width the width of the grid, in CSS pixels
  * @property {number} ratio screen pixels per CSS pixel
  * @property {number | null} zoom `null`: automatic
  * @property {number | null} target the one target that all cards show; `null`: all targets
- * @property {ReadonlyMap<string, CardChoice>} choices by the sample's key
+ * @property {ReadonlyMap<string, TargetChoice>} choices by the sample's key
  */
 
 /**
@@ -271,21 +271,21 @@ export function sameLayout(one, other) {
  * Cards of one width, in as many columns as fit. The remaining width first makes the pictures larger, and then the
  * texts wider.
  * @param {Sample[]} samples
- * @param {Frame} frame
+ * @param {GridOptions} options
  * @returns {GridLayout}
  */
-export function gridLayout(samples, frame) {
-  const { kinds, kindOfEach } = kindsOf(samples, frame);
+export function gridLayout(samples, options) {
+  const { kinds, kindOfEach } = kindsOf(samples, options);
   const widths = [...new Map(kinds.map((kind) => [widthKind(kind), kind])).values()];
   const widest = (/** @type {number} */ growth) =>
-    widths.reduce((most, kind) => Math.max(most, cardLayout(kind.sample, fitOf(kind, frame, growth)).width), 0);
-  const columns = Math.max(1, Math.floor((frame.width - GRID_GAP) / (widest(0) + GRID_GAP)));
-  const room = Math.floor((frame.width - GRID_GAP) / columns) - GRID_GAP;
+    widths.reduce((most, kind) => Math.max(most, cardLayout(kind.sample, cardOptions(kind, options, growth)).width), 0);
+  const columns = Math.max(1, Math.floor((options.width - GRID_GAP) / (widest(0) + GRID_GAP)));
+  const room = Math.floor((options.width - GRID_GAP) / columns) - GRID_GAP;
   let growth = 0;
   while (growth < MOST_GROWTH && widest(growth + 1) <= room) growth++;
   const columnWidth = Math.max(widest(growth), room);
   const layouts = kinds.map((kind) =>
-    cardLayout(kind.sample, { ...fitOf(kind, frame, growth), width: columnWidth }),
+    cardLayout(kind.sample, { ...cardOptions(kind, options, growth), width: columnWidth }),
   );
   const cards = kindOfEach.map((kind) => layouts[kind]);
   return withLead({ cards, columns, columnWidth, lead: 0, tops: [] }, 0);
@@ -295,48 +295,48 @@ const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length)
 
 /**
  * Samples with the same card layout, represented by one of them.
- * @typedef {{sample: Sample, rows: number[], choice: CardChoice | undefined}} Kind
+ * @typedef {{sample: Sample, rows: number[], choice: TargetChoice | undefined}} CardKind
  */
 
 /**
- * @param {Kind} kind
- * @param {Frame} frame
+ * @param {CardKind} kind
+ * @param {GridOptions} options
  * @param {number} growth how many steps the pictures are larger than the smallest automatic zoom
- * @returns {Fit}
+ * @returns {CardOptions}
  */
-function fitOf({ sample, rows, choice }, { zoom, ratio }, growth) {
+function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
   const zooms = zoom === null ? comfortableZooms(sample.shape) : [zoom];
   return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice };
 }
 
 /**
  * A text that is the same for cards of the same width.
- * @param {Kind} kind
+ * @param {CardKind} kind
  */
 function widthKind({ sample: { shape, strengths, targets }, rows }) {
-  const morphs = rows.some((place) => targets[place].delta_norm !== null);
+  const morphs = rows.some((position) => targets[position].delta_norm !== null);
   return `${shape} ${rows.length > 0} ${morphs} ${strengths.length > 0}`;
 }
 
 /**
  * @param {Sample[]} samples
- * @param {Frame} frame
+ * @param {GridOptions} options
  */
 function kindsOf(samples, { target, choices }) {
-  /** @type {Kind[]} */
+  /** @type {CardKind[]} */
   const kinds = [];
-  /** @type {number[]} positions in `kinds`, by likeness */
+  /** @type {number[]} positions in `kinds`, by layout id */
   const known = [];
   const kindOfEach = samples.map((sample) => {
     const choice = choices.size ? choices.get(sample.key) : undefined;
     const add = () => kinds.push({ sample, rows: rowsOf(sample, target, choice), choice }) - 1;
-    return choice === undefined ? (known[likeness(sample)] ??= add()) : add();
+    return choice === undefined ? (known[layoutId(sample)] ??= add()) : add();
   });
   return { kinds, kindOfEach };
 }
 
 /** @type {WeakMap<Sample, number>} */
-const likenesses = new WeakMap();
+const layoutIds = new WeakMap();
 /** @type {Map<string, number>} */
 const numbers = new Map();
 
@@ -357,13 +357,13 @@ function textOf(shape) {
  * A number that is the same for samples with the same card layout.
  * @param {Sample} sample
  */
-function likeness(sample) {
-  let number = likenesses.get(sample);
+function layoutId(sample) {
+  let number = layoutIds.get(sample);
   if (number === undefined) {
     const text = layoutText(sample);
     number = numbers.get(text) ?? numbers.size;
     numbers.set(text, number);
-    likenesses.set(sample, number);
+    layoutIds.set(sample, number);
   }
   return number;
 }
@@ -402,11 +402,11 @@ export function sizeOf({ columns, columnWidth, tops }) {
 /**
  * The box of a card. A card is as high as its row and as wide as its column.
  * @param {GridLayout} layout
- * @param {number} place the position of the sample
+ * @param {number} position the position of the sample
  */
-export function boxOf({ columns, columnWidth, lead, tops }, place) {
-  const row = Math.floor((place + lead) / columns);
-  const column = (place + lead) % columns;
+export function boxOf({ columns, columnWidth, lead, tops }, position) {
+  const row = Math.floor((position + lead) / columns);
+  const column = (position + lead) % columns;
   return {
     left: GRID_GAP + column * (columnWidth + GRID_GAP),
     top: tops[row],

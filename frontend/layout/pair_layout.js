@@ -3,7 +3,7 @@
 import { gridLayout } from "./grid_layout.js";
 
 /** @import {Pair} from "../samples/comparison.js" */
-/** @import {CardLayout, Frame} from "./grid_layout.js" */
+/** @import {CardLayout, GridOptions} from "./grid_layout.js" */
 
 const GAP = 16;
 /** The height of the text above each pair, in CSS pixels. The same number is in style/compare.css. */
@@ -19,17 +19,17 @@ export const HEADER = 44;
 
 /**
  * @param {Pair[]} pairs
- * @param {Frame} frame
+ * @param {GridOptions} options
  * @returns {PairLayout}
  */
-export function pairLayout(pairs, frame) {
+export function pairLayout(pairs, options) {
   const { cards, columns, columnWidth } = gridLayout(
     pairs.flatMap(({ first, second }) => [first, second]),
-    frame,
+    options,
   );
   const sideBySide = columns > 1;
   /** @type {[CardLayout, CardLayout][]} */
-  const pairsOfCards = pairs.map((_, place) => [cards[2 * place], cards[2 * place + 1]]);
+  const pairsOfCards = pairs.map((_, position) => [cards[2 * position], cards[2 * position + 1]]);
   const tops = [0];
   for (const [first, second] of pairsOfCards) {
     const height = sideBySide ? Math.max(first.height, second.height) : first.height + GAP + second.height;
@@ -41,14 +41,14 @@ export function pairLayout(pairs, frame) {
 /**
  * The box of a card within its pair.
  * @param {PairLayout} layout
- * @param {number} place the position of the pair
+ * @param {number} position the position of the pair
  * @param {0 | 1} which
  */
-export function boxInPair({ cards, sideBySide, columnWidth, tops }, place, which) {
-  const [first, second] = cards[place];
+export function boxInPair({ cards, sideBySide, columnWidth, tops }, position, which) {
+  const [first, second] = cards[position];
   const left = GAP + (sideBySide && which ? columnWidth + GAP : 0);
   const below = !sideBySide && which ? first.height + GAP : 0;
-  const room = tops[place + 1] - tops[place] - HEADER - GAP;
+  const room = tops[position + 1] - tops[position] - HEADER - GAP;
   const height = sideBySide ? room : (which ? second : first).height;
   return { left, top: HEADER + below, width: columnWidth, height };
 }
@@ -61,7 +61,7 @@ export function boxInPair({ cards, sideBySide, columnWidth, tops }, place, which
  * @returns {[number, number]}
  */
 export function pairsBetween({ tops }, top, bottom) {
-  const first = tops.findIndex((_, place) => place + 1 < tops.length && tops[place + 1] > top);
+  const first = tops.findIndex((_, position) => position + 1 < tops.length && tops[position + 1] > top);
   if (first < 0) return [0, 0];
   let end = first;
   while (end < tops.length - 1 && tops[end] < bottom) end++;

@@ -43,7 +43,7 @@ const widths = new WeakMap();
  * @param {Plot} plot
  * @param {number} strength
  */
-export function across({ width, labelWidth, largestStrength }, strength) {
+export function xOf({ width, labelWidth, largestStrength }, strength) {
   return INSET + (strength / (largestStrength || 1)) * (width - labelWidth - 2 * INSET);
 }
 
@@ -64,7 +64,7 @@ export function strengthAt({ width, labelWidth, largestStrength }, x, step) {
  * @param {Plot} plot
  * @param {number} probability
  */
-export function down({ height }, probability) {
+export function yOf({ height }, probability) {
   return INSET + (1 - Math.min(Math.max(probability, 0), 1)) * (height - 2 * INSET);
 }
 
@@ -74,12 +74,12 @@ export function down({ height }, probability) {
  * @param {number[]} probabilities
  * @returns {[number, number][]} the points with a finite probability
  */
-export function pointsOf(plot, strengths, probabilities) {
+function pointsOf(plot, strengths, probabilities) {
   /** @type {[number, number][]} */
   const points = [];
-  strengths.forEach((strength, place) => {
-    const probability = probabilities[place];
-    if (Number.isFinite(probability)) points.push([across(plot, strength), down(plot, probability)]);
+  strengths.forEach((strength, position) => {
+    const probability = probabilities[position];
+    if (Number.isFinite(probability)) points.push([xOf(plot, strength), yOf(plot, probability)]);
   });
   return points;
 }
@@ -101,8 +101,11 @@ export function linesOf({ classes, session, strengths }, target, plot) {
     lines.push({ kind: "original", name: className(names, classes[0]), points });
   }
   const drawn = lines.filter(({ points }) => points.length);
-  const labels = labelHeights(drawn.map(({ points }) => points[points.length - 1][1]), plot.height);
-  return drawn.map((line, place) => ({ ...line, label: labels[place] }));
+  const labels = labelHeights(
+    drawn.map(({ points }) => points[points.length - 1][1]),
+    plot.height,
+  );
+  return drawn.map((line, position) => ({ ...line, label: labels[position] }));
 }
 
 /**
@@ -111,8 +114,7 @@ export function linesOf({ classes, session, strengths }, target, plot) {
  * @param {number} height
  */
 export function labelHeights(ends, height) {
-  const inside = (/** @type {number} */ y) =>
-    Math.min(Math.max(y, LABEL_HEIGHT / 2), height - LABEL_HEIGHT / 2);
+  const inside = (/** @type {number} */ y) => Math.min(Math.max(y, LABEL_HEIGHT / 2), height - LABEL_HEIGHT / 2);
   if (ends.length < 2 || Math.abs(ends[0] - ends[1]) >= LABEL_HEIGHT) return ends.map(inside);
   const middle = Math.min(Math.max((ends[0] + ends[1]) / 2, LABEL_HEIGHT), height - LABEL_HEIGHT);
   const upper = middle - LABEL_HEIGHT / 2;

@@ -5,18 +5,18 @@
  * - "visible": keep it only if one of the visible samples is still shown. Otherwise scroll to the top.
  * - "never": scroll to the top.
  *
- * @typedef {"always" | "visible" | "never"} Stay
+ * @typedef {"always" | "visible" | "never"} AnchorMode
  */
 
-/** @type {readonly Stay[]} */
-const STAYS = ["always", "visible", "never"];
+/** @type {readonly AnchorMode[]} */
+const ANCHOR_MODES = ["always", "visible", "never"];
 
 /**
  * The mode for two changes that are shown at the same time: the stricter one of both.
- * @param {Stay} one
- * @param {Stay} other
- * @returns {Stay}
+ * @param {AnchorMode} one
+ * @param {AnchorMode} other
+ * @returns {AnchorMode}
  */
-export function bothStay(one, other) {
-  return STAYS[Math.max(STAYS.indexOf(one), STAYS.indexOf(other))];
+export function stricterMode(one, other) {
+  return ANCHOR_MODES[Math.max(ANCHOR_MODES.indexOf(one), ANCHOR_MODES.indexOf(other))];
 }

@@ -29,7 +29,7 @@ export function channelsCaption([channels, ...sides]) {
  * A number with two decimals.
  * @param {number} value
  */
-export function decimals(value) {
+export function formatDecimals(value) {
   if (Number.isFinite(value)) return value.toFixed(2);
   return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
 }
@@ -38,8 +38,8 @@ export function decimals(value) {
  * A number with its sign and two decimals. A number that is rounded to zero has no sign.
  * @param {number} value
  */
-export function signedDecimals(value) {
-  const size = decimals(Math.abs(value));
+export function formatSigned(value) {
+  const size = formatDecimals(Math.abs(value));
   return Number(size) === 0 || Number.isNaN(value) ? size : (value < 0 ? "−" : "+") + size;
 }
 
@@ -47,15 +47,15 @@ export function signedDecimals(value) {
  * A number with four significant digits.
  * @param {number} value
  */
-export function precise(value) {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : decimals(value);
+export function formatPrecise(value) {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : formatDecimals(value);
 }
 
 /**
  * A whole number with commas between the thousands.
  * @param {number} count
  */
-export function countOf(count) {
+export function formatCount(count) {
   return count.toLocaleString("en");
 }
 
@@ -63,11 +63,11 @@ export function countOf(count) {
  * "predicts 5 (0.46), 8 (0.45)"
  * @param {Sample} sample
  */
-export function saying({ classes, probabilities, session }) {
+export function predictionCaption({ classes, probabilities, session }) {
   const named = classes
     .slice(0, 2)
-    .filter((_, place) => place === 0 || probabilities[place] >= WORTH_NAMING)
-    .map((index, place) => `${className(session.class_names, index)} (${decimals(probabilities[place])})`);
+    .filter((_, position) => position === 0 || probabilities[position] >= WORTH_NAMING)
+    .map((index, position) => `${className(session.class_names, index)} (${formatDecimals(probabilities[position])})`);
   return named.length ? `predicts ${named.join(", ")}` : "no prediction";
 }
 
@@ -75,7 +75,7 @@ export function saying({ classes, probabilities, session }) {
  * "labelled 5"
  * @param {Sample} sample
  */
-export function truth({ label, session }) {
+export function labelCaption({ label, session }) {
   return label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
 }
 
@@ -90,7 +90,7 @@ export function isWrong({ label, classes }) {
  */
 export function allProbabilities({ classes, probabilities, session }) {
   return classes
-    .map((index, place) => `${className(session.class_names, index)}: ${decimals(probabilities[place])}`)
+    .map((index, position) => `${className(session.class_names, index)}: ${formatDecimals(probabilities[position])}`)
     .join("\n");
 }
 
@@ -101,13 +101,13 @@ export function allProbabilities({ classes, probabilities, session }) {
  * @param {string[] | null} names
  * @returns {[prediction: string, chance: string]}
  */
-export function verdictParts(verdict, target, names) {
+export function verdictCaption(verdict, target, names) {
   if (verdict.kind === "unknown") return ["not evaluated", ""];
   if (verdict.kind === "either") {
     return [verdict.predictions.map((index) => className(names, index)).join(" or "), ""];
   }
   const { kind, prediction, probability } = verdict;
-  const chance = (kind === "exact" ? " at " : ", ≈") + decimals(probability);
+  const chance = (kind === "exact" ? " at " : ", ≈") + formatDecimals(probability);
   const goal = className(names, target.index);
   return prediction === target.index ? [goal, chance] : [`${className(names, prediction)} (${goal}`, `${chance})`];
 }
@@ -120,7 +120,7 @@ export function verdictParts(verdict, target, names) {
 export function flipCaption(flip, target, names) {
   if (flip === null) return "never flips";
   if (flip === 0) return `already predicts ${className(names, target.index)}`;
-  return `flips at ${decimals(flip)}`;
+  return `flips at ${formatDecimals(flip)}`;
 }
 
 /** @type {Record<Stopped, string>} */

@@ -1,7 +1,7 @@
 /** Compares two runs on the same samples: it pairs the samples and finds their differences. Pure. */
 
 import { memoize } from "./memoize.js";
-import { byStep } from "./orders.js";
+import { byStep } from "./sort_orders.js";
 import { flipDistanceOf } from "./verdict.js";
 
 /** @import {Sample} from "../types.js" */
@@ -30,8 +30,8 @@ export function compare(first, second) {
   const ofFirst = inBoth(first, second);
   /** @type {Pair[]} */
   const pairs = [];
-  first.forEach((sample, place) => {
-    const { some, others } = ofFirst[place];
+  first.forEach((sample, position) => {
+    const { some, others } = ofFirst[position];
     const partner = nearest(others, sample.step);
     if (partner && nearest(some, partner.step) === sample) pairs.push({ first: sample, second: partner });
   });

@@ -31,13 +31,13 @@ export const MOST_CLASSES = 16;
 
 /**
  * @param {Sample[]} samples
- * @param {Uint16Array} misses see `missesOf`
+ * @param {Uint16Array} failedFilters see `failedFiltersOf`
  * @param {Axes} axes
  * @param {number} [most] at most so many classes: those with the most samples outside the diagonal
  * @returns {ConfusionMatrix}
  */
-export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
-  const cells = countCells(samples, misses, axes);
+export function confusionMatrix(samples, failedFilters, axes, most = MOST_CLASSES) {
+  const cells = countCells(samples, failedFilters, axes);
   /** @type {Map<number, number>} */
   const mixedUp = new Map();
   for (const { row, column, count } of cells) {
@@ -50,11 +50,11 @@ export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
     .slice(0, most)
     .map(([index]) => index)
     .sort((one, other) => one - other);
-  const places = new Map(classes.map((index, place) => [index, place]));
+  const positions = new Map(classes.map((index, position) => [index, position]));
   const counts = new Uint32Array(classes.length ** 2);
   let largest = 0;
   for (const cell of cells) {
-    const [row, column] = [places.get(cell.row), places.get(cell.column)];
+    const [row, column] = [positions.get(cell.row), positions.get(cell.column)];
     if (row === undefined || column === undefined) continue;
     counts[row * classes.length + column] = cell.count;
     if (row !== column) largest = Math.max(largest, cell.count);
@@ -64,17 +64,17 @@ export function confusionMatrix(samples, misses, axes, most = MOST_CLASSES) {
 
 /**
  * @param {Sample[]} samples
- * @param {Uint16Array} misses
+ * @param {Uint16Array} failedFilters
  * @param {Axes} axes
  * @returns {{row: number, column: number, count: number}[]} the cells with at least one sample
  */
-function countCells(samples, misses, axes) {
+function countCells(samples, failedFilters, axes) {
   const others = ~OWN_FILTERS[axes];
   /** @type {Map<number, Map<number, number>>} by row, then by column; a label can be any whole number */
   const rows = new Map();
-  for (let place = 0; place < samples.length; place++) {
-    if (misses[place] & others) continue;
-    const { label, classes } = samples[place];
+  for (let position = 0; position < samples.length; position++) {
+    if (failedFilters[position] & others) continue;
+    const { label, classes } = samples[position];
     const row = axes === "labels" ? label : classes[0];
     const column = axes === "labels" ? classes[0] : classes[1];
     if (row === null || row === undefined || column === undefined) continue;

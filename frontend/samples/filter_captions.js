@@ -1,6 +1,6 @@
 /** Captions of the filters. Pure. */
 
-import { countOf } from "./captions.js";
+import { formatCount } from "./captions.js";
 
 /** @import {Filters, Outcome, Range, Show, Steps} from "./filters.js" */
 
@@ -40,7 +40,7 @@ export function filterCaption(name, { show, steps, pair, prediction, label, outc
 
 /** @param {Steps} steps */
 export function stepsCaption(steps) {
-  return "at" in steps ? `step ${countOf(steps.at)}` : `steps ${rangeCaption(steps)}`;
+  return "at" in steps ? `step ${formatCount(steps.at)}` : `steps ${rangeCaption(steps)}`;
 }
 
 /** @param {Range} range */

@@ -51,9 +51,9 @@ export const OUTCOMES = ["right", "wrong", "unlabelled"];
 
 const NAMES = /** @type {(keyof Filters)[]} */ (Object.keys(NO_FILTERS));
 
-/** The bit of each filter in the result of `missesOf`. */
+/** The bit of each filter in the result of `failedFiltersOf`. */
 export const BITS = /** @type {Record<keyof Filters, number>} */ (
-  Object.fromEntries(NAMES.map((name, place) => [name, 1 << place]))
+  Object.fromEntries(NAMES.map((name, position) => [name, 1 << position]))
 );
 
 /**
@@ -69,16 +69,16 @@ export function activeFilters(filters) {
  * @param {Sample[]} samples
  * @param {Filters} filters
  */
-export function missesOf(samples, filters) {
-  const misses = new Uint16Array(samples.length);
+export function failedFiltersOf(samples, filters) {
+  const failedFilters = new Uint16Array(samples.length);
   for (const name of activeFilters(filters)) {
     const bit = BITS[name];
     const passes = testOf(name, filters, samples);
-    for (let place = 0; place < samples.length; place++) {
-      if (!passes(samples[place])) misses[place] |= bit;
+    for (let position = 0; position < samples.length; position++) {
+      if (!passes(samples[position])) failedFilters[position] |= bit;
     }
   }
-  return misses;
+  return failedFilters;
 }
 
 /**
@@ -206,10 +206,10 @@ function pairOf({ classes }) {
 
 /**
  * @param {Sample[]} samples
- * @param {Uint16Array} misses
+ * @param {Uint16Array} failedFilters
  * @returns {Facets}
  */
-export function facetsOf(samples, misses) {
+export function facetsOf(samples, failedFilters) {
   /** @type {Facets} */
   const facets = {
     probe: new Map(),
@@ -219,16 +219,16 @@ export function facetsOf(samples, misses) {
     outcome: new Map(),
     rank: new Map(),
   };
-  for (let place = 0; place < samples.length; place++) {
-    const missed = misses[place];
-    const sample = samples[place];
-    if (!(missed & ~BITS.show)) count(facets.probe, sample.probe);
-    if (!(missed & ~BITS.pair) && sample.classes.length > 1) count(facets.pair, pairOf(sample));
-    if (!(missed & ~BITS.prediction) && sample.classes.length) count(facets.prediction, sample.classes[0]);
-    if (!(missed & ~BITS.label) && sample.label !== null) count(facets.label, sample.label);
-    if (!(missed & ~BITS.outcome)) count(facets.outcome, outcomeOf(sample));
+  for (let position = 0; position < samples.length; position++) {
+    const failed = failedFilters[position];
+    const sample = samples[position];
+    if (!(failed & ~BITS.show)) count(facets.probe, sample.probe);
+    if (!(failed & ~BITS.pair) && sample.classes.length > 1) count(facets.pair, pairOf(sample));
+    if (!(failed & ~BITS.prediction) && sample.classes.length) count(facets.prediction, sample.classes[0]);
+    if (!(failed & ~BITS.label) && sample.label !== null) count(facets.label, sample.label);
+    if (!(failed & ~BITS.outcome)) count(facets.outcome, outcomeOf(sample));
     const rank = rankOf(sample);
-    if (!(missed & ~BITS.rank) && rank !== null) count(facets.rank, rank);
+    if (!(failed & ~BITS.rank) && rank !== null) count(facets.rank, rank);
   }
   return facets;
 }

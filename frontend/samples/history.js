@@ -1,6 +1,6 @@
 /** The history of a sample: everything that one run recorded for one id, step by step. Pure. */
 
-import { byStep } from "./orders.js";
+import { byStep } from "./sort_orders.js";
 
 /** @import {Sample} from "../types.js" */
 
@@ -48,8 +48,8 @@ export function historiesOf(samples) {
   const { groups, sizes } = grouped(samples);
   /** @type {Sample[][]} empty for an id with one sample only, like most ids of a long training */
   const several = sizes.map(() => NONE);
-  samples.forEach((sample, place) => {
-    const group = groups[place];
+  samples.forEach((sample, position) => {
+    const group = groups[position];
     if (group < 0 || sizes[group] < 2) return;
     if (several[group] === NONE) several[group] = [sample];
     else several[group].push(sample);
@@ -71,7 +71,7 @@ function grouped(samples) {
   const sizes = [];
   /** @type {Map<string, Map<string, number>>} */
   const runs = new Map();
-  samples.forEach(({ run, id }, place) => {
+  samples.forEach(({ run, id }, position) => {
     if (id === null) return;
     let ids = runs.get(run);
     if (!ids) runs.set(run, (ids = new Map()));
@@ -80,7 +80,7 @@ function grouped(samples) {
       group = sizes.push(0) - 1;
       ids.set(id, group);
     }
-    groups[place] = group;
+    groups[position] = group;
     sizes[group]++;
   });
   return { groups, sizes };

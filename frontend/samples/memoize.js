@@ -12,7 +12,7 @@ export function memoize(inputs, compute) {
   let last = null;
   return (state) => {
     const now = inputs(state);
-    if (!last || now.some((input, place) => input !== last?.inputs[place])) {
+    if (!last || now.some((input, position) => input !== last?.inputs[position])) {
       last = { inputs: now, answer: compute(state) };
     }
     return last.answer;

@@ -4,7 +4,7 @@
 
 /**
  * The user's choice on one card: one target only (its class), or more targets than usual.
- * @typedef {number | "more"} CardChoice
+ * @typedef {number | "more"} TargetChoice
  */
 
 /** How many targets have a row, and how many have a chip, before the user asks for more. */
@@ -17,30 +17,30 @@ const MOST_ROWS = 10;
  * The targets that have a row in the card, as positions in the sample.
  * @param {Sample} sample
  * @param {number | null} target the one target that all cards show; `null`: all targets
- * @param {CardChoice} [choice]
+ * @param {TargetChoice} [choice]
  * @returns {number[]}
  */
 export function rowsOf(sample, target, choice) {
   const wanted = typeof choice === "number" ? choice : choice === undefined ? target : null;
   const alone = wanted === null ? -1 : sample.targets.findIndex(({ index }) => index === wanted);
   if (alone >= 0) return [alone];
-  const places = inOrder(sample);
-  return places.slice(0, choice === "more" ? MOST_ROWS : places.length > ROWS ? ROWS : places.length);
+  const positions = inOrder(sample);
+  return positions.slice(0, choice === "more" ? MOST_ROWS : positions.length > ROWS ? ROWS : positions.length);
 }
 
 /**
  * The targets that have a chip, as positions in the sample, and the number of the others.
  * @param {Sample} sample
- * @param {CardChoice} [choice]
+ * @param {TargetChoice} [choice]
  */
 export function chipsOf(sample, choice) {
-  const places = inOrder(sample);
-  if (places.length < 2) return { places: [], others: 0 };
-  if (choice === "more" || places.length <= CHIPS) return { places, others: 0 };
-  const first = places.slice(0, CHIPS - 1);
-  const alone = places.find((place) => sample.targets[place].index === choice);
+  const positions = inOrder(sample);
+  if (positions.length < 2) return { positions: [], others: 0 };
+  if (choice === "more" || positions.length <= CHIPS) return { positions, others: 0 };
+  const first = positions.slice(0, CHIPS - 1);
+  const alone = positions.find((position) => sample.targets[position].index === choice);
   const shown = alone === undefined || first.includes(alone) ? first : [...first.slice(0, -1), alone];
-  return { places: shown, others: places.length - shown.length };
+  return { positions: shown, others: positions.length - shown.length };
 }
 
 /**
@@ -48,11 +48,11 @@ export function chipsOf(sample, choice) {
  * @param {Sample} sample
  */
 function inOrder({ classes, targets }) {
-  const places = targets.map((_, place) => place);
-  if (targets.length <= ROWS) return places;
-  const rank = new Map(classes.map((index, place) => [index, place]));
-  const rankOf = (/** @type {number} */ place) => rank.get(targets[place].index) ?? Infinity;
-  return places.sort((one, other) => compare(rankOf(one), rankOf(other)) || one - other);
+  const positions = targets.map((_, position) => position);
+  if (targets.length <= ROWS) return positions;
+  const rank = new Map(classes.map((index, position) => [index, position]));
+  const rankOf = (/** @type {number} */ position) => rank.get(targets[position].index) ?? Infinity;
+  return positions.sort((one, other) => compare(rankOf(one), rankOf(other)) || one - other);
 }
 
 /**
@@ -68,7 +68,7 @@ function compare(one, other) {
  * @param {number | null} target
  * @returns {(sample: Sample) => boolean}
  */
-export function asksFor(target) {
+export function hasTarget(target) {
   return target === null ? () => true : ({ targets }) => targets.some(({ index }) => index === target);
 }
 

@@ -24,16 +24,16 @@ const SAME = 1e-6;
  * @returns {Verdict}
  */
 export function verdictAt({ predictions, probabilities }, strengths, strength) {
-  const asked = askedAround(strengths, strength);
-  if (!asked) return { kind: "unknown" };
-  const { below, above } = asked;
+  const around = recordedAround(strengths, strength);
+  if (!around) return { kind: "unknown" };
+  const { below, above } = around;
   if (predictions[below] !== predictions[above]) {
     return { kind: "either", predictions: [predictions[below], predictions[above]] };
   }
   return {
     kind: below === above ? "exact" : "between",
     prediction: predictions[below],
-    probability: interpolated(probabilities, asked),
+    probability: interpolated(probabilities, around),
   };
 }
 
@@ -51,8 +51,8 @@ export function isFlipped(verdict, target) {
  * @param {Target} target
  * @param {number[]} strengths
  */
-export function flipOf({ flip_place: place }, strengths) {
-  return place < 0 ? null : strengths[place];
+export function flipOf({ flip_position: position }, strengths) {
+  return position < 0 ? null : strengths[position];
 }
 
 /**
@@ -74,8 +74,8 @@ export function flipDistanceOf(target, strengths) {
  * @returns {{probability: number, exact: boolean} | null}
  */
 export function probabilityAt(strengths, probabilities, strength) {
-  const asked = askedAround(strengths, strength);
-  return asked && { probability: interpolated(probabilities, asked), exact: asked.below === asked.above };
+  const around = recordedAround(strengths, strength);
+  return around && { probability: interpolated(probabilities, around), exact: around.below === around.above };
 }
 
 /**
@@ -85,7 +85,7 @@ export function probabilityAt(strengths, probabilities, strength) {
  * @param {number} strength
  * @returns {{below: number, above: number, share: number} | null} `null` outside the recorded strengths
  */
-function askedAround(strengths, strength) {
+function recordedAround(strengths, strength) {
   const above = strengths.findIndex((recorded) => recorded > strength - SAME);
   if (above < 0) return null;
   if (strengths[above] < strength + SAME) return { below: above, above, share: 0 };
@@ -96,7 +96,7 @@ function askedAround(strengths, strength) {
 
 /**
  * @param {number[]} values one for each strength
- * @param {{below: number, above: number, share: number}} asked
+ * @param {{below: number, above: number, share: number}} around
  */
 function interpolated(values, { below, above, share }) {
   return values[below] + share * (values[above] - values[below]);

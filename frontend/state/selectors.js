@@ -4,15 +4,15 @@ import { commonEnd } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { facetsOf, missesOf, rankOf } from "../samples/filters.js";
+import { facetsOf, failedFiltersOf, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
-import { placesInOrder } from "../samples/orders.js";
-import { asksFor, targetCounts } from "../samples/target_choice.js";
+import { sortedPositions } from "../samples/sort_orders.js";
+import { hasTarget, targetCounts } from "../samples/target_choice.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
 /** @import {Facets, Filters} from "../samples/filters.js" */
-/** @import {Counts, Index, Sample} from "../types.js" */
+/** @import {Counts, RunIndex, Sample} from "../types.js" */
 /** @import {State} from "./state.js" */
 
 /** How many runs are shown until the user ticks others. More would be slow to fetch. */
@@ -31,9 +31,7 @@ export function tagsOf({ runs }) {
  */
 export function tagInUse(state) {
   const tags = tagsOf(state);
-  return state.chosenTag !== null && tags.includes(state.chosenTag)
-    ? state.chosenTag
-    : (tags[0] ?? null);
+  return state.chosenTag !== null && tags.includes(state.chosenTag) ? state.chosenTag : (tags[0] ?? null);
 }
 
 /**
@@ -76,7 +74,9 @@ export const tickedRuns = memoize(
   (state) => [offeredRuns(state), state.ticked, state.others],
   (state) => {
     const { ticked, others } = state;
-    return offeredRuns(state).filter((run, place) => ticked.get(run) ?? (others ? others === "all" : place < RUNS_AT_FIRST));
+    const isTickedByDefault = (/** @type {number} */ position) =>
+      others ? others === "all" : position < RUNS_AT_FIRST;
+    return offeredRuns(state).filter((run, position) => ticked.get(run) ?? isTickedByDefault(position));
   },
 );
 
@@ -86,8 +86,8 @@ export const tickedRuns = memoize(
  * @param {string} run
  */
 export function runColour({ runOrder }, run) {
-  const place = Math.max(runOrder.indexOf(run), 0);
-  return RUN_COLOURS[place % RUN_COLOURS.length];
+  const position = Math.max(runOrder.indexOf(run), 0);
+  return RUN_COLOURS[position % RUN_COLOURS.length];
 }
 
 /**
@@ -99,7 +99,7 @@ export const runColours = memoize(
   (state) => (runsOfTag(state).length > 1 ? (run) => runColour(state, run) : null),
 );
 
-/** @type {(state: State) => Index[]} */
+/** @type {(state: State) => RunIndex[]} */
 const indexesInUse = memoize(
   (state) => [tickedRuns(state), state.indexes],
   (state) => tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []),
@@ -130,7 +130,7 @@ export const hasRanks = memoize(
  * The longest list of class names of all sessions; `null` if no session has any.
  * @type {(state: State) => string[] | null}
  */
-export const classNames = memoize(
+const classNames = memoize(
   (state) => [samplesInUse(state)],
   (state) => {
     const sessions = new Set(samplesInUse(state).map(({ session }) => session));
@@ -214,11 +214,11 @@ export function strengthInUse(state) {
 
 /**
  * The strength at which one sample is shown.
- * @param {Pick<State, "strength" | "ownStrengths">} state
+ * @param {Pick<State, "strength" | "strengthOverrides">} state
  * @param {string} key the sample's
  */
-export function strengthOf({ strength, ownStrengths }, key) {
-  return (ownStrengths.size ? ownStrengths.get(key) : undefined) ?? strength;
+export function strengthOf({ strength, strengthOverrides }, key) {
+  return (strengthOverrides.size ? strengthOverrides.get(key) : undefined) ?? strength;
 }
 
 /**
@@ -227,7 +227,7 @@ export function strengthOf({ strength, ownStrengths }, key) {
  */
 const order = memoize(
   (state) => [samplesInUse(state), state.sort],
-  (state) => placesInOrder(samplesInUse(state), state.sort),
+  (state) => sortedPositions(samplesInUse(state), state.sort),
 );
 
 /**
@@ -243,12 +243,12 @@ export const selectedSample = memoize(
 );
 
 /**
- * Which filters each sample fails, see `missesOf`.
+ * Which filters each sample fails, see `failedFiltersOf`.
  * @type {(state: State) => Uint16Array}
  */
-const misses = memoize(
+const failedFilters = memoize(
   (state) => [samplesInUse(state), filtersInUse(state)],
-  (state) => missesOf(samplesInUse(state), filtersInUse(state)),
+  (state) => failedFiltersOf(samplesInUse(state), filtersInUse(state)),
 );
 
 /**
@@ -256,15 +256,15 @@ const misses = memoize(
  * @type {(state: State) => Sample[]}
  */
 export const shownSamples = memoize(
-  (state) => [order(state), misses(state), state.target],
+  (state) => [order(state), failedFilters(state), state.target],
   (state) => {
     const samples = samplesInUse(state);
-    const missed = misses(state);
-    const isAsked = asksFor(state.target);
+    const failed = failedFilters(state);
+    const isAsked = hasTarget(state.target);
     /** @type {Sample[]} */
     const shown = [];
-    for (const place of order(state)) {
-      if (missed[place] === 0 && isAsked(samples[place])) shown.push(samples[place]);
+    for (const position of order(state)) {
+      if (failed[position] === 0 && isAsked(samples[position])) shown.push(samples[position]);
     }
     return shown;
   },
@@ -300,8 +300,8 @@ export function axesInUse(state) {
 
 /** @type {(state: State) => ConfusionMatrix} */
 export const matrixInUse = memoize(
-  (state) => [samplesInUse(state), misses(state), axesInUse(state)],
-  (state) => confusionMatrix(samplesInUse(state), misses(state), axesInUse(state)),
+  (state) => [samplesInUse(state), failedFilters(state), axesInUse(state)],
+  (state) => confusionMatrix(samplesInUse(state), failedFilters(state), axesInUse(state)),
 );
 
 /**
@@ -330,8 +330,8 @@ export const stretchedRuns = memoize(
 
 /** @type {(state: State) => Facets} */
 export const facetsInUse = memoize(
-  (state) => [samplesInUse(state), misses(state)],
-  (state) => facetsOf(samplesInUse(state), misses(state)),
+  (state) => [samplesInUse(state), failedFilters(state)],
+  (state) => facetsOf(samplesInUse(state), failedFilters(state)),
 );
 
 /**
@@ -339,10 +339,10 @@ export const facetsInUse = memoize(
  * @type {(state: State) => [number, number][]}
  */
 export const targetsInUse = memoize(
-  (state) => [samplesInUse(state), misses(state)],
+  (state) => [samplesInUse(state), failedFilters(state)],
   (state) => {
-    const missed = misses(state);
-    return targetCounts(samplesInUse(state).filter((_, place) => missed[place] === 0));
+    const failed = failedFilters(state);
+    return targetCounts(samplesInUse(state).filter((_, position) => failed[position] === 0));
   },
 );
 
@@ -351,8 +351,8 @@ export const targetsInUse = memoize(
  * @type {(state: State) => number | null}
  */
 export const scaleEnd = memoize(
-  (state) => [samplesInUse(state), state.look.scale],
-  (state) => (state.look.scale === "common" ? commonEnd(samplesInUse(state)) : null),
+  (state) => [samplesInUse(state), state.gradientColors.scale],
+  (state) => (state.gradientColors.scale === "common" ? commonEnd(samplesInUse(state)) : null),
 );
 
 /**

@@ -1,13 +1,13 @@
 /** The state of the page: what is known from the back end, and what the user chose. Pure. */
 
-import { INITIAL_LOOK } from "../drawing/gradient_colors.js";
+import { INITIAL_GRADIENT_COLORS } from "../drawing/gradient_colors.js";
 import { NO_FILTERS } from "../samples/filters.js";
 
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters} from "../samples/filters.js" */
-/** @import {Sort} from "../samples/orders.js" */
-/** @import {CardChoice} from "../samples/target_choice.js" */
-/** @import {Index, Look, RunTags} from "../types.js" */
+/** @import {Sort} from "../samples/sort_orders.js" */
+/** @import {TargetChoice} from "../samples/target_choice.js" */
+/** @import {RunIndex, GradientColors, RunTags} from "../types.js" */
 
 /** @typedef {"samples" | "follow" | "compare"} View */
 
@@ -30,15 +30,17 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {View} view
  * @property {Axes | null} chosenAxes what the confusion matrix counts; `null`: the user did not choose
  * @property {number | null} chosenZoom `null`: the zoom is automatic
- * @property {Look} look
+ * @property {GradientColors} gradientColors
  * @property {number | null} target only samples with this class among their targets are shown; `null`: all
- * @property {ReadonlyMap<string, CardChoice>} cardChoices by the sample's key: the cards whose targets were chosen one by one
+ * @property {ReadonlyMap<string, TargetChoice>} targetChoices by the sample's key, for cards whose targets were chosen
+ *   one by one
  * @property {number} strength the slider's, for all samples without an override
- * @property {ReadonlyMap<string, number>} ownStrengths by the sample's key: the samples whose strength differs from the slider's
+ * @property {ReadonlyMap<string, number>} strengthOverrides by the sample's key, for samples whose strength differs
+ *   from the slider's
  * @property {string | null} selected the key of the sample that the detail dialog shows
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
- * @property {ReadonlyMap<string, Index>} indexes by run, for the tag in use
+ * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
 
 /** @type {readonly View[]} */
@@ -59,11 +61,11 @@ export function initialState() {
     view: "samples",
     chosenAxes: null,
     chosenZoom: null,
-    look: INITIAL_LOOK,
+    gradientColors: INITIAL_GRADIENT_COLORS,
     target: null,
-    cardChoices: new Map(),
+    targetChoices: new Map(),
     strength: 1,
-    ownStrengths: new Map(),
+    strengthOverrides: new Map(),
     selected: null,
     compared: null,
     frames: "gradient",

@@ -3,8 +3,8 @@
 import { runsOfTag, tagInUse, tickedRuns } from "./selectors.js";
 
 /** @import {Filters} from "../samples/filters.js" */
-/** @import {CardChoice} from "../samples/target_choice.js" */
-/** @import {Index, RunTags} from "../types.js" */
+/** @import {TargetChoice} from "../samples/target_choice.js" */
+/** @import {RunIndex, RunTags} from "../types.js" */
 /** @import {State} from "./state.js" */
 
 /**
@@ -61,7 +61,7 @@ export function withRunOrder(state, runOrder) {
 
 /**
  * @param {State} state
- * @param {Index} index
+ * @param {RunIndex} index
  * @returns {State} unchanged if it has this index already, or if the index is of another tag
  */
 export function withIndex(state, index) {
@@ -85,7 +85,7 @@ export function withFilters(state, filters) {
  * @returns {State}
  */
 export function withStrength(state, strength) {
-  return { ...state, strength, ownStrengths: state.ownStrengths.size ? new Map() : state.ownStrengths };
+  return { ...state, strength, strengthOverrides: state.strengthOverrides.size ? new Map() : state.strengthOverrides };
 }
 
 /**
@@ -95,19 +95,19 @@ export function withStrength(state, strength) {
  * @param {number | null} strength `null` removes the override
  * @returns {State}
  */
-export function withOwnStrength(state, key, strength) {
-  return { ...state, ownStrengths: withEntry(state.ownStrengths, key, strength) };
+export function withStrengthOverride(state, key, strength) {
+  return { ...state, strengthOverrides: withEntry(state.strengthOverrides, key, strength) };
 }
 
 /**
  * Chooses which targets one card shows.
  * @param {State} state
  * @param {string} key the sample's
- * @param {CardChoice | null} choice `null`: the same as all other cards
+ * @param {TargetChoice | null} choice `null`: the same as all other cards
  * @returns {State}
  */
-export function withCardChoice(state, key, choice) {
-  return { ...state, cardChoices: withEntry(state.cardChoices, key, choice) };
+export function withTargetChoice(state, key, choice) {
+  return { ...state, targetChoices: withEntry(state.targetChoices, key, choice) };
 }
 
 /**
@@ -130,7 +130,7 @@ function withEntry(map, key, value) {
  * @returns {State}
  */
 export function withTarget(state, target) {
-  return { ...state, target, cardChoices: state.cardChoices.size ? new Map() : state.cardChoices };
+  return { ...state, target, targetChoices: state.targetChoices.size ? new Map() : state.targetChoices };
 }
 
 /**

@@ -100,7 +100,7 @@ def test_filters_narrow_what_is_shown_and_every_option_says_how_far(
     assert option(tab, "#prediction", str(most)) == f"{most} ({count})"
     expect_count(tab, samples, lambda sample: prediction(sample) == most)
     for title in tab.locator(".sample h2").all_inner_texts():
-        assert title.startswith(f"says {most} (")
+        assert title.startswith(f"predicts {most} (")
 
     wrong = [s for s in samples if prediction(s) == most and s.label != most]
     tab.locator("#outcome").select_option(option(tab, "#outcome", "wrong"))
@@ -119,8 +119,8 @@ def test_filters_narrow_what_is_shown_and_every_option_says_how_far(
 
     chips = tab.locator(".active-filters li button")
     assert [text.rstrip("×").strip() for text in chips.all_inner_texts()] == [
-        f"between {likely[0]} and {likely[1]}",
-        f"says {most}",
+        f"top two classes {likely[0]} and {likely[1]}",
+        f"prediction {most}",
         "wrong",
     ]
     tab.get_by_role("button", name="Remove the filter: wrong").click()
@@ -150,7 +150,9 @@ def test_steps_distances_and_ids_are_searched(tab: Frame, samples: list[Sample])
     expect_count(tab, samples, lambda s: 200 <= s.step <= 300 and distance(s) <= middle)
     tab.locator("#search").fill("no such id")
     expect_count(tab, samples, lambda _: False)
-    expect(tab.locator(".message .note")).to_have_text("No sample passes all filters.")
+    expect(tab.locator(".message .note")).to_have_text(
+        "No sample passes all filters. Remove a filter."
+    )
     tab.get_by_role("button", name="Clear all").click()
     expect_count(tab, samples, lambda _: True)
 
@@ -213,7 +215,9 @@ def test_of_many_runs_some_are_shown_and_others_a_click_away(
     expect(tab.locator(".run-count")).to_have_text("1 of 12 shown")
     assert {key.split("|")[0] for key in keys(tab)} == {"run02"}
     tab.get_by_role("button", name="None", exact=True).click()
-    expect(tab.locator(".message .note")).to_have_text("No run is ticked.")
+    expect(tab.locator(".message .note")).to_have_text(
+        "No run is ticked. Tick a run to see its samples."
+    )
 
 
 def keys(tab: Frame) -> list[str]:
@@ -239,7 +243,7 @@ def test_the_confusion_matrix_counts_and_its_cells_are_filters(
         key=lambda item: item[1],
     )
     assert label is not None
-    words = f"it is a {label}, the network says {said}: {count} samples"
+    words = f"label {label}, prediction {said}: {count} samples"
     expect(cell(tab, label, said)).to_have_attribute("title", words)
     cell(tab, label, said).click()
     expect_count(tab, samples, lambda s: (s.label, prediction(s)) == (label, said))
@@ -295,7 +299,7 @@ def test_of_many_classes_the_matrix_lists_those_that_are_mixed_up_most(
     }
     write_session(tmp_path / "run", many, info=metadata.SessionInfo())
     tab = open_page(page, serve_here(tmp_path).address)
-    expect(tab.locator(".matrix")).to_contain_text(f"only the 16 of {len(found)} classes")
+    expect(tab.locator(".matrix")).to_contain_text(f"Only the 16 of {len(found)} classes")
     expect(tab.locator('.matrix [role="gridcell"]')).to_have_count(16 * 16)
     names = tab.locator('.matrix th[scope="col"]').evaluate_all(
         """names => names.map((name) => [
@@ -450,9 +454,9 @@ def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
     )
     expect(tab.locator(".count")).to_have_text("0 of 0 samples, 5 unreadable")
     tab.locator('input[value="damaged"]').set_checked(False)
-    expect(message).to_have_text("Nothing is recorded in the ticked runs yet.")
+    expect(message).to_have_text("The ticked runs have no samples yet.")
     tab.locator('input[value="empty"]').set_checked(False)
-    expect(message).to_have_text("No run is ticked.")
+    expect(message).to_have_text("No run is ticked. Tick a run to see its samples.")
 
 
 def test_what_became_of_all_captures_is_told(
@@ -474,11 +478,11 @@ def test_what_became_of_all_captures_is_told(
     names, values = (tab.locator(f".trust {part}").all_inner_texts() for part in ("dt", "dd"))
     facts = dict(zip(names, values, strict=True))
     assert facts == {
-        "samples, in the ticked runs": "2",
+        "samples in the ticked runs": "2",
         "lost in writing": "3,702",
         "unreadable": "4",
         "superseded": "12",
-        "budget": "captures as often as asked",
+        "budget": "not reached",
         "record version": str(metadata.RECORD_VERSION),
     }
 
@@ -504,7 +508,7 @@ def test_what_the_budget_did_is_told(
     first = steps[next(place for place, gap in enumerate(gaps) if gap > 1)]
     tab = open_page(page, serve_here(tmp_path).address)
     tab.get_by_text("What was recorded").click()
-    words = f"from step {first} on captures are rarer, up to {max(gaps)} steps apart"
+    words = f"captures are rarer from step {first} on, at most {max(gaps)} steps apart"
     expect(tab.locator(".trust dd").nth(-2)).to_have_text(words)
 
 

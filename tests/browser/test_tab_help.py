@@ -26,7 +26,7 @@ TOPICS = (
     "The gradient",
     "The ascent",
     "The morph",
-    "What the network says of it",
+    "The prediction for the morph",
     "The flip distance",
     "Margin, entropy and loss",
     "The confusion matrix",
@@ -107,7 +107,7 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     _, panel = open_help("digits")
     original = about(panel, "The original")
     expect(original.locator("figcaption")).to_contain_text(
-        f"says {sample.classes[0]} ({sample.probabilities[0]:.2f})"
+        f"predicts {sample.classes[0]} ({sample.probabilities[0]:.2f})"
     )
     assert np.abs(painted(original.locator("canvas")) - levels(sample.image)).max() <= 1
 
@@ -136,11 +136,11 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     assert (strengths[0], strengths[-1]) == (0, 1.25)
     assert strengths == sorted(set(strengths))
 
-    chart = about(panel, "What the network says of it").locator("svg")
+    chart = about(panel, "The prediction for the morph").locator("svg")
     expect(chart).to_contain_text(f"flips at {target.flip:.2f}")
     ascent = about(panel, "The ascent")
     expect(ascent).to_contain_text(
-        f"→ {target.index}: {target.steps} steps, reached its confidence"
+        f"→ {target.index}: {target.steps} steps, reached the confidence"
     )
     measures = about(panel, "Margin, entropy and loss")
     expect(measures).to_contain_text(
@@ -167,7 +167,7 @@ def test_the_pictures_follow_the_theme_and_the_strength(
     gradient = about(panel, "The gradient").locator("canvas").first
     gradient.wait_for()
     light = read_pixels(gradient, 0, 0, 28, 28)
-    now = about(panel, "What the network says of it").locator("line.now")
+    now = about(panel, "The prediction for the morph").locator("line.now")
     before = float(now.get_attribute("x1") or "nan")
     set_strength(tab, 0.5)
     assert float(now.get_attribute("x1") or "nan") < before
@@ -193,7 +193,7 @@ def test_what_was_not_recorded_is_not_shown(
 ) -> None:
     _, panel = open_help("gradients")
     expect(about(panel, "The gradient").locator("canvas")).to_have_count(3)
-    for topic in ("The ascent", "The morph", "What the network says of it", "The flip distance"):
+    for topic in ("The ascent", "The morph", "The prediction for the morph", "The flip distance"):
         assert about(panel, topic).locator(".illustration").inner_html() == ""
 
 

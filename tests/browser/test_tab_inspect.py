@@ -172,7 +172,7 @@ def test_all_probabilities_and_numbers_are_told(tab: Frame, recorded: dict[str, 
         sample.id,
         f"{sample.step:,}",
         time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "3 steps; reached its confidence",
+        "3 steps; reached the confidence",
     ):
         assert expected in words, expected
     target = sample.targets[0]
@@ -382,11 +382,11 @@ def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[st
         assert first.id == second.id
         assert second.step - first.step == 10
         words = pair.locator(".differences").inner_text()
-        assert f"step {first.step} beside {second.step}" in words
+        assert f"steps {first.step} | {second.step}" in words
         if first.classes[0] == second.classes[0]:
-            assert f"both say {first.classes[0]}" in words
+            assert f"both predict {first.classes[0]}" in words
         else:
-            assert f"says {first.classes[0]} | {second.classes[0]}" in words
+            assert f"predictions {first.classes[0]} | {second.classes[0]}" in words
         assert f"margin {first.margin:.2f} | {second.margin:.2f}" in words
     tab.locator("#compared-first").select_option("second")
     expect(tab.locator(".compare .note")).to_contain_text("two different runs")

@@ -63,7 +63,7 @@ def download(page: Page, tab: Frame, name: str, folder: Path) -> Path:
         tab.locator(f'.downloads button[name="{name}"]').click()
     file = folder / started.value.suggested_filename
     started.value.save_as(file)
-    expect(tab.locator(".downloads [role=status]")).to_contain_text("6 samples are saved")
+    expect(tab.locator(".downloads [role=status]")).to_contain_text("6 samples were saved")
     return file
 
 
@@ -204,7 +204,7 @@ def test_a_link_and_code_are_copied_with_and_without_permission(
     tab.locator(".downloads summary").click()
     button = tab.locator('.downloads button[name="Python"]')
     button.click()
-    expect(tab.locator(".downloads [role=status]")).to_have_text("The code is in the clipboard.")
+    expect(tab.locator(".downloads [role=status]")).to_have_text("The code was copied to the clipboard.")
     expect(button).to_be_focused()
     assert tab.locator("textarea").count() == 0
     text = pasted(page, tab)
@@ -217,12 +217,12 @@ def test_where_nothing_can_be_copied_the_page_says_so(page: Page, tab: Frame) ->
     tab.locator(".downloads summary").click()
     tab.locator('.downloads button[name="Python"]').click()
     status = tab.locator(".downloads [role=status]")
-    expect(status).to_have_text("This browser does not let the page copy.")
+    expect(status).to_have_text("The browser does not allow copying.")
     page.keyboard.press("Escape")
     tab.locator(".sample h2").first.click()
     detail = tab.get_by_role("dialog")
     detail.get_by_role("button", name="Copy link").click()
-    expect(detail.locator(".actions")).to_contain_text("does not let the page copy")
+    expect(detail.locator(".actions")).to_contain_text("does not allow copying")
 
 
 def test_the_help_explains_and_names_its_sources(page: Page, tab: Frame) -> None:

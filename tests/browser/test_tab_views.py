@@ -193,13 +193,13 @@ def test_compare_says_why_there_are_no_pairs(page: Page, served: str) -> None:
     expect(words).to_contain_text("second is not ticked")
     late = Answers(page, "**/index?*second*", held=True)
     tab.locator('input[name="run"][value="second"]').check()
-    expect(words).to_contain_text("The samples of second are not known yet")
+    expect(words).to_contain_text("The samples of second are not loaded yet")
     late.release()
     expect(words).to_be_hidden()
     expect(tab.locator(".compare [role=status]")).to_contain_text("10 of 10 pairs")
     page.goto("about:blank")
     tab = open_page(page, served, view="compare", runFilter="first")
-    expect(tab.locator(".compare .note")).to_contain_text("The filter of runs leaves out second")
+    expect(tab.locator(".compare .note")).to_contain_text("The run filter excludes second")
 
 
 def test_on_a_narrow_page_the_focused_card_is_in_sight(page: Page, served: str) -> None:

@@ -29,7 +29,7 @@ export function rowOf(sample) {
   put("Float64", 8, sample.wall_time, sample.step, sample.label ?? 0, sample.margin, sample.entropy);
   put("Float64", 8, sample.loss ?? 0, sample.dropped ?? 0, sample.every ?? 0);
   put("Uint32", 4, sample.payload.bytes, sample.payload.crc32c);
-  put("Uint16", 2, sample.version, flags.reduce((sum, flag, place) => sum + (flag ? 1 << place : 0), 0));
+  put("Uint16", 2, sample.version, flags.reduce((sum, flag, position) => sum + (flag ? 1 << position : 0), 0));
   put("Uint32", 4, ...sample.shape, ...(sample.shape.length === 2 ? [0] : []));
   put("Uint32", 4, classes.length, strengths.length, targets.length, id.length);
   put("Float64", 8, ...numbers);

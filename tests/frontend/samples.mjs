@@ -53,5 +53,5 @@ export function makeTarget(fields = {}) {
     delta_norm: 1,
     ...fields,
   };
-  return { ...target, flip_place: target.predictions.indexOf(target.index) };
+  return { ...target, flip_position: target.predictions.indexOf(target.index) };
 }

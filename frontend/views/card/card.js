@@ -1,23 +1,31 @@
 /** The card of a sample: its captions, and one canvas with all its panels. */
 
-import { allProbabilities, channelsCaption, className, decimals, isWrong, saying, truth } from "../../samples/captions.js";
+import {
+  allProbabilities,
+  channelsCaption,
+  className,
+  formatDecimals,
+  isWrong,
+  predictionCaption,
+  labelCaption,
+} from "../../samples/captions.js";
 import { HEADING, LEAST_COLUMN } from "../../layout/grid_layout.js";
-import { inkOf } from "../../drawing/gradient_colors.js";
-import { serves, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
+import { colourGradient } from "../../drawing/gradient_colors.js";
+import { fitsRaster, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
 import { strengthOf } from "../../state/selectors.js";
-import { withOwnStrength } from "../../state/transitions.js";
-import { targetChips } from "./chips.js";
-import { element, place } from "../common/dom.js";
-import { TargetWords } from "./target.js";
+import { withStrengthOverride } from "../../state/transitions.js";
+import { targetChips } from "./target_chips.js";
+import { element, setBox } from "../common/dom.js";
+import { TargetResponse } from "./target_response.js";
 
-/** @import {Sheet} from "../../drawing/curves.js" */
+/** @import {Surface} from "../../drawing/curves.js" */
 /** @import {CardLayout} from "../../layout/grid_layout.js" */
 /** @import {OnChange} from "../../state/state.js" */
 /** @import {Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
-/** @import {Scene} from "../common/sample_view.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
 
 /** A click on one of these does not open the sample. */
-export const NOT_TO_OPEN = "button, input, select, a, label, .curve";
+export const INTERACTIVE = "button, input, select, a, label, .curve";
 
 /** The approximate width of a letter in a heading, in CSS pixels. */
 const LETTER = 5.8;
@@ -26,26 +34,26 @@ export class Card {
   #onChange;
   #canvas;
   #body;
-  /** @type {TargetWords[]} */
-  #words = [];
+  /** @type {TargetResponse[]} */
+  #responses = [];
   /** @type {HTMLElement | null} */
   #problem = null;
   /** @type {Picture | null} */
   #picture = null;
   /** @type {ImageData | null} */
   #image = null;
-  /** @type {Sheet | null} */
-  #sheet = null;
-  #ownStrength = element("button", { type: "button", className: "own-strength", hidden: true });
+  /** @type {Surface | null} */
+  #surface = null;
+  #overrideButton = element("button", { type: "button", className: "strength-override", hidden: true });
   #strength = NaN;
 
   /**
    * @param {Sample} sample
    * @param {CardLayout} layout
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {OnChange} onChange
    */
-  constructor(sample, layout, scene, onChange) {
+  constructor(sample, layout, settings, onChange) {
     this.sample = sample;
     this.layout = layout;
     this.#onChange = onChange;
@@ -56,7 +64,7 @@ export class Card {
       this.#canvas.height = canvas.height;
     }
     this.#canvas.dataset.panels = JSON.stringify(panels);
-    place(this.#canvas, { top: HEADING, width: canvas.width * scale, height: canvas.height * scale });
+    setBox(this.#canvas, { top: HEADING, width: canvas.width * scale, height: canvas.height * scale });
     this.#body = element("div", { className: "body" }, this.#canvas);
     this.element = element(
       "article",
@@ -70,20 +78,23 @@ export class Card {
     const [left, top, width, height] = panels.image;
     const room = Math.max(width, LEAST_COLUMN / scale);
     this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
-    this.#addMeta(scene.runColour, raster.height * scale, room * scale);
-    panels.targets.forEach((target, row) => this.#addTarget(target, row, scene));
+    this.#addMeta(settings.runColour, raster.height * scale, room * scale);
+    panels.targets.forEach((target, row) => this.#addTarget(target, row, settings));
     this.#canvas.role = "img";
     this.#canvas.ariaLabel = `Original${layout.rows
-      .map((place) => {
-        const { index, delta_norm } = sample.targets[place];
+      .map((position) => {
+        const { index, delta_norm } = sample.targets[position];
         const name = className(sample.session.class_names, index);
         return `, gradient of ${name}${delta_norm === null ? "" : `, morph to ${name}`}`;
       })
       .join("")}`;
-    this.#ownStrength.title = "The strength of this sample differs from the slider. Click to follow the slider again.";
-    this.#ownStrength.addEventListener("click", () => onChange((state) => withOwnStrength(state, sample.key, null)));
-    this.element.append(this.#ownStrength);
-    this.#tellStrength(scene);
+    this.#overrideButton.title =
+      "The strength of this sample differs from the slider. Click to follow the slider again.";
+    this.#overrideButton.addEventListener("click", () =>
+      onChange((state) => withStrengthOverride(state, sample.key, null)),
+    );
+    this.element.append(this.#overrideButton);
+    this.#updateStrength(settings);
     if (!layout.drawable) {
       this.showProblem("This sample is too large for the grid. Click to open it.");
     }
@@ -91,8 +102,8 @@ export class Card {
 
   #title() {
     const { sample, layout } = this;
-    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, truth(sample));
-    const title = element("h2", { title: allProbabilities(sample) }, saying(sample), "; ", verdict);
+    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, labelCaption(sample));
+    const title = element("h2", { title: allProbabilities(sample) }, predictionCaption(sample), "; ", verdict);
     title.style.setProperty("--lines", String(layout.titleLines));
     return title;
   }
@@ -103,7 +114,7 @@ export class Card {
   }
 
   /**
-   * @param {Scene["runColour"]} runColour
+   * @param {DisplaySettings["runColour"]} runColour
    * @param {number} top
    * @param {number} width
    */
@@ -116,7 +127,7 @@ export class Card {
       element(
         "li",
         { title: "The largest probability minus the second largest" },
-        `margin ${decimals(sample.margin)}`,
+        `margin ${formatDecimals(sample.margin)}`,
       ),
     );
     if (sample.id !== null) meta.append(element("li", { title: sample.id }, sample.id));
@@ -129,16 +140,16 @@ export class Card {
       const title = "A fixed sample that is followed through the training";
       meta.append(element("li", {}, element("span", { className: "probe", title }, "probe")));
     }
-    place(meta, { top: HEADING + top, width });
+    setBox(meta, { top: HEADING + top, width });
     this.#body.append(meta);
   }
 
   /**
    * @param {TargetPanels} panels
    * @param {number} row
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    */
-  #addTarget({ gradient, morph }, row, scene) {
+  #addTarget({ gradient, morph }, row, settings) {
     const { sample, layout } = this;
     const { canvas, scale } = layout;
     const target = sample.targets[layout.rows[row]];
@@ -155,15 +166,15 @@ export class Card {
       this.#head(fits ? shared : `→ ${name}`, [left, top, width, height], shared);
     }
     if (!sample.strengths.length) return;
-    const words = new TargetWords(sample, target, layout, scene.largestStrength, (strength) =>
-      this.#onChange((state) => withOwnStrength(state, sample.key, strength)),
+    const responses = new TargetResponse(sample, target, layout, settings.largestStrength, (strength) =>
+      this.#onChange((state) => withStrengthOverride(state, sample.key, strength)),
     );
     // The Tab key stops at only one curve of each card.
-    words.curve.tabIndex = row ? -1 : 0;
+    responses.curve.tabIndex = row ? -1 : 0;
     const [, top] = gradient;
-    place(words.element, { left: canvas.width * scale, top: HEADING + top * scale });
-    this.#words.push(words);
-    this.#body.append(words.element);
+    setBox(responses.element, { left: canvas.width * scale, top: HEADING + top * scale });
+    this.#responses.push(responses);
+    this.#body.append(responses.element);
   }
 
   /**
@@ -174,71 +185,76 @@ export class Card {
   #head(text, [left, top, width], title = text) {
     const { scale } = this.layout;
     const heading = element("span", { className: "heading", title }, text);
-    place(heading, { left: left * scale, top: top * scale, width: width * scale });
+    setBox(heading, { left: left * scale, top: top * scale, width: width * scale });
     this.#body.append(heading);
   }
 
   /**
    * @param {Picture} picture
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    */
-  showPicture(picture, scene) {
-    if (!this.layout.drawable || !serves(picture, this.layout.raster)) return;
+  showPicture(picture, settings) {
+    if (!this.layout.drawable || !fitsRaster(picture, this.layout.raster)) return;
     this.#problem?.remove();
     this.#problem = null;
     const { canvas } = this.layout;
     this.#picture = picture;
     this.#image = new ImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(this.#image.data.buffer);
-    this.#sheet = { pixels, stride: canvas.width, ratio: 1 / this.layout.scale, theme: scene.theme };
-    this.showLook(scene);
+    this.#surface = { pixels, stride: canvas.width, ratio: 1 / this.layout.scale, theme: settings.theme };
+    this.repaint(settings);
   }
 
   /**
    * Paints all panels again, in another theme or in other colours.
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    */
-  showLook(scene) {
-    if (!this.#picture || !this.#image || !this.#sheet) return;
+  repaint(settings) {
+    if (!this.#picture || !this.#image || !this.#surface) return;
     const picture = this.#picture;
     const { panels, rows } = this.layout;
-    const sheet = { ...this.#sheet, theme: scene.theme };
-    this.#sheet = sheet;
-    showOriginal(sheet, panels.image, picture);
+    const surface = { ...this.#surface, theme: settings.theme };
+    this.#surface = surface;
+    showOriginal(surface, panels.image, picture);
     panels.targets.forEach(({ gradient }, row) => {
-      showGradient(sheet, gradient, picture, inkOf(picture.targets[rows[row]], scene.look, scene.theme, scene.scaleEnd));
+      showGradient(
+        surface,
+        gradient,
+        picture,
+        colourGradient(picture.targets[rows[row]], settings.gradientColors, settings.theme, settings.scaleEnd),
+      );
     });
     this.#paintMorphs();
     this.#context().putImageData(this.#image, 0, 0);
-    this.#tellPainted();
+    this.#markPainted();
   }
 
   /**
    * Paints the morphs again if the strength of this card has changed.
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    */
-  showStrength(scene) {
-    if (!this.#tellStrength(scene) || !this.#image) return;
+  showStrength(settings) {
+    if (!this.#updateStrength(settings) || !this.#image) return;
     const column = this.#paintMorphs();
     if (column) this.#context().putImageData(this.#image, 0, 0, column[0], column[1], column[2], column[3]);
-    this.#tellPainted();
+    this.#markPainted();
   }
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @returns {boolean} whether the strength has changed
    */
-  #tellStrength(scene) {
+  #updateStrength(settings) {
     const { key } = this.sample;
-    const strength = strengthOf(scene, key);
+    const strength = strengthOf(settings, key);
     const changed = this.#strength !== strength;
     this.#strength = strength;
-    if (changed) for (const words of this.#words) words.showStrength(strength);
-    const isApart = scene.ownStrengths.has(key);
-    if (isApart) this.#ownStrength.textContent = `strength ${decimals(strength)} ✕`;
-    if (this.#ownStrength.hidden === isApart) {
-      this.#ownStrength.hidden = !isApart;
-      this.element.classList.toggle("apart", isApart);
+    if (changed) for (const responses of this.#responses) responses.showStrength(strength);
+    const isOverridden = settings.strengthOverrides.has(key);
+    if (isOverridden) this.#overrideButton.textContent = `strength ${formatDecimals(strength)} ✕`;
+    if (this.#overrideButton.hidden === isOverridden) {
+      this.#overrideButton.hidden = !isOverridden;
+      this.element.classList.toggle("overridden", isOverridden);
     }
     return changed;
   }
@@ -247,14 +263,14 @@ export class Card {
   #paintMorphs() {
     const { canvas, panels, rows } = this.layout;
     const picture = /** @type {Picture} */ (this.#picture);
-    const sheet = /** @type {Sheet} */ (this.#sheet);
+    const surface = /** @type {Surface} */ (this.#surface);
     /** @type {Rectangle | null} */
     let column = null;
     for (let row = 0; row < panels.targets.length; row++) {
       const { morph } = panels.targets[row];
       const { change } = picture.targets[rows[row]];
       if (!morph || !change) continue;
-      showMorph(sheet, morph, picture, change, this.#strength);
+      showMorph(surface, morph, picture, change, this.#strength);
       column = [morph[0], 0, morph[2], canvas.height];
     }
     return column;
@@ -271,8 +287,8 @@ export class Card {
     this.#problem.textContent = problem;
   }
 
-  #tellPainted() {
-    this.element.dataset.painted = decimals(this.#strength);
+  #markPainted() {
+    this.element.dataset.painted = formatDecimals(this.#strength);
   }
 
   #context() {
@@ -287,7 +303,7 @@ export class Card {
  * The key of the sample whose card contains an element.
  * @param {EventTarget | null} target
  */
-export function keyAt(target) {
+export function sampleKeyAt(target) {
   const card = target instanceof Element ? target.closest(".sample") : null;
   return card instanceof HTMLElement ? (card.dataset.sample ?? null) : null;
 }
@@ -295,16 +311,17 @@ export function keyAt(target) {
 /**
  * Brings cards up to date after the settings changed.
  * @param {Iterable<Card>} cards
- * @param {Scene} scene
- * @param {Scene} before
+ * @param {DisplaySettings} settings
+ * @param {DisplaySettings} before
  * @returns {boolean} false if the cards have to be built again, because their captions or curves change
  */
-export function updateCards(cards, scene, before) {
-  const isSame = (/** @type {(keyof Scene)[]} */ ...fields) => fields.every((field) => scene[field] === before[field]);
+export function updateCards(cards, settings, before) {
+  const isSame = (/** @type {(keyof DisplaySettings)[]} */ ...fields) =>
+    fields.every((field) => settings[field] === before[field]);
   if (!isSame("runColour", "largestStrength")) return false;
   for (const card of cards) {
-    if (!isSame("strength", "ownStrengths")) card.showStrength(scene);
-    if (!isSame("theme", "look", "scaleEnd")) card.showLook(scene);
+    if (!isSame("strength", "strengthOverrides")) card.showStrength(settings);
+    if (!isSame("theme", "gradientColors", "scaleEnd")) card.repaint(settings);
   }
   return true;
 }
@@ -314,6 +331,6 @@ export function updateCards(cards, scene, before) {
  * @param {string | null} key the key of the sample whose card had the focus
  * @param {(key: string) => Card | undefined} cardOf
  */
-export function giveBackFocus(key, cardOf) {
-  if (key !== null && keyAt(document.activeElement) !== key) cardOf(key)?.element.focus({ preventScroll: true });
+export function restoreFocus(key, cardOf) {
+  if (key !== null && sampleKeyAt(document.activeElement) !== key) cardOf(key)?.element.focus({ preventScroll: true });
 }

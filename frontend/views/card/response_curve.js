@@ -1,9 +1,9 @@
 /** The response curve on a card: probabilities along the morph. It is also a slider for this sample alone. */
 
-import { decimals } from "../../samples/captions.js";
-import { INSET, across, down, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
+import { formatDecimals } from "../../samples/captions.js";
+import { INSET, xOf, yOf, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
 import { flipOf } from "../../samples/verdict.js";
-import { drawing, element } from "../common/dom.js";
+import { element, svgElement } from "../common/dom.js";
 
 /** @import {Plot} from "../../layout/response_plot.js" */
 /** @import {Sample, Target} from "../../types.js" */
@@ -34,7 +34,11 @@ export class ResponseCurve {
     const lines = linesOf(sample, target, plot);
     this.element = element(
       "div",
-      { className: "curve", role: "slider", ariaLabel: `Strength of this sample, target ${lines[0]?.name ?? "unknown"}` },
+      {
+        className: "curve",
+        role: "slider",
+        ariaLabel: `Strength of this sample, target ${lines[0]?.name ?? "unknown"}`,
+      },
       this.#drawing(sample, target, lines),
       ...lines.map(({ kind, name, label }) => {
         const node = element("span", { className: `label ${kind}`, title: name, ariaHidden: "true" }, name);
@@ -60,17 +64,17 @@ export class ResponseCurve {
    */
   #drawing(sample, target, lines) {
     const { width, height, labelWidth } = this.#plot;
-    const node = drawing("svg", { width: width - labelWidth, height, "aria-hidden": "true" });
+    const node = svgElement("svg", { width: width - labelWidth, height, "aria-hidden": "true" });
     // The line of the target comes last, so that it is on top.
     for (const { kind, points } of lines.toReversed()) {
-      node.append(drawing("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }));
+      node.append(svgElement("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }));
     }
     const flip = flipOf(target, sample.strengths);
     const probability = flip === null ? NaN : target.probabilities[sample.strengths.indexOf(flip)];
     if (flip !== null && Number.isFinite(probability)) {
-      const [x, y] = [across(this.#plot, flip), down(this.#plot, probability)];
-      node.append(drawing("line", { class: "flip-line", x1: x, x2: x, y1: y, y2: height }));
-      node.append(drawing("circle", { class: "dot", cx: x, cy: y, r: INSET - 0.5 }));
+      const [x, y] = [xOf(this.#plot, flip), yOf(this.#plot, probability)];
+      node.append(svgElement("line", { class: "flip-line", x1: x, x2: x, y1: y, y2: height }));
+      node.append(svgElement("circle", { class: "dot", cx: x, cy: y, r: INSET - 0.5 }));
     }
     return node;
   }
@@ -105,8 +109,8 @@ export class ResponseCurve {
    */
   showStrength(strength, verdict) {
     this.#strength = strength;
-    this.#now.style.transform = `translateX(${across(this.#plot, strength)}px)`;
-    this.element.ariaValueNow = decimals(strength);
-    this.element.ariaValueText = `${decimals(strength)}: the network predicts ${verdict}`;
+    this.#now.style.transform = `translateX(${xOf(this.#plot, strength)}px)`;
+    this.element.ariaValueNow = formatDecimals(strength);
+    this.element.ariaValueText = `${formatDecimals(strength)}: the network predicts ${verdict}`;
   }
 }

@@ -1,6 +1,6 @@
 /** A chip with the network's verdict on a morph. A long class name is cut, but never the probability. */
 
-import { verdictParts } from "../../samples/captions.js";
+import { verdictCaption } from "../../samples/captions.js";
 import { isFlipped } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 
@@ -35,7 +35,7 @@ export class VerdictChip {
    * @returns {string} the caption
    */
   show(verdict) {
-    const [said, chance] = verdictParts(verdict, this.#target, this.#names);
+    const [said, chance] = verdictCaption(verdict, this.#target, this.#names);
     if (said !== this.#said.data) this.#said.data = said;
     if (chance !== this.#chance.data) this.#chance.data = chance;
     this.element.classList.toggle("flipped", isFlipped(verdict, this.#target));

@@ -9,7 +9,7 @@ export class Dialog {
   element;
   #onClose;
   /** Whether `onClose` has to be called for the next closing. */
-  #untold = false;
+  #isUnreported = false;
 
   /**
    * @param {string} name its class, and the prefix of its heading's id
@@ -32,7 +32,7 @@ export class Dialog {
     });
     this.element.addEventListener("cancel", () => this.close());
     // This event comes a task later. It is needed if the browser closes the dialog without a "cancel" event.
-    this.element.addEventListener("close", () => this.#tell());
+    this.element.addEventListener("close", () => this.#reportClosing());
   }
 
   open() {
@@ -41,17 +41,17 @@ export class Dialog {
     // By default the browser focuses the first button, which would then take the keys. The content scrolls with
     // the arrow and page keys.
     this.content.focus();
-    this.#untold = true;
+    this.#isUnreported = true;
   }
 
   close() {
     this.element.close();
-    this.#tell();
+    this.#reportClosing();
   }
 
-  #tell() {
-    if (this.element.open || !this.#untold) return;
-    this.#untold = false;
+  #reportClosing() {
+    if (this.element.open || !this.#isUnreported) return;
+    this.#isUnreported = false;
     this.#onClose();
   }
 }

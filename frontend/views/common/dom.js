@@ -20,7 +20,7 @@ export function element(tag, properties = {}, ...children) {
  * @param {...Node} children
  * @returns {SVGElementTagNameMap[Tag]}
  */
-export function drawing(tag, attributes, ...children) {
+export function svgElement(tag, attributes, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
   node.append(...children);
@@ -59,6 +59,6 @@ export function onPixelRatio(call) {
  * @param {HTMLElement} node
  * @param {{left?: number, top?: number, width?: number, height?: number}} box in CSS pixels
  */
-export function place(node, box) {
+export function setBox(node, box) {
   for (const [side, length] of Object.entries(box)) node.style.setProperty(side, `${length}px`);
 }

@@ -13,7 +13,7 @@ for inputs, labels in loader:
     ...                                  # loss, backward and optimizer.step() stay unchanged
     hook(inputs, logits, labels)`;
 
-export class Problems {
+export class ProblemList {
   #list = element("ul");
   #shown = "";
 
@@ -65,7 +65,7 @@ export function note(words) {
  * Why no sample is shown after everything has been loaded.
  * @param {State} state
  */
-export function whyNothing(state) {
+export function emptyReason(state) {
   if (!tickedRuns(state).length) return "No run is ticked. Tick a run to see its samples.";
   if (samplesInUse(state).length) return "No sample passes all filters. Remove a filter.";
   return countsOf(state).unreadable

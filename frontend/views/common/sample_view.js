@@ -3,15 +3,15 @@
 import { largestStrength, runColours, scaleEnd, strengthInUse } from "../../state/selectors.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
-/** @import {Look, Picture, Sample, Theme} from "../../types.js" */
+/** @import {GradientColors, Picture, Sample, Theme} from "../../types.js" */
 
 /**
- * @typedef {object} Scene how all samples are drawn
+ * @typedef {object} DisplaySettings how all samples are drawn
  * @property {number} strength the slider's
- * @property {ReadonlyMap<string, number>} ownStrengths by the sample's key
+ * @property {ReadonlyMap<string, number>} strengthOverrides by the sample's key
  * @property {number} largestStrength the largest recorded one
  * @property {Theme} theme
- * @property {Look} look
+ * @property {GradientColors} gradientColors
  * @property {number | null} scaleEnd the magnitude at which the common colour scale ends; `null`: each gradient
  *   has its own scale
  * @property {((run: string) => string) | null} runColour `null` if there is only one run
@@ -20,15 +20,15 @@ import { largestStrength, runColours, scaleEnd, strengthInUse } from "../../stat
 /**
  * @param {State} state
  * @param {Theme} theme
- * @returns {Scene}
+ * @returns {DisplaySettings}
  */
-export function sceneOf(state, theme) {
+export function displaySettings(state, theme) {
   return {
     strength: strengthInUse(state),
-    ownStrengths: state.ownStrengths,
+    strengthOverrides: state.strengthOverrides,
     largestStrength: largestStrength(state),
     theme,
-    look: state.look,
+    gradientColors: state.gradientColors,
     scaleEnd: scaleEnd(state),
     runColour: runColours(state),
   };
@@ -45,13 +45,16 @@ export function sceneOf(state, theme) {
 
 /**
  * Shows in a card or a frame what is already loaded of its sample.
- * @param {{sample: Sample, showPicture: (picture: Picture, scene: Scene) => void, showProblem: (problem: string) => void}} node
+ * @param {object} node
+ * @param {Sample} node.sample
+ * @param {(picture: Picture, settings: DisplaySettings) => void} node.showPicture
+ * @param {(problem: string) => void} node.showProblem
  * @param {ViewListener} listener
- * @param {Scene} scene
+ * @param {DisplaySettings} settings
  */
-export function showLoaded(node, listener, scene) {
+export function showLoaded(node, listener, settings) {
   const picture = listener.picture(node.sample);
   const problem = listener.problem(node.sample);
-  if (picture) node.showPicture(picture, scene);
+  if (picture) node.showPicture(picture, settings);
   else if (problem) node.showProblem(problem);
 }

@@ -1,32 +1,32 @@
 /** The Compare view: two runs side by side on the same samples, with their differences. */
 
-import { className, countOf, decimals, precise, signedDecimals } from "../../samples/captions.js";
+import { className, formatCount, formatDecimals, formatPrecise, formatSigned } from "../../samples/captions.js";
 import { differencesOf, pairsShown } from "../../samples/comparison.js";
-import { neighbour } from "../common/keyboard.js";
+import { neighbour } from "../common/key_commands.js";
 import { sameLayout } from "../../layout/grid_layout.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/pair_layout.js";
 import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns } from "../../state/selectors.js";
 import { withCompared } from "../../state/transitions.js";
-import { bothStay } from "../../layout/scroll_anchor.js";
-import { Card, NOT_TO_OPEN, giveBackFocus, keyAt, updateCards } from "../card/card.js";
-import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
-import { fill, labelled, select } from "../common/fields.js";
+import { stricterMode } from "../../layout/scroll_anchor.js";
+import { Card, INTERACTIVE, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
+import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
+import { labelledField, select, setOptions } from "../common/form_fields.js";
 import { note } from "../common/messages.js";
 import { showLoaded } from "../common/sample_view.js";
 
 /** @import {Comparison, Pair} from "../../samples/comparison.js" */
-/** @import {Command} from "../common/keyboard.js" */
+/** @import {Command} from "../common/key_commands.js" */
 /** @import {PairLayout} from "../../layout/pair_layout.js" */
 /** @import {State} from "../../state/state.js" */
-/** @import {Stay} from "../../layout/scroll_anchor.js" */
+/** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Sample} from "../../types.js" */
-/** @import {Scene, ViewListener} from "../common/sample_view.js" */
+/** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
 
 /** How far above and below the visible range pairs exist, in screen heights. */
 const MARGIN = 0.5;
 const NO_RUNS = "Choose two different runs that have this tag.";
-const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids. Give the hook the same ids in both runs:
-hook(inputs, logits, labels, ids=names). Or probe the same fixed samples: hook.probe(inputs, labels, ids).`;
+const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids. Give the hook the same ids
+in both runs: hook(inputs, logits, labels, ids=names). Or probe the same fixed samples: hook.probe(inputs, labels, ids).`;
 const FILTERED = "No pair passes all filters. Remove a filter.";
 
 /** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
@@ -44,8 +44,8 @@ export class Compare {
   #samples = [];
   /** @type {readonly unknown[]} the inputs of the present pairs */
   #arranged = [];
-  /** @type {Stay} the mode for all changes since the last layout */
-  #stay = "always";
+  /** @type {AnchorMode} the mode for all changes since the last layout */
+  #anchorMode = "always";
   /** @type {Pair[]} */
   #pairs = [];
   /** @type {PairLayout | null} */
@@ -53,7 +53,11 @@ export class Compare {
   /** @type {Map<string, Row>} */
   #rows = new Map();
   #content = element("div", { className: "content" });
-  #scroller = element("div", { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" }, this.#content);
+  #scroller = element(
+    "div",
+    { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" },
+    this.#content,
+  );
   #first;
   #second;
   #count = element("p", { role: "status" });
@@ -61,27 +65,26 @@ export class Compare {
   element;
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {ViewListener} listener
    */
-  constructor(scene, listener) {
-    this.scene = scene;
+  constructor(settings, listener) {
+    this.settings = settings;
     this.listener = listener;
-    const choose = () =>
-      listener.onChange((state) => withCompared(state, [this.#first.value, this.#second.value]));
+    const choose = () => listener.onChange((state) => withCompared(state, [this.#first.value, this.#second.value]));
     this.#first = select("compared-first", choose);
     this.#second = select("compared-second", choose);
     const tools = element(
       "div",
       { className: "view-tools" },
-      labelled("Left", this.#first),
-      labelled("Right", this.#second),
+      labelledField("Left", this.#first),
+      labelledField("Right", this.#second),
       this.#count,
     );
     this.element = element("section", { className: "compare" }, tools, this.#nothing, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => {
-      if (target instanceof Element && !target.closest(NOT_TO_OPEN)) this.#open(target);
+      if (target instanceof Element && !target.closest(INTERACTIVE)) this.#open(target);
     });
     new ResizeObserver(() => this.refresh()).observe(this.#scroller);
     onPixelRatio(() => this.refresh());
@@ -90,12 +93,12 @@ export class Compare {
   /**
    * @param {State} state
    * @param {Sample[]} samples filtered and sorted
-   * @param {Stay} [stay]
+   * @param {AnchorMode} [anchorMode]
    */
-  show(state, samples, stay = "always") {
+  show(state, samples, anchorMode = "always") {
     this.#state = state;
     this.#samples = samples;
-    this.#stay = bothStay(stay, this.#stay);
+    this.#anchorMode = stricterMode(anchorMode, this.#anchorMode);
     this.refresh();
   }
 
@@ -109,7 +112,7 @@ export class Compare {
     const state = this.#state;
     if (this.hidden || !state) return;
     this.#showRuns(state, comparedRuns(state));
-    const { chosenZoom: zoom, target, cardChoices: choices } = state;
+    const { chosenZoom: zoom, target, targetChoices: choices } = state;
     const { clientWidth } = this.element;
     const ratio = window.devicePixelRatio;
     const made = [comparisonInUse(state), this.#samples, zoom, target, choices, clientWidth, ratio];
@@ -117,9 +120,9 @@ export class Compare {
       this.#arranged = made;
       const anchor = this.#anchor();
       this.#pair(state);
-      const frame = { width: clientWidth - 16, ratio, zoom, target, choices };
-      this.#layout = this.#pairs.length ? pairLayout(this.#pairs, frame) : null;
-      if (this.#layout) place(this.#content, sizeOfPairs(this.#layout));
+      const options = { width: clientWidth - 16, ratio, zoom, target, choices };
+      this.#layout = this.#pairs.length ? pairLayout(this.#pairs, options) : null;
+      if (this.#layout) setBox(this.#content, sizeOfPairs(this.#layout));
       this.#standAt(anchor);
     }
     this.#render();
@@ -128,21 +131,21 @@ export class Compare {
   /** @returns {Anchor | null} `null` at the top without a focused card: then new pairs may appear at the top */
   #anchor() {
     const { scrollTop, clientHeight } = this.#scroller;
-    const isTop = scrollTop === 0 && keyAt(document.activeElement) === null;
-    if (this.#stay === "never" || isTop || !this.#layout) return null;
+    const isTop = scrollTop === 0 && sampleKeyAt(document.activeElement) === null;
+    if (this.#anchorMode === "never" || isTop || !this.#layout) return null;
     const [first, end] = pairsBetween(this.#layout, scrollTop, scrollTop + clientHeight);
-    const followers = this.#pairs.slice(first, this.#stay === "visible" ? end : undefined).map(keyOf);
+    const followers = this.#pairs.slice(first, this.#anchorMode === "visible" ? end : undefined).map(keyOf);
     return { followers, offset: scrollTop - this.#layout.tops[first] };
   }
 
   /** @param {Anchor | null} anchor */
   #standAt(anchor) {
-    const stay = this.#stay;
-    this.#stay = "always";
-    const places = new Map(this.#pairs.map((pair, at) => [keyOf(pair), at]));
-    const at = anchor?.followers.map((key) => places.get(key)).find((place) => place !== undefined);
+    const anchorMode = this.#anchorMode;
+    this.#anchorMode = "always";
+    const positions = new Map(this.#pairs.map((pair, at) => [keyOf(pair), at]));
+    const at = anchor?.followers.map((key) => positions.get(key)).find((position) => position !== undefined);
     if (anchor && at !== undefined && this.#layout) this.#scroller.scrollTop = this.#layout.tops[at] + anchor.offset;
-    else if (stay !== "always") this.#scroller.scrollTop = 0;
+    else if (anchorMode !== "always") this.#scroller.scrollTop = 0;
   }
 
   /**
@@ -152,7 +155,10 @@ export class Compare {
   #showRuns(state, compared) {
     const runs = runsOfTag(state);
     for (const [at, choice] of [this.#first, this.#second].entries()) {
-      fill(choice, runs.map((run) => [run, run]));
+      setOptions(
+        choice,
+        runs.map((run) => [run, run]),
+      );
       if (compared) choice.value = compared[at];
     }
   }
@@ -166,10 +172,10 @@ export class Compare {
     if (comparison?.pairs.length && runs) {
       const { pairs, unmatchedFirst, unmatchedSecond } = comparison;
       this.#count.textContent =
-        `${countOf(this.#pairs.length)} of ${countOf(pairs.length)} pairs; ` +
-        `${countOf(unmatchedFirst)} samples of ${runs[0]} and ${countOf(unmatchedSecond)} samples of ${runs[1]} have no partner`;
+        `${formatCount(this.#pairs.length)} of ${formatCount(pairs.length)} pairs; ` +
+        `${formatCount(unmatchedFirst)} samples of ${runs[0]} and ${formatCount(unmatchedSecond)} samples of ${runs[1]} have no partner`;
     }
-    this.#nothing.textContent = whyNoPairs(state, comparison, runs);
+    this.#nothing.textContent = noPairsReason(state, comparison, runs);
     this.#nothing.hidden = this.#pairs.length > 0;
     this.#scroller.hidden = !this.#pairs.length;
   }
@@ -177,7 +183,7 @@ export class Compare {
   #render() {
     if (this.hidden) return;
     const { scrollTop, clientHeight } = this.#scroller;
-    const focused = keyAt(document.activeElement);
+    const focused = sampleKeyAt(document.activeElement);
     const margin = MARGIN * clientHeight;
     const [first, end] =
       this.#layout && clientHeight
@@ -187,12 +193,15 @@ export class Compare {
     const keys = new Set(pairs.map(keyOf));
     for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
     const rows = pairs.map((pair, at) => this.#row(pair, first + at));
-    putInOrder(this.#content, rows.map(({ element: node }) => node));
+    putInOrder(
+      this.#content,
+      rows.map(({ element: node }) => node),
+    );
     // This also fills kept cards whose pictures were loaded while another view was visible.
     for (const card of rows.flatMap(({ cards }) => cards)) {
-      if (!card.isPainted) showLoaded(card, this.listener, this.scene);
+      if (!card.isPainted) showLoaded(card, this.listener, this.settings);
     }
-    giveBackFocus(focused, (key) => this.#card(key));
+    restoreFocus(focused, (key) => this.#card(key));
     const drawable = pairs.flatMap((pair, at) =>
       [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
     );
@@ -214,8 +223,8 @@ export class Compare {
     );
     if (old && !isSame) this.#drop(key, old);
     const row = old && isSame ? old : this.#makeRow(pair, at);
-    row.cards.forEach((card, which) => place(card.element, boxInPair(layout, at, which ? 1 : 0)));
-    place(row.element, { top: layout.tops[at], height: layout.tops[at + 1] - layout.tops[at] });
+    row.cards.forEach((card, which) => setBox(card.element, boxInPair(layout, at, which ? 1 : 0)));
+    setBox(row.element, { top: layout.tops[at], height: layout.tops[at + 1] - layout.tops[at] });
     this.#rows.set(key, row);
     return row;
   }
@@ -228,7 +237,7 @@ export class Compare {
   #makeRow(pair, at) {
     const layout = /** @type {PairLayout} */ (this.#layout);
     const [first, second] = [pair.first, pair.second].map(
-      (sample, which) => new Card(sample, layout.cards[at][which], this.scene, this.listener.onChange),
+      (sample, which) => new Card(sample, layout.cards[at][which], this.settings, this.listener.onChange),
     );
     const node = element("div", { className: "pair" }, differences(pair), first.element, second.element);
     return { element: node, cards: [first, second] };
@@ -261,7 +270,7 @@ export class Compare {
    * @param {Picture} picture
    */
   showPicture({ key }, picture) {
-    this.#card(key)?.showPicture(picture, this.scene);
+    this.#card(key)?.showPicture(picture, this.settings);
   }
 
   /**
@@ -272,16 +281,16 @@ export class Compare {
     this.#card(key)?.showProblem(problem);
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    const before = this.scene;
-    this.scene = scene;
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    const before = this.settings;
+    this.settings = settings;
     const cards = [...this.#rows.values()].flatMap((row) => row.cards);
-    if (updateCards(cards, scene, before)) return;
-    const focused = keyAt(document.activeElement);
+    if (updateCards(cards, settings, before)) return;
+    const focused = sampleKeyAt(document.activeElement);
     for (const [key, row] of this.#rows) this.#drop(key, row);
     this.#render();
-    giveBackFocus(focused, (key) => this.#card(key));
+    restoreFocus(focused, (key) => this.#card(key));
   }
 
   /** @param {Element | null} target */
@@ -304,7 +313,7 @@ export class Compare {
     const layout = this.#layout;
     if (!layout) return;
     const samples = this.#pairs.flatMap(({ first, second }) => [first, second]);
-    const key = keyAt(document.activeElement);
+    const key = sampleKeyAt(document.activeElement);
     const from = samples.findIndex((sample) => sample.key === key);
     const [first] = pairsBetween(layout, this.#scroller.scrollTop, this.#scroller.scrollTop + 1);
     const to = from < 0 ? 2 * first : neighbour(from, command, 2, samples.length);
@@ -351,11 +360,13 @@ export class Compare {
  * @param {Comparison | null} comparison
  * @param {[string, string] | null} runs
  */
-function whyNoPairs(state, comparison, runs) {
+function noPairsReason(state, comparison, runs) {
   if (!comparison || !runs) return NO_RUNS;
   for (const run of runs) {
-    if (!offeredRuns(state).includes(run)) return `The run filter excludes ${run}. Change the filter, or choose another run.`;
-    if (!tickedRuns(state).includes(run)) return `${run} is not ticked. Tick it in the list of runs, or choose another run.`;
+    if (!offeredRuns(state).includes(run))
+      return `The run filter excludes ${run}. Change the filter, or choose another run.`;
+    if (!tickedRuns(state).includes(run))
+      return `${run} is not ticked. Tick it in the list of runs, or choose another run.`;
     if (!state.indexes.has(run)) return `The samples of ${run} are not loaded yet.`;
   }
   return comparison.pairs.length ? FILTERED : NO_PAIRS;
@@ -372,19 +383,19 @@ function differences(pair) {
   const { prediction, steps, margin, flipDistances } = differencesOf(pair);
   const nameOf = (/** @type {Sample} */ sample) => className(sample.session.class_names, sample.classes[0]);
   const step = steps
-    ? `steps ${countOf(first.step)} | ${countOf(second.step)}`
-    : `step ${countOf(first.step)}`;
-  const change = margin === null ? "" : ` (${signedDecimals(margin)})`;
+    ? `steps ${formatCount(first.step)} | ${formatCount(second.step)}`
+    : `step ${formatCount(first.step)}`;
+  const change = margin === null ? "" : ` (${formatSigned(margin)})`;
   const words = [
     element("strong", {}, first.id ?? ""),
     element("span", {}, step),
     prediction
       ? element("span", { className: "differs" }, `≠ predictions ${nameOf(first)} | ${nameOf(second)}`)
       : element("span", {}, `both predict ${nameOf(first)}`),
-    element("span", {}, `margin ${decimals(first.margin)} | ${decimals(second.margin)}${change}`),
+    element("span", {}, `margin ${formatDecimals(first.margin)} | ${formatDecimals(second.margin)}${change}`),
     ...flipDistances.map(({ target, first: one, second: other }) => {
       const goal = className(first.session.class_names, target);
-      const told = (/** @type {number | null} */ distance) => (distance === null ? "never" : precise(distance));
+      const told = (/** @type {number | null} */ distance) => (distance === null ? "never" : formatPrecise(distance));
       return element("span", {}, `flip distance → ${goal}: ${told(one)} | ${told(other)}`);
     }),
   ];

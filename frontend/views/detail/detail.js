@@ -1,37 +1,37 @@
 /** The detail dialog of one sample: its pictures, response curves, probabilities and properties. */
 
-import { countOf, decimals, isWrong, saying, truth } from "../../samples/captions.js";
+import { formatCount, formatDecimals, isWrong, predictionCaption, labelCaption } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
 import { strengthOf } from "../../state/selectors.js";
 import { withStrength } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
-import { copyText } from "../common/copy.js";
+import { copyText } from "../common/clipboard.js";
 import { Dialog } from "../common/dialog.js";
 import { element } from "../common/dom.js";
-import { sampleFacts, targetFacts } from "../common/facts.js";
-import { Pictures } from "./pictures.js";
-import { ProbabilityTable } from "./probabilities.js";
-import { ResponseChart } from "./response.js";
+import { sampleProperties, targetProperties } from "./properties.js";
+import { PictureInspector } from "./picture_inspector.js";
+import { ProbabilityTable } from "./probability_table.js";
+import { ResponseChart } from "./response_chart.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 import { errorMessage } from "../../data/error_message.js";
 
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {OnChange} from "../../state/state.js" */
 /** @import {Sample, Target} from "../../types.js" */
-/** @import {Scene} from "../common/sample_view.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
 
 export class Detail {
   /** @type {Sample | null} */
   #sample = null;
   /** @type {Sample[]} */
   #neighbours = [];
-  /** @type {Pictures | null} */
+  /** @type {PictureInspector | null} */
   #pictures = null;
   /** @type {{showStrength: (strength: number) => void}[]} everything that follows the strength */
   #followers = [];
   #slider = element("input", { type: "range", id: "detail-strength", min: "0", step: "0.005" });
   #output = element("output", { htmlFor: "detail-strength", ariaLive: "off" });
-  #position = element("span", { className: "position" });
+  #positionText = element("span", { className: "position" });
   #previous = button("‹", "Previous sample", () => this.#go(-1));
   #next = button("›", "Next sample", () => this.#go(1));
   #copied = element("span", { role: "status" });
@@ -39,15 +39,15 @@ export class Detail {
   element = this.#dialog.element;
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {object} listener
    * @param {ArrayCache} listener.arrays
    * @param {OnChange} listener.onChange
    * @param {() => string} listener.link the address of the page as the user sees it
    * @param {(sample: Sample) => void} listener.onClose is called with the sample that was shown last
    */
-  constructor(scene, { arrays, onChange, link, onClose }) {
-    this.scene = scene;
+  constructor(settings, { arrays, onChange, link, onClose }) {
+    this.settings = settings;
     this.arrays = arrays;
     this.onChange = onChange;
     this.onClose = onClose;
@@ -56,7 +56,7 @@ export class Detail {
       const copied = await copyText(link(), this.element);
       this.#copied.textContent = copied ? "copied" : "the browser does not allow copying";
     });
-    this.#dialog.actions.append(this.#copied, copy, this.#previous, this.#position, this.#next);
+    this.#dialog.actions.append(this.#copied, copy, this.#previous, this.#positionText, this.#next);
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
       onChange((state) => withStrength(state, strength));
@@ -79,10 +79,10 @@ export class Detail {
     this.#dialog.open();
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    this.scene = scene;
-    if (this.#sample) this.#showScene();
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    this.settings = settings;
+    if (this.#sample) this.#showSettings();
   }
 
   /** @param {Sample} sample */
@@ -90,15 +90,15 @@ export class Detail {
     this.#sample = sample;
     this.#followers = [];
     this.#copied.textContent = "";
-    const pictures = new Pictures(sample, this.scene);
+    const pictures = new PictureInspector(sample, this.settings);
     this.#pictures = pictures;
-    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, truth(sample));
-    this.#dialog.heading.replaceChildren(saying(sample), "; ", verdict);
+    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, labelCaption(sample));
+    this.#dialog.heading.replaceChildren(predictionCaption(sample), "; ", verdict);
     const problem = element("p", { role: "status", className: "note" }, "Loading…");
-    const asked = sample.strengths.length > 0;
+    const hasResponse = sample.strengths.length > 0;
     this.#dialog.content.replaceChildren(
       problem,
-      ...(asked ? [this.#strengthRow()] : []),
+      ...(hasResponse ? [this.#strengthRow()] : []),
       element(
         "div",
         { className: "overview" },
@@ -106,15 +106,15 @@ export class Detail {
         element(
           "div",
           { className: "targets" },
-          ...sample.targets.map((target, place) => this.#target(sample, target, pictures.ofTargets[place])),
+          ...sample.targets.map((target, position) => this.#target(sample, target, pictures.ofTargets[position])),
         ),
       ),
       section("Values", pictures.readout),
       section("Probabilities", this.#follow(new ProbabilityTable(sample))),
-      section("Sample", sampleFacts(sample)),
+      section("Sample", sampleProperties(sample)),
     );
     this.#dialog.content.scrollTop = 0;
-    this.#showScene();
+    this.#showSettings();
     this.#load(sample, pictures, problem);
   }
 
@@ -129,7 +129,7 @@ export class Detail {
    * @param {HTMLElement[]} pictures
    */
   #target(sample, target, pictures) {
-    const facts = targetFacts(sample, target);
+    const facts = targetProperties(sample, target);
     if (target.delta_norm === null) return element("div", { className: "towards" }, ...pictures, facts);
     const beside = element("div", { className: sample.shape.length === 2 ? "stacked" : "beside" }, ...pictures);
     const chip = new VerdictChip(target, sample.session.class_names);
@@ -146,7 +146,7 @@ export class Detail {
 
   /**
    * @param {Sample} sample
-   * @param {Pictures} pictures
+   * @param {PictureInspector} pictures
    * @param {HTMLElement} problem
    */
   async #load(sample, pictures, problem) {
@@ -159,33 +159,34 @@ export class Detail {
     }
   }
 
-  #showScene() {
+  #showSettings() {
     const strengths = this.#sample?.strengths ?? [];
     const largest = strengths[strengths.length - 1] ?? 0;
-    const strength = this.#sample ? Math.min(strengthOf(this.scene, this.#sample.key), largest) : 0;
+    const strength = this.#sample ? Math.min(strengthOf(this.settings, this.#sample.key), largest) : 0;
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
-    this.#output.value = decimals(strength);
+    this.#output.value = formatDecimals(strength);
     for (const follower of this.#followers) follower.showStrength(strength);
-    this.#pictures?.setScene({ ...this.scene, strength });
+    this.#pictures?.applySettings({ ...this.settings, strength });
   }
 
-  #place() {
+  #positionInNeighbours() {
     return this.#neighbours.findIndex(({ key }) => key === this.#sample?.key);
   }
 
   #showPosition() {
-    const place = this.#place();
+    const position = this.#positionInNeighbours();
     const count = this.#neighbours.length;
-    this.#position.textContent = place < 0 ? "excluded by the filters" : `${countOf(place + 1)} of ${countOf(count)}`;
-    this.#previous.disabled = place <= 0;
-    this.#next.disabled = place < 0 || place === count - 1;
+    this.#positionText.textContent =
+      position < 0 ? "excluded by the filters" : `${formatCount(position + 1)} of ${formatCount(count)}`;
+    this.#previous.disabled = position <= 0;
+    this.#next.disabled = position < 0 || position === count - 1;
   }
 
   /** @param {number} way */
   #go(way) {
-    const place = this.#place();
-    const next = place < 0 ? undefined : this.#neighbours[place + way];
+    const position = this.#positionInNeighbours();
+    const next = position < 0 ? undefined : this.#neighbours[position + way];
     if (next) this.onChange((state) => ({ ...state, selected: next.key }));
   }
 

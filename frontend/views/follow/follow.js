@@ -1,30 +1,37 @@
 /** The Follow view: the same samples through the training, one filmstrip for each, below the line of its margin. */
 
-import { countOf, truth } from "../../samples/captions.js";
-import { HEAD, PITCH, ROW, framesWithin, sizeOfStrips, targetOfFrame } from "../../layout/filmstrip_layout.js";
+import { formatCount, labelCaption } from "../../samples/captions.js";
+import {
+  HEAD_WIDTH,
+  FRAME_WIDTH,
+  ROW_HEIGHT,
+  framesWithin,
+  sizeOfStrips,
+  targetOfFrame,
+} from "../../layout/filmstrip_layout.js";
 import { historiesOf } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
 import { runColour } from "../../state/selectors.js";
-import { bothStay } from "../../layout/scroll_anchor.js";
-import { element, place } from "../common/dom.js";
-import { labelled, select } from "../common/fields.js";
-import { Frame } from "./frame.js";
+import { stricterMode } from "../../layout/scroll_anchor.js";
+import { element, setBox } from "../common/dom.js";
+import { labelledField, select } from "../common/form_fields.js";
+import { FilmstripFrame } from "./filmstrip_frame.js";
 import { note } from "../common/messages.js";
-import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel.js";
+import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel_canvas.js";
 import { showLoaded } from "../common/sample_view.js";
 
 /** @import {History} from "../../samples/history.js" */
-/** @import {Command} from "../common/keyboard.js" */
+/** @import {Command} from "../common/key_commands.js" */
 /** @import {State} from "../../state/state.js" */
-/** @import {Stay} from "../../layout/scroll_anchor.js" */
+/** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
-/** @import {Scene, ViewListener} from "../common/sample_view.js" */
-/** @import {Part} from "../common/panel.js" */
+/** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
+/** @import {PanelContent} from "../common/panel_canvas.js" */
 
 /** How far outside the visible range frames exist, in screen sizes. */
 const MARGIN = 0.5;
-const NOTHING = `None of the samples was captured at more than one step. Give the hook ids: hook(inputs, logits, labels, ids=names).
-Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
+const NOTHING = `None of the samples was captured at more than one step. Give the hook ids:
+hook(inputs, logits, labels, ids=names). Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
 
 /**
  * @typedef {object} Row
@@ -32,7 +39,7 @@ Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remov
  * @property {HTMLElement} element
  * @property {HTMLElement} dot shows the run's colour
  * @property {HTMLCanvasElement} original
- * @property {Map<number, Frame>} frames by column
+ * @property {Map<number, FilmstripFrame>} frames by column
  */
 
 /**
@@ -50,23 +57,27 @@ export class Follow {
   #shown = null;
   /** @type {unknown} the value of `#shown` that belongs to the present histories */
   #arranged = null;
-  /** @type {Stay} the mode for all changes since the last layout */
-  #stay = "always";
+  /** @type {AnchorMode} the mode for all changes since the last layout */
+  #anchorMode = "always";
   /** @type {(run: string) => string} */
   #colourOf = () => "";
   #content = element("div", { className: "content" });
-  #scroller = element("div", { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" }, this.#content);
+  #scroller = element(
+    "div",
+    { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" },
+    this.#content,
+  );
   #frames;
   #count = element("p", { role: "status" });
   #nothing = note(NOTHING);
   element;
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {ViewListener} listener
    */
-  constructor(scene, listener) {
-    this.scene = scene;
+  constructor(settings, listener) {
+    this.settings = settings;
     this.listener = listener;
     const choose = (/** @type {string} */ choice) =>
       listener.onChange((state) => ({ ...state, frames: choice === "morph" ? "morph" : "gradient" }));
@@ -74,7 +85,12 @@ export class Follow {
       ["gradient", "the gradient"],
       ["morph", "the morph, at the chosen strength"],
     ]);
-    const tools = element("div", { className: "view-tools" }, labelled("Each step shows", this.#frames), this.#count);
+    const tools = element(
+      "div",
+      { className: "view-tools" },
+      labelledField("Each step shows", this.#frames),
+      this.#count,
+    );
     this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
@@ -84,15 +100,15 @@ export class Follow {
   /**
    * @param {State} state
    * @param {Sample[]} samples filtered and sorted
-   * @param {Stay} [stay]
+   * @param {AnchorMode} [anchorMode]
    */
-  show(state, samples, stay = "always") {
+  show(state, samples, anchorMode = "always") {
     this.#frames.value = state.frames;
     const { frames, target } = state;
     const before = this.#shown;
     const same = before?.samples === samples && before.frames === frames && before.target === target;
     if (!same) this.#shown = { samples, frames, target };
-    this.#stay = bothStay(stay, this.#stay);
+    this.#anchorMode = stricterMode(anchorMode, this.#anchorMode);
     this.#colourOf = (run) => runColour(state, run);
     for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
     // A hidden view is not laid out: that would take long with many samples.
@@ -114,7 +130,7 @@ export class Follow {
       this.#standAt(anchor);
     }
     this.#render();
-    if (focused) this.#giveBackFocus(focused.history.key, focused.history.samples[focused.column].key);
+    if (focused) this.#restoreFocus(focused.history.key, focused.history.samples[focused.column].key);
   }
 
   #arrange() {
@@ -122,11 +138,13 @@ export class Follow {
     this.#histories = historiesOf(this.#shown?.samples ?? []);
     for (const row of this.#rows.values()) row.element.remove();
     this.#rows.clear();
-    place(this.#content, sizeOfStrips(this.#histories));
+    setBox(this.#content, sizeOfStrips(this.#histories));
     const count = this.#histories.length;
     this.#nothing.hidden = count > 0;
     this.#scroller.hidden = !count;
-    this.#count.textContent = count ? `${countOf(count)} ${count === 1 ? "sample" : "samples"} captured at several steps` : "";
+    this.#count.textContent = count
+      ? `${formatCount(count)} ${count === 1 ? "sample" : "samples"} captured at several steps`
+      : "";
   }
 
   /** @returns {Anchor | null} the focused frame, otherwise the first visible one */
@@ -136,28 +154,28 @@ export class Follow {
     const seen = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
     const row = focused ? this.#histories.indexOf(focused.history) : seen.rows[0];
     const history = this.#histories[row];
-    if (this.#stay === "never" || !history) return null;
+    if (this.#anchorMode === "never" || !history) return null;
     const column = Math.min(focused?.column ?? seen.columns[0], history.count - 1);
     return {
       history: history.key,
       sample: history.samples[column].key,
-      left: focused || scrollLeft ? scrollLeft - column * PITCH : null,
-      top: focused || scrollTop ? scrollTop - row * ROW : null,
+      left: focused || scrollLeft ? scrollLeft - column * FRAME_WIDTH : null,
+      top: focused || scrollTop ? scrollTop - row * ROW_HEIGHT : null,
     };
   }
 
   /** @param {Anchor | null} anchor */
   #standAt(anchor) {
-    const stay = this.#stay;
-    this.#stay = "always";
+    const anchorMode = this.#anchorMode;
+    this.#anchorMode = "always";
     const row = anchor ? this.#histories.findIndex(({ key }) => key === anchor.history) : -1;
     if (!anchor || row < 0) {
-      if (stay !== "always") this.#scroller.scrollTop = 0;
+      if (anchorMode !== "always") this.#scroller.scrollTop = 0;
       return;
     }
     const column = this.#histories[row].samples.findIndex(({ key }) => key === anchor.sample);
-    if (anchor.top !== null) this.#scroller.scrollTop = row * ROW + anchor.top;
-    if (anchor.left !== null && column >= 0) this.#scroller.scrollLeft = column * PITCH + anchor.left;
+    if (anchor.top !== null) this.#scroller.scrollTop = row * ROW_HEIGHT + anchor.top;
+    if (anchor.left !== null && column >= 0) this.#scroller.scrollLeft = column * FRAME_WIDTH + anchor.left;
   }
 
   /**
@@ -165,7 +183,7 @@ export class Follow {
    * @param {string} history
    * @param {string} sample
    */
-  #giveBackFocus(history, sample) {
+  #restoreFocus(history, sample) {
     for (const frame of this.#rows.get(history)?.frames.values() ?? []) {
       if (frame.sample.key === sample && frame.element !== document.activeElement) {
         frame.element.focus({ preventScroll: true });
@@ -216,11 +234,12 @@ export class Follow {
     }
     const last = Math.min(end, history.count);
     for (let column = first; column < last; column++) {
-      const frame = frames.get(column) ?? new Frame(history.samples, column, this.#partOf(history.samples[column]));
+      const frame =
+        frames.get(column) ?? new FilmstripFrame(history.samples, column, this.#contentOf(history.samples[column]));
       if (!frames.has(column)) node.append(frame.element);
       frames.set(column, frame);
       // This also fills a kept frame whose picture was loaded while another view was visible.
-      if (!frame.isPainted) showLoaded(frame, this.listener, this.scene);
+      if (!frame.isPainted) showLoaded(frame, this.listener, this.settings);
     }
     this.#paintOriginal(history, original);
     return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
@@ -232,18 +251,18 @@ export class Follow {
    */
   #paintOriginal(history, original) {
     const known = this.listener.picture(history.samples[0]);
-    if (known) paintThumbnail(original, known, { kind: "original" }, this.scene);
+    if (known) paintThumbnail(original, known, { kind: "original" }, this.settings);
   }
 
   /**
    * @param {Sample} sample
-   * @returns {Part}
+   * @returns {PanelContent}
    */
-  #partOf(sample) {
-    const place = targetOfFrame(sample, this.#shown?.target ?? null);
-    if (place < 0) return { kind: "original" };
-    const isMorph = this.#shown?.frames === "morph" && sample.targets[place].delta_norm !== null;
-    return { kind: isMorph ? "morph" : "gradient", place };
+  #contentOf(sample) {
+    const position = targetOfFrame(sample, this.#shown?.target ?? null);
+    if (position < 0) return { kind: "original" };
+    const isMorph = this.#shown?.frames === "morph" && sample.targets[position].delta_norm !== null;
+    return { kind: isMorph ? "morph" : "gradient", position };
   }
 
   /**
@@ -259,17 +278,21 @@ export class Follow {
     const head = element(
       "div",
       { className: "strip-head" },
-      element("span", { className: "axis", title: "The largest probability minus the second largest" }, "margin 0 to 1"),
+      element(
+        "span",
+        { className: "axis", title: "The largest probability minus the second largest" },
+        "margin 0 to 1",
+      ),
       original,
       element("strong", { title: id }, id),
-      element("span", {}, truth(samples[0])),
+      element("span", {}, labelCaption(samples[0])),
       element("span", { title: run }, dot, run),
-      element("span", {}, `${countOf(count)} captures`),
+      element("span", {}, `${formatCount(count)} captures`),
     );
-    head.style.width = `${HEAD}px`;
+    head.style.width = `${HEAD_WIDTH}px`;
     const node = element("div", { className: "strip" }, head);
     node.dataset.history = id;
-    place(node, { top: at * ROW, height: ROW });
+    setBox(node, { top: at * ROW_HEIGHT, height: ROW_HEIGHT });
     this.#content.append(node);
     const row = { history, element: node, dot, original, frames: new Map() };
     this.#rows.set(history.key, row);
@@ -293,8 +316,8 @@ export class Follow {
   showPicture({ key }, picture) {
     if (this.hidden) return;
     for (const { history, original, frames } of this.#rows.values()) {
-      if (history.samples[0].key === key) paintThumbnail(original, picture, { kind: "original" }, this.scene);
-      for (const frame of frames.values()) if (frame.sample.key === key) frame.showPicture(picture, this.scene);
+      if (history.samples[0].key === key) paintThumbnail(original, picture, { kind: "original" }, this.settings);
+      for (const frame of frames.values()) if (frame.sample.key === key) frame.showPicture(picture, this.settings);
     }
   }
 
@@ -308,14 +331,17 @@ export class Follow {
     }
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    const before = this.scene;
-    this.scene = scene;
-    const sameLook = /** @type {const} */ (["theme", "look", "scaleEnd"]).every((part) => scene[part] === before[part]);
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    const before = this.settings;
+    this.settings = settings;
+    const colourFields = /** @type {const} */ (["theme", "gradientColors", "scaleEnd"]);
+    const sameColours = colourFields.every((field) => settings[field] === before[field]);
     for (const { history, original, frames } of this.#rows.values()) {
-      if (!sameLook) this.#paintOriginal(history, original);
-      for (const frame of frames.values()) if (!sameLook || frame.part.kind === "morph") frame.showScene(scene);
+      if (!sameColours) this.#paintOriginal(history, original);
+      for (const frame of frames.values()) {
+        if (!sameColours || frame.content.kind === "morph") frame.showSettings(settings);
+      }
     }
   }
 
@@ -391,8 +417,8 @@ export class Follow {
    */
   #scrollTo(row, column) {
     const node = this.#scroller;
-    const [left, top] = [column * PITCH, row * ROW];
-    node.scrollLeft = Math.min(Math.max(node.scrollLeft, left + HEAD + PITCH - node.clientWidth), left);
-    node.scrollTop = Math.min(Math.max(node.scrollTop, top + ROW - node.clientHeight), top);
+    const [left, top] = [column * FRAME_WIDTH, row * ROW_HEIGHT];
+    node.scrollLeft = Math.min(Math.max(node.scrollLeft, left + HEAD_WIDTH + FRAME_WIDTH - node.clientWidth), left);
+    node.scrollTop = Math.min(Math.max(node.scrollTop, top + ROW_HEIGHT - node.clientHeight), top);
   }
 }

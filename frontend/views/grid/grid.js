@@ -1,17 +1,17 @@
 /** The Samples view: a grid of cards. Only the cards near the visible range exist. */
 
-import { neighbour } from "../common/keyboard.js";
+import { neighbour } from "../common/key_commands.js";
 import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../../layout/grid_layout.js";
-import { bothStay } from "../../layout/scroll_anchor.js";
-import { Card, NOT_TO_OPEN, giveBackFocus, keyAt, updateCards } from "../card/card.js";
-import { element, onPixelRatio, place, putInOrder } from "../common/dom.js";
+import { stricterMode } from "../../layout/scroll_anchor.js";
+import { Card, INTERACTIVE, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
+import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
 import { showLoaded } from "../common/sample_view.js";
 
-/** @import {Command} from "../common/keyboard.js" */
-/** @import {Frame, GridLayout} from "../../layout/grid_layout.js" */
-/** @import {Stay} from "../../layout/scroll_anchor.js" */
+/** @import {Command} from "../common/key_commands.js" */
+/** @import {GridOptions, GridLayout} from "../../layout/grid_layout.js" */
+/** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
-/** @import {Scene, ViewListener} from "../common/sample_view.js" */
+/** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
 
 /**
  * The scroll position: the first visible sample and those after it, how far the first one is above the upper edge, and
@@ -24,7 +24,7 @@ const FOCUS_MARGIN = 16;
 
 /**
  * The user's choices that affect the layout.
- * @typedef {Pick<Frame, "zoom" | "target" | "choices">} Choices
+ * @typedef {Pick<GridOptions, "zoom" | "target" | "choices">} Choices
  */
 
 /** @type {Choices} */
@@ -51,26 +51,29 @@ export class Grid {
   #focused = null;
   /** False if a click set the focus. */
   #focusedByKeyboard = false;
-  /** @type {{samples: Sample[], choices: Choices, stay: Stay} | null} what was not shown because the view was hidden */
+  /**
+   * What was not shown because the view was hidden.
+   * @type {{samples: Sample[], choices: Choices, anchorMode: AnchorMode} | null}
+   */
   #postponed = null;
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {ViewListener} listener
    */
-  constructor(scene, listener) {
-    this.scene = scene;
+  constructor(settings, listener) {
+    this.settings = settings;
     this.listener = listener;
     const properties = { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" };
     this.element = element("div", properties, this.#content);
     this.element.addEventListener("scroll", () => this.#scrolled());
     this.element.addEventListener("focusin", ({ target }) => {
-      this.#focused = keyAt(target) ?? this.#focused;
+      this.#focused = sampleKeyAt(target) ?? this.#focused;
       this.#focusedByKeyboard = target instanceof Element && target.matches(":focus-visible");
     });
     this.element.addEventListener("click", ({ target }) => {
-      if (!(target instanceof Element) || target.closest(NOT_TO_OPEN)) return;
-      const sample = this.#cards.get(keyAt(target) ?? "")?.sample;
+      if (!(target instanceof Element) || target.closest(INTERACTIVE)) return;
+      const sample = this.#cards.get(sampleKeyAt(target) ?? "")?.sample;
       if (sample) this.listener.onOpen(sample);
     });
     new ResizeObserver(() => this.refresh()).observe(this.element);
@@ -80,20 +83,24 @@ export class Grid {
   /**
    * @param {Sample[]} samples
    * @param {Choices} choices
-   * @param {Stay} [stay]
+   * @param {AnchorMode} [anchorMode]
    */
-  show(samples, choices, stay = "always") {
+  show(samples, choices, anchorMode = "always") {
     if (this.hidden) {
-      this.#postponed = { samples, choices, stay: bothStay(stay, this.#postponed?.stay ?? "always") };
+      this.#postponed = {
+        samples,
+        choices,
+        anchorMode: stricterMode(anchorMode, this.#postponed?.anchorMode ?? "always"),
+      };
       return;
     }
     this.#postponed = null;
-    const anchor = this.#anchor(stay);
+    const anchor = this.#anchor(anchorMode);
     const sameColumns = choices.zoom === this.#choices.zoom;
     this.#samples = samples;
     this.#choices = choices;
     const stayed = this.#arrange(anchor, sameColumns);
-    if (!stayed && stay !== "always") this.element.scrollTop = 0;
+    if (!stayed && anchorMode !== "always") this.element.scrollTop = 0;
     this.#render();
   }
 
@@ -114,7 +121,7 @@ export class Grid {
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     if (this.hidden) return;
-    if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.stay);
+    if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.anchorMode);
     if (this.element.clientWidth !== this.#width || window.devicePixelRatio !== this.#ratio) {
       this.#arrange(this.#anchor("always"), false);
     }
@@ -122,24 +129,25 @@ export class Grid {
   }
 
   /**
-   * @param {Stay} stay
-   * @returns {Anchor | null} `null` at the top without a card focused by keyboard: then new samples may appear at the top
+   * @param {AnchorMode} anchorMode
+   * @returns {Anchor | null} `null` at the top without a card focused by keyboard: then new samples may appear at
+   *   the top
    */
-  #anchor(stay) {
+  #anchor(anchorMode) {
     const { scrollTop, clientHeight } = this.element;
-    if (stay === "never" || (scrollTop === 0 && !this.#hasKeyboard)) return null;
+    if (anchorMode === "never" || (scrollTop === 0 && !this.#hasKeyboard)) return null;
     // A row is not visible if only the gap below it is.
     const { first, end } = samplesBetween(this.#layout, scrollTop + GRID_GAP, scrollTop + clientHeight);
-    const place = Math.min(first, this.#samples.length - 1);
-    if (place < 0) return null;
-    const { top } = boxOf(this.#layout, place);
+    const position = Math.min(first, this.#samples.length - 1);
+    if (position < 0) return null;
+    const { top } = boxOf(this.#layout, position);
     const { columns, lead } = this.#layout;
-    const followers = this.#samples.slice(place, stay === "visible" ? end : undefined);
-    return { followers, offset: scrollTop - top, column: (place + lead) % columns };
+    const followers = this.#samples.slice(position, anchorMode === "visible" ? end : undefined);
+    return { followers, offset: scrollTop - top, column: (position + lead) % columns };
   }
 
   get #hasKeyboard() {
-    return this.#focusedByKeyboard && keyAt(document.activeElement) !== null;
+    return this.#focusedByKeyboard && sampleKeyAt(document.activeElement) !== null;
   }
 
   /**
@@ -154,14 +162,14 @@ export class Grid {
     this.#rasters.clear();
     this.#layout = gridLayout(this.#samples, { ...this.#choices, width: this.#width, ratio: this.#ratio });
     if (anchor) {
-      const { stayed, place } = this.#firstStill(anchor.followers);
+      const { stayed, position } = this.#firstStill(anchor.followers);
       if (stayed >= 0) {
         if (keepColumn && columns === this.#layout.columns) {
           const column = (anchor.column + stayed) % columns;
-          this.#layout = withLead(this.#layout, (((column - place) % columns) + columns) % columns);
+          this.#layout = withLead(this.#layout, (((column - position) % columns) + columns) % columns);
         }
         this.#setSize();
-        this.element.scrollTop = boxOf(this.#layout, place).top + anchor.offset;
+        this.element.scrollTop = boxOf(this.#layout, position).top + anchor.offset;
         return true;
       }
     }
@@ -172,27 +180,27 @@ export class Grid {
   /**
    * The first of some samples that is still shown.
    * @param {Sample[]} followers
-   * @returns {{stayed: number, place: number}} its position among the followers, and among the shown samples; -1 and -1
-   *   if none is still shown
+   * @returns {{stayed: number, position: number}} its position among the followers, and among the shown samples; -1
+   *   and -1 if none is still shown
    */
   #firstStill(followers) {
     // Nearly always it is the first one. Then no table of all positions is needed.
     const first = this.#samples.indexOf(followers[0]);
-    if (first >= 0) return { stayed: 0, place: first };
-    const places = new Map(this.#samples.map(({ key }, place) => [key, place]));
-    const stayed = followers.findIndex(({ key }) => places.has(key));
-    return { stayed, place: stayed < 0 ? -1 : /** @type {number} */ (places.get(followers[stayed].key)) };
+    if (first >= 0) return { stayed: 0, position: first };
+    const positions = new Map(this.#samples.map(({ key }, position) => [key, position]));
+    const stayed = followers.findIndex(({ key }) => positions.has(key));
+    return { stayed, position: stayed < 0 ? -1 : /** @type {number} */ (positions.get(followers[stayed].key)) };
   }
 
   #setSize() {
-    place(this.#content, sizeOf(this.#layout));
+    setBox(this.#content, sizeOf(this.#layout));
   }
 
   #render() {
     if (this.hidden) return;
-    const focused = keyAt(document.activeElement);
+    const focused = sampleKeyAt(document.activeElement);
     this.#renderCards();
-    giveBackFocus(focused, (key) => this.#cards.get(key));
+    restoreFocus(focused, (key) => this.#cards.get(key));
   }
 
   #renderCards() {
@@ -204,15 +212,18 @@ export class Grid {
     const keys = new Set(needed.map(({ key }) => key));
     const { cards } = this.#layout;
     // The sizes must be set before cards are made, because a new card asks for its picture.
-    needed.forEach(({ key }, place) => this.#rasters.set(key, cards[first + place].raster));
+    needed.forEach(({ key }, position) => this.#rasters.set(key, cards[first + position].raster));
     for (const [key, card] of this.#cards) {
       if (!keys.has(key)) this.#drop(key, card);
     }
-    const shown = needed.map((sample, place) => this.#card(sample, first + place));
-    putInOrder(this.#content, shown.map((card) => card.element));
+    const shown = needed.map((sample, position) => this.#card(sample, first + position));
+    putInOrder(
+      this.#content,
+      shown.map((card) => card.element),
+    );
     const visible = samplesBetween(this.#layout, scrollTop, bottom);
     const drawable = (/** @type {number} */ from, /** @type {number} */ to) =>
-      this.#samples.slice(from, to).filter((_, place) => cards[from + place].drawable);
+      this.#samples.slice(from, to).filter((_, position) => cards[from + position].drawable);
     this.listener.onWanted([
       ...drawable(visible.first, visible.end),
       ...drawable(first, visible.first),
@@ -233,11 +244,11 @@ export class Grid {
       card = undefined;
     }
     const made = !card;
-    card ??= new Card(sample, layout, this.scene, this.listener.onChange);
-    place(card.element, boxOf(this.#layout, at));
+    card ??= new Card(sample, layout, this.settings, this.listener.onChange);
+    setBox(card.element, boxOf(this.#layout, at));
     if (made) this.#cards.set(sample.key, card);
     // This also fills a kept card whose picture was loaded while another view was visible.
-    if (!card.isPainted) showLoaded(card, this.listener, this.scene);
+    if (!card.isPainted) showLoaded(card, this.listener, this.settings);
     return card;
   }
 
@@ -263,7 +274,7 @@ export class Grid {
    * @param {Picture} picture
    */
   showPicture({ key }, picture) {
-    this.#cards.get(key)?.showPicture(picture, this.scene);
+    this.#cards.get(key)?.showPicture(picture, this.settings);
   }
 
   /**
@@ -281,18 +292,18 @@ export class Grid {
   move(command) {
     const { scrollTop, clientHeight } = this.element;
     const { first, end } = samplesBetween(this.#layout, scrollTop, scrollTop + clientHeight);
-    const place = this.#samples.findIndex(({ key }) => key === this.#focused);
-    const isFocused = keyAt(document.activeElement) !== null;
-    const stands = isFocused || (place >= first && place < end);
+    const position = this.#samples.findIndex(({ key }) => key === this.#focused);
+    const isFocused = sampleKeyAt(document.activeElement) !== null;
+    const stands = isFocused || (position >= first && position < end);
     if (!this.#samples.length) return;
     const { columns } = this.#layout;
-    const to = place >= 0 && stands ? neighbour(place, command, columns, this.#samples.length) : first;
+    const to = position >= 0 && stands ? neighbour(position, command, columns, this.#samples.length) : first;
     this.focus(this.#samples[to]);
   }
 
   /** Opens the focused sample. */
   open() {
-    const sample = this.#cards.get(keyAt(document.activeElement) ?? "")?.sample;
+    const sample = this.#cards.get(sampleKeyAt(document.activeElement) ?? "")?.sample;
     if (sample) this.listener.onOpen(sample);
   }
 
@@ -301,13 +312,13 @@ export class Grid {
    * @param {Sample} sample
    */
   focus({ key }) {
-    const place = this.#samples.findIndex((sample) => sample.key === key);
-    if (place < 0 || this.hidden) {
+    const position = this.#samples.findIndex((sample) => sample.key === key);
+    if (position < 0 || this.hidden) {
       this.element.focus();
       return;
     }
     const { scrollTop, clientHeight } = this.element;
-    const { top, height } = boxOf(this.#layout, place);
+    const { top, height } = boxOf(this.#layout, position);
     if (top < scrollTop || height + 2 * FOCUS_MARGIN > clientHeight) this.element.scrollTop = top - FOCUS_MARGIN;
     else if (top + height > scrollTop + clientHeight) {
       this.element.scrollTop = top + height + FOCUS_MARGIN - clientHeight;
@@ -316,14 +327,14 @@ export class Grid {
     this.#cards.get(key)?.element.focus({ preventScroll: true });
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    const before = this.scene;
-    this.scene = scene;
-    if (updateCards(this.#cards.values(), scene, before)) return;
-    const focused = keyAt(document.activeElement);
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    const before = this.settings;
+    this.settings = settings;
+    if (updateCards(this.#cards.values(), settings, before)) return;
+    const focused = sampleKeyAt(document.activeElement);
     for (const [key, card] of this.#cards) this.#drop(key, card);
     this.#render();
-    giveBackFocus(focused, (key) => this.#cards.get(key));
+    restoreFocus(focused, (key) => this.#cards.get(key));
   }
 }

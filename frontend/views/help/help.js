@@ -1,7 +1,7 @@
 /** The help: the keys, and what every picture and number means. */
 
-import { exampleOf } from "../../samples/example.js";
-import { KEYS } from "../common/keyboard.js";
+import { exampleOf } from "../../samples/help_example.js";
+import { KEYS } from "../common/key_commands.js";
 import { Dialog } from "../common/dialog.js";
 import { element } from "../common/dom.js";
 import { HelpFigures } from "./help_figures.js";
@@ -10,87 +10,88 @@ import { AXES, MatrixTable } from "../sidebar/matrix_table.js";
 /** @import {ArrayCache} from "../../data/array_cache.js" */
 /** @import {ConfusionMatrix} from "../../samples/confusion_matrix.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../common/sample_view.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
 
 /** @type {[topic: string, figure: string | null, words: string][]} */
 const TOPICS = [
   [
     "The original",
     "original",
-    "The image as the network received it. It is converted back to display values (x · std + mean) if the hook has a " +
-      "mean and a std. The title names the most probable classes with their probabilities (the softmax of the logits), " +
-      "and the label. The label is red if the prediction is wrong.",
+    "The image as the network received it. It is converted back to display values (x · std + mean) if the hook " +
+      "has a mean and a std. The title names the most probable classes with their probabilities (the softmax of " +
+      "the logits), and the label. The label is red if the prediction is wrong.",
   ],
   [
     "The gradient",
     "gradient",
-    "g = ∂s / ∂x: how the score s of the target class changes with each pixel of this one image. The weights stay " +
-      "fixed. The score is the logit of the target, unless the hook has another score. A red pixel raises the score if " +
-      "it becomes brighter, and a blue pixel lowers it. The background colour means zero. For a colour image, the page " +
-      "paints the sum over the channels. The magnitude is the saliency map of Simonyan et al. [2]. Early in the " +
-      "training the gradient is noise. Later it shows strokes.",
+    "g = ∂s / ∂x: how the score s of the target class changes with each pixel of this one image. The weights " +
+      "stay fixed. The score is the logit of the target, unless the hook has another score. A red pixel raises " +
+      "the score if it becomes brighter, and a blue pixel lowers it. The background colour means zero. For a " +
+      "colour image, the page paints the sum over the channels. The magnitude is the saliency map of Simonyan et " +
+      "al. [2]. Early in the training the gradient is noise. Later it shows strokes.",
   ],
   [
     "The ascent",
     "ascent",
-    "Falcon and Canziani [1] added the gradient to an image until the network saw another digit. Here each step follows " +
-      "the margin m = logit of the target − log Σ exp(the other logits). The sigmoid of m is the probability of the " +
-      "target. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x. While m is nearly linear, this is the " +
-      "shortest step that reaches the margin m*. It is the step of DeepFool [5], but it aims at a confidence instead of " +
-      "the decision boundary, and slightly beyond it. The ascent ends when the target has a probability of 0.95, or " +
-      "after 8 steps. Then most of the excess is taken back. With a step size, a step is x ← x + step_size · g. With an " +
-      "epsilon, the steps are the projected steps of the attacks [3, 4]. The delta is the end of the ascent minus the " +
-      "original.",
+    "Falcon and Canziani [1] added the gradient to an image until the network saw another digit. Here each " +
+      "step follows the margin m = logit of the target − log Σ exp(the other logits). The sigmoid of m is the " +
+      "probability of the target. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x. While m is " +
+      "nearly linear, this is the shortest step that reaches the margin m*. It is the step of DeepFool [5], but " +
+      "it aims at a confidence instead of the decision boundary, and slightly beyond it. The ascent ends when " +
+      "the target has a probability of 0.95, or after 8 steps. Then most of the excess is taken back. With a " +
+      "step size, a step is x ← x + step_size · g. With an epsilon, the steps are the projected steps of the " +
+      "attacks [3, 4]. The delta is the end of the ascent minus the original.",
   ],
   [
     "The morph",
     "morph",
-    "morph = original + strength × delta. One slider sets the strength for all samples. Strength 0 is the original, and " +
-      "strength 1 is the end of the ascent. A larger strength continues in the same direction. Often a very small change " +
-      "is enough: Szegedy et al. [3] and Goodfellow et al. [4] found that networks are sensitive to such directions.",
+    "morph = original + strength × delta. One slider sets the strength for all samples. Strength 0 is the " +
+      "original, and strength 1 is the end of the ascent. A larger strength continues in the same direction. " +
+      "Often a very small change is enough: Szegedy et al. [3] and Goodfellow et al. [4] found that networks are " +
+      "sensitive to such directions.",
   ],
   [
     "The prediction for the morph",
     "response",
-    "During the training, the hook asks the network for its prediction at several strengths. These are the points of " +
-      "the curve, and at these strengths the page shows the recorded prediction. Between two points the page " +
-      "interpolates the probability and marks it with ≈. If the predictions at both points differ, it names both " +
-      "classes. Beyond the last point it shows nothing. The flip is the smallest recorded strength at which the network " +
-      "predicts the target.",
+    "During the training, the hook asks the network for its prediction at several strengths. These are the " +
+      "points of the curve, and at these strengths the page shows the recorded prediction. Between two points " +
+      "the page interpolates the probability and marks it with ≈. If the predictions at both points differ, it " +
+      "names both classes. Beyond the last point it shows nothing. The flip is the smallest recorded strength at " +
+      "which the network predicts the target.",
   ],
   [
     "The flip distance",
     "distance",
-    "‖delta‖ × strength of the flip, in model units: the size of the change that makes the network predict the target. " +
-      "If it is small and the image appears the same to you, the prediction depends on little.",
+    "‖delta‖ × strength of the flip, in model units: the size of the change that makes the network predict the " +
+      "target. If it is small and the image appears the same to you, the prediction depends on little.",
   ],
   [
     "Margin, entropy and loss",
     "measures",
-    "Three measures of confusion. The margin is the largest probability minus the second largest (Scheffer et al. [6]). " +
-      "A small margin means a confused network. The entropy, −Σ p log₂ p, is in bits. An entropy of 1 is like a coin " +
-      "toss between two classes. The loss is the cross entropy in nats: −ln p of the label. Active learning uses margin " +
-      "and entropy to choose the samples that a person should label (Settles [7]).",
+    "Three measures of confusion. The margin is the largest probability minus the second largest (Scheffer et " +
+      "al. [6]). A small margin means a confused network. The entropy, −Σ p log₂ p, is in bits. An entropy of 1 " +
+      "is like a coin toss between two classes. The loss is the cross entropy in nats: −ln p of the label. " +
+      "Active learning uses margin and entropy to choose the samples that a person should label (Settles [7]).",
   ],
   [
     "The confusion matrix",
     "matrix",
-    "Each cell counts the shown samples of one pair of classes. A stronger colour means more samples. The framed cells " +
-      "are correct predictions and have no colour. A click on a cell shows only its samples. A second click shows all " +
-      "samples again. The matrix counts captured samples, not a whole data set.",
+    "Each cell counts the shown samples of one pair of classes. A stronger colour means more samples. The " +
+      "framed cells are correct predictions and have no colour. A click on a cell shows only its samples. A " +
+      "second click shows all samples again. The matrix counts captured samples, not a whole data set.",
   ],
   [
     "Follow and Compare",
     null,
-    "Follow shows the probes, and every id that was captured more than once, step by step. Compare pairs the samples of " +
-      "two runs by their ids, each at the step nearest to the other's.",
+    "Follow shows the probes, and every id that was captured more than once, step by step. Compare pairs the " +
+      "samples of two runs by their ids, each at the step nearest to the other's.",
   ],
   [
     "The counts",
     null,
-    "“48 of 10,312 samples” means: 48 samples pass the filters, and 10,312 samples are recorded in the ticked runs and " +
-      "the chosen tag. TensorBoard keeps all samples. The page also counts samples that are damaged, that were lost in " +
-      "writing, or that were recorded again after a restart from a checkpoint.",
+    "“48 of 10,312 samples” means: 48 samples pass the filters, and 10,312 samples are recorded in the ticked " +
+      "runs and the chosen tag. TensorBoard keeps all samples. The page also counts samples that are damaged, " +
+      "that were lost in writing, or that were recorded again after a restart from a checkpoint.",
   ],
 ];
 
@@ -133,20 +134,20 @@ const SOURCES = [
 export class Help {
   #dialog = new Dialog("help", () => this.#closed());
   /** @type {Map<string, HTMLElement>} the element that holds each figure, by its name */
-  #places = new Map();
+  #figureBoxes = new Map();
   /** @type {HelpFigures | null} */
   #figures = null;
   element = this.#dialog.element;
   button = element("button", { type: "button", ariaLabel: "Help", title: "What everything means (key ?)" }, "?");
 
   /**
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    * @param {object} page
    * @param {ArrayCache} page.arrays
    * @param {() => Shown} page.shown
    */
-  constructor(scene, { arrays, shown }) {
-    this.scene = scene;
+  constructor(settings, { arrays, shown }) {
+    this.settings = settings;
     this.arrays = arrays;
     this.shown = shown;
     this.#dialog.heading.textContent = "What you see, and the keys";
@@ -155,25 +156,28 @@ export class Help {
       element(
         "div",
         { className: "topics" },
-        ...TOPICS.map(([topic, figure, words]) => section(topic, element("p", {}, words), ...this.#placeFor(figure))),
-        section("Sources", element("ol", {}, ...SOURCES.map(([words, address]) => element("li", {}, link(words, address))))),
+        ...TOPICS.map(([topic, figure, words]) => section(topic, element("p", {}, words), ...this.#figureBox(figure))),
+        section(
+          "Sources",
+          element("ol", {}, ...SOURCES.map(([words, address]) => element("li", {}, link(words, address)))),
+        ),
       ),
     );
     this.button.addEventListener("click", () => this.open());
   }
 
   /** @param {string | null} figure */
-  #placeFor(figure) {
+  #figureBox(figure) {
     if (figure === null) return [];
-    const place = element("div", { className: "illustration" });
-    this.#places.set(figure, place);
-    return [place];
+    const box = element("div", { className: "illustration" });
+    this.#figureBoxes.set(figure, box);
+    return [box];
   }
 
   open() {
     const { samples, matrix, nameOf } = this.shown();
     const example = exampleOf(samples);
-    if (example) this.#show(new HelpFigures(example.sample, example.place));
+    if (example) this.#show(new HelpFigures(example.sample, example.position));
     if (matrix.classes.length) this.#put("matrix", matrixFigure(matrix, nameOf));
     this.#dialog.open();
   }
@@ -184,7 +188,7 @@ export class Help {
     try {
       const arrays = await this.arrays.get(figures.sample);
       if (this.#figures !== figures) return;
-      figures.showArrays(arrays, this.scene);
+      figures.showArrays(arrays, this.settings);
       for (const [name, figure] of Object.entries(figures.elements)) this.#put(name, figure);
     } catch {
       // The text is complete without figures. The card of the sample shows the problem.
@@ -196,18 +200,18 @@ export class Help {
    * @param {HTMLElement} figure
    */
   #put(name, figure) {
-    this.#places.get(name)?.replaceChildren(figure);
+    this.#figureBoxes.get(name)?.replaceChildren(figure);
   }
 
   #closed() {
     this.#figures = null;
-    for (const place of this.#places.values()) place.replaceChildren();
+    for (const box of this.#figureBoxes.values()) box.replaceChildren();
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    this.scene = scene;
-    this.#figures?.setScene(scene);
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    this.settings = settings;
+    this.#figures?.applySettings(settings);
   }
 }
 

@@ -1,27 +1,37 @@
 /** The figures of the help. They show one of the samples on the page. */
 
-import { className, decimals, precise, saying, stoppedCaption, truth } from "../../samples/captions.js";
-import { someOf } from "../../samples/example.js";
+import {
+  className,
+  formatDecimals,
+  formatPrecise,
+  predictionCaption,
+  stoppedCaption,
+  labelCaption,
+} from "../../samples/captions.js";
+import { evenlySpaced } from "../../samples/help_example.js";
 import { STYLES } from "../../drawing/gradient_colors.js";
 import { makePicture } from "../../drawing/picture.js";
 import { flipDistanceOf, flipOf, verdictAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
-import { paintThumbnail, thumbnail } from "../common/panel.js";
-import { ResponseChart } from "../detail/response.js";
+import { paintThumbnail, thumbnail } from "../common/panel_canvas.js";
+import { ResponseChart } from "../detail/response_chart.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 
 /** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {GradientStyle, Picture, Sample, Target} from "../../types.js" */
-/** @import {Scene} from "../common/sample_view.js" */
-/** @import {Part} from "../common/panel.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
+/** @import {PanelContent} from "../common/panel_canvas.js" */
 
 /** This many fit in one row beside the text. */
 const MOST_MORPHS = 5;
 
-/** @typedef {{strength?: number, gradient?: GradientStyle}} Own the settings that differ from the rest of the page */
+/**
+ * The settings of a panel that differ from the rest of the page.
+ * @typedef {{strength?: number, style?: GradientStyle}} PanelOverrides
+ */
 
 export class HelpFigures {
-  /** @type {{canvas: HTMLCanvasElement, part: Part, own: Own}[]} */
+  /** @type {{canvas: HTMLCanvasElement, content: PanelContent, overrides: PanelOverrides}[]} */
   #panels = [];
   /** @type {Picture | null} */
   #picture = null;
@@ -32,12 +42,12 @@ export class HelpFigures {
 
   /**
    * @param {Sample} sample
-   * @param {number} place the position of the illustrated target in the sample
+   * @param {number} position the position of the illustrated target in the sample
    */
-  constructor(sample, place) {
+  constructor(sample, position) {
     this.sample = sample;
-    this.place = place;
-    const target = sample.targets[place];
+    this.position = position;
+    const target = sample.targets[position];
     this.goal = className(sample.session.class_names, target.index);
     this.elements = { original: this.#original(), gradient: this.#gradients(), measures: this.#measures() };
     if (target.delta_norm === null || !sample.strengths.length) return;
@@ -50,24 +60,32 @@ export class HelpFigures {
 
   #original() {
     const panel = this.#panel({ kind: "original" }, {}, "original");
-    return figure([panel], `One of the shown samples: ${saying(this.sample)}; ${truth(this.sample)}.`);
+    return figure(
+      [panel],
+      `One of the shown samples: ${predictionCaption(this.sample)}; ${labelCaption(this.sample)}.`,
+    );
   }
 
   #gradients() {
     const styles = /** @type {[GradientStyle, string][]} */ (Object.entries(STYLES));
-    const panels = styles.map(([gradient, words]) =>
-      this.#panel({ kind: "gradient", place: this.place }, { gradient }, words),
+    const panels = styles.map(([style, words]) =>
+      this.#panel({ kind: "gradient", position: this.position }, { style }, words),
     );
-    return figure(panels, `Its gradient → ${this.goal}, in the three styles of the Appearance menu.`);
+    return figure(panels, `Its gradient → ${this.goal}, in the three styles of the AppearanceMenu menu.`);
   }
 
   /** @param {Target} target */
   #morphs(target) {
     const { session, strengths } = this.sample;
-    const panels = someOf(strengths, MOST_MORPHS).map((strength) => {
+    const panels = evenlySpaced(strengths, MOST_MORPHS).map((strength) => {
       const chip = new VerdictChip(target, session.class_names);
       chip.element.title = chip.show(verdictAt(target, strengths, strength));
-      return this.#panel({ kind: "morph", place: this.place }, { strength }, decimals(strength), chip.element);
+      return this.#panel(
+        { kind: "morph", position: this.position },
+        { strength },
+        formatDecimals(strength),
+        chip.element,
+      );
     });
     return figure(panels, `Its morph → ${this.goal} at several strengths, with the network's predictions.`);
   }
@@ -79,7 +97,7 @@ export class HelpFigures {
   #ascent(target, norm) {
     const steps = target.steps === 1 ? "1 step" : `${target.steps} steps`;
     const end = stoppedCaption(target) || "reached the confidence";
-    return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${precise(norm)}.`);
+    return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${formatPrecise(norm)}.`);
   }
 
   /**
@@ -92,47 +110,51 @@ export class HelpFigures {
     return example(
       flip === null || distance === null
         ? `The sample shown here never becomes ${this.goal}. It has no flip and no flip distance.`
-        : `The sample shown here: ${precise(norm)} × ${precise(flip)} ≈ ${precise(distance)}.`,
+        : `The sample shown here: ${formatPrecise(norm)} × ${formatPrecise(flip)} ≈ ${formatPrecise(distance)}.`,
     );
   }
 
   #measures() {
     const { margin, entropy, loss } = this.sample;
-    const words = [`margin ${decimals(margin)}`, `entropy ${decimals(entropy)} bits`];
-    if (loss !== null) words.push(`loss ${decimals(loss)} nats`);
+    const words = [`margin ${formatDecimals(margin)}`, `entropy ${formatDecimals(entropy)} bits`];
+    if (loss !== null) words.push(`loss ${formatDecimals(loss)} nats`);
     return example(`The sample shown here: ${words.join(", ")}.`);
   }
 
   /**
-   * @param {Part} part
-   * @param {Own} own
+   * @param {PanelContent} content
+   * @param {PanelOverrides} overrides
    * @param {string} title
    * @param {...Node} more
    */
-  #panel(part, own, title, ...more) {
+  #panel(content, overrides, title, ...more) {
     const canvas = thumbnail();
     canvas.role = "img";
-    canvas.ariaLabel = `${part.kind}: ${title}`;
-    this.#panels.push({ canvas, part, own });
+    canvas.ariaLabel = `${content.kind}: ${title}`;
+    this.#panels.push({ canvas, content, overrides });
     return element("div", { className: "panel" }, canvas, element("span", {}, title), ...more);
   }
 
   /**
    * @param {Arrays} arrays
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    */
-  showArrays(arrays, scene) {
+  showArrays(arrays, settings) {
     this.#picture = makePicture(this.sample, arrays);
-    this.setScene(scene);
+    this.applySettings(settings);
   }
 
-  /** @param {Scene} scene */
-  setScene(scene) {
-    this.#chart?.showStrength(scene.strength);
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    this.#chart?.showStrength(settings.strength);
     if (!this.#picture) return;
-    for (const { canvas, part, own } of this.#panels) {
-      const look = { ...scene.look, gradient: own.gradient ?? scene.look.gradient };
-      paintThumbnail(canvas, this.#picture, part, { ...scene, look, strength: own.strength ?? scene.strength });
+    for (const { canvas, content, overrides } of this.#panels) {
+      const gradientColors = { ...settings.gradientColors, style: overrides.style ?? settings.gradientColors.style };
+      paintThumbnail(canvas, this.#picture, content, {
+        ...settings,
+        gradientColors,
+        strength: overrides.strength ?? settings.strength,
+      });
     }
   }
 }

@@ -4,7 +4,7 @@ import { COLOURS } from "../../drawing/colormap.js";
 import { legendOf } from "../../drawing/gradient_colors.js";
 import { element } from "../common/dom.js";
 
-/** @import {Scene} from "../common/sample_view.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
 
 export class Legend {
   #ramp = element("canvas", { className: "ramp", width: COLOURS, height: 1, ariaHidden: "true" });
@@ -29,9 +29,9 @@ export class Legend {
     ),
   ];
 
-  /** @param {Scene} scene */
-  show({ look, theme, scaleEnd }) {
-    const { colours, marks, words } = legendOf(look, theme, scaleEnd);
+  /** @param {DisplaySettings} settings */
+  show({ gradientColors, theme, scaleEnd }) {
+    const { colours, marks, words } = legendOf(gradientColors, theme, scaleEnd);
     const image = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
     this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
     this.#marks.replaceChildren(...marks.map((mark) => element("span", {}, mark)));

@@ -1,6 +1,6 @@
 /** The confusion matrix as a table. */
 
-import { countOf } from "../../samples/captions.js";
+import { formatCount } from "../../samples/captions.js";
 import { element } from "../common/dom.js";
 
 /** @import {Axes, ConfusionMatrix} from "../../samples/confusion_matrix.js" */
@@ -33,12 +33,12 @@ export class MatrixTable {
    */
   show(matrix, nameOf) {
     const names = JSON.stringify([matrix.axes, matrix.classes, matrix.classes.map(nameOf)]);
-    const anew = names !== this.#names;
-    if (anew) this.#build(matrix, nameOf);
-    if (anew || matrix !== this.#matrix) this.#fill(matrix, nameOf);
+    const isNew = names !== this.#names;
+    if (isNew) this.#build(matrix, nameOf);
+    if (isNew || matrix !== this.#matrix) this.#fill(matrix, nameOf);
     this.#names = names;
     this.#matrix = matrix;
-    return anew;
+    return isNew;
   }
 
   /**
@@ -47,7 +47,10 @@ export class MatrixTable {
    */
   #build({ classes }, nameOf) {
     this.element.classList.toggle("counted", classes.length <= MOST_WITH_COUNTS);
-    this.element.classList.toggle("short", classes.every((index) => nameOf(index).length <= SHORT));
+    this.element.classList.toggle(
+      "short",
+      classes.every((index) => nameOf(index).length <= SHORT),
+    );
     const head = element("tr", {}, element("td"), ...classes.map((index) => heading("col", nameOf(index))));
     this.cells = [];
     const rows = classes.map((row) => {
@@ -69,15 +72,15 @@ export class MatrixTable {
    * @param {(index: number) => string} nameOf
    */
   #fill({ axes, classes, counts, largest }, nameOf) {
-    this.cells.forEach((cell, place) => {
-      const count = counts[place];
+    this.cells.forEach((cell, position) => {
+      const count = counts[position];
       const { row, column } = classesOf(cell);
       // Correct predictions are so many that all other cells would be pale.
       const colour = count && row !== column ? FAINTEST + (1 - FAINTEST) * (count / largest) : 0;
       cell.style.setProperty("--share", `${100 * colour}%`);
-      cell.textContent = count && classes.length <= MOST_WITH_COUNTS ? countOf(count) : "";
+      cell.textContent = count && classes.length <= MOST_WITH_COUNTS ? formatCount(count) : "";
       const { rows, columns } = AXES[axes];
-      const samples = `${countOf(count)} ${count === 1 ? "sample" : "samples"}`;
+      const samples = `${formatCount(count)} ${count === 1 ? "sample" : "samples"}`;
       cell.title = `${rows} ${nameOf(row)}, ${columns} ${nameOf(column)}: ${samples}`;
       cell.ariaLabel = cell.title;
     });

@@ -35,16 +35,18 @@ export class ActiveFilters {
     if (shown === this.#shown) return false;
     this.#shown = shown;
     const hadFocus = this.element.contains(document.activeElement);
-    const place = this.#buttons.findIndex((button) => button === document.activeElement);
+    const position = this.#buttons.findIndex((button) => button === document.activeElement);
     this.element.hidden = !active.length;
     this.#buttons = active.map(({ name, words }) => {
       const button = element("button", { type: "button", ariaLabel: `Remove the filter: ${words}` }, words);
       button.append(element("span", { ariaHidden: "true" }, "×"));
-      button.addEventListener("click", () => this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })));
+      button.addEventListener("click", () =>
+        this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })),
+      );
       return button;
     });
     this.#list.replaceChildren(...this.#buttons.map((button) => element("li", {}, button)));
-    if (place >= 0) this.#buttons[Math.min(place, active.length - 1)]?.focus();
+    if (position >= 0) this.#buttons[Math.min(position, active.length - 1)]?.focus();
     return hadFocus && !active.length;
   }
 }

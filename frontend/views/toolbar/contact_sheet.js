@@ -1,30 +1,30 @@
 /** Paints a contact sheet on a canvas: the pictures of many samples with their captions. */
 
-import { className, decimals, saying, truth } from "../../samples/captions.js";
+import { className, formatDecimals, predictionCaption, labelCaption } from "../../samples/captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
 import { makePicture } from "../../drawing/picture.js";
 import { strengthOf } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
-import { paintPart } from "../common/panel.js";
+import { paintPanel } from "../common/panel_canvas.js";
 
 /** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {Sample} from "../../types.js" */
-/** @import {Scene} from "../common/sample_view.js" */
-/** @import {Part} from "../common/panel.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
+/** @import {PanelContent} from "../common/panel_canvas.js" */
 
 const FONT = "Roboto, sans-serif";
 
-export class SheetPainter {
+export class ContactSheetPainter {
   #panel = element("canvas");
   #context;
   canvas;
 
   /**
    * @param {Sample[]} samples the sheet shows the first of them, as many as fit
-   * @param {Scene} scene
+   * @param {DisplaySettings} settings
    */
-  constructor(samples, scene) {
-    this.scene = scene;
+  constructor(samples, settings) {
+    this.settings = settings;
     this.sheet = sheetOf(samples);
     const { width, tops } = this.sheet;
     const height = tops[tops.length - 1];
@@ -42,17 +42,24 @@ export class SheetPainter {
 
   /**
    * @param {Sample} sample
-   * @param {number} place its position on the sheet
+   * @param {number} position its position on the sheet
    * @param {Arrays | null} arrays `null` if they are damaged or missing
    */
-  paint(sample, place, arrays) {
+  paint(sample, position, arrays) {
     const { columns, cellWidth, tops } = this.sheet;
-    const left = (place % columns) * cellWidth + PADDING;
-    const top = tops[Math.floor(place / columns)] + PADDING;
+    const left = (position % columns) * cellWidth + PADDING;
+    const top = tops[Math.floor(position / columns)] + PADDING;
     const width = cellWidth - 2 * PADDING;
-    this.#write(`${saying(sample)}; ${truth(sample)}`, left, top, width, `500 13px ${FONT}`, this.text);
+    this.#write(
+      `${predictionCaption(sample)}; ${labelCaption(sample)}`,
+      left,
+      top,
+      width,
+      `500 13px ${FONT}`,
+      this.text,
+    );
     const { run, step, id } = sample;
-    const meta = [run, `step ${step}`, `margin ${decimals(sample.margin)}`, ...(id === null ? [] : [id])];
+    const meta = [run, `step ${step}`, `margin ${formatDecimals(sample.margin)}`, ...(id === null ? [] : [id])];
     const bottom = top + TITLE + HEADING + panelSize(sample).height + 4;
     this.#write(meta.join(" · "), left, bottom, width, `11px ${FONT}`, this.secondary);
     if (!arrays) {
@@ -60,10 +67,10 @@ export class SheetPainter {
       return;
     }
     const picture = makePicture(sample, arrays);
-    const strength = strengthOf(this.scene, sample.key);
-    partsOf(sample, strength).forEach(([part, words], at) => {
+    const strength = strengthOf(this.settings, sample.key);
+    contentsOf(sample, strength).forEach(([content, words], at) => {
       const size = panelSize(sample);
-      paintPart(this.#panel, picture, part, size, { ...this.scene, strength });
+      paintPanel(this.#panel, picture, content, size, { ...this.settings, strength });
       this.#panelAt(size, words, left + panelsOf(sample).lefts[at], top + TITLE);
     });
   }
@@ -102,7 +109,11 @@ export class SheetPainter {
   /** @returns {Promise<Blob>} */
   png() {
     return new Promise((resolve, reject) => {
-      this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large for this browser. Select fewer samples."))), "image/png");
+      this.canvas.toBlob(
+        (blob) =>
+          blob ? resolve(blob) : reject(new Error("the picture is too large for this browser. Select fewer samples.")),
+        "image/png",
+      );
     });
   }
 }
@@ -110,17 +121,18 @@ export class SheetPainter {
 /**
  * @param {Sample} sample
  * @param {number} strength
- * @returns {[Part, string][]}
+ * @returns {[PanelContent, string][]}
  */
-function partsOf({ session, targets }, strength) {
+function contentsOf({ session, targets }, strength) {
   return [
     [{ kind: "original" }, "original"],
-    ...targets.flatMap(({ index, delta_norm }, place) => {
+    ...targets.flatMap(({ index, delta_norm }, position) => {
       const name = className(session.class_names, index);
-      /** @type {[Part, string][]} */
-      const parts = [[{ kind: "gradient", place }, `gradient → ${name}`]];
-      if (delta_norm !== null) parts.push([{ kind: "morph", place }, `morph → ${name}, ${decimals(strength)}`]);
-      return parts;
+      /** @type {[PanelContent, string][]} */
+      const contents = [[{ kind: "gradient", position }, `gradient → ${name}`]];
+      if (delta_norm !== null)
+        contents.push([{ kind: "morph", position }, `morph → ${name}, ${formatDecimals(strength)}`]);
+      return contents;
     }),
   ];
 }

@@ -1,9 +1,9 @@
 /** Plays the morphs back and forth: it changes the strength with each frame. */
 
 /** The time from one end to the other, in milliseconds. */
-const SWEEP = 2_400;
+const SWEEP_MS = 2_400;
 /** How long each recorded strength is shown if the user prefers reduced motion, in milliseconds. */
-const STAND = 900;
+const STAND_MS = 900;
 
 /**
  * The strength at a time, in a smooth swing between 0 and the largest strength.
@@ -11,7 +11,7 @@ const STAND = 900;
  * @param {number} largest
  */
 export function swing(elapsed, largest) {
-  return (largest * (1 - Math.cos((Math.PI * elapsed) / SWEEP))) / 2;
+  return (largest * (1 - Math.cos((Math.PI * elapsed) / SWEEP_MS))) / 2;
 }
 
 /**
@@ -21,7 +21,7 @@ export function swing(elapsed, largest) {
  */
 export function elapsedAt(strength, largest) {
   const share = largest ? Math.min(Math.max(strength / largest, 0), 1) : 0;
-  return (SWEEP * Math.acos(1 - 2 * share)) / Math.PI;
+  return (SWEEP_MS * Math.acos(1 - 2 * share)) / Math.PI;
 }
 
 /**
@@ -31,26 +31,27 @@ export function elapsedAt(strength, largest) {
  */
 export function stepwise(elapsed, recorded) {
   const last = recorded.length - 1;
-  const place = Math.floor(elapsed / STAND) % Math.max(2 * last, 1);
-  return recorded[place <= last ? place : 2 * last - place];
+  const position = Math.floor(elapsed / STAND_MS) % Math.max(2 * last, 1);
+  return recorded[position <= last ? position : 2 * last - position];
 }
 
 /**
- * @typedef {object} Stage
- * @property {() => {strength: number, largest: number, recorded: number[]}} now the present strengths; the player waits
- *   while `largest` is 0
+ * @typedef {object} PlayerHost
+ * @property {() => {strength: number, largest: number, recorded: number[]}} current the present strengths; the
+ *   player waits while `largest` is 0
  * @property {(strength: number) => void} onStrength
  * @property {(playing: boolean) => void} onPlaying
- * @property {() => boolean} still whether the user prefers reduced motion: then only recorded strengths are shown
- * @property {() => boolean} hidden whether the page is hidden: then the player waits
+ * @property {() => boolean} isReducedMotion whether the user prefers reduced motion: then only recorded strengths
+ *   are shown
+ * @property {() => boolean} isHidden whether the page is hidden: then the player waits
  */
 
 export class Player {
   #frame = 0;
 
-  /** @param {Stage} stage */
-  constructor(stage) {
-    this.stage = stage;
+  /** @param {PlayerHost} host */
+  constructor(host) {
+    this.host = host;
   }
 
   get playing() {
@@ -66,26 +67,26 @@ export class Player {
     if (!this.playing) return;
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    this.stage.onPlaying(false);
+    this.host.onPlaying(false);
   }
 
   #play() {
-    const { strength, largest } = this.stage.now();
+    const { strength, largest } = this.host.current();
     if (!largest) return;
     let before = performance.now();
-    let elapsed = this.stage.still() ? 0 : elapsedAt(strength, largest);
+    let elapsed = this.host.isReducedMotion() ? 0 : elapsedAt(strength, largest);
     let shown = strength;
     const show = (/** @type {number} */ time) => {
       this.#frame = requestAnimationFrame(show);
-      const { largest, recorded } = this.stage.now();
-      const waits = this.stage.hidden() || !largest;
+      const { largest, recorded } = this.host.current();
+      const waits = this.host.isHidden() || !largest;
       if (!waits) elapsed += Math.max(time - before, 0);
       before = time;
       if (waits) return;
-      const next = this.stage.still() ? stepwise(elapsed, recorded) : swing(elapsed, largest);
-      if (next !== shown) this.stage.onStrength((shown = next));
+      const next = this.host.isReducedMotion() ? stepwise(elapsed, recorded) : swing(elapsed, largest);
+      if (next !== shown) this.host.onStrength((shown = next));
     };
     this.#frame = requestAnimationFrame(show);
-    this.stage.onPlaying(true);
+    this.host.onPlaying(true);
   }
 }

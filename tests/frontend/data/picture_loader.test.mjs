@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { deflateSync } from "node:zlib";
-import { Loader } from "../../../frontend/data/picture_loader.js";
+import { PictureLoader } from "../../../frontend/data/picture_loader.js";
 import { makeSample } from "../samples.mjs";
 
 /** A 2×2 image of one value, no targets. */
@@ -41,7 +41,7 @@ beforeEach(() => {
     return answer(addresses);
   };
   rasterOf = () => ({ width: 2, height: 2 });
-  loader = new Loader({
+  loader = new PictureLoader({
     rasterOf: (sample) => rasterOf(sample),
     onPicture: ({ key }) => seen.pictures.push(key),
     onProblem: ({ key }, problem) => seen.problems.push([key, problem]),

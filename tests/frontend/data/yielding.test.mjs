@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Pacer } from "../../../frontend/data/yielding.js";
+import { Yielder } from "../../../frontend/data/yielding.js";
 
-/** A pacer, and what works for so many milliseconds of its clock. */
+/** A yielder, and what works for so many milliseconds of its clock. */
 function make() {
   let now = 0;
-  return { pacer: new Pacer(() => now), work: (milliseconds) => (now += milliseconds) };
+  return { yielder: new Yielder(() => now), work: (milliseconds) => (now += milliseconds) };
 }
 
 test("turns come in the order of the calls", async () => {
-  const { pacer, work } = make();
+  const { yielder, work } = make();
   const seen = [];
   const piece = async (name) => {
-    await pacer.turn();
+    await yielder.turn();
     seen.push(name);
     work(4);
   };
@@ -22,10 +22,10 @@ test("turns come in the order of the calls", async () => {
 });
 
 test("other work runs between two pieces of long work", async () => {
-  const { pacer, work } = make();
+  const { yielder, work } = make();
   const seen = [];
   const piece = async () => {
-    await pacer.turn();
+    await yielder.turn();
     seen.push("piece");
     setImmediate(() => seen.push("due"));
     work(20);
@@ -35,13 +35,13 @@ test("other work runs between two pieces of long work", async () => {
 });
 
 test("short pieces wait only for their turn", async () => {
-  const { pacer, work } = make();
-  await pacer.turn();
+  const { yielder, work } = make();
+  await yielder.turn();
   let due = false;
   setImmediate(() => (due = true));
   work(2);
-  await pacer.turn();
+  await yielder.turn();
   work(2);
-  await pacer.turn();
+  await yielder.turn();
   assert.equal(due, false);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MIDDLE, NAN_COLOUR } from "../../../frontend/drawing/colormap.js";
 import { drawGradient, drawMorph, drawSignal, envelope, makeSignalPicture } from "../../../frontend/drawing/curves.js";
-import { INITIAL_LOOK, inkOf } from "../../../frontend/drawing/gradient_colors.js";
+import { INITIAL_GRADIENT_COLORS, colourGradient } from "../../../frontend/drawing/gradient_colors.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 function wave(count, phase) {
@@ -85,7 +85,7 @@ test("nothing outside the panel is painted", () => {
   const pixels = draw(20, 20, panel, (sheet) => {
     drawSignal(sheet, panel, picture);
     drawMorph(sheet, panel, picture, picture.targets[0].change, 1);
-    drawGradient(sheet, panel, picture, inkOf(picture.targets[0], INITIAL_LOOK, "light", null));
+    drawGradient(sheet, panel, picture, colourGradient(picture.targets[0], INITIAL_GRADIENT_COLORS, "light", null));
   });
   pixels.forEach((pixel, i) => {
     const inside = i % 20 >= 3 && i % 20 < 13 && Math.floor(i / 20) >= 2 && Math.floor(i / 20) < 14;
@@ -105,8 +105,8 @@ test("the band along the curve is red where the gradient raises and blue where i
   const [width, height, length] = [60, 40, 600];
   const gradient = Float32Array.from({ length }, (_, i) => (i < 300 ? 1 : -1));
   const picture = pictureOf([1, length], [new Float32Array(length), gradient, gradient]);
-  const ink = inkOf(picture.targets[0], INITIAL_LOOK, "light", null);
-  const pixels = draw(width, height, [0, 0, width, height], (sheet, panel) => drawGradient(sheet, panel, picture, ink));
+  const coloured = colourGradient(picture.targets[0], INITIAL_GRADIENT_COLORS, "light", null);
+  const pixels = draw(width, height, [0, 0, width, height], (sheet, panel) => drawGradient(sheet, panel, picture, coloured));
   // Just above the line in the middle.
   const redness = [...pixels.subarray(17 * width, 18 * width)].map((pixel) => (pixel & 255) - ((pixel >> 16) & 255));
   assert.ok(redness.slice(0, 29).every((value) => value > 60));
@@ -118,9 +118,9 @@ test("the strongest gradient of a column gives it its colour", () => {
   const gradient = new Float32Array(length);
   gradient[503] = -1;
   const picture = pictureOf([1, length], [new Float32Array(length), gradient, gradient]);
-  const ink = inkOf(picture.targets[0], INITIAL_LOOK, "light", null);
-  const pixels = draw(20, 20, [0, 0, 20, 20], (sheet, panel) => drawGradient(sheet, panel, picture, ink));
-  const column = [...Array(20).keys()].filter((x) => [...Array(20).keys()].some((y) => pixels[20 * y + x] === ink.colours[0]));
+  const coloured = colourGradient(picture.targets[0], INITIAL_GRADIENT_COLORS, "light", null);
+  const pixels = draw(20, 20, [0, 0, 20, 20], (sheet, panel) => drawGradient(sheet, panel, picture, coloured));
+  const column = [...Array(20).keys()].filter((x) => [...Array(20).keys()].some((y) => pixels[20 * y + x] === coloured.colours[0]));
   assert.deepEqual(column, [10]);
   assert.equal(picture.targets[0].gradient[0], MIDDLE);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COLOURS, DIVERGING, MIDDLE, NAN_COLOUR, NOT_FINITE, SEQUENTIAL } from "../../../frontend/drawing/colormap.js";
-import { INITIAL_LOOK, MAPS, commonEnd, inkOf, legendOf } from "../../../frontend/drawing/gradient_colors.js";
+import { INITIAL_GRADIENT_COLORS, MAPS, commonEnd, colourGradient, legendOf } from "../../../frontend/drawing/gradient_colors.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 /** As seen with the colour vision that 1 in 12 men have: Machado et al. 2009, severity 1, linear RGB. */
@@ -55,16 +55,16 @@ for (const map of Object.keys(MAPS)) {
     test(`${map}, ${theme}: lightness goes one way from zero to each end`, () => {
       const lightness = [...colours.subarray(0, COLOURS)].map((pixel) => lab(pixel, VISIONS.usual)[0]);
       const away = theme === "light" ? -1 : 1;
-      for (let place = MIDDLE + 8; place < COLOURS; place += 8) {
-        assert.ok(away * (lightness[place] - lightness[place - 8]) > -0.5);
-        assert.ok(away * (lightness[2 * MIDDLE - place] - lightness[2 * MIDDLE - place + 8]) > -0.5);
+      for (let position = MIDDLE + 8; position < COLOURS; position += 8) {
+        assert.ok(away * (lightness[position] - lightness[position - 8]) > -0.5);
+        assert.ok(away * (lightness[2 * MIDDLE - position] - lightness[2 * MIDDLE - position + 8]) > -0.5);
       }
     });
   }
 }
 
 test("a magnitude's colours go from the paper's lightness to the other end", () => {
-  const ends = (theme) => [0, COLOURS - 1].map((place) => lab(SEQUENTIAL[theme][place], VISIONS.usual)[0]);
+  const ends = (theme) => [0, COLOURS - 1].map((position) => lab(SEQUENTIAL[theme][position], VISIONS.usual)[0]);
   assert.ok(ends("light")[0] > 95 && ends("light")[1] < 5);
   assert.ok(ends("dark")[0] < 5 && ends("dark")[1] > 95);
 });
@@ -76,29 +76,29 @@ const LEVELS = {
   largestMagnitude: 2,
 };
 
-function colourOf(place, look, end) {
-  const ink = inkOf(LEVELS, { ...INITIAL_LOOK, ...look }, "light", end);
-  return ink.colours[ink.levels[place]];
+function colourOf(position, gradientColors, end) {
+  const coloured = colourGradient(LEVELS, { ...INITIAL_GRADIENT_COLORS, ...gradientColors }, "light", end);
+  return coloured.colours[coloured.levels[position]];
 }
 
 test("a gradient reaches the ends of its own scale, and less of a larger common scale", () => {
   const table = DIVERGING.RdBu.light;
-  assert.deepEqual([0, 1, 2, 3].map((place) => colourOf(place, {}, null)), [table[0], table[127], table[254], NAN_COLOUR]);
-  assert.deepEqual([0, 1, 2, 3].map((place) => colourOf(place, {}, 4)), [table[64], table[127], table[191], NAN_COLOUR]);
-  assert.deepEqual([0, 1, 2].map((place) => colourOf(place, {}, 0.5)), [table[0], table[127], table[254]]);
+  assert.deepEqual([0, 1, 2, 3].map((position) => colourOf(position, {}, null)), [table[0], table[127], table[254], NAN_COLOUR]);
+  assert.deepEqual([0, 1, 2, 3].map((position) => colourOf(position, {}, 4)), [table[64], table[127], table[191], NAN_COLOUR]);
+  assert.deepEqual([0, 1, 2].map((position) => colourOf(position, {}, 0.5)), [table[0], table[127], table[254]]);
 });
 
 test("a magnitude can have its own scale", () => {
   const table = SEQUENTIAL.light;
-  const look = { gradient: "magnitude" };
-  assert.deepEqual([0, 1, 3].map((place) => colourOf(place, look, null)), [table[254], table[0], NAN_COLOUR]);
-  assert.deepEqual([0, 1].map((place) => colourOf(place, look, 4)), [table[127], table[0]]);
+  const gradientColors = { style: "magnitude" };
+  assert.deepEqual([0, 1, 3].map((position) => colourOf(position, gradientColors, null)), [table[254], table[0], NAN_COLOUR]);
+  assert.deepEqual([0, 1].map((position) => colourOf(position, gradientColors, 4)), [table[127], table[0]]);
 });
 
 test("with a common scale, gradients of zero stay zero", () => {
   const flat = { ...LEVELS, gradient: Uint8Array.of(MIDDLE), largest: 0 };
-  const ink = inkOf(flat, INITIAL_LOOK, "light", 0);
-  assert.equal(ink.colours[ink.levels[0]], DIVERGING.RdBu.light[MIDDLE]);
+  const coloured = colourGradient(flat, INITIAL_GRADIENT_COLORS, "light", 0);
+  assert.equal(coloured.colours[coloured.levels[0]], DIVERGING.RdBu.light[MIDDLE]);
 });
 
 test("the common scale ends at four root mean squares of a gradient that nine of ten stay below", () => {
@@ -111,9 +111,9 @@ test("the common scale ends at four root mean squares of a gradient that nine of
 });
 
 test("the legend shows the end of a common scale", () => {
-  assert.deepEqual(legendOf(INITIAL_LOOK, "light", null).marks, ["lowers", "0", "raises"]);
-  assert.deepEqual(legendOf(INITIAL_LOOK, "light", 0.1234).marks, ["−0.12", "0", "0.12"]);
-  const saliency = legendOf({ ...INITIAL_LOOK, gradient: "magnitude" }, "dark", 3);
+  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", null).marks, ["lowers", "0", "raises"]);
+  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", 0.1234).marks, ["−0.12", "0", "0.12"]);
+  const saliency = legendOf({ ...INITIAL_GRADIENT_COLORS, style: "magnitude" }, "dark", 3);
   assert.deepEqual(saliency.marks, ["0", "3"]);
   assert.equal(saliency.colours.length, COLOURS);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DIVERGING, MIDDLE, NAN_COLOUR, NOT_FINITE } from "../../../frontend/drawing/colormap.js";
-import { INITIAL_LOOK, inkOf } from "../../../frontend/drawing/gradient_colors.js";
+import { INITIAL_GRADIENT_COLORS, colourGradient } from "../../../frontend/drawing/gradient_colors.js";
 import {
   gradientLevels,
   makeImagePicture,
@@ -142,10 +142,10 @@ test("at a smaller size a morph is the mean of the morph's pixels", () => {
   });
 });
 
-function gradientPixels(picture, look, theme = "light") {
+function gradientPixels(picture, gradientColors, theme = "light") {
   const pixels = new Uint32Array(picture.width * picture.height);
-  const ink = inkOf(picture.targets[0], { ...INITIAL_LOOK, ...look }, theme, null);
-  paintGradient(pixels, picture.width, [0, 0, picture.width, picture.height], picture, ink, theme);
+  const coloured = colourGradient(picture.targets[0], { ...INITIAL_GRADIENT_COLORS, ...gradientColors }, theme, null);
+  paintGradient(pixels, picture.width, [0, 0, picture.width, picture.height], picture, coloured, theme);
   return [...pixels].map((pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255]);
 }
 
@@ -154,7 +154,7 @@ for (const theme of ["light", "dark"]) {
     const image = Float32Array.of(0, 1, 0, 1, 0.5, 0.5);
     const gradient = Float32Array.of(0, 0, 1, -1, 0.05, NaN);
     const picture = pictureOf([1, 2, 3], [[0], [1]], [image, gradient, gradient]);
-    const [black, white, raised, lowered, faint, missing] = gradientPixels(picture, { gradient: "overlay" }, theme);
+    const [black, white, raised, lowered, faint, missing] = gradientPixels(picture, { style: "overlay" }, theme);
     assert.ok(black.every((level) => level === black[0]) && white.every((level) => level === white[0]));
     assert.ok(white[0] > black[0] + 100);
     assert.ok(raised[0] > raised[2] + 50 && lowered[2] > lowered[0] + 50);
@@ -166,7 +166,7 @@ for (const theme of ["light", "dark"]) {
 for (const theme of ["light", "dark"]) {
   test(`the first palette is blue below, neutral at zero, red above, and marks what is not finite: ${theme}`, () => {
     const colours = DIVERGING.RdBu[theme];
-    const [below, zero, above] = [30, MIDDLE, 225].map((place) => [0, 8, 16].map((shift) => (colours[place] >> shift) & 255));
+    const [below, zero, above] = [30, MIDDLE, 225].map((position) => [0, 8, 16].map((shift) => (colours[position] >> shift) & 255));
     assert.ok(below[2] > below[0] + 60);
     assert.ok(above[0] > above[2] + 60);
     assert.ok(Math.max(...zero) - Math.min(...zero) < 20);

@@ -18,8 +18,8 @@ function chosen() {
     rank: 0,
     id: "a=b&c 50%",
   });
-  const look = { map: "PuOr", scale: "common", gradient: "overlay" };
-  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, look, target: 0, strength: 0.385 };
+  const gradientColors = { map: "PuOr", scale: "common", style: "overlay" };
+  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385 };
   return { ...state, ...opened, ...seen };
 }
 
@@ -30,7 +30,7 @@ test("the user's choices come back from the address", () => {
 
 test("every choice of the user and every filter is in the link", () => {
   // Choices on single cards are not part of a link.
-  const { runs, recordVersion, runOrder, indexes, filters, cardChoices, ownStrengths, ...own } = chosen();
+  const { runs, recordVersion, runOrder, indexes, filters, targetChoices, strengthOverrides, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);

@@ -1,32 +1,32 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HEAD, PITCH, ROW, framesWithin, lineThrough, sizeOfStrips, targetOfFrame } from "../../../frontend/layout/filmstrip_layout.js";
+import { HEAD_WIDTH, FRAME_WIDTH, ROW_HEIGHT, framesWithin, marginLine, sizeOfStrips, targetOfFrame } from "../../../frontend/layout/filmstrip_layout.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 const samples = [0.2, 0.4, NaN, 0.8].map((margin) => makeSample({ margin }));
 
 test("the lines of neighbouring frames meet", () => {
-  assert.deepEqual(lineThrough(samples.slice(0, 2), 0).at(-1)[1], lineThrough(samples.slice(0, 2), 1)[0][1]);
-  assert.equal(lineThrough(samples.slice(0, 2), 0).at(-1)[0], PITCH);
-  assert.equal(lineThrough(samples.slice(0, 2), 1)[0][0], 0);
+  assert.deepEqual(marginLine(samples.slice(0, 2), 0).at(-1)[1], marginLine(samples.slice(0, 2), 1)[0][1]);
+  assert.equal(marginLine(samples.slice(0, 2), 0).at(-1)[0], FRAME_WIDTH);
+  assert.equal(marginLine(samples.slice(0, 2), 1)[0][0], 0);
 });
 
 test("a margin of NaN leaves a gap", () => {
-  assert.deepEqual(lineThrough(samples, 2), []);
-  assert.deepEqual(lineThrough(samples, 3), [[PITCH / 2, 0.8]]);
-  assert.equal(lineThrough(samples, 1).length, 2);
+  assert.deepEqual(marginLine(samples, 2), []);
+  assert.deepEqual(marginLine(samples, 3), [[FRAME_WIDTH / 2, 0.8]]);
+  assert.equal(marginLine(samples, 1).length, 2);
 });
 
 test("the range contains every visible frame, and few others", () => {
-  const box = { left: 3 * PITCH + 5, top: 2 * ROW - 1, width: HEAD + 2 * PITCH, height: 2 };
+  const box = { left: 3 * FRAME_WIDTH + 5, top: 2 * ROW_HEIGHT - 1, width: HEAD_WIDTH + 2 * FRAME_WIDTH, height: 2 };
   assert.deepEqual(framesWithin(box), { rows: [1, 3], columns: [3, 6] });
   assert.deepEqual(framesWithin({ left: -50, top: -50, width: 10, height: 60 }), { rows: [0, 1], columns: [0, 0] });
 });
 
 test("the strips are as wide as the longest history", () => {
   const histories = [{ count: 2 }, { count: 4 }];
-  assert.deepEqual(sizeOfStrips(histories), { width: HEAD + 4 * PITCH, height: 2 * ROW });
+  assert.deepEqual(sizeOfStrips(histories), { width: HEAD_WIDTH + 4 * FRAME_WIDTH, height: 2 * ROW_HEIGHT });
 });
 
 test("a frame shows the chosen target, otherwise the label, otherwise the first target", () => {

@@ -16,7 +16,7 @@ const SHAPE = [1, 28, 28];
 
 /** A card with a row for each target. */
 function layoutOf(sample, fit = {}) {
-  return cardLayout(sample, { zoom: 1, ratio: 1, rows: sample.targets.map((_, place) => place), ...fit });
+  return cardLayout(sample, { zoom: 1, ratio: 1, rows: sample.targets.map((_, position) => position), ...fit });
 }
 
 function grid(samples, frame = {}) {

@@ -9,10 +9,10 @@ const tall = makeSample({ targets: [makeTarget(), makeTarget({ index: 5 })] });
 const pairs = Array.from({ length: 5 }, () => ({ first: tall, second: makeSample() }));
 
 /** Where both cards of a pair stand in the whole. */
-const boxes = (layout, place) =>
+const boxes = (layout, position) =>
   [0, 1].map((which) => {
-    const box = boxInPair(layout, place, which);
-    return { ...box, top: box.top + layout.tops[place] };
+    const box = boxInPair(layout, position, which);
+    return { ...box, top: box.top + layout.tops[position] };
   });
 const overlap = (one, other) =>
   one.left < other.left + other.width &&
@@ -23,14 +23,14 @@ const overlap = (one, other) =>
 for (const width of [400, 1120]) {
   test(`in a width of ${width} no cards overlap, and all are within`, () => {
     const layout = pairLayout(pairs, { ...frame, width });
-    const all = pairs.flatMap((_, place) => boxes(layout, place));
+    const all = pairs.flatMap((_, position) => boxes(layout, position));
     all.forEach((box, at) => {
       for (const other of all.slice(at + 1)) assert.ok(!overlap(box, other));
       assert.ok(box.left + box.width <= sizeOfPairs(layout).width);
       assert.ok(box.top + box.height <= sizeOfPairs(layout).height);
     });
-    pairs.forEach((_, place) => {
-      for (const box of boxes(layout, place)) assert.ok(box.top >= layout.tops[place] + HEADER);
+    pairs.forEach((_, position) => {
+      for (const box of boxes(layout, position)) assert.ok(box.top >= layout.tops[position] + HEADER);
     });
   });
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { across, down, labelHeights, labelWidth, linesOf, strengthAt } from "../../../frontend/layout/response_plot.js";
+import { xOf, yOf, labelHeights, labelWidth, linesOf, strengthAt } from "../../../frontend/layout/response_plot.js";
 import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
 const PLOT = { width: 200, height: 60, labelWidth: 20, largestStrength: 1.25 };
 
 test("dragging chooses the strength at the pointer, within the ends", () => {
-  for (const strength of [0, 0.5, 1, 1.25]) assert.equal(strengthAt(PLOT, across(PLOT, strength), 0.01), strength);
+  for (const strength of [0, 0.5, 1, 1.25]) assert.equal(strengthAt(PLOT, xOf(PLOT, strength), 0.01), strength);
   assert.equal(strengthAt(PLOT, -50, 0.01), 0);
   assert.equal(strengthAt(PLOT, 999, 0.01), 1.25);
 });
@@ -14,8 +14,8 @@ test("dragging chooses the strength at the pointer, within the ends", () => {
 test("there is a line for the target and one for the original class, through recorded values only", () => {
   const [target, original] = linesOf(makeSample(), makeTarget(), PLOT);
   assert.deepEqual([target.kind, target.name, original.kind, original.name], ["target", "8", "original", "5"]);
-  assert.deepEqual(target.points, [0.45, 0.81, 0.95].map((p, i) => [across(PLOT, i / 2), down(PLOT, p)]));
-  assert.deepEqual(original.points, [0.46, 0.12, 0.03].map((p, i) => [across(PLOT, i / 2), down(PLOT, p)]));
+  assert.deepEqual(target.points, [0.45, 0.81, 0.95].map((p, i) => [xOf(PLOT, i / 2), yOf(PLOT, p)]));
+  assert.deepEqual(original.points, [0.46, 0.12, 0.03].map((p, i) => [xOf(PLOT, i / 2), yOf(PLOT, p)]));
 });
 
 test("a target that is already predicted for the original has one line", () => {
@@ -30,7 +30,7 @@ test("NaN is not drawn", () => {
 test("a number outside 0 to 1 is drawn at the edge", () => {
   const beyond = makeTarget({ probabilities: [1e308, -1e308, 2], original_probabilities: [0, 1, 0.5] });
   const [{ points }] = linesOf(makeSample(), beyond, PLOT);
-  assert.deepEqual(points.map(([, y]) => y), [1, 0, 1].map((p) => down(PLOT, p)));
+  assert.deepEqual(points.map(([, y]) => y), [1, 0, 1].map((p) => yOf(PLOT, p)));
   assert.ok(points.flat().every((at) => at >= 0 && at <= 200));
 });
 

@@ -1,35 +1,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { channelsCaption, className, decimals, isWrong, saying, signedDecimals, stoppedCaption, truth } from "../../../frontend/samples/captions.js";
+import { channelsCaption, className, formatDecimals, isWrong, predictionCaption, formatSigned, stoppedCaption, labelCaption } from "../../../frontend/samples/captions.js";
 import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
 test("the captions name the two most probable classes and the label", () => {
   const sample = makeSample();
-  assert.equal(`${saying(sample)}; ${truth(sample)}`, "predicts 5 (0.46), 8 (0.45); labelled 5");
+  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (0.46), 8 (0.45); labelled 5");
 });
 
 test("an improbable second class is not named", () => {
-  assert.equal(saying(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "predicts 5 (0.97)");
+  assert.equal(predictionCaption(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "predicts 5 (0.97)");
 });
 
 test("a class without a name has its number as name", () => {
   const session = { ...DIGITS, class_names: null };
-  assert.equal(saying(makeSample({ session })), "predicts class 5 (0.46), class 8 (0.45)");
-  assert.equal(truth(makeSample({ session, label: 7 })), "labelled class 7");
+  assert.equal(predictionCaption(makeSample({ session })), "predicts class 5 (0.46), class 8 (0.45)");
+  assert.equal(labelCaption(makeSample({ session, label: 7 })), "labelled class 7");
   assert.equal(className(["cat"], 1), "class 1");
   assert.equal(className(["cat"], -1), "class -1");
 });
 
 test("without a label a prediction is not wrong", () => {
   const sample = makeSample({ label: null });
-  assert.equal(`${saying(sample)}; ${truth(sample)}`, "predicts 5 (0.46), 8 (0.45); no label");
+  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (0.46), 8 (0.45); no label");
   assert.equal(isWrong(makeSample({ label: null })), false);
   assert.equal(isWrong(makeSample({ label: 8 })), true);
   assert.equal(isWrong(makeSample({ label: 5 })), false);
 });
 
 test("a label beyond the classes has its number as name, and the prediction is wrong", () => {
-  assert.equal(truth(makeSample({ label: 255 })), "labelled class 255");
+  assert.equal(labelCaption(makeSample({ label: 255 })), "labelled class 255");
   assert.equal(isWrong(makeSample({ label: 255 })), true);
 });
 
@@ -42,7 +42,7 @@ test("only unusually painted channels have a caption", () => {
 });
 
 test("numbers that are not finite have a text", () => {
-  assert.deepEqual([NaN, Infinity, -Infinity, 0.005].map(decimals), ["NaN", "∞", "−∞", "0.01"]);
+  assert.deepEqual([NaN, Infinity, -Infinity, 0.005].map(formatDecimals), ["NaN", "∞", "−∞", "0.01"]);
 });
 
 test("only an ascent that did not reach the confidence has a caption", () => {
@@ -53,5 +53,5 @@ test("only an ascent that did not reach the confidence has a caption", () => {
 });
 
 test("a change has a sign unless it is rounded to zero", () => {
-  assert.deepEqual([0.5, -0.25, 0, -0.001, -Infinity].map(signedDecimals), ["+0.50", "−0.25", "0.00", "0.00", "−∞"]);
+  assert.deepEqual([0.5, -0.25, 0, -0.001, -Infinity].map(formatSigned), ["+0.50", "−0.25", "0.00", "0.00", "−∞"]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MOST_CLASSES, cellFilters, chosenCell, confusionMatrix, noCellFilters } from "../../../frontend/samples/confusion_matrix.js";
-import { NO_FILTERS, missesOf } from "../../../frontend/samples/filters.js";
+import { NO_FILTERS, failedFiltersOf } from "../../../frontend/samples/filters.js";
 import { makeSample } from "../samples.mjs";
 
 function samplesOf(...triples) {
@@ -9,7 +9,7 @@ function samplesOf(...triples) {
 }
 
 function matrixOf(samples, axes, filters = {}, most = MOST_CLASSES) {
-  return confusionMatrix(samples, missesOf(samples, { ...NO_FILTERS, ...filters }), axes, most);
+  return confusionMatrix(samples, failedFiltersOf(samples, { ...NO_FILTERS, ...filters }), axes, most);
 }
 
 /** What a cell counts, by the classes of its row and column. */
@@ -47,7 +47,7 @@ test("the filters of a cell select as many samples as it counts", () => {
       for (const column of matrix.classes) {
         if (axes === "guesses" && row === column) continue;
         const filters = { ...NO_FILTERS, ...cellFilters(axes, row, column) };
-        const left = missesOf(FIVES, filters).filter((missed) => missed === 0).length;
+        const left = failedFiltersOf(FIVES, filters).filter((missed) => missed === 0).length;
         assert.equal(left, countAt(matrix, row, column), `${axes} ${row} ${column}`);
         assert.deepEqual(chosenCell(axes, filters), { row, column });
         assert.deepEqual({ ...filters, ...noCellFilters(axes) }, NO_FILTERS);

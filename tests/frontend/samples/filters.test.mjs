@@ -4,12 +4,12 @@ import { filterCaption } from "../../../frontend/samples/filter_captions.js";
 import * as filters from "../../../frontend/samples/filters.js";
 import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
-const { NO_FILTERS, missesOf } = filters;
+const { NO_FILTERS, failedFiltersOf } = filters;
 
-/** The places of the samples that pass. */
+/** The positions of the samples that pass. */
 function passing(samples, chosen) {
-  const misses = missesOf(samples, { ...NO_FILTERS, ...chosen });
-  return samples.map((_, place) => place).filter((place) => misses[place] === 0);
+  const failedFilters = failedFiltersOf(samples, { ...NO_FILTERS, ...chosen });
+  return samples.map((_, position) => position).filter((position) => failedFilters[position] === 0);
 }
 
 function check(fields, chosen, expected) {
@@ -105,7 +105,7 @@ test("the facets count what each choice then leaves, with any other filters", ()
   );
   const chosen = { show: "confused", prediction: 1, label: 3, outcome: "wrong", id: "odd", rank: 1, pair: [1, 4] };
   const left = (changes) => passing(samples, { ...chosen, ...changes }).length;
-  const facets = filters.facetsOf(samples, missesOf(samples, { ...NO_FILTERS, ...chosen }));
+  const facets = filters.facetsOf(samples, failedFiltersOf(samples, { ...NO_FILTERS, ...chosen }));
   for (const prediction of [0, 1, 2]) assert.equal(facets.prediction.get(prediction) ?? 0, left({ prediction }));
   for (const label of [0, 1, 3]) assert.equal(facets.label.get(label) ?? 0, left({ label }));
   for (const outcome of filters.OUTCOMES) assert.equal(facets.outcome.get(outcome) ?? 0, left({ outcome }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asksFor, chipsOf, rowsOf, targetCounts } from "../../../frontend/samples/target_choice.js";
+import { hasTarget, chipsOf, rowsOf, targetCounts } from "../../../frontend/samples/target_choice.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 function asked(...indices) {
@@ -10,8 +10,8 @@ function asked(...indices) {
 test("few targets are all shown, in the recorded order", () => {
   assert.deepEqual(rowsOf(asked(8, 5), null), [0, 1]);
   assert.deepEqual(rowsOf(asked(), null), []);
-  assert.deepEqual(chipsOf(asked(8, 5)), { places: [0, 1], others: 0 });
-  assert.deepEqual(chipsOf(asked(8)), { places: [], others: 0 });
+  assert.deepEqual(chipsOf(asked(8, 5)), { positions: [0, 1], others: 0 });
+  assert.deepEqual(chipsOf(asked(8)), { positions: [], others: 0 });
 });
 
 const ALL = asked(0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
@@ -19,11 +19,11 @@ const ALL = asked(0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
 test("of many targets the most probable are shown first, and more on demand", () => {
   assert.deepEqual(rowsOf(ALL, null), [5, 8, 3]);
   assert.deepEqual(rowsOf(ALL, null, "more"), [5, 8, 3, 0, 1, 2, 4, 6, 7, 9]);
-  assert.deepEqual(chipsOf(ALL), { places: [5, 8, 3, 0, 1], others: 5 });
+  assert.deepEqual(chipsOf(ALL), { positions: [5, 8, 3, 0, 1], others: 5 });
   assert.deepEqual(chipsOf(ALL, "more").others, 0);
   const thousand = asked(...Array(1000).keys());
   assert.equal(rowsOf(thousand, null, "more").length, 10);
-  assert.equal(chipsOf(thousand, "more").places.length, 1000);
+  assert.equal(chipsOf(thousand, "more").positions.length, 1000);
 });
 
 test("a target that is chosen for all cards is shown alone, if the sample has it", () => {
@@ -34,12 +34,12 @@ test("a target that is chosen for all cards is shown alone, if the sample has it
 test("a card can show another target, which then has a chip", () => {
   assert.deepEqual(rowsOf(ALL, 9, 2), [2]);
   assert.deepEqual(rowsOf(ALL, 9, "more").length, 10);
-  assert.deepEqual(chipsOf(ALL, 9), { places: [5, 8, 3, 0, 9], others: 5 });
+  assert.deepEqual(chipsOf(ALL, 9), { positions: [5, 8, 3, 0, 9], others: 5 });
 });
 
 test("samples are counted by their targets", () => {
   const samples = [asked(8, 5), asked(8, 3), asked()];
   assert.deepEqual(targetCounts(samples), [[3, 1], [5, 1], [8, 2]]);
-  assert.deepEqual(samples.map(asksFor(8)), [true, true, false]);
-  assert.deepEqual(samples.map(asksFor(null)), [true, true, true]);
+  assert.deepEqual(samples.map(hasTarget(8)), [true, true, false]);
+  assert.deepEqual(samples.map(hasTarget(null)), [true, true, true]);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { flipCaption, verdictParts } from "../../../frontend/samples/captions.js";
+import { flipCaption, verdictCaption } from "../../../frontend/samples/captions.js";
 import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../../frontend/samples/verdict.js";
 import { makeTarget } from "../samples.mjs";
 
@@ -8,7 +8,7 @@ const STRENGTHS = [0, 0.5, 1];
 const NAMES = [..."0123456789"];
 
 function caption(strength, target = makeTarget(), strengths = STRENGTHS) {
-  return verdictParts(verdictAt(target, strengths, strength), target, NAMES).join("");
+  return verdictCaption(verdictAt(target, strengths, strength), target, NAMES).join("");
 }
 
 test("at a recorded strength the verdict is the recorded one", () => {

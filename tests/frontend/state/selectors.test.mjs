@@ -90,7 +90,7 @@ test("the common colour scale follows from all samples, before any filter", () =
   const samples = [1, 2].map((gradient_norm, step) => sampleAt(step, { targets: [makeTarget({ gradient_norm })] }));
   const from = stateWith(indexOf("a", samples));
   assert.equal(scaleEnd(from), null);
-  const common = { ...from, look: { ...from.look, scale: "common" } };
+  const common = { ...from, gradientColors: { ...from.gradientColors, scale: "common" } };
   assert.ok(scaleEnd(common) > 0);
   assert.equal(scaleEnd(withTarget(common, 99)), scaleEnd(common));
 });

@@ -13,9 +13,9 @@ import {
   chooseTag,
   tick,
   tickOthers,
-  withCardChoice,
+  withTargetChoice,
   withIndex,
-  withOwnStrength,
+  withStrengthOverride,
   withRuns,
   withStrength,
   withTarget,
@@ -49,20 +49,20 @@ test("the samples of a run that no longer exists are removed", () => {
 });
 
 test("a strength override lasts until the slider moves", () => {
-  const own = withOwnStrength(initialState(), "a", 0.25);
+  const own = withStrengthOverride(initialState(), "a", 0.25);
   assert.deepEqual([strengthOf(own, "a"), strengthOf(own, "b")], [0.25, 1]);
-  assert.equal(strengthOf(withOwnStrength(own, "a", null), "a"), 1);
+  assert.equal(strengthOf(withStrengthOverride(own, "a", null), "a"), 1);
   assert.equal(strengthOf(withStrength(own, 0.5), "a"), 0.5);
 });
 
 test("choosing a target leaves out samples without it and forgets the choices on single cards", () => {
   const samples = [8, 5].map((index, step) => sampleAt(step, { targets: [makeTarget({ index })] }));
-  const all = withCardChoice(stateWith(indexOf("a", samples)), "0.0", "more");
+  const all = withTargetChoice(stateWith(indexOf("a", samples)), "0.0", "more");
   assert.deepEqual(targetsInUse(all), [[5, 1], [8, 1]]);
   const fives = withTarget(all, 5);
   assert.deepEqual(keys(fives), ["1.0"]);
   assert.deepEqual(targetsInUse(fives), [[5, 1], [8, 1]]);
-  assert.equal(fives.cardChoices.size, 0);
+  assert.equal(fives.targetChoices.size, 0);
 });
 
 test("equal runs from the back end keep all memoized values", () => {

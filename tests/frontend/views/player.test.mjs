@@ -19,7 +19,7 @@ test("with reduced motion the recorded strengths follow each other up and down",
 let frames;
 let clock;
 let seen;
-let stage;
+let host;
 let player;
 
 function pass(milliseconds) {
@@ -33,17 +33,17 @@ beforeEach(() => {
   frames = new Map();
   clock = 1000;
   seen = { strengths: [], playing: [] };
-  stage = { strength: 0, largest: 1, recorded: [0, 0.5, 1], still: false, hidden: false };
+  host = { strength: 0, largest: 1, recorded: [0, 0.5, 1], isReducedMotion: false, isHidden: false };
   let id = 0;
   globalThis.requestAnimationFrame = (call) => (frames.set(++id, call), id);
   globalThis.cancelAnimationFrame = (frame) => frames.delete(frame);
   globalThis.performance.now = () => clock;
   player = new Player({
-    now: () => stage,
+    current: () => host,
     onStrength: (strength) => seen.strengths.push(strength),
     onPlaying: (playing) => seen.playing.push(playing),
-    still: () => stage.still,
-    hidden: () => stage.hidden,
+    isReducedMotion: () => host.isReducedMotion,
+    isHidden: () => host.isHidden,
   });
 });
 
@@ -54,7 +54,7 @@ afterEach(() => {
 });
 
 test("the player starts at the present strength and pauses on demand", () => {
-  stage.strength = 0.5;
+  host.strength = 0.5;
   player.toggle();
   pass(16);
   assert.ok(seen.strengths[0] > 0.5 && seen.strengths[0] < 0.52);
@@ -68,25 +68,25 @@ test("the player waits while the page is hidden", () => {
   player.toggle();
   pass(100);
   const [before] = seen.strengths;
-  stage.hidden = true;
+  host.isHidden = true;
   pass(10_000);
-  stage.hidden = false;
+  host.isHidden = false;
   pass(1);
   assert.ok(seen.strengths.at(-1) - before < 0.01);
 });
 
 for (const still of [false, true]) {
   test(`the player waits, ${still ? "in steps" : "in motion"}, while there are no morphs`, () => {
-    Object.assign(stage, { strength: 0.3, still });
+    Object.assign(host, { strength: 0.3, isReducedMotion: still });
     player.toggle();
     pass(still ? 1000 : 100);
     const before = seen.strengths.length;
     assert.ok(before);
-    const { largest, recorded } = stage;
-    Object.assign(stage, { largest: 0, recorded: [] });
+    const { largest, recorded } = host;
+    Object.assign(host, { largest: 0, recorded: [] });
     pass(10_000);
     assert.equal(seen.strengths.length, before);
-    Object.assign(stage, { largest, recorded });
+    Object.assign(host, { largest, recorded });
     pass(1);
     assert.ok(Math.abs(seen.strengths.at(-1) - seen.strengths[before - 1]) < 0.01, "it goes on where it stood");
     assert.deepEqual(seen.playing, [true]);
@@ -94,15 +94,15 @@ for (const still of [false, true]) {
 }
 
 test("without morphs the player does not start", () => {
-  stage.largest = 0;
+  host.largest = 0;
   player.toggle();
   assert.equal(player.playing, false);
 });
 
 test("with reduced motion only recorded strengths are shown", () => {
-  stage.still = true;
+  host.isReducedMotion = true;
   player.toggle();
   for (let i = 0; i < 400; i++) pass(16);
-  assert.ok(seen.strengths.every((strength) => stage.recorded.includes(strength)));
+  assert.ok(seen.strengths.every((strength) => host.recorded.includes(strength)));
   assert.ok(new Set(seen.strengths).size === 3);
 });

@@ -1,0 +1,35 @@
+/** Chooses the sample that illustrates the help. Pure. */
+
+import { flipOf } from "./verdict.js";
+
+/** @import {Sample} from "../types.js" */
+
+/** At most so many samples are considered. */
+const MOST_SEEN = 100;
+
+/**
+ * The first sample whose prediction flips along the morph to a target. If no sample flips, the first one that has
+ * a target.
+ * @param {Sample[]} samples
+ * @returns {{sample: Sample, position: number} | null} the sample, and the position of the target in it
+ */
+export function exampleOf(samples) {
+  const seen = samples.slice(0, MOST_SEEN);
+  for (const sample of seen) {
+    const position = sample.targets.findIndex((target) => (flipOf(target, sample.strengths) ?? 0) > 0);
+    if (position >= 0) return { sample, position };
+  }
+  const any = seen.find(({ targets }) => targets.length);
+  return any ? { sample: any, position: 0 } : null;
+}
+
+/**
+ * An evenly spaced selection that contains the first and the last strength.
+ * @param {number[]} strengths
+ * @param {number} most at least 2
+ * @returns {number[]}
+ */
+export function evenlySpaced(strengths, most) {
+  if (strengths.length <= most) return strengths;
+  return Array.from({ length: most }, (_, at) => strengths[Math.round((at * (strengths.length - 1)) / (most - 1))]);
+}

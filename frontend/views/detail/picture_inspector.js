@@ -1,0 +1,221 @@
+/** The large pictures of a sample, and the values of the pixel under the pointer or the cursor. */
+
+import { className, formatDecimals, formatPrecise } from "../../samples/captions.js";
+import { readoutAt } from "../../samples/pixel_readout.js";
+import { element } from "../common/dom.js";
+import { paintPanel } from "../common/panel_canvas.js";
+
+/** @import {Arrays} from "../../samples/sample_arrays.js" */
+/** @import {Values} from "../../samples/pixel_readout.js" */
+/** @import {Picture, Sample} from "../../types.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
+/** @import {PanelContent} from "../common/panel_canvas.js" */
+
+/** The longer side of a picture in CSS pixels: the usual length, and the limit for an image with many pixels. */
+const COMFORTABLE = 224;
+const LARGEST = 480;
+const SIGNAL_WIDTH = 360;
+const SIGNAL_HEIGHT = 120;
+const ROW_HEIGHT = 30;
+/** How many pixels the cursor moves if Shift is pressed. */
+const LEAP = 10;
+
+/** @type {Record<string, [number, number]>} */
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @typedef {{content: PanelContent, canvas: HTMLCanvasElement, frame: HTMLElement, marker: HTMLElement}} Shown */
+
+export class PictureInspector {
+  /** @type {Shown[]} */
+  #shown = [];
+  #heads = element("thead", { hidden: true }, element("tr", {}, ...["", "model units", "display units"].map(head)));
+  #readout = element("tbody");
+  #where = element("caption");
+  /** @type {{x: number, y: number} | null} */
+  #cursor = null;
+  /** @type {{arrays: Arrays, picture: Picture} | null} */
+  #loaded = null;
+  original;
+  /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph */
+  ofTargets;
+  /** The values of all pictures at one pixel. */
+  readout = element(
+    "div",
+    { className: "readout", ariaLive: "polite" },
+    element("table", {}, this.#where, this.#heads, this.#readout),
+  );
+
+  /**
+   * @param {Sample} sample
+   * @param {DisplaySettings} settings
+   */
+  constructor(sample, settings) {
+    this.sample = sample;
+    this.settings = settings;
+    const [, ...sides] = sample.shape;
+    this.width = sides[sides.length - 1];
+    this.height = sides.length > 1 ? sides[0] : 1;
+    const names = sample.session.class_names;
+    this.original = this.#figure({ kind: "original" }, "original");
+    this.ofTargets = sample.targets.map(({ index, delta_norm }, position) => {
+      const name = className(names, index);
+      const gradient = this.#figure({ kind: "gradient", position }, `gradient → ${name}`);
+      return delta_norm === null
+        ? [gradient]
+        : [gradient, this.#figure({ kind: "morph", position }, `morph → ${name}`)];
+    });
+    this.#showReadout();
+  }
+
+  /**
+   * @param {PanelContent} content
+   * @param {string} words
+   */
+  #figure(content, words) {
+    const canvas = element("canvas", {});
+    const marker = element("span", { className: "marker", hidden: true });
+    const frame = element(
+      "div",
+      { className: "picture", tabIndex: 0, role: "application", ariaLabel: `${words}: the arrow keys read its pixels` },
+      canvas,
+      marker,
+    );
+    frame.dataset.part = content.kind === "original" ? "original" : `${content.kind}-${content.position}`;
+    Object.assign(frame.style, { width: `${this.#size().width}px`, height: `${this.#size().height}px` });
+    canvas.classList.toggle("crisp", this.#size().width >= this.width);
+    frame.addEventListener("pointermove", (event) => this.#point(frame, event));
+    frame.addEventListener("keydown", (event) => this.#move(event));
+    frame.addEventListener("focus", () => {
+      if (!this.#cursor) this.#setCursor(Math.floor(this.width / 2), Math.floor(this.height / 2));
+    });
+    this.#shown.push({ content, canvas, frame, marker });
+    return element("figure", {}, frame, element("figcaption", {}, words));
+  }
+
+  /** The size of a picture in CSS pixels. A small image is enlarged by a whole number. */
+  #size() {
+    if (this.sample.shape.length === 2) {
+      return {
+        width: SIGNAL_WIDTH,
+        height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST),
+      };
+    }
+    const side = Math.max(this.width, this.height);
+    const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);
+    return { width: zoom * this.width, height: zoom * this.height };
+  }
+
+  /**
+   * @param {HTMLElement} frame
+   * @param {PointerEvent} event
+   */
+  #point(frame, { clientX, clientY }) {
+    const { left, top, width, height } = frame.getBoundingClientRect();
+    const x = Math.floor(((clientX - left) / width) * this.width);
+    const y = Math.floor(((clientY - top) / height) * this.height);
+    this.#setCursor(x, y);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #move(event) {
+    const move = Object.hasOwn(MOVES, event.key) ? MOVES[event.key] : null;
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { x, y } = this.#cursor ?? { x: 0, y: 0 };
+    const far = event.shiftKey ? LEAP : 1;
+    this.#setCursor(x + far * move[0], y + far * move[1]);
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #setCursor(x, y) {
+    const within = (/** @type {number} */ at, /** @type {number} */ side) => Math.min(Math.max(at, 0), side - 1);
+    const cursor = { x: within(x, this.width), y: within(y, this.height) };
+    if (cursor.x === this.#cursor?.x && cursor.y === this.#cursor.y) return;
+    this.#cursor = cursor;
+    for (const { marker } of this.#shown) {
+      marker.hidden = false;
+      Object.assign(marker.style, {
+        left: `${(100 * cursor.x) / this.width}%`,
+        top: `${(100 * cursor.y) / this.height}%`,
+        width: `${100 / this.width}%`,
+        height: `${100 / this.height}%`,
+      });
+    }
+    this.#showReadout();
+  }
+
+  /**
+   * @param {Arrays} arrays
+   * @param {Picture} picture
+   */
+  showArrays(arrays, picture) {
+    this.#loaded = { arrays, picture };
+    this.#paint(this.#shown);
+    this.#showReadout();
+  }
+
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    const { theme, gradientColors, scaleEnd, strength } = this.settings;
+    const sameColours =
+      settings.theme === theme && settings.gradientColors === gradientColors && settings.scaleEnd === scaleEnd;
+    this.settings = settings;
+    if (!sameColours) this.#paint(this.#shown);
+    else if (settings.strength !== strength) this.#paint(this.#shown.filter(({ content }) => content.kind === "morph"));
+    if (settings.strength !== strength) this.#showReadout();
+  }
+
+  /** @param {Shown[]} shown */
+  #paint(shown) {
+    if (!this.#loaded) return;
+    for (const { canvas, content, frame } of shown) {
+      paintPanel(canvas, this.#loaded.picture, content, this.#size(), this.settings);
+      frame.dataset.painted = formatDecimals(this.settings.strength);
+    }
+  }
+
+  #showReadout() {
+    this.#heads.hidden = !this.#loaded || !this.#cursor;
+    if (!this.#loaded || !this.#cursor) {
+      this.#where.textContent = "Point at a picture to read its values. Or focus a picture and press the arrow keys.";
+      this.#readout.replaceChildren();
+      return;
+    }
+    const { x, y } = this.#cursor;
+    const { sample, settings } = this;
+    const { image, targets } = readoutAt(sample, this.#loaded.arrays, x, y, settings.strength);
+    this.#where.textContent = sample.shape.length === 2 ? `at ${x}` : `at column ${x}, row ${y}`;
+    this.#readout.replaceChildren(
+      valuesRow("original", image),
+      ...targets.flatMap(({ target, gradient, delta, morph }) => {
+        const name = className(sample.session.class_names, target);
+        const rows = [valuesRow(`gradient → ${name}`, gradient)];
+        if (delta && morph) rows.push(valuesRow(`delta → ${name}`, delta), valuesRow(`morph → ${name}`, morph));
+        return rows;
+      }),
+    );
+  }
+}
+
+/** @param {string} words */
+function head(words) {
+  return words ? element("th", { scope: "col" }, words) : element("td");
+}
+
+/**
+ * @param {string} name
+ * @param {Values} values
+ */
+function valuesRow(name, { model, display }) {
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, name),
+    element("td", {}, model.map(formatPrecise).join(", ")),
+    element("td", {}, display ? display.map(formatPrecise).join(", ") : "no mean and std"),
+  );
+}

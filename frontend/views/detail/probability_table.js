@@ -1,0 +1,95 @@
+/** The probabilities of all recorded classes as bars: for the original, and for the morph to each class. */
+
+import { className, formatDecimals } from "../../samples/captions.js";
+import { probabilityAt } from "../../samples/verdict.js";
+import { element } from "../common/dom.js";
+
+/** @import {Sample, Target} from "../../types.js" */
+
+export class ProbabilityTable {
+  /** @type {{cell: HTMLTableCellElement, probabilities: number[]}[]} the cells that follow the strength */
+  #ofMorphs = [];
+  element;
+
+  /** @param {Sample} sample */
+  constructor(sample) {
+    this.sample = sample;
+    const { classes, session, targets } = sample;
+    const rows = [...new Set([...classes, ...targets.map(({ index }) => index)])];
+    const heads = [head("class"), head("original")];
+    if (targets.some(({ delta_norm }) => delta_norm !== null)) {
+      const name = className(session.class_names, classes[0]);
+      heads.push(
+        head("morph to it", "The probability of the row's class in the morph to this class"),
+        head(`still ${name}`, `The probability of ${name}, the prediction for the original, in the same morph`),
+      );
+    }
+    this.element = element(
+      "table",
+      { className: "probabilities" },
+      element("thead", {}, element("tr", {}, ...heads)),
+      element("tbody", {}, ...rows.map((index) => this.#row(index, heads.length - 2))),
+    );
+  }
+
+  /**
+   * @param {number} index a class
+   * @param {number} morphs the number of columns for morphs
+   */
+  #row(index, morphs) {
+    const { classes, probabilities, session, targets, label } = this.sample;
+    const position = classes.indexOf(index);
+    const target = targets.find((one) => one.index === index && one.delta_norm !== null);
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, className(session.class_names, index) + (index === label ? " (label)" : "")),
+      position < 0
+        ? nothing("Only the most probable classes are recorded")
+        : element("td", {}, ...bar(probabilities[position])),
+      ...(morphs ? this.#ofMorph(target) : []),
+    );
+  }
+
+  /** @param {Target | undefined} target */
+  #ofMorph(target) {
+    const missing = "There is no morph to this class";
+    if (!target) return [nothing(missing), nothing(missing)];
+    return [target.probabilities, target.original_probabilities].map((probabilities) => {
+      const cell = element("td");
+      this.#ofMorphs.push({ cell, probabilities });
+      return cell;
+    });
+  }
+
+  /** @param {number} strength */
+  showStrength(strength) {
+    for (const { cell, probabilities } of this.#ofMorphs) {
+      const found = probabilityAt(this.sample.strengths, probabilities, strength);
+      cell.replaceChildren(...(found ? bar(found.probability, found.exact ? "" : "≈ ") : ["not evaluated"]));
+    }
+  }
+}
+
+/**
+ * @param {string} words
+ * @param {string} [title]
+ */
+function head(words, title = "") {
+  return element("th", { scope: "col", title }, words);
+}
+
+/**
+ * @param {number} probability
+ * @param {string} [sign]
+ */
+function bar(probability, sign = "") {
+  const filled = element("span", { className: "filled" });
+  filled.style.width = `${100 * (probability > 0 ? Math.min(probability, 1) : 0)}%`;
+  return [element("span", { className: "track", ariaHidden: "true" }, filled), sign + formatDecimals(probability)];
+}
+
+/** @param {string} title */
+function nothing(title) {
+  return element("td", { title }, "–");
+}

@@ -1,0 +1,71 @@
+/** The properties of a sample and of its targets, as lists of names and values. */
+
+import { className, flipCaption, formatPrecise, stoppedCaption } from "../../samples/captions.js";
+import { flipDistanceOf, flipOf } from "../../samples/verdict.js";
+import { element } from "../common/dom.js";
+
+/** @import {Sample, Target} from "../../types.js" */
+
+/** @param {Sample} sample */
+export function sampleProperties(sample) {
+  const { session, label } = sample;
+  const time = new Date(1000 * sample.wall_time);
+  return list([
+    ["run", sample.run],
+    ["tag", sample.tag],
+    ["id", sample.id ?? "none"],
+    ["kind", sample.probe ? "probe: followed through the training" : "confused"],
+    ["label", label === null ? "none" : className(session.class_names, label)],
+    ["step", sample.step.toLocaleString("en")],
+    ["margin", formatPrecise(sample.margin), "The largest probability minus the second largest"],
+    ["entropy", `${formatPrecise(sample.entropy)} bits`, "The entropy of the probabilities of all classes"],
+    [
+      "loss",
+      sample.loss === null ? "unknown" : `${formatPrecise(sample.loss)} nats`,
+      "The cross entropy: −ln of the probability of the label",
+    ],
+    ["shape", sample.shape.join(" × "), "Channels × height × width, or channels × length"],
+    ["time", Number.isFinite(time.valueOf()) ? time.toLocaleString() : "unknown"],
+    ["ISO", Number.isFinite(time.valueOf()) ? time.toISOString() : "unknown"],
+    ["session", session.session],
+    ["capture", `${sample.capture}, index ${sample.index}`],
+  ]);
+}
+
+/**
+ * @param {Sample} sample
+ * @param {Target} target
+ */
+export function targetProperties(sample, target) {
+  const names = sample.session.class_names;
+  const flip = flipOf(target, sample.strengths);
+  const distance = flipDistanceOf(target, sample.strengths);
+  /** @type {Property[]} */
+  const properties = [["gradient norm", formatPrecise(target.gradient_norm), "‖gradient‖₂, in model units"]];
+  if (target.delta_norm === null) return list([...properties, ["ascent", "none"]]);
+  return list([
+    ...properties,
+    ["delta norm", formatPrecise(target.delta_norm), "‖delta‖₂: how far the ascent went, in model units"],
+    ["ascent", `${target.steps} steps; ${stoppedCaption(target) || "reached the confidence"}`],
+    ["flip", flipCaption(flip, target, names)],
+    [
+      "flip distance",
+      distance === null ? "none" : formatPrecise(distance),
+      "‖delta‖₂ × strength of the flip: the size of the change that makes the network predict the target",
+    ],
+  ]);
+}
+
+/** @typedef {[name: string, value: string, meaning?: string]} Property */
+
+/** @param {Property[]} properties */
+function list(properties) {
+  return element(
+    "dl",
+    { className: "facts" },
+    ...properties.flatMap(([name, value, title]) => [
+      element("dt", title ? { title } : {}, name),
+      element("dd", { title: value }, value),
+    ]),
+  );
+}

@@ -1,0 +1,127 @@
+/** A large response curve with axes: the probabilities along a morph. */
+
+import { className, formatDecimals } from "../../samples/captions.js";
+import { flipOf } from "../../samples/verdict.js";
+import { element, svgElement } from "../common/dom.js";
+
+/** @import {Sample, Target} from "../../types.js" */
+
+const WIDTH = 340;
+const HEIGHT = 190;
+const LEFT = 36;
+const RIGHT = 12;
+const TOP = 12;
+const BOTTOM = 34;
+
+export class ResponseChart {
+  #now;
+  element;
+
+  /**
+   * @param {Sample} sample
+   * @param {Target} target
+   */
+  constructor(sample, target) {
+    this.sample = sample;
+    const { strengths, session, classes } = sample;
+    this.largest = strengths[strengths.length - 1] || 1;
+    const goal = className(session.class_names, target.index);
+    const original = className(session.class_names, classes[0]);
+    this.#now = svgElement("line", { class: "now", y1: TOP, y2: HEIGHT - BOTTOM });
+    const chart = svgElement(
+      "svg",
+      {
+        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+        role: "img",
+        "aria-label": `Probability of ${goal} along the morph: ${strengths
+          .map(
+            (strength, position) => `${formatDecimals(target.probabilities[position])} at ${formatDecimals(strength)}`,
+          )
+          .join(", ")}`,
+      },
+      ...this.#axes(),
+      this.#now,
+    );
+    if (classes.length && classes[0] !== target.index) {
+      chart.append(...this.#curve(target.original_probabilities, "original"));
+    }
+    chart.append(...this.#curve(target.probabilities, "target"), ...this.#flip(target));
+    const legend = element("figcaption", {}, element("span", { className: "key target" }), `probability of ${goal}`);
+    if (classes.length && classes[0] !== target.index) {
+      legend.append(
+        element("span", { className: "key original" }),
+        `probability of ${original}, predicted for the original`,
+      );
+    }
+    this.element = element("figure", { className: "response" }, chart, legend);
+  }
+
+  #axes() {
+    const bottom = HEIGHT - BOTTOM;
+    const rows = [0, 0.25, 0.5, 0.75, 1].flatMap((probability) => {
+      const y = this.#y(probability);
+      const line = svgElement("line", { class: "rule", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y });
+      return [line, label(LEFT - 6, y + 4, String(probability), "end")];
+    });
+    const step = this.largest > 2 ? Math.ceil(this.largest / 5) : 0.25;
+    const columns = [];
+    for (let strength = 0; strength <= this.largest + 1e-6; strength += step) {
+      columns.push(label(this.#x(strength), bottom + 16, String(Number(strength.toFixed(2))), "middle"));
+    }
+    const title = label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "strength", "middle");
+    return [...rows, ...columns, title];
+  }
+
+  /** @param {Target} target */
+  #flip(target) {
+    const flip = flipOf(target, this.sample.strengths);
+    if (!flip) return [];
+    const x = this.#x(flip);
+    const near = x > WIDTH / 2;
+    return [
+      svgElement("line", { class: "flip-line", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }),
+      label(x + (near ? -5 : 5), HEIGHT - BOTTOM - 6, `flips at ${formatDecimals(flip)}`, near ? "end" : "start"),
+    ];
+  }
+
+  /**
+   * @param {number[]} probabilities
+   * @param {string} kind
+   */
+  #curve(probabilities, kind) {
+    const points = this.sample.strengths.flatMap((strength, position) =>
+      Number.isFinite(probabilities[position]) ? [[this.#x(strength), this.#y(probabilities[position])]] : [],
+    );
+    return [
+      svgElement("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }),
+      ...points.map(([cx, cy]) => svgElement("circle", { class: kind, cx, cy, r: 2.5 })),
+    ];
+  }
+
+  /** @param {number} strength */
+  showStrength(strength) {
+    const x = String(this.#x(Math.min(strength, this.largest)));
+    this.#now.setAttribute("x1", x);
+    this.#now.setAttribute("x2", x);
+  }
+
+  /** @param {number} strength */
+  #x(strength) {
+    return LEFT + (strength / this.largest) * (WIDTH - LEFT - RIGHT);
+  }
+
+  /** @param {number} probability a number outside 0 to 1 is drawn at the edge */
+  #y(probability) {
+    return TOP + (1 - Math.min(Math.max(probability, 0), 1)) * (HEIGHT - TOP - BOTTOM);
+  }
+}
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {string} words
+ * @param {string} anchor
+ */
+function label(x, y, words, anchor) {
+  return svgElement("text", { x, y, "text-anchor": anchor }, document.createTextNode(words));
+}
