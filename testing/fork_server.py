@@ -18,10 +18,11 @@ from types import TracebackType
 from testing.paths import ROOT
 
 _SERVER = """
-import json, os, sys
+import gc, json, os, sys
 import torch
 import tb_gradascent.hook, testing.networks, testing.synthetic
 torch.set_num_threads(1)
+gc.freeze()  # a child then ends faster
 for line in sys.stdin:
     request = json.loads(line)
     child = os.fork()
@@ -31,7 +32,7 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(status), flush=True)
 else:
     os._exit(0)
-import random, warnings
+import warnings
 warnings.simplefilter("error")
 for descriptor, path in ((0, os.devnull), (1, request["stdout"]), (2, request["stderr"])):
     os.dup2(os.open(path, os.O_RDWR), descriptor)

@@ -44,12 +44,12 @@ def test_probability_margin_is_the_difference_of_the_two_largest_probabilities()
         assert score == pytest.approx(-(chances[-1] - chances[-2]), abs=1e-6)
 
 
-def test_probability_margin_never_takes_what_is_too_certain() -> None:
+def test_probability_margin_never_takes_certain_samples() -> None:
     scores = ProbabilityMargin(max_margin=0.1)(LOGITS)
     assert scores.isneginf().tolist() == [False, True, False, True, False]
 
 
-def test_logit_margin_is_the_tutorials_rule_for_each_sample_by_itself() -> None:
+def test_logit_margin_is_the_tutorials_rule_for_each_sample() -> None:
     scores = LogitMargin(max_difference=0.1, min_logit=1.0)(LOGITS)
     assert scores.tolist() == pytest.approx([-0.05, -np.inf, -np.inf, -np.inf, 0.0], abs=1e-6)
     together = LogitMargin(max_difference=0.1)(LOGITS)
@@ -67,7 +67,7 @@ def test_entropy_is_in_bits() -> None:
     assert scores.tolist() == pytest.approx([1, 3, math.log2(1000)], rel=1e-5)
 
 
-def test_entropy_is_that_of_numpy_and_never_takes_what_is_too_certain() -> None:
+def test_entropy_equals_numpys_and_never_takes_certain_samples() -> None:
     scores = Entropy(min_entropy=1.5)(LOGITS)
     assert scores.isneginf().tolist() == [True, True, False, True, False]
     scores = Entropy(min_entropy=0)(LOGITS)
@@ -76,13 +76,13 @@ def test_entropy_is_that_of_numpy_and_never_takes_what_is_too_certain() -> None:
         assert score == pytest.approx(-(chances * np.log2(chances)).sum(), abs=1e-6)
 
 
-def test_the_default_entropy_lets_through_what_the_default_margin_does_of_two_classes() -> None:
+def test_the_default_entropy_and_margin_take_the_same_samples_of_two_classes() -> None:
     chances = torch.tensor([[0.76, 0.24], [0.74, 0.26], [0.99, 0.01], [0.5, 0.5]])
     taken = Entropy()(chances.log()) > -torch.inf
     assert taken.tolist() == (ProbabilityMargin()(chances.log()) > -torch.inf).tolist()
 
 
-def test_more_bits_than_there_are_classes_for_are_refused() -> None:
+def test_more_bits_than_the_classes_allow_are_rejected() -> None:
     assert Entropy(min_entropy=3)(torch.zeros(1, 10)).item() == pytest.approx(math.log2(10))
     with pytest.raises(ValueError, match=r"= 3\.32 bits for C = 10 classes, got 4"):
         Entropy(min_entropy=4)(torch.zeros(1, 10))
@@ -94,7 +94,9 @@ def test_misclassified_ranks_mistakes_by_their_probability() -> None:
     )
     labels = torch.tensor([1, 1, 1, 0, 1, 1, -100])
     scores = Misclassified()(logits, labels)
-    assert most_confused(scores, 10) == [4, 5, 0, 3, 1], "also where float32 says 1 to both"
+    assert most_confused(scores, 10) == [4, 5, 0, 3, 1], (
+        "also where both probabilities are 1 in float32"
+    )
     chances = torch.tensor(
         [row[0 if place != 3 else 1] for place, row in enumerate(logits.softmax(1))]
     )
@@ -119,7 +121,9 @@ def test_an_invalid_label_is_never_taken(criterion: Criterion) -> None:
 
 
 @pytest.mark.parametrize("criterion", EVERY)
-def test_a_bad_row_is_never_taken_and_changes_no_other(criterion: Criterion) -> None:
+def test_a_row_with_nan_or_infinity_is_not_taken_and_changes_no_other_row(
+    criterion: Criterion,
+) -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(6, 4, generator=generator)
     labels = (logits.argmax(1) + 1) % 4
@@ -141,7 +145,7 @@ def test_a_bad_row_is_never_taken_and_changes_no_other(criterion: Criterion) -> 
 
 @pytest.mark.parametrize("criterion", EVERY)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions_are_ranked_as_their_values_in_float32(
+def test_scores_of_other_dtypes_equal_those_in_float32(
     criterion: Criterion, dtype: torch.dtype
 ) -> None:
     logits = torch.randn(20, 10, generator=torch.Generator().manual_seed(0)).to(dtype)
@@ -150,14 +154,14 @@ def test_other_precisions_are_ranked_as_their_values_in_float32(
 
 
 @pytest.mark.parametrize("criterion", EVERY)
-def test_log_probabilities_are_taken_as_logits(criterion: Criterion) -> None:
+def test_log_probabilities_give_the_scores_of_logits(criterion: Criterion) -> None:
     labels = torch.tensor([1, 1, 0, 0, 2])
     torch.testing.assert_close(criterion(LOGITS.log_softmax(1), labels), criterion(LOGITS, labels))
 
 
 @pytest.mark.parametrize("criterion", EVERY)
 @pytest.mark.parametrize("classes", [2, 10_000])
-def test_few_classes_and_many(criterion: Criterion, classes: int) -> None:
+def test_few_and_many_classes_are_scored(criterion: Criterion, classes: int) -> None:
     logits = torch.randn(8, classes, generator=torch.Generator().manual_seed(0)) * 3
     labels = logits.argmin(1)
     scores = criterion(logits, labels)
@@ -166,13 +170,13 @@ def test_few_classes_and_many(criterion: Criterion, classes: int) -> None:
 
 
 @pytest.mark.parametrize("criterion", [Misclassified(), Loss()])
-def test_who_needs_labels_says_so(criterion: Criterion) -> None:
+def test_missing_labels_are_reported(criterion: Criterion) -> None:
     with pytest.raises(ValueError, match=r"(Misclassified|Loss)\(.*needs labels: pass them"):
         criterion(LOGITS, None)
 
 
 @pytest.mark.parametrize("criterion", EVERY)
-def test_several_labels_a_sample_are_refused_with_the_remedy(criterion: Criterion) -> None:
+def test_several_labels_per_sample_are_rejected_with_a_remedy(criterion: Criterion) -> None:
     with pytest.raises(ValueError, match=r"\(5, 3\): for a multi-label .* leave the labels out"):
         criterion(LOGITS, torch.ones(5, 3))
 
@@ -183,7 +187,7 @@ def rows(scores: Tensor) -> set[int]:
 
 @pytest.mark.parametrize("first", EVERY)
 @pytest.mark.parametrize("second", EVERY)
-def test_both_take_what_each_would_take_in_the_firsts_order(
+def test_joined_criteria_take_the_common_samples_in_the_first_order(
     first: tb_gradascent.Entropy, second: Criterion
 ) -> None:
     logits = torch.randn(60, 5, generator=torch.Generator().manual_seed(0)) * 2
@@ -197,7 +201,7 @@ def test_both_take_what_each_would_take_in_the_firsts_order(
     assert most_confused(scores, 60) == [row for row in most_confused(alone, 60) if row in taken]
 
 
-def test_any_callable_stands_on_either_side_and_booleans_choose() -> None:
+def test_any_callable_can_be_joined_and_booleans_select() -> None:
     def even(logits: Tensor, labels: Tensor | None) -> Tensor:
         return torch.arange(len(logits)) % 2 == 0
 
@@ -213,7 +217,7 @@ def test_any_callable_stands_on_either_side_and_booleans_choose() -> None:
     assert rows(even(LOGITS, None)) == {0, 2, 4}
 
 
-def test_nan_on_either_side_is_never_taken() -> None:
+def test_a_sample_with_a_nan_score_on_either_side_is_never_taken() -> None:
     def nan(logits: Tensor, labels: Tensor | None) -> Tensor:
         return torch.tensor([math.nan, 1.0, math.nan, math.nan, 1.0])
 
@@ -222,13 +226,13 @@ def test_nan_on_either_side_is_never_taken() -> None:
 
 
 @pytest.mark.parametrize("returned", [torch.zeros(5, 1), torch.zeros(()), [0.0] * 5])
-def test_each_side_of_both_has_to_score_every_sample(returned: Tensor) -> None:
+def test_each_joined_criterion_must_score_every_sample(returned: Tensor) -> None:
     criterion = Entropy(0) & (lambda logits, labels: returned)
     with pytest.raises(ValueError, match=r"each side of & must .*\(5,\), got a .* from <function"):
         criterion(LOGITS)
 
 
-def test_a_criterion_of_ones_own_that_inherits_ours_may_write_in_place() -> None:
+def test_a_users_subclass_may_write_to_the_logits() -> None:
     class RunnerUp(ProbabilityMargin):
         def __call__(self, logits: Tensor, labels: Tensor | None = None, /) -> Tensor:
             logits.scatter_(1, logits.argmax(1, keepdim=True), -1e4)
@@ -240,24 +244,24 @@ def test_a_criterion_of_ones_own_that_inherits_ours_may_write_in_place() -> None
     assert torch.equal(logits, LOGITS)
 
 
-def test_a_criterion_that_was_not_made_cannot_be_joined() -> None:
+def test_a_criterion_class_cannot_be_joined() -> None:
     with pytest.raises(ValueError, match=r"got the class Prob.*ProbabilityMargin\(…\)"):
         Entropy() & ProbabilityMargin  # type: ignore[operator]
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpys_numbers_are_accepted() -> None:
     assert ProbabilityMargin(np.float32(0.25)).max_margin == 0.25
     assert LogitMargin(np.int64(1)).max_difference == 1
 
 
-def test_what_is_no_criterion_cannot_be_joined() -> None:
+def test_a_value_that_is_not_callable_cannot_be_joined() -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         Entropy() & 0.5  # type: ignore[operator]
     with pytest.raises(TypeError, match="unsupported operand"):
         0.5 & Entropy()  # type: ignore[operator]
 
 
-def test_the_package_offers_them() -> None:
+def test_the_package_exports_the_criteria() -> None:
     for name in ("ProbabilityMargin", "LogitMargin", "Entropy", "Misclassified", "Loss"):
         assert name in tb_gradascent.__all__
     assert tb_gradascent.Entropy is Entropy
@@ -285,6 +289,6 @@ def test_most_confused_are_the_highest_scores_in_order() -> None:
         (lambda: Loss(min_loss=-1), r"Loss\(min_loss\)"),
     ],
 )
-def test_a_bad_argument_is_named(make: Callable[[], object], name: str) -> None:
+def test_a_wrong_argument_is_named(make: Callable[[], object], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         make()

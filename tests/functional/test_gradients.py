@@ -1,4 +1,4 @@
-"""Input gradients against the hand, finite differences, and torch one sample at a time."""
+"""Input gradients against gradients by hand, finite differences, and single samples in torch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent.functional.gradients import (
+    Forward,
     Norm,
     Score,
     ScoreName,
     check_score,
-    input_gradient,
     lengths,
+    score_gradient,
     slopes_of,
 )
 from testing.networks import Quadratic, convolutional, digits
 
 SCORES = get_args(ScoreName)
+
+
+def input_gradient(
+    forward: Forward, inputs: Tensor, targets: Tensor, score: Score = "logit"
+) -> Tensor:
+    """The gradient as a capture computes it."""
+    with torch.enable_grad():
+        inputs = inputs.detach().requires_grad_()
+        return score_gradient(forward(inputs), inputs, targets, score)
 
 
 def score_in_doubles(model: nn.Module, x: Tensor, target: int, score: str) -> Tensor:
@@ -32,7 +42,7 @@ def score_in_doubles(model: nn.Module, x: Tensor, target: int, score: str) -> Te
     }[score]
 
 
-def test_the_gradient_of_a_logit_is_the_one_solved_by_hand() -> None:
+def test_a_logits_gradient_equals_the_one_solved_by_hand() -> None:
     model = Quadratic()
     x = torch.randn(6, 1, 4, 5, generator=torch.Generator().manual_seed(0))
     targets = torch.tensor([0, 1, 2, 2, 1, 0])
@@ -42,7 +52,7 @@ def test_the_gradient_of_a_logit_is_the_one_solved_by_hand() -> None:
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_the_gradient_is_that_of_finite_differences(score: ScoreName) -> None:
+def test_the_gradient_equals_finite_differences(score: ScoreName) -> None:
     model = Quadratic().double()
     x = torch.randn(2, 1, 4, 5, generator=torch.Generator().manual_seed(3)).double() / 4
     gradient = input_gradient(model, x, torch.tensor([2, 0]), score).flatten(1)
@@ -77,7 +87,7 @@ def test_a_batch_gives_each_sample_its_own_gradient(score: ScoreName) -> None:
         torch.testing.assert_close(gradient, alone.grad[0], rtol=1e-4, atol=1e-7)
 
 
-def test_nothing_but_the_result_is_left_behind() -> None:
+def test_no_gradient_is_left_in_the_model_or_the_input() -> None:
     model = convolutional().eval()
     x = torch.randn(2, 1, 28, 28)
     with torch.no_grad():
@@ -96,8 +106,8 @@ def test_a_score_that_does_not_depend_on_the_input_has_a_zero_gradient() -> None
     assert gradient.eq(0).all()
 
 
-def test_a_callable_score_is_differentiated_as_it_is() -> None:
-    """The logit's difference to class 0 on a network whose gradient is known by hand."""
+def test_a_callable_score_is_differentiated() -> None:
+    """The score is the logit's difference to class 0; the gradient is known by hand."""
 
     def difference(logits: Tensor, targets: Tensor) -> Tensor:
         return logits.gather(1, targets[:, None])[:, 0] - logits[:, 0]
@@ -112,15 +122,15 @@ def test_a_callable_score_is_differentiated_as_it_is() -> None:
         torch.testing.assert_close(gradient[row], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_callable_score_sees_no_half_precision() -> None:
+def test_a_callable_score_gets_float32_logits() -> None:
     seen = []
 
-    def look(logits: Tensor, targets: Tensor) -> Tensor:
+    def record_dtype(logits: Tensor, targets: Tensor) -> Tensor:
         seen.append(logits.dtype)
         return logits[:, 0]
 
     model = convolutional().eval().bfloat16()
-    input_gradient(model, torch.rand(2, 1, 28, 28).bfloat16(), torch.tensor([0, 1]), look)
+    input_gradient(model, torch.rand(2, 1, 28, 28).bfloat16(), torch.tensor([0, 1]), record_dtype)
     assert seen == [torch.float32]
 
 
@@ -134,20 +144,20 @@ def test_a_callable_score_sees_no_half_precision() -> None:
         (lambda logits, targets: logits[:, 0].detach(), "without a graph"),
     ],
 )
-def test_what_a_callable_score_returns_is_checked(score: Score, got: str) -> None:
+def test_a_wrong_result_of_a_callable_score_is_rejected(score: Score, got: str) -> None:
     with pytest.raises(ValueError, match=f"score must return .*{got}"):
         input_gradient(Quadratic(), torch.rand(2, 1, 4, 5), torch.tensor([0, 1]), score)
 
 
 @pytest.mark.parametrize("score", ["loss", None, 3, ["logit"]])
-def test_a_bad_score_is_refused(score: object) -> None:
+def test_a_wrong_score_is_rejected(score: object) -> None:
     with pytest.raises(ValueError, match="score must be"):
         check_score(score)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-def test_the_slope_is_the_steepest_of_all_changes_of_length_1(scale: float) -> None:
-    """Against random changes, and against the one that is known, whatever the gradient's size."""
+def test_the_slope_is_the_largest_of_all_directions(scale: float) -> None:
+    """Compared with random directions and with the known steepest one, for three scales."""
     generator = torch.Generator().manual_seed(0)
     gradient = torch.randn(4, 1, 3, 3, generator=generator).double()
     others = torch.randn(500, 4, 1, 3, 3, generator=generator).double()

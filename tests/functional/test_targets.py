@@ -1,4 +1,4 @@
-"""Which classes a sample is moved towards."""
+"""Which classes a sample is changed towards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tb_gradascent.functional.targets import Targets, check_targets, choose_targ
 LOGITS = torch.tensor([[0.0, 2.0, 1.0], [5.0, 3.0, 4.0]])
 
 
-def test_each_choice() -> None:
+def test_each_choice_gives_its_classes() -> None:
     labels = torch.tensor([2, 0])
     assert choose_targets("top2", LOGITS, None).tolist() == [[1, 2], [0, 2]]
     assert choose_targets("label", LOGITS, labels).tolist() == [[2], [0]]
@@ -49,24 +49,24 @@ def test_a_callable_chooses() -> None:
         (torch.tensor([[-100], [1]]), "0 to 2, got -100 to 1"),
     ],
 )
-def test_what_a_callable_returns_is_checked(returned: Any, got: str) -> None:
+def test_a_wrong_result_of_a_callable_is_rejected(returned: Any, got: str) -> None:
     with pytest.raises(ValueError, match=f"targets must return .*{got}"):
         choose_targets(lambda logits, labels: returned, LOGITS, None)
 
 
 @pytest.mark.parametrize("unknown", [-100, 3])
-def test_towards_the_label_every_label_has_to_be_a_class(unknown: int) -> None:
+def test_with_label_targets_every_label_must_be_a_class(unknown: int) -> None:
     with pytest.raises(ValueError, match=f"labels from 0 to 2, .*{unknown}.*top2"):
         choose_targets("label", LOGITS, torch.tensor([0, unknown]))
 
 
 @pytest.mark.parametrize("targets", ["top2", "label", "all", [0], lambda logits, labels: None])
-def test_several_labels_a_sample_are_refused_with_the_remedy(targets: Targets) -> None:
+def test_several_labels_per_sample_are_rejected_with_a_remedy(targets: Targets) -> None:
     with pytest.raises(ValueError, match="multi-label"):
         choose_targets(targets, LOGITS, torch.ones(2, 3))
 
 
-def test_what_does_not_fit_the_logits_is_refused_with_the_remedy() -> None:
+def test_targets_that_do_not_fit_the_logits_are_rejected_with_a_remedy() -> None:
     with pytest.raises(ValueError, match="needs labels"):
         choose_targets("label", LOGITS, None)
     with pytest.raises(ValueError, match="0 to 2, got 3"):
@@ -76,11 +76,11 @@ def test_what_does_not_fit_the_logits_is_refused_with_the_remedy() -> None:
 
 
 @pytest.mark.parametrize("targets", ["top3", [], [1, 1], [-1], [True], [0.5], 3, None, range(100)])
-def test_bad_targets_are_refused(targets: object) -> None:
+def test_wrong_targets_are_rejected(targets: object) -> None:
     with pytest.raises(ValueError, match="targets must be"):
         check_targets(targets)
 
 
 @pytest.mark.parametrize("targets", ["top2", "label", "all", [0], (3, 5), range(10), [np.int64(2)]])
-def test_good_targets_are_taken(targets: object) -> None:
+def test_right_targets_are_accepted(targets: object) -> None:
     check_targets(targets)

@@ -47,9 +47,7 @@ def test_the_callback_alone_captures_due_training_steps(tmp_path: Path) -> None:
     samples = list(read_samples(tmp_path))
     assert steps(samples) == [0, 5, 10]
     assert {sample.run for sample in samples} == {"digits/run"}
-    assert list((tmp_path / "digits" / "run").glob("events.out.tfevents.1*")), (
-        "the logger wrote its own file"
-    )
+    assert list((tmp_path / "digits" / "run").glob("events.out.tfevents.1*")), "the logger's own"
     for sample in samples:
         assert_of_batch(sample, sample.step)
     assert callback.hook is not None
@@ -174,9 +172,7 @@ def test_any_kind_of_training_step_is_captured(tmp_path: Path, module: type[Clas
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", [lightning.pytorch, pytorch_lightning])
-def test_the_trainer_of_each_lightning_package_takes_the_callback(
-    tmp_path: Path, package: Any
-) -> None:
+def test_the_trainers_of_both_packages_take_the_callback(tmp_path: Path, package: Any) -> None:
     members = {name: value for name, value in vars(Classifier).items() if name != "__init__"}
 
     def init(self: Any) -> None:

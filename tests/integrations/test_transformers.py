@@ -56,7 +56,7 @@ def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_accumulated_batches_count_as_one_step_and_a_resumed_training_continues(
+def test_accumulated_batches_are_one_step_and_resuming_continues_the_run(
     tmp_path: Path,
 ) -> None:
     options: Any = {"gradient_accumulation_steps": 2, "report_to": "none", "save_strategy": "steps"}

@@ -1,4 +1,4 @@
-"""What ``tests/model/test_fsdp.py`` checks, as run by each rank of a ``fully_shard`` job."""
+"""The checks of ``tests/model/test_fsdp.py``, which each rank of a ``fully_shard`` job runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEPS = 8
 
 
 def sharded(model: nn.Module) -> nn.Module:
-    """Its layers with weights one by one, and then the rest."""
+    """Shard each layer with weights by itself, and then the rest."""
     for layer in model.children():
         if list(layer.parameters()):
             fully_shard(layer)
@@ -35,7 +35,7 @@ def sharded(model: nn.Module) -> nn.Module:
 
 
 def local(value: object) -> object:
-    """This rank's own part of every tensor."""
+    """Return this rank's shard of every tensor."""
     if isinstance(value, DTensor):
         return value.to_local()
     if isinstance(value, dict):
@@ -62,7 +62,7 @@ def train(
     watch: Callable[[nn.Module, GradAscentHook], None] = lambda model, hook: None,
     **options: Any,
 ) -> list[State]:
-    """A seeded training on this rank's own data; the state after each step."""
+    """Run a seeded training on this rank's own data, and return the state after each step."""
     torch.manual_seed(0)
     model = sharded(zoo.batch_norm())
     torch.manual_seed(dist.get_rank())
@@ -114,7 +114,7 @@ def training_is_bit_for_bit_the_same(directory: Path) -> None:
     options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "strict": True}
     for accumulate in (1, 2):
         without = train(None, directory, accumulate=accumulate)
-        assert differences(without[0]["model"], without[-1]["model"]), "the training trains"
+        assert differences(without[0]["model"], without[-1]["model"]), "the weights must change"
         for when in ("after step", "before backward"):
             log = directory / f"{when} {accumulate}"
             hooked = train(captured, log, when=when, accumulate=accumulate, **options)
@@ -122,7 +122,7 @@ def training_is_bit_for_bit_the_same(directory: Path) -> None:
 
 
 def ranks_that_select_differently_stay_in_step(directory: Path) -> None:
-    """Captures of every size and length, other batches, probes, nothing at all, faults."""
+    """Captures differ in size and length, are empty, or fail."""
     rank = dist.get_rank()
 
     def criterion(logits: Tensor, labels: Tensor | None) -> Tensor:
@@ -133,7 +133,7 @@ def ranks_that_select_differently_stay_in_step(directory: Path) -> None:
 
     def call(hook: GradAscentHook, step: int, *batch: Tensor) -> None:
         rows = (8, 7, 6, 5, 1, 0, 8, 8)[step - rank]
-        # What is no batch at all: the other rank does not wait.
+        # On an invalid batch one rank fails, and the other rank does not wait.
         inputs = batch[0][:rows].long() if rank and step == 6 else batch[0][:rows]
         hook(inputs, batch[1][:rows].detach(), batch[2][:rows])
 
@@ -243,7 +243,7 @@ def a_scan_finds_the_most_confused_of_the_whole(directory: Path) -> None:
     with GradAscentHook(model, directory, strict=True) as hook:
         captured = hook.scan(DataLoader(data, batch_size=50, sampler=sampler), top_k=20)
         assert captured == (20 if dist.get_rank() == 0 else 0)
-        # Of one rank's batches alone, and where the other one fails.
+        # A scan of one rank's batches only, and a scan that fails on one rank.
         part = [images[:10], images[10:20]] if dist.get_rank() else []
         hook.scan(part, top_k=4, tag="part")
         broken = [images[:10], images[:10].long()] if dist.get_rank() else [images[:10]] * 3
@@ -264,7 +264,7 @@ def attached_it_stays_in_step(directory: Path) -> None:
 
 
 class Scaled(nn.Module):
-    """Takes a factor a sample beside the images."""
+    """A model that takes one factor per sample besides the images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -284,7 +284,7 @@ def what_the_model_is_given_beside_the_images(directory: Path) -> None:
             batch = torch.rand(4, *zoo.SHAPE), confused
             taken = hook(*batch, additional_forward_args=(torch.rand(4) + 1,))
             assert taken == 4 * (step == dist.get_rank())
-        # Of different lengths, and recorded by one of the ranks alone.
+        # The parts have different lengths, and only rank 0 records.
         part = [(torch.rand(4, *zoo.SHAPE), torch.rand(4) + 1) for _ in range(2 - dist.get_rank())]
         captured = hook.scan(
             part,

@@ -1,4 +1,4 @@
-"""What a model is given beside the image: each sample keeps its own."""
+"""Arguments of a model besides the image: each sample keeps its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testing.networks import Quadratic, Scaled, aged
 
 
 def swapped(model: nn.Module, x: Tensor, age: Tensor, sign: int = 1) -> Tensor:
-    """A forward of the user's own."""
+    """A ``forward=`` that passes keyword arguments."""
     logits: Tensor = model(x, age=age, sign=sign)
     return logits
 
@@ -32,7 +32,7 @@ def swapped(model: nn.Module, x: Tensor, age: Tensor, sign: int = 1) -> Tensor:
 )
 @pytest.mark.parametrize("forward", [None, swapped], ids=["", "forward="])
 @pytest.mark.parametrize("asked", [False, True], ids=["", "without logits"])
-def test_gradients_are_those_at_the_samples_own_arguments(
+def test_gradients_use_each_samples_own_arguments(
     tmp_path: Path, given: Any, sign: int, forward: Any, asked: bool
 ) -> None:
     model = Scaled()
@@ -60,7 +60,7 @@ def test_gradients_are_those_at_the_samples_own_arguments(
             np.testing.assert_allclose(target.gradient, expected, atol=largest / 2000)
 
 
-def test_the_verdicts_are_those_at_the_samples_own_arguments(tmp_path: Path) -> None:
+def test_responses_use_each_samples_own_arguments(tmp_path: Path) -> None:
     model = Scaled()
     images, ages = aged(6)
     with GradAscentHook(model, tmp_path, strict=True) as hook:
@@ -76,7 +76,7 @@ def test_the_verdicts_are_those_at_the_samples_own_arguments(tmp_path: Path) -> 
                 assert probability == pytest.approx(chance, abs=1e-5)
 
 
-def test_what_is_the_same_for_all_leaves_the_samples_together(tmp_path: Path) -> None:
+def test_samples_with_common_arguments_run_in_one_pass(tmp_path: Path) -> None:
     class Flagged(nn.Module):
         def forward(self, x: Tensor, scale: Tensor, *, double: bool) -> Tensor:
             rows.append(len(x))
@@ -94,7 +94,7 @@ def test_what_is_the_same_for_all_leaves_the_samples_together(tmp_path: Path) ->
     assert rows == [4, 6, 2]
 
 
-def test_something_else_is_refused(tmp_path: Path) -> None:
+def test_arguments_of_another_type_are_rejected(tmp_path: Path) -> None:
     images, _ = aged(6)
     with GradAscentHook(Scaled(), tmp_path, strict=True) as hook:
         with pytest.raises(ValueError, match="additional_forward_args must be a tuple"):
@@ -103,8 +103,8 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
             hook.probe(images, additional_forward_args="age")
 
 
-def test_what_a_model_writes_there_is_not_the_loops(tmp_path: Path) -> None:
-    """A memory that the model is given, and updates in place."""
+def test_a_model_that_writes_to_its_arguments_does_not_change_the_loops(tmp_path: Path) -> None:
+    """The model gets a memory and updates it in place."""
 
     class Remembering(nn.Module):
         def __init__(self) -> None:
@@ -124,8 +124,8 @@ def test_what_a_model_writes_there_is_not_the_loops(tmp_path: Path) -> None:
     assert memory.eq(0).all()
 
 
-def test_every_pass_is_given_it_as_it_was(tmp_path: Path) -> None:
-    """Also after a pass in which the model wrote there: the loop would give it a fresh one, too."""
+def test_every_pass_gets_the_original_arguments(tmp_path: Path) -> None:
+    """The model writes to its arguments, and the loop would give it new ones each time."""
 
     class Sharpening(nn.Module):
         def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""Models sharded by ``fully_shard`` (FSDP2) under the real ``torchrun``: two processes, over gloo.
+"""Models sharded by ``fully_shard`` (FSDP2), in two processes that ``torchrun`` starts, over gloo.
 
-A check that its ranks never end fails: ``launch`` waits for five minutes.
+If the ranks wait for each other, ``launch`` fails after five minutes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from tb_gradascent import Sample, read_samples
 from testing.torchrun import PASSED, launch
 from tests.model.fsdp_checks import CHECKS
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,7 +28,7 @@ def outcomes(directory: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("check", [check.__name__ for check in CHECKS])
-def test_on_every_rank(outcomes: dict[str, list[str]], check: str) -> None:
+def test_the_check_passes_on_every_rank(outcomes: dict[str, list[str]], check: str) -> None:
     for outcome in outcomes.get(check, ["an earlier check failed"]):
         assert outcome == PASSED, outcome
 
@@ -35,7 +37,9 @@ def in_order(directory: Path) -> list[Sample]:
     return sorted(read_samples(directory), key=lambda sample: (sample.rank, sample.index))
 
 
-def test_samples_are_those_of_the_whole_model(outcomes: object, directory: Path) -> None:
+def test_a_sharded_model_records_the_samples_of_the_whole_model(
+    outcomes: object, directory: Path
+) -> None:
     folder = directory / "it_captures_what_the_whole_model_would"
     whole, sharded = in_order(folder / "whole"), in_order(folder / "sharded")
     assert [sample.rank for sample in whole] == [0] * 4 + [1] * 4
@@ -56,7 +60,7 @@ def test_samples_are_those_of_the_whole_model(outcomes: object, directory: Path)
             assert np.allclose(target.probabilities, same.probabilities, atol=1e-3)
 
 
-def test_ranks_record_what_is_theirs(outcomes: object, directory: Path) -> None:
+def test_each_rank_records_its_own_samples(outcomes: object, directory: Path) -> None:
     def ranks(name: str) -> set[int | None]:
         return {sample.rank for sample in read_samples(directory / name)}
 
@@ -66,7 +70,7 @@ def test_ranks_record_what_is_theirs(outcomes: object, directory: Path) -> None:
     assert ranks("attached_it_stays_in_step") == {0, 1}
 
 
-def test_a_scan_of_one_ranks_part(outcomes: object, directory: Path) -> None:
+def test_a_scan_of_one_ranks_part_records_that_part(outcomes: object, directory: Path) -> None:
     folder = directory / "a_scan_finds_the_most_confused_of_the_whole"
     ids = [sample.id for sample in read_samples(folder, tag="part")]
     assert len(ids) == 4

@@ -1,4 +1,4 @@
-"""What is to be left as found, is."""
+"""Isolation restores a model, torch's modes and all random states."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def random_states() -> tuple[object, ...]:
     return random.getstate(), numpys, tuple(torch.get_rng_state().tolist())
 
 
-def test_buffers_and_random_states_are_as_before() -> None:
+def test_buffers_and_random_states_are_restored() -> None:
     model = Restless()
     buffer, before = model.seen, random_states()
     assert isinstance(buffer, Tensor)
@@ -56,10 +56,10 @@ def test_buffers_and_random_states_are_as_before() -> None:
 
 
 @pytest.mark.parametrize("generator", [np.random.MT19937, np.random.PCG64])
-def test_numpys_state_is_as_before_whatever_generates_it(
+def test_numpys_state_is_restored_for_each_generator(
     generator: Callable[[int], np.random.BitGenerator],
 ) -> None:
-    """A normal draw leaves a second one waiting, which is a part of the state, too."""
+    """A normal draw also stores a second number, which is a part of the state."""
     model = nn.Linear(2, 2)
     kept = np.random.get_bit_generator()  # type: ignore[attr-defined]
     np.random.set_bit_generator(generator(3))  # type: ignore[attr-defined]
@@ -84,7 +84,7 @@ def test_a_shared_buffer_stays_shared() -> None:
     assert first.running_mean is second.running_mean
 
 
-def test_what_a_pass_adds_is_taken_away() -> None:
+def test_buffers_and_attributes_that_a_pass_adds_are_removed() -> None:
     class Growing(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             self.register_buffer("cache", x * 2)
@@ -100,7 +100,7 @@ def test_what_a_pass_adds_is_taken_away() -> None:
     assert set(vars(model)) == attributes
 
 
-def test_attributes_are_as_before() -> None:
+def test_attributes_are_restored() -> None:
     model = zoo.Attributes()
     model(torch.ones(2, *zoo.SHAPE))
     hidden, total, before = model.hidden, model.total, model.total.clone()
@@ -115,7 +115,7 @@ def test_attributes_are_as_before() -> None:
     assert torch.equal(total, before)
 
 
-def test_buffers_that_are_inference_tensors() -> None:
+def test_inference_tensors_as_buffers_are_supported() -> None:
     with torch.inference_mode():
         model = zoo.Counting().requires_grad_(False)
     model.inner = zoo.plain()
@@ -130,7 +130,7 @@ def test_buffers_that_are_inference_tensors() -> None:
 
 
 @pytest.mark.filterwarnings(r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning")
-def test_script_modules() -> None:
+def test_script_modules_are_isolated() -> None:
     script: Any = torch.jit.script(zoo.Scriptable())
     model = nn.Sequential(script)
     x = torch.randn(4, 2)
@@ -146,7 +146,7 @@ def test_script_modules() -> None:
     assert script.count == 1
 
 
-def test_an_attribute_that_another_takes_the_place_of() -> None:
+def test_an_attribute_that_another_replaces_is_restored() -> None:
     class Renaming(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             del self.first
@@ -161,7 +161,7 @@ def test_an_attribute_that_another_takes_the_place_of() -> None:
     assert "second" not in vars(model)
 
 
-def test_a_module_that_holds_nothing() -> None:
+def test_a_module_without_tensors_is_isolated() -> None:
     model = nn.Flatten()
     with isolated(model):
         assert not model.training
@@ -169,7 +169,7 @@ def test_a_module_that_holds_nothing() -> None:
     assert model.training
 
 
-def test_a_generator_that_a_module_holds() -> None:
+def test_the_state_of_a_modules_generator_is_restored() -> None:
     model = zoo.Noisy()
     before = model.generator.get_state()
     with isolated(model):
@@ -195,7 +195,7 @@ def test_each_module_keeps_its_own_mode_and_no_train_method_runs() -> None:
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
-def test_gradients_can_be_had_in_any_mode(mode: type) -> None:
+def test_gradients_are_computed_in_any_gradient_mode(mode: type) -> None:
     model = convolutional()
     with mode():
         x = torch.rand(2, 1, 28, 28)
@@ -216,16 +216,16 @@ def test_autocast_is_off_inside_and_on_again_after() -> None:
         assert model(torch.rand(1, 1, 28, 28)).dtype == torch.bfloat16
 
 
-def test_casts_that_autocast_keeps_are_neither_used_nor_added_to() -> None:
+def test_autocasts_cache_is_neither_used_nor_filled() -> None:
     model = zoo.SelfAutocast().eval()
     x = torch.rand(1, *zoo.SHAPE)
     with torch.autocast("cpu", torch.bfloat16):
         before = model(x)
         with torch.no_grad():
             model.inner[-1].bias.add_(1)  # type: ignore[operator]
-        assert torch.equal(model(x), before), "the loop's, by autocast's rules"
+        assert torch.equal(model(x), before), "the loop uses the cached cast"
         with isolated(model):
-            assert not torch.equal(model(x), before), "the weights of this moment"
+            assert not torch.equal(model(x), before), "the current weights are used"
         assert torch.equal(model(x), before)
         assert torch.is_autocast_cache_enabled()
 
@@ -245,12 +245,12 @@ def test_nothing_is_compiled_for_the_extra_passes(make: Callable[[], nn.Module])
         model(torch.rand(1, *zoo.SHAPE))
     assert not counters
     model(torch.rand(2, *zoo.SHAPE))
-    assert counters["stats"]["unique_graphs"] > 0, "it is counted"
+    assert counters["stats"]["unique_graphs"] > 0, "the counter must work"
 
 
 @pytest.mark.parametrize("benchmark", [False, True])
 @pytest.mark.parametrize("model", [nn.Linear(2, 2), nn.Sequential(nn.LSTM(2, 2))])
-def test_cudnn_is_not_tuned_and_no_backward_pass_of_a_cudnn_rnn_is_asked_for(
+def test_cudnn_is_not_tuned_and_not_used_for_rnns(
     monkeypatch: pytest.MonkeyPatch, model: nn.Module, benchmark: bool
 ) -> None:
     cudnn = torch.backends.cudnn
@@ -264,7 +264,7 @@ def test_cudnn_is_not_tuned_and_no_backward_pass_of_a_cudnn_rnn_is_asked_for(
     assert cudnn.enabled
 
 
-def test_all_of_it_is_restored_after_an_error() -> None:
+def test_everything_is_restored_after_an_error() -> None:
     model = Restless()
     buffer, before = model.seen, random_states()
     with pytest.raises(RuntimeError, match="on purpose"), isolated(model):
@@ -276,7 +276,7 @@ def test_all_of_it_is_restored_after_an_error() -> None:
     assert random_states() == before
 
 
-def test_wrappers_are_taken_off() -> None:
+def test_wrappers_are_removed() -> None:
     model = convolutional()
     assert unwrap(model) is model
     assert unwrap(nn.DataParallel(model)) is model
@@ -284,7 +284,7 @@ def test_wrappers_are_taken_off() -> None:
     assert unwrap(torch.compile(nn.DataParallel(model), backend="eager")) is model  # type: ignore[arg-type]
 
 
-def test_a_wrapper_of_ones_own_stays_on_whatever_it_passes_on() -> None:
+def test_a_users_own_wrapper_is_kept() -> None:
     class Normalized(nn.Module):
         def __init__(self, inner: nn.Module) -> None:
             super().__init__()
@@ -304,14 +304,14 @@ def test_a_wrapper_of_ones_own_stays_on_whatever_it_passes_on() -> None:
 
 @pytest.fixture
 def process_group(tmp_path: Path) -> Iterator[None]:
-    """Of this process alone."""
+    """A process group of this process only."""
     store = (tmp_path / "store").as_uri()
     torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
     yield
     torch.distributed.destroy_process_group()
 
 
-def test_distributed_data_parallel_is_taken_off(process_group: None) -> None:
+def test_distributed_data_parallel_is_removed(process_group: None) -> None:
     model = convolutional()
     assert unwrap(nn.parallel.DistributedDataParallel(model)) is model
 

@@ -1,4 +1,4 @@
-"""Where images and labels are in what a data loader gives."""
+"""Images and labels are found in the batches of data loaders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLOATS = torch.rand(4)
 
 
 class Named(NamedTuple):
-    """As a collate function may give them."""
+    """A batch as a collate function may return it."""
 
     place: torch.Tensor
     image: torch.Tensor
@@ -43,12 +43,12 @@ class Named(NamedTuple):
         ((X, Y > 1), None),
     ],
 )
-def test_images_and_labels(batch: Any, labels: torch.Tensor | None) -> None:
+def test_images_and_labels_are_found_in_a_batch(batch: Any, labels: torch.Tensor | None) -> None:
     inputs, found = find_in_batch(batch)
     assert inputs is X
     assert found is None if labels is None else found is not None and torch.equal(found, labels)
 
 
 @pytest.mark.parametrize("batch", [None, 3, {}, Y, (FLOATS, Y), torch.rand(4, 10), {"x": "y"}])
-def test_where_there_are_no_images(batch: Any) -> None:
+def test_a_batch_without_images_gives_none(batch: Any) -> None:
     assert find_in_batch(batch) == (None, None)

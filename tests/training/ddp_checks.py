@@ -1,4 +1,4 @@
-"""What ``tests/training/test_ddp.py`` checks, run by each DDP rank."""
+"""The checks of ``tests/training/test_ddp.py``, which each DDP rank runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STEPS = 12
 
 
 def train(directory: Path | None, **options: Any) -> list[State]:
-    """A seeded training on this rank's own data; the state after each step."""
+    """Run a seeded training on this rank's own data, and return the state after each step."""
     rank = dist.get_rank()
     random.seed(rank)
     np.random.seed(rank)  # noqa: NPY002
@@ -84,7 +84,7 @@ def captures(hook: GradAscentHook, model: nn.Module, *batch: Tensor) -> None:
 
 
 def collectives() -> int:
-    """How many collective operations the process group was asked for so far."""
+    """Return the number of collective operations of the process group so far."""
     group = dist.distributed_c10d._get_default_group()
     return int(group._get_sequence_number_for_group())  # type: ignore[attr-defined]  # no stub
 
@@ -94,7 +94,7 @@ def collectives_are_counted(_: Path) -> None:
     counts = [collectives()]
     dist.all_reduce(torch.zeros(1))
     counts.append(collectives())
-    logits = model(torch.rand(4, *zoo.SHAPE))  # hands round the buffers
+    logits = model(torch.rand(4, *zoo.SHAPE))  # broadcasts the buffers
     counts.append(collectives())
     logits.sum().backward()
     counts.append(collectives())
@@ -106,7 +106,7 @@ def training_is_bit_for_bit_the_same_and_no_collective_is_added(directory: Path)
     hooked = train(directory)
     for step, (expected, actual) in enumerate(zip(without, hooked, strict=True)):
         assert differences(expected, actual) == [], f"after step {step}"
-    assert differences(hooked[0]["model"], hooked[-1]["model"]), "the training trains"
+    assert differences(hooked[0]["model"], hooked[-1]["model"]), "the weights must change"
 
 
 def a_hook_on_one_rank_alone_waits_for_no_other(directory: Path) -> None:
@@ -135,7 +135,7 @@ def rank_zero_alone(directory: Path) -> None:
         captured = [hook(images[:8], model(images[:8]), labels[:8]) for _ in range(2)]
         handle = hook.attach(torch.optim.SGD(model.parameters(), 0.1))
         handle.remove()
-        # Rank 0 scans all of it, and the other one does not wait for it.
+        # Rank 0 scans all images, and the other rank does not wait.
         captured.append(hook.scan(images[:64].split(16), top_k=3))
         assert captured == ([5, 5, 3] if dist.get_rank() == 0 else [0, 0, 0])
         assert hook.stats.captured == sum(captured)
@@ -167,7 +167,7 @@ def the_budget_is_shared(directory: Path) -> None:
 
 
 def scanned(model: nn.Module, directory: Path, images: Tensor, labels: Tensor) -> int:
-    """A scan of this rank's part, with the last samples of the data set dealt out twice."""
+    """Scan this rank's part. The sampler gives the last samples to both ranks."""
     data = TensorDataset(images, labels)
     loader = DataLoader(data, batch_size=50, sampler=DistributedSampler(data, shuffle=False))
     with GradAscentHook(model, directory, strict=True, criterion=Misclassified()) as hook:
@@ -188,7 +188,7 @@ def a_scan_keeps_no_sample_twice(directory: Path) -> None:
 
 
 def a_scan_of_parts_that_the_user_made(directory: Path) -> None:
-    """Of different lengths, the shorter one without a batch at all."""
+    """The parts differ in length, and one has no batch."""
     images, _ = digits("test")
     part: Sequence[Tensor] = [images[:30], images[30:60]] if dist.get_rank() == 0 else []
     with GradAscentHook(convolutional(), directory, strict=True) as hook:
@@ -245,7 +245,7 @@ def the_page_of_the_docs_runs(directory: Path) -> None:
     known: list[Any] = [DataLoader, DistributedDataParallel, DistributedSampler, GradAscentHook]
     known += [fully_shard, read_samples]
     for number, block in enumerate(blocks):
-        # The model as it is before it is wrapped, and after it for what follows.
+        # Each block starts with a new model.
         scope: dict[str, Any] = {thing.__name__: thing for thing in known}
         scope |= {"test_set": test_set}
         scope |= {"model": convolutional(), "loader": DataLoader(own, batch_size=32)}

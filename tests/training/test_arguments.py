@@ -86,6 +86,6 @@ def test_bounds_follow_from_mean_and_std() -> None:
     )
 
 
-def test_a_summary_writer_names_its_directory() -> None:
+def test_the_directory_of_a_summary_writer_is_used() -> None:
     for name in ("log_dir", "logdir"):
         assert arguments.log_directory(SimpleNamespace(**{name: "runs/x"})) == Path("runs/x")

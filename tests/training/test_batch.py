@@ -1,4 +1,4 @@
-"""What one call is about: every form of labels and ids, and what is refused with which remedy."""
+"""A batch takes labels and ids of many forms, and rejects others with a remedy."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ EYE = torch.eye(10)[INDICES]
     ],
     ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
 )
-def test_every_form_of_labels_is_class_indices(labels: Any) -> None:
+def test_labels_of_every_form_become_class_indices(labels: Any) -> None:
     assert labels_of(labels) == INDICES
     held = Batch.of(inputs(), labels, None).labels
     assert isinstance(held, Tensor)
@@ -71,7 +71,7 @@ def test_labels_may_be_boolean_of_two_classes() -> None:
 
 @settings(deadline=None)
 @given(hnp.arrays(np.int64, st.integers(0, 6)))
-def test_a_negative_label_is_not_known_and_any_other_is_kept(labels: npt.NDArray[np.int64]) -> None:
+def test_negative_labels_are_unknown_and_others_are_kept(labels: npt.NDArray[np.int64]) -> None:
     expected = [None if label < 0 else int(label) for label in labels]
     for given_as in (torch.tensor(labels), labels, labels.tolist()):
         assert labels_of(given_as, len(labels)) == expected
@@ -82,7 +82,7 @@ def test_a_label_may_be_missing() -> None:
     assert labels_of([3, None, -100, 255]) == [3, None, None, 255]
 
 
-def test_labels_of_chosen_rows_are_read_from_lists_with_gaps_too() -> None:
+def test_labels_of_some_rows_are_read_from_lists_with_unknown_labels() -> None:
     batch = Batch.of(inputs(), [3, None, 1, 0], None)
     assert batch.label_list([2, 1]) == [1, None]
     batch.labels = batch.label_list(range(4))
@@ -91,7 +91,7 @@ def test_labels_of_chosen_rows_are_read_from_lists_with_gaps_too() -> None:
 
 @settings(deadline=None)
 @given(st.data())
-def test_one_hot_rows_are_the_place_of_their_one(data: st.DataObject) -> None:
+def test_one_hot_rows_become_the_index_of_the_one(data: st.DataObject) -> None:
     classes = data.draw(st.integers(2, 12))
     places = data.draw(st.lists(st.integers(0, classes - 1), max_size=6))
     dtype = data.draw(st.sampled_from([np.int32, np.float32, bool]))
@@ -113,9 +113,7 @@ def test_one_hot_rows_are_the_place_of_their_one(data: st.DataObject) -> None:
         ([1.0] * 12, "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, …]"),
     ],
 )
-def test_soft_and_multi_hot_rows_are_refused_with_what_to_give(
-    row: list[float], shown: str
-) -> None:
+def test_soft_and_multi_hot_rows_are_rejected_with_a_remedy(row: list[float], shown: str) -> None:
     rows = torch.zeros(4, len(row))
     rows[:, 0] = 1
     rows[2] = torch.tensor(row)
@@ -128,13 +126,13 @@ def test_soft_and_multi_hot_rows_are_refused_with_what_to_give(
 
 @settings(deadline=None)
 @given(hnp.arrays(np.float32, st.integers(1, 8), elements=st.floats(-80, 80, width=32)))
-def test_the_remedy_for_multi_label_models_is_true(values: npt.NDArray[np.float32]) -> None:
+def test_the_remedy_for_multi_label_models_works(values: npt.NDArray[np.float32]) -> None:
     z = torch.tensor(values).double().requires_grad_()
     logits = torch.stack((-z, z), 1) / 2
     torch.testing.assert_close(logits.softmax(1)[:, 1], z.sigmoid())
     for column, slope in ((0, -0.5), (1, 0.5)):
         (gradient,) = torch.autograd.grad(logits[:, column].sum(), z, retain_graph=True)
-        assert (gradient == slope).all(), "either class has a gradient to follow"
+        assert (gradient == slope).all(), "both classes have a gradient"
 
 
 BAD: list[tuple[str, Any, str]] = [
@@ -168,7 +166,7 @@ BAD: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("labels", "message"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-def test_other_labels_are_refused(labels: Any, message: str) -> None:
+def test_other_labels_are_rejected(labels: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         labels_of(labels)
 
@@ -186,21 +184,21 @@ def test_other_labels_are_refused(labels: Any, message: str) -> None:
     ],
     ids=repr,
 )
-def test_ids_of_every_kind_are_texts(ids: Any, expected: list[str | None]) -> None:
+def test_ids_of_every_type_become_texts(ids: Any, expected: list[str | None]) -> None:
     batch = Batch.of(inputs(2), None, ids)
     assert batch.ids is not None
     assert [id_text(batch.ids[row]) for row in range(2)] == expected
 
 
 @pytest.mark.parametrize("ids", [["a"], np.zeros(3), {1, 2, 3, 4}, torch.zeros(4, 2)], ids=repr)
-def test_ids_that_do_not_fit_are_refused(ids: Any) -> None:
+def test_ids_of_a_wrong_length_or_type_are_rejected(ids: Any) -> None:
     with pytest.raises(ValueError, match="ids must have one value per sample, 4 in all"):
         Batch.of(inputs(), None, ids)
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (4, 3, 3), (1, 100), (64, 5)])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_images_and_signals_of_every_float_are_taken(
+def test_images_and_signals_of_every_float_dtype_are_accepted(
     shape: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     given_inputs = torch.zeros(2, *shape, dtype=dtype)
@@ -225,20 +223,20 @@ def test_images_and_signals_of_every_float_are_taken(
     ],
     ids=lambda value: str(tuple(value.shape)),
 )
-def test_other_inputs_are_refused(given_inputs: Any) -> None:
+def test_other_inputs_are_rejected(given_inputs: Any) -> None:
     with pytest.raises(ValueError, match=r"1 to 4 channels, or signals.* 1 to 64 channels"):
         Batch.of(given_inputs, None, None)
 
 
 @pytest.mark.parametrize("labels", [None, [], torch.zeros(0).long(), np.zeros((0, 10))], ids=repr)
-def test_an_empty_batch_is_none_of_these_errors(labels: Any) -> None:
+def test_an_empty_batch_is_accepted(labels: Any) -> None:
     batch = Batch.of(inputs(0), labels, [])
     assert len(batch.inputs) == 0
     assert batch.label_list([]) == (None if labels is None else [])
 
 
 @pytest.mark.parametrize("length", [1, 3])
-def test_a_session_has_a_value_or_one_a_channel(length: int) -> None:
+def test_mean_and_bounds_have_one_value_or_one_per_channel(length: int) -> None:
     mean = (0.5,) * length
     info = SessionInfo(mean=mean, std=mean, bounds=(mean, mean))
     for shape in ((3, 4, 4), (3, 9)):

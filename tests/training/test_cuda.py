@@ -17,7 +17,7 @@ STEPS = 20
 
 
 def convolutional() -> nn.Sequential:
-    """Of layers whose backward passes on a GPU can be repeated."""
+    """A network of layers whose backward passes on a GPU are repeatable."""
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1),
         nn.BatchNorm2d(8),
@@ -37,7 +37,7 @@ def repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
 def train(
     directory: Path | None, dtype: torch.dtype, layout: torch.memory_format, scaled: bool
 ) -> list[State]:
-    """A seeded training with autocast; the state after each step."""
+    """Run a seeded training with autocast, and return the state after each step."""
     torch.manual_seed(1)
     model = convolutional().cuda().to(memory_format=layout)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), 0.01)
@@ -86,16 +86,18 @@ def test_mixed_precision_is_bit_for_bit_the_same(
 ) -> None:
     without = train(None, dtype, layout, scaled)
     again = train(None, dtype, layout, scaled)
-    assert differences(dict(enumerate(without)), dict(enumerate(again))) == [], "it can be repeated"
+    assert differences(dict(enumerate(without)), dict(enumerate(again))) == [], (
+        "the training must be repeatable"
+    )
     hooked = train(tmp_path, dtype, layout, scaled)
     for step, (expected, actual) in enumerate(zip(without, hooked, strict=True)):
         assert differences(expected, actual) == [], f"after step {step}"
-    assert differences(hooked[0]["model"], hooked[-1]["model"]), "the training trains"
+    assert differences(hooked[0]["model"], hooked[-1]["model"]), "the weights must change"
     assert len({sample.step for sample in read_samples(tmp_path)}) > STEPS / 2
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are fewer than two CUDA devices")
-def test_data_parallel_over_two_devices(tmp_path: Path) -> None:
+def test_data_parallel_over_two_devices_is_captured(tmp_path: Path) -> None:
     model = nn.DataParallel(convolutional().cuda())
     inputs = torch.rand(8, *zoo.SHAPE, device="cuda")
     with GradAscentHook(model, tmp_path, strict=True) as hook:

@@ -1,4 +1,4 @@
-"""``DistributedDataParallel`` under the real ``torchrun``: two processes, over gloo."""
+"""``DistributedDataParallel`` in two processes that ``torchrun`` starts, over gloo."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ def outcomes(directory: Path) -> dict[str, list[str]]:
     return launch("tests.training.ddp_checks", directory)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("check", [check.__name__ for check in CHECKS])
-def test_on_every_rank(outcomes: dict[str, list[str]], check: str) -> None:
+def test_the_check_passes_on_every_rank(outcomes: dict[str, list[str]], check: str) -> None:
     for outcome in outcomes.get(check, ["an earlier check failed"]):
         assert outcome == PASSED, outcome
 
 
-def test_the_page_of_the_docs_records(outcomes: object, directory: Path) -> None:
+@pytest.mark.process
+@pytest.mark.slow
+def test_the_code_of_the_docs_page_records_samples(outcomes: object, directory: Path) -> None:
     folder = directory / "the_page_of_the_docs_runs"
     ranks = {
         name: {sample.rank for sample in read_samples(folder / name)}
@@ -40,6 +44,8 @@ def test_the_page_of_the_docs_records(outcomes: object, directory: Path) -> None
     assert ranks == {"0": both, "1": set(), "2": both, "scan": {0}, "store/0": {0}, "store/1": {1}}
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_ranks_are_sessions_of_one_run(outcomes: object, directory: Path) -> None:
     samples = list(read_samples(directory / "each_rank_captures_from_its_own_batch"))
     assert {sample.run for sample in samples} == {"."}
@@ -53,7 +59,9 @@ def test_ranks_are_sessions_of_one_run(outcomes: object, directory: Path) -> Non
         assert np.array_equal(sample.image, images[row].numpy())
 
 
-def test_every_capture_of_every_rank_is_there(outcomes: object, directory: Path) -> None:
+@pytest.mark.process
+@pytest.mark.slow
+def test_every_capture_of_every_rank_is_written(outcomes: object, directory: Path) -> None:
     check = "training_is_bit_for_bit_the_same_and_no_collective_is_added"
     samples = list(read_samples(directory / check))
     recorded = {(sample.rank, sample.step) for sample in samples if sample.probe}
@@ -61,12 +69,16 @@ def test_every_capture_of_every_rank_is_there(outcomes: object, directory: Path)
     assert {sample.rank for sample in samples if not sample.probe} == {0, 1}
 
 
-def test_rank_zero_alone_records(outcomes: object, directory: Path) -> None:
+@pytest.mark.process
+@pytest.mark.slow
+def test_with_ranks_zero_only_rank_zero_records(outcomes: object, directory: Path) -> None:
     assert {sample.rank for sample in read_samples(directory / "rank_zero_alone")} == {0}
     assert len(list((directory / "rank_zero_alone").iterdir())) == 1
 
 
-def test_a_scan_by_two_ranks_is_the_scan_by_one(
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_scan_by_two_ranks_finds_the_samples_of_a_scan_by_one(
     outcomes: object, directory: Path, tmp_path: Path
 ) -> None:
     images, labels = digits("test")
@@ -92,12 +104,16 @@ def test_a_scan_by_two_ranks_is_the_scan_by_one(
             assert np.abs(target.gradient - same.gradient).max() <= scale / 500
 
 
-def test_samples_that_were_dealt_out_twice_are_kept_once(outcomes: object, directory: Path) -> None:
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_sample_that_two_ranks_scan_is_recorded_once(outcomes: object, directory: Path) -> None:
     ids = [sample.id for sample in read_samples(directory / "a_scan_keeps_no_sample_twice")]
     assert len(ids) == len(set(ids)) > 8
 
 
-def test_parts_of_ones_own_are_numbered_by_rank(outcomes: object, directory: Path) -> None:
+@pytest.mark.process
+@pytest.mark.slow
+def test_samples_of_own_parts_are_numbered_by_rank(outcomes: object, directory: Path) -> None:
     samples = list(read_samples(directory / "a_scan_of_parts_that_the_user_made"))
     images, _ = digits("test")
     assert len(samples) == 4
@@ -108,6 +124,8 @@ def test_parts_of_ones_own_are_numbered_by_rank(outcomes: object, directory: Pat
         assert np.array_equal(sample.image, images[int(place)].numpy())
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_scan_by_two_ranks_gives_each_sample_its_own_arguments(
     outcomes: object, directory: Path
 ) -> None:
@@ -136,7 +154,7 @@ def test_a_scan_needs_the_process_group(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("said", [("1", ""), ("x", "2"), ("2", "2"), ("0", "1"), ("-1", "2")])
-def test_what_is_no_rank_is_none(
+def test_an_invalid_rank_in_the_environment_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: tuple[str, str]
 ) -> None:
     monkeypatch.setenv("RANK", said[0])
@@ -146,6 +164,6 @@ def test_what_is_no_rank_is_none(
     assert {sample.rank for sample in read_samples(tmp_path)} == {None}
 
 
-def test_ranks_is_all_or_zero(tmp_path: Path) -> None:
+def test_an_unknown_choice_of_ranks_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='ranks must be "all" or "zero", got 0: whether every'):
         GradAscentHook(convolutional(), tmp_path, ranks=0)  # type: ignore[arg-type]

@@ -171,6 +171,10 @@ FAULTS = {
 }
 
 
+#: The faults of the daily test run.
+DAILY = {"a criterion that raises", "out of memory", "soft labels"}
+
+
 def train_through(
     fault: Fault, folder: Path | None, *, strict: bool = False
 ) -> tuple[list[object], Stats | None]:
@@ -206,7 +210,13 @@ def train_through(
         return states, hook.stats if hook else None
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=name, marks=[] if name in DAILY else pytest.mark.slow)
+        for name, fault in FAULTS.items()
+    ],
+)
 def test_a_fault_is_logged_once_and_training_and_captures_continue(
     tmp_path: Path, warnings: Callable[[], list[str]], fault: Fault
 ) -> None:

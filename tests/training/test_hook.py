@@ -1,4 +1,4 @@
-"""The hook in real loops, read back by ``read_samples``."""
+"""The hook in real loops, and its samples as ``read_samples`` reads them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def loop(
     steps: int = 12,
     before_backward: bool = False,
 ) -> list[int]:
-    """A seeded training on digits; what the hook returned at each step."""
+    """Run a seeded training on digits, and return the hook's result at each step."""
     images, labels = digits()
     torch.manual_seed(5)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
@@ -75,7 +75,7 @@ def saved_and_loaded(model: nn.Module) -> nn.Module:
     ],
     ids=["deepcopy", "saved", "averaged"],
 )
-def test_a_model_that_keeps_its_hook_is_copied_and_the_copys_records_nothing(
+def test_the_hook_of_a_copied_model_records_nothing(
     tmp_path: Path,
     copied: Callable[[nn.Module], nn.Module],
     caplog: pytest.LogCaptureFixture,
@@ -108,7 +108,7 @@ def test_a_model_that_keeps_its_hook_is_copied_and_the_copys_records_nothing(
     assert len(list(read_samples(tmp_path))) == 8
 
 
-def test_the_three_lines_of_the_readme(tmp_path: Path) -> None:
+def test_the_readmes_three_lines_record_samples(tmp_path: Path) -> None:
     model = convolutional()
     hook = GradAscentHook(model, tmp_path / "run", class_names=list("0123456789"))
     captured = loop(model, hook)
@@ -129,7 +129,7 @@ def test_the_three_lines_of_the_readme(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before_backward", [False, True])
-def test_training_with_it_is_bit_for_bit_training_without(
+def test_training_with_the_hook_is_bit_for_bit_the_same(
     tmp_path: Path, before_backward: bool
 ) -> None:
     def run(with_hook: bool) -> tuple[dict[str, Tensor], list[Tensor], object]:
@@ -156,7 +156,7 @@ def test_training_with_it_is_bit_for_bit_training_without(
     assert state == hooked_state
 
 
-def test_it_takes_the_most_confused_by_its_criterion(tmp_path: Path) -> None:
+def test_the_most_confused_samples_by_the_criterion_are_captured(tmp_path: Path) -> None:
     model = convolutional()
     images, labels = digits()
     logits = torch.zeros(20, 10)
@@ -172,7 +172,7 @@ def test_it_takes_the_most_confused_by_its_criterion(tmp_path: Path) -> None:
         assert ids == [str(row) for row in order[name]]
 
 
-def test_nothing_confused_nothing_captured(tmp_path: Path) -> None:
+def test_without_confused_samples_nothing_is_captured(tmp_path: Path) -> None:
     model = convolutional()
     logits = torch.tensor([[9.0] + [0.0] * 9] * 4)
     with GradAscentHook(model, tmp_path, criterion=LogitMargin(), strict=True) as hook:
@@ -190,7 +190,9 @@ def test_nothing_confused_nothing_captured(tmp_path: Path) -> None:
         ([25, 35, 31, 39, 41, 12, 19, 20], [25, 35, 31, 41, 12, 20]),
     ],
 )
-def test_when_a_capture_is_due(tmp_path: Path, steps: list[int], due: list[int]) -> None:
+def test_captures_are_due_at_multiples_of_the_interval(
+    tmp_path: Path, steps: list[int], due: list[int]
+) -> None:
     model = convolutional()
     seen = []
     with GradAscentHook(model, tmp_path, every=10, top_k=1, ascent=None, strict=True) as hook:
@@ -203,7 +205,7 @@ def test_when_a_capture_is_due(tmp_path: Path, steps: list[int], due: list[int])
     assert seen == due
 
 
-def test_steps_are_counted_where_none_is_given(tmp_path: Path) -> None:
+def test_steps_are_counted_if_none_is_given(tmp_path: Path) -> None:
     model = convolutional()
     with GradAscentHook(model, tmp_path, every=5, top_k=1, strict=True) as hook:
         assert hook.is_due()
@@ -213,14 +215,14 @@ def test_steps_are_counted_where_none_is_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_inputs_come_in_the_dtype_of_the_weights(tmp_path: Path, dtype: torch.dtype) -> None:
+def test_the_model_gets_inputs_of_its_weights_dtype(tmp_path: Path, dtype: torch.dtype) -> None:
     model = convolutional().to(dtype)
     images = torch.rand(4, 1, 28, 28)
     with GradAscentHook(model, tmp_path, strict=True) as hook:
         assert hook(images, model(images.to(dtype))) == 4
 
 
-def test_half_precision_inputs_of_an_autocast_loop(tmp_path: Path) -> None:
+def test_half_precision_inputs_of_an_autocast_loop_are_captured(tmp_path: Path) -> None:
     model = convolutional()
     images = torch.rand(4, 1, 28, 28).bfloat16()
     with GradAscentHook(model, tmp_path, strict=True) as hook:
@@ -229,7 +231,7 @@ def test_half_precision_inputs_of_an_autocast_loop(tmp_path: Path) -> None:
 
 
 class Operations(TorchDispatchMode):
-    """The names of the operations on tensors that are made."""
+    """Records the names of tensor operations."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -241,13 +243,13 @@ class Operations(TorchDispatchMode):
 
 
 class Untouchable:
-    """What is not even looked at."""
+    """An object that raises when any attribute is read."""
 
     def __getattribute__(self, name: str) -> object:
         raise AssertionError(f"{name} was asked for")
 
 
-def test_a_call_that_is_not_due_looks_at_nothing(tmp_path: Path) -> None:
+def test_a_call_that_is_not_due_does_not_read_its_arguments(tmp_path: Path) -> None:
     batch, nothing = torch.rand(4, 1, 28, 28), Untouchable()
     with GradAscentHook(convolutional(), tmp_path, every=4, strict=True) as hook:
         hook.probe(batch[:1], every=8)
@@ -260,7 +262,7 @@ def test_a_call_that_is_not_due_looks_at_nothing(tmp_path: Path) -> None:
             assert operations.seen == []
 
 
-def test_an_attached_hook_that_is_not_due_does_no_operation(tmp_path: Path) -> None:
+def test_an_attached_hook_that_is_not_due_makes_no_tensor_operation(tmp_path: Path) -> None:
     def last_step(attached: bool) -> list[str]:
         model = convolutional()
         optimizer = torch.optim.SGD(model.parameters(), 0.01)
@@ -279,7 +281,7 @@ def test_an_attached_hook_that_is_not_due_does_no_operation(tmp_path: Path) -> N
     assert last_step(attached=True) == last_step(attached=False) != []
 
 
-def test_without_logits_the_model_is_asked(tmp_path: Path) -> None:
+def test_without_logits_the_hook_runs_the_model(tmp_path: Path) -> None:
     model = Quadratic()
     images = torch.rand(16, 1, 4, 5)
     given = []
@@ -298,7 +300,9 @@ def test_without_logits_the_model_is_asked(tmp_path: Path) -> None:
         ([7, 2], lambda s: [7, 2]),
     ],
 )
-def test_targets(tmp_path: Path, targets: Any, expected: Callable[[Sample], list[int]]) -> None:
+def test_targets_are_those_that_were_chosen(
+    tmp_path: Path, targets: Any, expected: Callable[[Sample], list[int]]
+) -> None:
     model = convolutional()
     with GradAscentHook(model, tmp_path, targets=targets, strict=True) as hook:
         loop(model, hook, steps=1)
@@ -308,7 +312,7 @@ def test_targets(tmp_path: Path, targets: Any, expected: Callable[[Sample], list
         assert [target.index for target in sample.targets] == expected(sample)
 
 
-def test_towards_the_label_only_samples_that_have_one_are_taken(tmp_path: Path) -> None:
+def test_with_label_targets_only_labelled_samples_are_captured(tmp_path: Path) -> None:
     model = convolutional()
     labels = torch.tensor([-100, 3, 99, 4])
     with GradAscentHook(model, tmp_path, targets="label", strict=True) as hook:
@@ -333,7 +337,7 @@ def test_probes_are_recorded_at_every_capture(tmp_path: Path) -> None:
         assert [s.probe for s in samples if s.step == step] == [False] + [True] * 3
 
 
-def test_probes_are_captured_where_nothing_is_confused(tmp_path: Path) -> None:
+def test_probes_are_captured_without_confused_samples(tmp_path: Path) -> None:
     model = convolutional()
     sure = torch.tensor([[9.0] + [0.0] * 9] * 4)
     with GradAscentHook(model, tmp_path, strict=True) as hook:
@@ -382,7 +386,9 @@ def test_forward_and_ascent_are_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
-def test_wrapped_models(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]) -> None:
+def test_wrapped_models_are_captured(
+    tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]
+) -> None:
     model = wrap(convolutional())
     with GradAscentHook(model, tmp_path, every=5, strict=True) as hook:
         loop(model, hook)
@@ -390,7 +396,7 @@ def test_wrapped_models(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]) 
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_in_an_evaluation_loop(tmp_path: Path, mode: type) -> None:
+def test_an_evaluation_loop_is_captured(tmp_path: Path, mode: type) -> None:
     model = convolutional().eval()
     images, labels = digits("test")
     with GradAscentHook(model, tmp_path, strict=True) as hook, mode():
@@ -399,7 +405,7 @@ def test_in_an_evaluation_loop(tmp_path: Path, mode: type) -> None:
         assert hook(batch, model(batch), labels[:32]) == 5
 
 
-def test_ids_of_every_kind(tmp_path: Path) -> None:
+def test_ids_of_every_type_are_stored(tmp_path: Path) -> None:
     model = convolutional()
     for kind in ([7, 8], ["a", "ü"], torch.tensor([7, 8]), [Path("a/b.png"), Path("c")], None):
         with GradAscentHook(model, tmp_path / repr(kind)[:4].strip("["), strict=True) as hook:
@@ -425,7 +431,7 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("given", "message"), [b[1:] for b in BAD_CALLS], ids=[b[0] for b in BAD_CALLS]
 )
-def test_a_bad_call_is_logged_once_and_raised_when_strict(
+def test_a_wrong_call_is_logged_once_and_raised_if_strict(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, given: dict[str, Any], message: str
 ) -> None:
     call: dict[str, Any] = {"inputs": torch.rand(4, 1, 8, 8), "logits": torch.zeros(4, 10), **given}
@@ -440,7 +446,7 @@ def test_a_bad_call_is_logged_once_and_raised_when_strict(
         assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4, "the hook goes on"
 
 
-def test_a_capture_that_failed_is_not_tried_again_before_the_next_is_due(tmp_path: Path) -> None:
+def test_a_failed_capture_is_not_repeated_before_the_next_is_due(tmp_path: Path) -> None:
     with GradAscentHook(convolutional(), tmp_path, every=10) as hook:
         for _ in range(25):
             hook(torch.zeros(4, 1, 8, 8).long(), torch.zeros(4, 10))
@@ -450,7 +456,9 @@ def test_a_capture_that_failed_is_not_tried_again_before_the_next_is_due(tmp_pat
         assert hook.stats.captured == 4
 
 
-def test_a_step_that_is_no_number(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_step_that_is_not_a_number_is_a_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     batch = torch.rand(4, 1, 8, 8), torch.zeros(4, 10)
     with GradAscentHook(convolutional(), tmp_path / "lenient") as hook:
         with caplog.at_level(logging.WARNING):
@@ -461,7 +469,7 @@ def test_a_step_that_is_no_number(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             hook(*batch, step="one")  # type: ignore[arg-type]
 
 
-def test_probes_towards_the_label_need_one(tmp_path: Path) -> None:
+def test_probes_need_labels_for_label_targets(tmp_path: Path) -> None:
     with GradAscentHook(convolutional(), tmp_path, targets="label", strict=True) as hook:
         for labels in (None, [3, -100]):
             with pytest.raises(ValueError, match="labels must be known for every probe"):
@@ -469,7 +477,7 @@ def test_probes_towards_the_label_need_one(tmp_path: Path) -> None:
         hook.probe(torch.rand(2, 1, 8, 8), [3, 4])
 
 
-def test_a_forward_that_raises_leaves_everything_as_it_was(
+def test_a_forward_that_raises_leaves_no_trace(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = convolutional()
@@ -496,13 +504,13 @@ def test_a_forward_that_raises_leaves_everything_as_it_was(
     "scores",
     [lambda logits, labels: 3, lambda logits, labels: logits, lambda logits, labels: 1 / 0],
 )
-def test_a_bad_criterion(tmp_path: Path, scores: Any) -> None:
+def test_a_wrong_result_of_a_criterion_is_a_fault(tmp_path: Path, scores: Any) -> None:
     with GradAscentHook(convolutional(), tmp_path, criterion=scores, strict=True) as hook:
         with pytest.raises((ValueError, ZeroDivisionError)):
             hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))
 
 
-def test_a_model_that_does_not_return_logits_is_told_of_forward(tmp_path: Path) -> None:
+def test_a_model_without_logits_is_a_fault_with_a_remedy(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Identity())
     model.forward = lambda x: {"scores": x.flatten(1)}  # type: ignore[method-assign]
     with GradAscentHook(model, tmp_path, strict=True) as hook:
@@ -510,7 +518,7 @@ def test_a_model_that_does_not_return_logits_is_told_of_forward(tmp_path: Path) 
             hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))
 
 
-def test_normalization_that_does_not_fit_the_channels(tmp_path: Path) -> None:
+def test_normalization_of_other_channels_is_a_fault(tmp_path: Path) -> None:
     with GradAscentHook(
         convolutional(), tmp_path, mean=[0.1, 0.2, 0.3], std=[1, 1, 1], strict=True
     ) as hook:
@@ -520,7 +528,7 @@ def test_normalization_that_does_not_fit_the_channels(tmp_path: Path) -> None:
             hook.probe(torch.rand(4, 1, 8, 8))
 
 
-def test_too_few_class_names_are_said_once(
+def test_too_few_class_names_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -532,7 +540,7 @@ def test_too_few_class_names_are_said_once(
     ]
 
 
-def test_after_close_it_does_nothing_and_says_so_once(
+def test_a_closed_hook_does_nothing_and_logs_it_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = GradAscentHook(convolutional(), tmp_path, every=1)
@@ -544,14 +552,16 @@ def test_after_close_it_does_nothing_and_says_so_once(
     assert list(read_samples(tmp_path)) == []
 
 
-def test_capturing_tells_forward_hooks_whose_pass_it_is(tmp_path: Path) -> None:
+def test_capturing_tells_forward_hooks_whether_a_capture_runs(tmp_path: Path) -> None:
     model = convolutional()
     seen: list[bool] = []
     with GradAscentHook(model, tmp_path, strict=True) as hook:
 
         def watch(*_: object) -> None:
             seen.append(hook.capturing)
-            hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))  # from within: never a second capture
+            hook(
+                torch.rand(4, 1, 8, 8), torch.zeros(4, 10)
+            )  # a call within a capture never starts another
 
         handle = model.register_forward_hook(watch)
         assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
@@ -563,7 +573,7 @@ def test_capturing_tells_forward_hooks_whose_pass_it_is(tmp_path: Path) -> None:
     assert not hook.capturing
 
 
-def test_two_hooks_on_one_model_and_directory(tmp_path: Path) -> None:
+def test_two_hooks_share_a_model_and_a_directory(tmp_path: Path) -> None:
     model = convolutional()
     with (
         GradAscentHook(model, tmp_path, every=3, tag="margin", strict=True) as first,
@@ -576,8 +586,8 @@ def test_two_hooks_on_one_model_and_directory(tmp_path: Path) -> None:
     assert steps_of(read_samples(tmp_path, tag="margin/logit")) == [0, 4, 8]
 
 
-def test_memory_is_bounded_by_the_loops_own_batch(tmp_path: Path) -> None:
-    """No pass of the hook's is wider than the batch, even where it has more rows to do."""
+def test_no_pass_of_a_capture_is_larger_than_the_batch(tmp_path: Path) -> None:
+    """Also if a capture has more rows than the batch."""
     model = convolutional()
     widths: list[int] = []
     handle = model.register_forward_hook(lambda _, inputs, __: widths.append(len(inputs[0])))
@@ -587,7 +597,7 @@ def test_memory_is_bounded_by_the_loops_own_batch(tmp_path: Path) -> None:
     assert max(widths) == 6
 
 
-def test_a_log_probability_model_as_in_the_official_examples(tmp_path: Path) -> None:
+def test_a_model_of_log_probabilities_is_captured(tmp_path: Path) -> None:
     model = nn.Sequential(convolutional(), nn.LogSoftmax(1))
     with GradAscentHook(model, tmp_path, strict=True) as hook:
         loop(model, hook, steps=1)
@@ -595,7 +605,7 @@ def test_a_log_probability_model_as_in_the_official_examples(tmp_path: Path) -> 
         assert sample.probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_it_shares_the_directory_of_a_summary_writer(tmp_path: Path) -> None:
+def test_samples_are_written_to_a_summary_writers_directory(tmp_path: Path) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
     model = convolutional()

@@ -1,11 +1,10 @@
-"""Loops as people have them: others' scripts with a few lines put in, and models of all kinds."""
+"""The hook in other people's scripts, and with models of many kinds."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,54 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, read_samples
+from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
 from testing.paths import ROOT
 
 LOOPS = ROOT / "tests" / "loops"
 
 
-def run(script: str, patch: Path | None, folder: Path, *options: str) -> dict[str, Any]:
-    """Trains by a copy of a script, patched; gives what it saved."""
+def run(
+    script: str, patch: Path | None, folder: Path, programs: ForkServer, *options: str
+) -> dict[str, Any]:
+    """Train by a copy of a script, patched, and return the model that it saved."""
     folder.mkdir()
-    (folder / f"{script}.py").write_bytes((LOOPS / f"{script}.py").read_bytes())
-    python = [sys.executable, f"{script}.py", *options]
-    # Git is not to take the folder for a part of some repository around it.
-    variables = {"PYTHONPATH": str(ROOT), "GIT_CEILING_DIRECTORIES": str(folder.parent)}
-    for command in [["git", "apply", str(patch)], python] if patch else [python]:
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | variables)
+    copy = folder / f"{script}.py"
+    copy.write_bytes((LOOPS / f"{script}.py").read_bytes())
+    if patch:
+        # Git must not take the folder for a part of a repository around it.
+        ceiling = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+        subprocess.run(["git", "apply", patch], cwd=folder, check=True, env=os.environ | ceiling)
+    done = programs.run(
+        f"""
+        import os, runpy
+        os.chdir({str(folder)!r})
+        runpy.run_path({copy.name!r}, run_name="__main__")
+        """,
+        *options,
+    )
+    assert done.returncode == 0, done.stderr
     saved: dict[str, Any] = torch.load(folder / "model.pt")
     return saved
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("script", "options"),
-    [("mnist_example", ()), ("reference_classification", ("--amp", "--model-ema"))],
+    [
+        ("mnist_example", ()),
+        pytest.param("reference_classification", ("--amp", "--model-ema"), marks=pytest.mark.slow),
+    ],
 )
-def test_at_most_four_lines_put_it_into_someone_elses_script(
-    tmp_path: Path, script: str, options: tuple[str, ...]
+def test_at_most_four_lines_add_the_hook_to_an_existing_script(
+    programs: ForkServer, tmp_path: Path, script: str, options: tuple[str, ...]
 ) -> None:
     patch = LOOPS / f"{script}.patch"
     lines = patch.read_text(encoding="utf-8").splitlines()[2:]
     assert sum(line.startswith("+") for line in lines) <= 4
     assert not any(line.startswith("-") for line in lines)
-    plain = run(script, None, tmp_path / "plain", *options)
-    patched = run(script, patch, tmp_path / "patched", *options)
+    plain = run(script, None, tmp_path / "plain", programs, *options)
+    patched = run(script, patch, tmp_path / "patched", programs, *options)
     assert same(plain, patched), "bit for bit"
     samples = list(read_samples(tmp_path / "patched" / "runs"))
     assert sorted({sample.step for sample in samples}) == [0, 10, 20]
@@ -57,7 +72,7 @@ def test_at_most_four_lines_put_it_into_someone_elses_script(
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two nested states are equal, bit for bit."""
+    """Return whether two nested states are equal bit for bit."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list):
@@ -67,7 +82,7 @@ def same(one: Any, other: Any) -> bool:
 
 @dataclasses.dataclass
 class Output:
-    """As Transformers' models return it."""
+    """An output as Transformers' models return it."""
 
     loss: Tensor | None
     logits: Tensor
@@ -75,14 +90,14 @@ class Output:
 
 @dataclasses.dataclass
 class OwnOutput:
-    """As some model returns it."""
+    """An output of an unknown class."""
 
     features: Tensor
     scores: Tensor
 
 
 class Wrapped(nn.Module):
-    """A classifier whose answer is more than the logits."""
+    """A classifier that returns more than the logits."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -102,7 +117,7 @@ class Wrapped(nn.Module):
 
 
 @pytest.mark.parametrize("kind", ["log-softmax", "tuple", "mapping", "dataclass", "own"])
-def test_what_a_model_returns_goes_to_the_hook_as_it_is(tmp_path: Path, kind: str) -> None:
+def test_a_models_output_can_be_given_to_the_hook_unchanged(tmp_path: Path, kind: str) -> None:
     model = Wrapped(kind)
     images, labels = digits()
     own = kind == "own"
@@ -116,7 +131,7 @@ def test_what_a_model_returns_goes_to_the_hook_as_it_is(tmp_path: Path, kind: st
         np.testing.assert_allclose(sample.probabilities, exact[sample.classes], atol=1e-6)
 
 
-def test_batches_that_are_dictionaries_and_a_model_of_several_inputs(tmp_path: Path) -> None:
+def test_a_model_with_several_inputs_in_dictionaries_is_captured(tmp_path: Path) -> None:
     class Aged(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -145,7 +160,7 @@ def test_batches_that_are_dictionaries_and_a_model_of_several_inputs(tmp_path: P
     samples = list(read_samples(tmp_path))
     assert sorted({sample.step for sample in samples}) == [0, 3]
     model.eval()
-    for sample in samples[-4:]:  # those of the last step, with the weights as they are now
+    for sample in samples[-4:]:  # of the last step, so the weights are the current ones
         age = torch.tensor([ages[sample.image.tobytes()]])
         assert sample.label == labels[age]
         exact = model(torch.from_numpy(sample.image)[None], age).softmax(1)[0].detach().numpy()

@@ -1,4 +1,4 @@
-"""When captures are due, and how a budget is spread over a training of unknown length."""
+"""Captures are due at intervals, and a budget lasts for a training of unknown length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tb_gradascent.training.pacer import Schedule, stretch
 
 
 def simulate(steps: int, *, budget: int, cost: int, every: int = 1) -> list[int]:
-    """The steps captured by a hook whose every capture costs so much."""
+    """The steps that a hook captures if each capture has the same cost."""
     schedule, used, captured = Schedule(every), 0, []
     for step in range(steps):
         if schedule.is_due(step, stretch(used, budget)):
@@ -21,7 +21,7 @@ def simulate(steps: int, *, budget: int, cost: int, every: int = 1) -> list[int]
     return captured
 
 
-def test_the_interval_doubles_with_each_eighth_and_then_with_each_half_of_the_rest() -> None:
+def test_the_interval_doubles_as_the_budget_is_used() -> None:
     used = {n: stretch(n, 800) for n in (0, 99, 100, 250, 400, 699, 700, 749, 750, 775, 790)}
     assert used == {
         0: 1,
@@ -40,7 +40,7 @@ def test_the_interval_doubles_with_each_eighth_and_then_with_each_half_of_the_re
 
 
 @pytest.mark.parametrize("length", [100, 500, 2_000, 6_000])
-def test_a_training_of_any_length_is_covered_from_its_first_step_to_its_last(length: int) -> None:
+def test_captures_cover_a_training_of_any_length(length: int) -> None:
     """400 captures fit; the longest training would make 6,000."""
     captured = simulate(length, budget=400, cost=1)
     gaps = [b - a for a, b in itertools.pairwise([*captured, length])]
@@ -50,21 +50,21 @@ def test_a_training_of_any_length_is_covered_from_its_first_step_to_its_last(len
     assert max(gaps) <= 8 * even, "as the docstring promises"
 
 
-def test_far_beyond_the_budget_captures_still_come() -> None:
+def test_a_very_long_training_is_still_captured_late() -> None:
     captured = simulate(25_000, budget=400, cost=1)
     assert len(captured) <= 400
     assert captured[-1] > 12_500
 
 
-def test_within_the_budget_nothing_is_stretched_before_an_eighth_is_used() -> None:
+def test_the_interval_is_kept_until_an_eighth_of_the_budget_is_used() -> None:
     assert simulate(100, budget=800, cost=1, every=10) == list(range(0, 100, 10))
 
 
-def test_a_budget_too_small_for_anything_ends_quietly() -> None:
+def test_a_budget_too_small_for_one_capture_captures_nothing() -> None:
     assert simulate(1000, budget=5, cost=10) == []
 
 
-def test_a_step_that_goes_backwards_is_due_and_counts_from_there() -> None:
+def test_a_step_that_goes_backwards_is_due_and_restarts_the_interval() -> None:
     """A loop set back to a checkpoint, within an interval and across its end."""
     schedule = Schedule(10)
     captured = []

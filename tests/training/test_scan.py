@@ -1,7 +1,8 @@
-"""``hook.scan``: the most confused of a whole data set, against all of it at once."""
+"""``hook.scan`` against the whole data set in one batch."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from testing.networks import Scaled, aged, convolutional, digits, train
 
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
-    return train(convolutional(), steps=60)
+    return train(convolutional(), steps=30)
 
 
 def most_confused_of_all(model: nn.Module, count: int) -> list[int]:
@@ -32,7 +33,9 @@ def most_confused_of_all(model: nn.Module, count: int) -> list[int]:
     return order[:count]
 
 
-def test_it_finds_what_sorting_the_whole_data_set_finds(tmp_path: Path, trained: nn.Module) -> None:
+def test_a_scan_finds_the_most_confused_of_the_whole_data_set(
+    tmp_path: Path, trained: nn.Module
+) -> None:
     images, labels = digits("test")
     loader = DataLoader(TensorDataset(images, labels), batch_size=128)
     weights = [value.clone() for value in trained.state_dict().values()]
@@ -50,16 +53,16 @@ def test_it_finds_what_sorting_the_whole_data_set_finds(tmp_path: Path, trained:
         assert np.array_equal(sample.image, images[row].numpy())
         assert sample.label == labels[row]
         assert sample.step == 7
-    assert torch.equal(torch.get_rng_state(), state), "a loader's seed is drawn from it"
+    assert torch.equal(torch.get_rng_state(), state), "a loader draws its seed from it"
     assert all(map(torch.equal, weights, trained.state_dict().values()))
     assert trained.training
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_the_generator_of_a_loader_is_left_as_it_was(
+def test_the_state_of_a_loaders_generator_is_restored(
     tmp_path: Path, trained: nn.Module, shuffle: bool
 ) -> None:
-    """A seeded program shares one, so that the next epoch would come in another order."""
+    """Otherwise the training's next epoch would have another order."""
     images, labels = digits("test")
     generator = torch.Generator().manual_seed(5)
     loader = DataLoader(
@@ -71,7 +74,7 @@ def test_the_generator_of_a_loader_is_left_as_it_was(
     assert torch.equal(generator.get_state(), state)
 
 
-def test_a_data_set_that_holds_itself(tmp_path: Path, trained: nn.Module) -> None:
+def test_a_data_set_that_contains_itself_is_scanned(tmp_path: Path, trained: nn.Module) -> None:
     class Circular(TensorDataset):
         @property
         def dataset(self) -> Circular:
@@ -83,7 +86,9 @@ def test_a_data_set_that_holds_itself(tmp_path: Path, trained: nn.Module) -> Non
         assert hook.scan(loader, top_k=3) == 3
 
 
-def test_a_loader_of_inputs_alone_and_ids_of_ones_own(tmp_path: Path, trained: nn.Module) -> None:
+def test_inputs_without_labels_are_scanned_with_given_ids(
+    tmp_path: Path, trained: nn.Module
+) -> None:
     images, _ = digits("test")
     names = (f"digit {row}" for row in range(len(images)))
     with GradAscentHook(trained, tmp_path, strict=True) as hook:
@@ -94,8 +99,8 @@ def test_a_loader_of_inputs_alone_and_ids_of_ones_own(tmp_path: Path, trained: n
     assert [sample.id for sample in samples] == [f"digit {row}" for row in expected]
 
 
-def test_a_loader_of_lists_of_one_tensor(tmp_path: Path, trained: nn.Module) -> None:
-    """As ``TensorDataset`` makes them of inputs alone."""
+def test_a_loader_of_lists_with_one_tensor_is_scanned(tmp_path: Path, trained: nn.Module) -> None:
+    """``TensorDataset`` with inputs only gives such lists."""
     images, _ = digits("test")
     with GradAscentHook(trained, tmp_path, strict=True) as hook:
         assert hook.scan(DataLoader(TensorDataset(images[:100]), batch_size=50), top_k=3) == 3
@@ -111,7 +116,7 @@ def test_a_loader_of_lists_of_one_tensor(tmp_path: Path, trained: nn.Module) -> 
     ],
     ids=["after the image", "by keyword, with a flag", "with a tensor for all"],
 )
-def test_a_model_of_two_inputs(tmp_path: Path, given: Any) -> None:
+def test_a_model_with_two_inputs_is_scanned(tmp_path: Path, given: Any) -> None:
     model = Scaled()
     images, ages = aged(30)
     loader = [
@@ -145,7 +150,7 @@ def test_a_model_of_two_inputs(tmp_path: Path, given: Any) -> None:
                 assert probability == pytest.approx(chance, abs=1e-5)
 
 
-def test_what_else_the_model_is_given_is_held_of_the_best_alone(
+def test_further_arguments_are_kept_for_the_best_samples_only(
     tmp_path: Path, trained: nn.Module
 ) -> None:
     sizes: list[int] = []
@@ -177,7 +182,7 @@ def test_what_else_the_model_is_given_is_held_of_the_best_alone(
         (lambda item: {"inputs": item["image"], "ids": range(8)}, range(8), "ids must be given on"),
     ],
 )
-def test_what_cannot_be_unpacked_is_refused(
+def test_an_item_that_cannot_be_unpacked_is_rejected(
     tmp_path: Path, unpack: Any, ids: Any, message: str
 ) -> None:
     images, ages = aged(8)
@@ -188,20 +193,16 @@ def test_what_cannot_be_unpacked_is_refused(
             hook.scan([images], unpack=3)  # type: ignore[arg-type]
 
 
-def test_no_more_than_the_best_is_held(tmp_path: Path, trained: nn.Module) -> None:
-    """Each batch of the stream is gone before the next but one is made."""
-    alive: list[Any] = []
+def test_batches_are_released_during_a_scan(tmp_path: Path, trained: nn.Module) -> None:
+    """At most two batches exist at a time."""
+    alive: list[weakref.ref[Tensor]] = []
 
     def stream() -> Iterator[Tensor]:
-        import gc
-        import weakref
-
-        for _ in range(20):
-            batch = torch.rand(50, 1, 28, 28)
+        for _ in range(10):
+            batch = torch.rand(10, 1, 28, 28)
             alive.append(weakref.ref(batch))
             yield batch
             del batch
-            gc.collect()
             assert sum(reference() is not None for reference in alive) <= 2
 
     with GradAscentHook(trained, tmp_path, strict=True) as hook:
@@ -221,7 +222,7 @@ def test_no_graph_is_built_while_searching(tmp_path: Path, trained: nn.Module) -
     assert graphs == [False] * 3
 
 
-def test_an_interrupt_keeps_what_was_found(tmp_path: Path, trained: nn.Module) -> None:
+def test_an_interrupt_keeps_the_samples_found_so_far(tmp_path: Path, trained: nn.Module) -> None:
     images, _ = digits("test")
 
     def stream() -> Iterator[Tensor]:
@@ -236,7 +237,7 @@ def test_an_interrupt_keeps_what_was_found(tmp_path: Path, trained: nn.Module) -
     assert trained.training
 
 
-def test_a_loader_that_fails_leaves_what_was_found_before(
+def test_a_failing_loader_keeps_the_samples_found_so_far(
     tmp_path: Path, trained: nn.Module, caplog: pytest.LogCaptureFixture
 ) -> None:
     images, _ = digits("test")
@@ -261,13 +262,13 @@ def test_a_loader_that_fails_leaves_what_was_found_before(
     assert trained.training
 
 
-def test_a_step_that_is_no_number_is_named(tmp_path: Path, trained: nn.Module) -> None:
+def test_a_step_that_is_not_a_number_is_rejected(tmp_path: Path, trained: nn.Module) -> None:
     with GradAscentHook(trained, tmp_path) as hook:
         with pytest.raises(ValueError, match=r"step must be a whole number, got 0\.5"):
             hook.scan([], step=0.5)  # type: ignore[arg-type]
 
 
-def test_images_of_several_sizes(tmp_path: Path) -> None:
+def test_images_of_several_sizes_are_scanned(tmp_path: Path) -> None:
     model = convolutional()
     batches = [torch.rand(4, 1, 8, 8), torch.rand(4, 1, 12, 10), torch.rand(4, 1, 8, 8)]
     criterion = ProbabilityMargin(max_margin=1)
@@ -277,7 +278,7 @@ def test_images_of_several_sizes(tmp_path: Path) -> None:
     assert sorted(shapes) == [(1, 8, 8)] * 8 + [(1, 12, 10)] * 4
 
 
-def test_nothing_confused_nothing_written(tmp_path: Path, trained: nn.Module) -> None:
+def test_without_confused_samples_nothing_is_written(tmp_path: Path, trained: nn.Module) -> None:
     with GradAscentHook(
         trained, tmp_path, criterion=lambda logits, labels: logits[:, 0] - torch.inf, strict=True
     ) as hook:
@@ -285,7 +286,7 @@ def test_nothing_confused_nothing_written(tmp_path: Path, trained: nn.Module) ->
     assert list(read_samples(tmp_path)) == []
 
 
-def test_it_shows_its_progress(
+def test_a_scan_shows_a_progress_bar(
     tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tqdm.auto

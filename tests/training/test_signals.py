@@ -1,4 +1,4 @@
-"""Inputs that are no images: one-dimensional signals, from the training loop to the record."""
+"""One-dimensional signals, from the training loop to the record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEAN, STD = (0.0, 1.0, -3.0), (1.0, 2.0, 0.5)
 
 
 def waves(samples: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Noisy sines (N, 3, LENGTH), normalized; the label is the frequency's place."""
+    """Noisy sines (N, 3, LENGTH), normalized. The label is the frequency's index."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(4, (samples,), generator=generator)
     time = torch.linspace(0, 1, LENGTH)
@@ -81,7 +81,7 @@ def test_signals_are_recorded_and_read_back(
             assert target.gradient.shape == target.delta.shape == (3, LENGTH)
 
 
-def test_a_signals_gradient_is_torchs_of_it_alone(
+def test_a_signals_gradient_equals_torchs(
     trained: tuple[nn.Module, list[Sample], Tensor],
 ) -> None:
     model, samples, _ = trained
@@ -93,7 +93,7 @@ def test_a_signals_gradient_is_torchs_of_it_alone(
             assert error <= 1e-3 * expected.abs().max()
 
 
-def test_a_signals_morph_has_the_response_that_was_recorded(
+def test_a_signals_morph_gives_the_recorded_response(
     trained: tuple[nn.Module, list[Sample], Tensor],
 ) -> None:
     model, samples, _ = trained
@@ -107,7 +107,7 @@ def test_a_signals_morph_has_the_response_that_was_recorded(
             np.testing.assert_allclose(chances[:, target.index], target.probabilities, atol=1e-4)
 
 
-def test_a_signals_morph_keeps_within_each_channels_own_bounds(
+def test_a_signals_morph_stays_within_each_channels_bounds(
     trained: tuple[nn.Module, list[Sample], Tensor],
 ) -> None:
     _, samples, (low, high) = trained

@@ -1,4 +1,4 @@
-"""``hook.stats``, and the scalars that stand beside the captures."""
+"""``hook.stats``, and the scalars that are written with the captures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from testing.networks import MEAN, STD, convolutional, digits, train
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
-    """As TensorBoard's own reader gives them."""
+    """The scalars as TensorBoard's own reader returns them."""
     accumulator = EventAccumulator(str(folder))
     accumulator.Reload()
     return {
@@ -26,7 +26,7 @@ def scalars(folder: Path) -> dict[str, dict[int, float]]:
     }
 
 
-def test_the_counts_of_what_became_of_everything(tmp_path: Path) -> None:
+def test_stats_count_captured_written_dropped_and_failed_samples(tmp_path: Path) -> None:
     model = convolutional()
     batch = torch.rand(8, 1, 12, 12)
     with GradAscentHook(model, tmp_path, every=2) as hook:
@@ -42,7 +42,7 @@ def test_the_counts_of_what_became_of_everything(tmp_path: Path) -> None:
     assert stats.bytes == next(tmp_path.iterdir()).stat().st_size
 
 
-def test_scalars_say_how_confused_the_batch_and_how_far_the_flip(tmp_path: Path) -> None:
+def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path) -> None:
     model = train(convolutional(), steps=30)
     images, labels = digits("test")
     expected: dict[int, tuple[float, float]] = {}
@@ -76,10 +76,10 @@ def test_scalars_say_how_confused_the_batch_and_how_far_the_flip(tmp_path: Path)
         assert found["gradascent/flip_distance"][step] == pytest.approx(np.mean(distances))
 
 
-def test_a_digit_with_two_targets_takes_5_kb_at_most(tmp_path: Path) -> None:
-    """Everything included: scalars, the file's beginning, and what a session says once.
+def test_a_digit_with_two_targets_takes_at_most_5_kb(tmp_path: Path) -> None:
+    """The size includes the scalars, the file's header and the session's metadata.
 
-    The gradients of a network that has learnt nothing yet are noise, which takes 5.4 kB.
+    An untrained network has noisy gradients, which take 5.4 kB.
     """
     model = train(convolutional(), steps=200)
     images, labels = digits("test")
@@ -94,10 +94,10 @@ def test_a_digit_with_two_targets_takes_5_kb_at_most(tmp_path: Path) -> None:
     assert size / hook.stats.written <= 5000
 
 
-def test_what_the_loop_writes_where_its_batch_was_does_not_reach_a_capture(
+def test_a_loop_that_reuses_its_buffers_does_not_change_a_capture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loop of one buffer a tensor, filled anew while the writing thread still has work to do."""
+    """The loop writes to its buffers while the writing thread still has captures to write."""
     filled = threading.Event()
 
     def append(self: EventFile, *events: Any) -> None:
@@ -114,7 +114,7 @@ def test_what_the_loop_writes_where_its_batch_was_does_not_reach_a_capture(
         probe.zero_()
         written = EventFile.append
         monkeypatch.setattr(EventFile, "append", append)
-        for _ in range(2):  # one in the thread's hands, one in the queue
+        for _ in range(2):  # the thread holds one, and the queue holds the other
             hook(inputs, logits, labels, ids=range(4))
         for tensor in (inputs, logits, labels):
             tensor.zero_()
@@ -128,7 +128,7 @@ def test_what_the_loop_writes_where_its_batch_was_does_not_reach_a_capture(
         assert value == pytest.approx(expected, abs=1e-6)
 
 
-def test_scalars_of_another_tag_and_of_a_batch_without_confusion(tmp_path: Path) -> None:
+def test_scalars_are_written_for_another_tag_without_confused_samples(tmp_path: Path) -> None:
     sure = torch.tensor([[9.0] + [0.0] * 9] * 4)
     with GradAscentHook(convolutional(), tmp_path, tag="val", strict=True) as hook:
         assert hook(torch.rand(4, 1, 28, 28), sure) == 0
@@ -138,7 +138,7 @@ def test_scalars_of_another_tag_and_of_a_batch_without_confusion(tmp_path: Path)
     assert set(found) == {"gradascent/val/confused_fraction", "gradascent/val/margin"}
 
 
-def test_probes_of_a_schedule_of_their_own(tmp_path: Path) -> None:
+def test_probes_have_a_schedule_of_their_own(tmp_path: Path) -> None:
     model = convolutional()
     with GradAscentHook(model, tmp_path, every=10, top_k=1, strict=True) as hook:
         hook.probe(torch.rand(2, 1, 8, 8), ids=["often", "often too"], every=4)
