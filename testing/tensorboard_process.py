@@ -7,22 +7,25 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
+PATIENCE = 300
+"""Seconds until a test gives up on a busy machine. Only a test that fails waits so long."""
 
 
 @contextlib.contextmanager
 def tensorboard(logdir: Path, *options: str) -> Iterator[str]:
-    """Serve a log directory on a free port; yields the address, ends the process afterwards.
+    """Serve a log directory on a free port. Yields the address; ends the process afterwards.
 
     Args:
-        logdir: What to serve.
-        options: More of its command line.
+        logdir: The log directory.
+        options: More of TensorBoard's command line.
 
     Raises:
-        RuntimeError: It ended before it served; the message is what it printed.
+        RuntimeError: TensorBoard ended before it served. The message is what it printed.
     """
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
     command += ["--port", "0", "--reload_interval", "1", *options]
@@ -36,10 +39,23 @@ def tensorboard(logdir: Path, *options: str) -> Iterator[str]:
                 printed.append(line)
                 found = _ADDRESS.search(line)
                 if found:
-                    # A full pipe would stop it.
+                    # TensorBoard would stop at a full pipe, so a thread empties it.
                     threading.Thread(target=process.stdout.read, daemon=True).start()
                     yield found[1]
                     return
             raise RuntimeError(f"tensorboard did not start:\n{''.join(printed)}")
         finally:
             process.terminate()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Ask again and again until another process has done what a test waits for.
+
+    Raises:
+        TimeoutError: It did not hold within ``PATIENCE`` seconds.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the condition did not hold within {PATIENCE} s")
+        time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What the page makes to be taken away, read by those who will: csv, numpy, zipfile, Python."""
+"""The files that the page exports, made by Node.js and read by csv, numpy, zipfile and Python."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testing.paths import ROOT
+
+pytestmark = pytest.mark.process
 
 TEXT = st.text(max_size=12) | st.sampled_from(
     ["=1+1", "+a", "-a", "@a", "\ta", "\ra", 'a"b', "a,b"]
@@ -61,11 +63,11 @@ GUARDED = {
     "a\t@x": "a\t'@x",
     "\0": "\N{REPLACEMENT CHARACTER}",
 }
-"""Those of them that a spreadsheet might run, and the one at which some readers stop."""
+"""The texts that a spreadsheet might run, and the one at which some readers stop."""
 
 
 def node(code: str, value: object) -> bytes:
-    """What a module prints that finds ``value`` as ``input``; it writes bytes to ``out``."""
+    """Run a module that gets ``value`` as ``input``; return the bytes that it writes to ``out``."""
     driver = pytest.importorskip("playwright._impl._driver")
     executable, _ = driver.compute_driver_executable()
     module = f"""
@@ -80,7 +82,7 @@ def node(code: str, value: object) -> bytes:
         [executable, "--input-type=module", "-e", module],
         input=json.dumps(value).encode(),
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
         cwd=ROOT / "frontend",
     )
@@ -89,7 +91,7 @@ def node(code: str, value: object) -> bytes:
 
 
 def as_csv(rows: list[list[Any]]) -> str:
-    """The rows as the page writes them."""
+    """Return the rows as the page writes them."""
     code = """
         const { csvOf } = await import(`${process.cwd()}/export/csv.js`);
         out(Buffer.from(csvOf(input)));
@@ -117,7 +119,7 @@ def test_no_text_is_a_formula_and_every_number_is_one() -> None:
     assert numbers[3:] == ["", "true"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(TEXT, min_size=1, max_size=30))
 def test_any_text_is_pythons_literal_again(texts: list[str]) -> None:
     code = """
@@ -133,7 +135,7 @@ def test_any_text_is_pythons_literal_again(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_no_text_is_a_formula_whatever_separates_the_cells(separator: str) -> None:
-    """Where a comma is the decimal sign, spreadsheets split at semicolons, and quotes are text."""
+    """With a decimal comma, spreadsheets split at semicolons and take quotes as text."""
     written = as_csv([["first", text, "last"] for text in NASTY])
     for row in csv.reader(written.splitlines(), delimiter=separator):
         assert not any(cell.startswith(("=", "+", "-", "@", "＝")) for cell in row), row

@@ -1,4 +1,4 @@
-"""The page's own unit tests, each file a test here, and its colours against their source."""
+"""The page's unit tests, one test a file, and its colours against matplotlib's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 FILES = sorted(TESTS.rglob("*.test.mjs"))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(TESTS).as_posix())
 def test_unit(file: Path) -> None:
     driver = pytest.importorskip("playwright._impl._driver")

@@ -1,4 +1,4 @@
-"""How a machine without Chromium gets one, and what is said where it cannot."""
+"""How a machine without Chromium gets one, and the message if it cannot."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 
 from testing import chromium
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH with nothing on it, and no word of CI."""
+    """A machine with an empty PATH, outside CI."""
     for name in ("CI", "CHROMIUM"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "bin"
@@ -30,7 +32,7 @@ def program(path: Path, script: str = "exit 0") -> str:
 
 
 def apt_that_installs(folder: Path) -> Path:
-    """An apt-get that writes down how it was called, and installs by making the file."""
+    """Make an apt-get that logs its calls and installs by creating the file. Returns the log."""
     log = folder / "calls"
     program(
         folder / "apt-get",

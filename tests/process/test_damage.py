@@ -1,6 +1,6 @@
-"""Damage at every place of an event file: what is whole is shown, what is not is counted or gone.
+"""Damage at every place of an event file: whole captures are shown, damaged ones counted or gone.
 
-Nothing is ever shown that was not written.
+No reader ever shows a sample that was not written.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import struct
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,10 +20,11 @@ import pytest
 from tb_gradascent import read_samples
 from tb_gradascent.format.event_file import file_name
 from tb_gradascent.format.samples import Sample
+from testing.board import Board
 from testing.event_files import frame_ends
 from testing.index_reader import read_index
 from testing.synthetic import make_sample, write_session
-from testing.tensorboard_process import tensorboard
+from testing.tensorboard_process import tensorboard, wait_until
 
 RANDOM = np.random.default_rng(0)
 CAPTURES = [
@@ -36,7 +36,7 @@ CAPTURES = [
     for number in range(3)
 ]
 STRIDE = 83
-"""Places between damages in the files that TensorBoard is given."""
+"""Bytes from one damaged place to the next, in the files that TensorBoard reads."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def as_written(sample: Sample) -> bool:
-    """Whether a sample is one of those that were stored, in all that a reader can tell."""
+    """Return whether a sample equals the stored one in everything that a reader can compare."""
     original = CAPTURES[sample.step // 100][0]
     return (
         sample.id == original.id
@@ -58,7 +58,7 @@ def as_written(sample: Sample) -> bool:
     )
 
 
-def test_a_flip_anywhere_costs_one_capture_or_what_follows_a_length(
+def test_a_flipped_bit_costs_one_capture_or_all_after_a_damaged_length(
     tmp_path: Path, whole: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -75,7 +75,7 @@ def test_a_flip_anywhere_costs_one_capture_or_what_follows_a_length(
         assert all(map(as_written, read))
 
 
-def test_a_cut_anywhere_costs_what_was_not_whole(
+def test_a_cut_costs_only_the_captures_that_it_damages(
     tmp_path: Path, whole: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -89,15 +89,11 @@ def test_a_cut_anywhere_costs_what_was_not_whole(
 
 Ask = Callable[[str], bytes]
 Served = tuple[Ask, dict[str, bytes], bool]
-"""How to ask it, what the runs' files hold, and whether it is the fast loader."""
+"""How to ask TensorBoard, the content of each run's file, and whether the fast loader reads them."""
 
 
-@pytest.fixture(scope="module", params=["true", "false"], ids=["fast", "py"])
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, whole: bytes
-) -> Iterator[Served]:
-    """A TensorBoard on many damaged files, each a run of its own."""
-    logdir = tmp_path_factory.mktemp("damaged")
+def damaged_files(whole: bytes) -> dict[str, bytes]:
+    """Return the content of each run's file."""
     files = {"whole": whole, "empty": b"", "garbage": b"\xffgarbage" * 99}
     for place in range(0, len(whole), STRIDE):
         damaged = bytearray(whole)
@@ -105,23 +101,49 @@ def served(
         files[f"flip {place}"] = bytes(damaged)
         files[f"cut {place}"] = whole[:place]
         files[f"hole {place}"] = whole[:place] + bytes(64) + whole[place + 64 :]
+    return files
+
+
+def asker(address: str) -> Ask:
+    """Return a function that asks one of the plugin's routes."""
+
+    def ask(path: str) -> bytes:
+        with urllib.request.urlopen(f"{address}data/plugin/gradascent/{path}") as response:
+            body = response.read()
+        assert isinstance(body, bytes)
+        return body
+
+    return ask
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("fast", marks=pytest.mark.process), "python"],
+)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, whole: bytes
+) -> Iterator[Served]:
+    """A TensorBoard on many damaged files, each in a run of its own."""
+    logdir = tmp_path_factory.mktemp("damaged")
+    files = damaged_files(whole)
     for name, content in files.items():
         (logdir / name).mkdir()
         (logdir / name / file_name("s")).write_bytes(content)
-    with tensorboard(logdir, f"--load_fast={request.param}") as address:
-
-        def ask(path: str) -> bytes:
-            url = f"{address}data/plugin/gradascent/{path}"
-            with urllib.request.urlopen(url, timeout=60) as response:
-                body = response.read()
-            assert isinstance(body, bytes)
-            return body
-
-        yield ask, files, request.param == "true"
+    if request.param == "python":
+        with Board(logdir) as board:
+            yield asker(board.address), files, False
+    else:
+        with tensorboard(logdir) as address:
+            ask = asker(address)
+            wait_until(lambda: len(all_runs(ask)) > 0)
+            # The loader looks for new runs only after it has read all runs that it knows.
+            write_session(logdir / "last", CAPTURES, session="s", start=1000.0)
+            wait_until(lambda: "last" in all_runs(ask))
+            yield ask, files, True
 
 
 def index_of(ask: Ask, run: str, tag: str = "confused") -> dict[str, Any]:
-    """A run's index with its samples, as the page puts it together."""
+    """Return a run's index with its samples, as the page joins them."""
     index = json.loads(ask(f"index?{query(run, tag)}"))
     return read_index(index, lambda part: ask(f"records?{query(run, tag)}&part={part}"))
 
@@ -131,14 +153,8 @@ def query(run: str, tag: str = "confused") -> str:
 
 
 def all_runs(ask: Ask) -> dict[str, list[str]]:
-    """The tags of each run, once TensorBoard has read the last of them."""
-    before: dict[str, list[str]] = {}
-    while True:
-        runs = {run["run"]: run["tags"] for run in json.loads(ask("runs"))["runs"]}
-        if runs and runs == before:
-            return runs
-        before = runs
-        time.sleep(2)  # twice as long as it waits before it looks again
+    """Return the tags of each run."""
+    return {run["run"]: run["tags"] for run in json.loads(ask("runs"))["runs"]}
 
 
 def test_tensorboard_shows_nothing_that_was_not_written(
@@ -159,14 +175,14 @@ def test_tensorboard_shows_nothing_that_was_not_written(
             for sample in index["samples"]:
                 shown += 1
                 whole = written[sample["step"]]
-                # TensorBoard's own framing, which may have been struck, is no part of a record.
+                # The damage may be in TensorBoard's framing, which is not part of a record.
                 framing = {name: whole[name] for name in ("wall_time", "capture", "index")}
                 assert {**sample, **framing} == whole, run
-        if run.startswith("cut"):
+        if run.startswith("cut "):
             kept = sum(end <= len(files[run]) for end in ends) - 1
             assert index_of(ask, run)["counts"]["samples"] == kept
     assert shown > len(files) / 2
-    if fast:  # the other loader leaves out what its own checksums find
+    if fast:  # The Python loader leaves out what its own checksums find.
         assert counted > len(files) / 20
 
 

@@ -1,4 +1,4 @@
-"""Every input that once broke something, and some that might: ``make fuzz`` looks for more."""
+"""Every input that once broke a reader, and inputs near the seeds: ``make fuzz`` looks for more."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def test_every_target_has_a_number_of_runs_and_seeds() -> None:
     assert RUNS["request"] >= 100_000
 
 
-def test_nothing_is_imported_later_than_the_fuzzer_looks() -> None:
-    """It is guided by the coverage of what is imported with the targets, and of nothing else."""
+@pytest.mark.process
+def test_the_targets_import_all_modules_before_the_fuzzer_starts() -> None:
+    """The fuzzer sees the coverage only of modules that are imported with the targets."""
     code = (
         "import sys\n"
         "from tests.fuzz.seeds import SEEDS\n"
@@ -33,7 +34,7 @@ def test_nothing_is_imported_later_than_the_fuzzer_looks() -> None:
         "print([name for name in set(sys.modules) - before if name.startswith('tb_gradascent')])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout == "[]\n", done
 
@@ -41,12 +42,12 @@ def test_nothing_is_imported_later_than_the_fuzzer_looks() -> None:
 @pytest.mark.parametrize(
     "path", sorted(CORPUS.glob("*/*")), ids=lambda path: f"{path.parent.name}/{path.name}"
 )
-def test_what_once_broke_it(path: Path) -> None:
+def test_an_input_that_once_broke_a_target_is_handled(path: Path) -> None:
     TARGETS[path.parent.name](path.read_bytes())
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_seeds_and_what_is_near_them(name: str) -> None:
+def test_seeds_and_inputs_near_them_are_handled(name: str) -> None:
     seeds = sorted(SEEDS[name]())
     assert seeds
 

@@ -1,4 +1,4 @@
-"""Short turns of ``bench.load`` and ``bench.sessions``."""
+"""Short runs of ``bench.load`` and ``bench.sessions``."""
 
 from __future__ import annotations
 
@@ -9,28 +9,40 @@ import pytest
 
 from testing.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 
 def turn(module: str, *options: str) -> str:
-    """What a benchmark prints."""
+    """Run a benchmark, and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", module, *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+QUICK = ("--clients", "4", "--samples", "200", "--seconds", "2")
+LONGER = ("--clients", "8", "--samples", "400", "--seconds", "4")
+
+
 @pytest.mark.parametrize(
-    ("load_fast", "tab"), [("true", "gradascent"), ("false", "gradascent"), ("true", "scalars")]
+    ("load_fast", "tab", "options"),
+    [
+        ("true", "gradascent", QUICK),
+        pytest.param("true", "gradascent", LONGER, marks=pytest.mark.slow),
+        pytest.param("false", "gradascent", LONGER, marks=pytest.mark.slow),
+        pytest.param("true", "scalars", LONGER, marks=pytest.mark.slow),
+    ],
 )
-def test_people_look_at_a_run_while_it_trains(load_fast: str, tab: str) -> None:
-    """No answer but a good one, however busy it is."""
-    options = ["--clients", "8", "--samples", "400", "--seconds", "4", "--load-fast", load_fast]
-    printed = turn("bench.load", *options, "--at", tab)
+def test_every_answer_is_good_while_people_look_at_a_run_that_trains(
+    load_fast: str, tab: str, options: tuple[str, ...]
+) -> None:
+    printed = turn("bench.load", *options, "--load-fast", load_fast, "--at", tab)
     assert "errors: 0" in printed
     seen = ("runs", "index", "records", "payloads") if tab == "gradascent" else ("the others",)
     for kind in (*seen, "Scalars, meanwhile", "TensorBoard", "the run's files"):
@@ -38,8 +50,9 @@ def test_people_look_at_a_run_while_it_trains(load_fast: str, tab: str) -> None:
     assert ("its data server" in printed) == (load_fast == "true")
 
 
-def test_a_run_of_many_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as fit, in both loaders; that more are refused takes its full size."""
-    printed = turn("bench.sessions", "--shown", "300", "--refused", "0")
-    assert printed.count("300 sessions") == 2
+@pytest.mark.parametrize("sessions", [30, pytest.param(300, marks=pytest.mark.slow)])
+def test_a_run_of_many_sessions_is_served_by_both_loaders(sessions: int) -> None:
+    """Only the benchmark's full size shows that a run of too many sessions is refused."""
+    printed = turn("bench.sessions", "--shown", str(sessions), "--refused", "0")
+    assert printed.count(f"{sessions} sessions") == 2
     assert printed.count("records        200") == 2

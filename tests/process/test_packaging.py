@@ -1,4 +1,4 @@
-"""What is shipped: the wheel's files, its entry point, and how light it is to import."""
+"""The wheel: its files, its metadata, its entry point; and what an import of the package loads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import pytest
 from tb_gradascent.version import VERSION
 from testing.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 ADAPTERS = {"lightning", "transformers", "ignite"}
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the files that git tracks, or would."""
+    """A copy of all files that git tracks or does not ignore."""
     folder = tmp_path_factory.mktemp("checkout")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -37,7 +39,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The package as it would be published."""
+    """The wheel that a release publishes."""
     folder = tmp_path_factory.mktemp("wheel")
     options = ["-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
     subprocess.run(
@@ -64,7 +66,7 @@ def test_the_wheel_holds_the_package_and_the_page_and_nothing_else(
     assert shipped == package | page
 
 
-def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
+def test_the_wheels_metadata_name_the_package_and_its_plugin(wheel: zipfile.ZipFile) -> None:
     info = f"tensorboard_plugin_gradascent-{VERSION}.dist-info"
     metadata = email.message_from_bytes(wheel.read(f"{info}/METADATA"))
     assert metadata["Name"] == "tensorboard-plugin-gradascent"
@@ -80,7 +82,7 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
 
 
 @pytest.mark.parametrize("kind", ["wheel", "checkout"])
-def test_the_page_is_found_wherever_the_package_runs_from(
+def test_the_page_is_found_in_the_wheel_and_in_a_checkout(
     kind: str, wheel: zipfile.ZipFile, checkout: Path, tmp_path: Path
 ) -> None:
     if kind == "wheel":
