@@ -105,3 +105,121 @@ class Ascent:
             ValueError: A value is out of its range.
         """
         return Ascent(confidence, max_steps, None, norm, epsilon)
+
+    @classmethod
+    def visible(
+        cls,
+        confidence: float = 0.95,
+        steps: int = 20,
+        finish_steps: int = 9,
+        spectrum_exponent: float = 1.5,
+        shift: float = 0.07,
+        scale: float = 0.15,
+        noise: float = 0.15,
+        draws: int = 1,
+        max_step_rms: float = 0.03,
+        seed: int = 0,
+    ) -> VisibleAscent:
+        """A change that a person can see: what the network looks for in its target.
+
+        Args:
+            confidence, steps, finish_steps, spectrum_exponent, shift, scale, noise, draws,
+                max_step_rms, seed: See :class:`VisibleAscent`.
+
+        Raises:
+            ValueError: A value is out of its range.
+        """
+        return VisibleAscent(
+            confidence=confidence,
+            steps=steps,
+            finish_steps=finish_steps,
+            spectrum_exponent=spectrum_exponent,
+            shift=shift,
+            scale=scale,
+            noise=noise,
+            draws=draws,
+            max_step_rms=max_step_rms,
+            seed=seed,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VisibleAscent(Ascent):
+    """An ascent whose change a person can see, and other networks believe.
+
+    It differs from :meth:`Ascent.smallest` in two ways. Each step follows a prior on the spectrum
+    and the colours of natural images (Olah, Mordvintsev and Schubert, "Feature Visualization",
+    Distill 2017, doi:10.23915/distill.00007; Fel et al., arXiv:2306.06805, fix the whole spectrum).
+    And each step looks at the image under small random transformations (expectation over
+    transformation, Athalye et al., arXiv:1707.07397) and with noise (SmoothGrad, Smilkov et al.,
+    arXiv:1706.03825). Newton steps without transformations follow, until the network is convinced
+    of the image itself.
+
+    The change is about the same on every device and in every batch: the random numbers are the
+    ascent's own, and each row meets the same ones. Inputs without bounds have their own range, from
+    the smallest to the largest value of each row, as the legal one.
+
+    Args:
+        confidence: The target's probability at which the last steps stop, between 0 and 1.
+        steps: Steps under transformations. All are taken, so that their number is the same for
+            every row; each costs ``draws`` forward and backward passes.
+        finish_steps: Steps without transformations at the most.
+        spectrum_exponent: How steeply the spectrum of a step falls, at least 0. Small exponents
+            give fine changes, large ones give coarse changes.
+        shift: The largest shift along each axis, as a part of the side, below 0.5.
+        scale: The largest change of size, as a part of the side, below 0.5.
+        noise: The noise's standard deviation, as a part of the legal range.
+        draws: Transformations whose gradients are averaged in each step.
+        max_step_rms: The largest root mean square of a step, as a part of the legal range.
+        seed: Of the random numbers, a whole number from 0 to 2⁶³ − 1.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    confidence: float = 0.95
+    max_steps: int = dataclasses.field(init=False, repr=False, default=29)
+    step_size: float | None = dataclasses.field(init=False, repr=False, default=None)
+    norm: Norm = dataclasses.field(init=False, repr=False, default="l2")
+    epsilon: float | None = dataclasses.field(init=False, repr=False, default=None)
+    steps: int = 20
+    finish_steps: int = 9
+    spectrum_exponent: float = 1.5
+    shift: float = 0.07
+    scale: float = 0.15
+    noise: float = 0.15
+    draws: int = 1
+    max_step_rms: float = 0.03
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.confidence is None:
+            raise ValueError(
+                "Ascent.visible(confidence) must lie between 0 and 1, got None: 0.95 is the default"
+            )
+        for name, least in (("steps", 1), ("finish_steps", 1), ("draws", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not is_whole(value) or not least <= value < 2**63:
+                raise ValueError(
+                    f"Ascent.visible({name}) must be a whole number of at least {least}, "
+                    f"got {value!r}"
+                )
+        for name in ("shift", "scale"):
+            value = getattr(self, name)
+            if not (is_finite(value) and 0 <= value < 0.5):
+                raise ValueError(
+                    f"Ascent.visible({name}) must be a part of a side, from 0 to below 0.5, "
+                    f"got {value!r}"
+                )
+        for name in ("spectrum_exponent", "noise"):
+            value = getattr(self, name)
+            if not (is_finite(value) and value >= 0):
+                raise ValueError(
+                    f"Ascent.visible({name}) must be a number of at least 0, got {value!r}"
+                )
+        if not (is_finite(self.max_step_rms) and self.max_step_rms > 0):
+            raise ValueError(
+                f"Ascent.visible(max_step_rms) must be a positive number, got {self.max_step_rms!r}"
+            )
+        object.__setattr__(self, "max_steps", self.steps + self.finish_steps)
+        super().__post_init__()

@@ -223,13 +223,13 @@ def test_where_the_confidence_is_out_of_reach_the_best_point_is_kept() -> None:
 
 
 def test_a_transformer_never_ends_lower_than_it_started() -> None:
-    """Layer norm bends the margin, so that many undamped steps lead down."""
+    """Layer norm bends the margin of small inputs, so that many undamped steps lead down."""
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, norm_first=True)
     model = nn.Sequential(
         nn.Unflatten(1, (5, 8)), layer, nn.LayerNorm(8), nn.Flatten(), nn.Linear(40, 3)
     ).eval()
-    x = torch.randn(64, 40)
+    x = torch.randn(64, 40) / 10
     targets = torch.arange(64) % 3
     before = TargetMargin(model(x), targets).values
     falls = 0
