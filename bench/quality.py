@@ -31,7 +31,7 @@ from bench.measure import spread
 from bench.workloads import test_digits, trained_cnn
 from demo.data import load_digits
 from tb_gradascent import Ascent
-from tb_gradascent.functional.ascent import ascend
+from tb_gradascent.functional.ascend import ascend
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it imports what scipy will drop

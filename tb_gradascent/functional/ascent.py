@@ -1,44 +1,19 @@
-"""Gradient ascent from an image to what the network takes for another class, and its verdict."""
+"""The settings of an ascent."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Sequence
-from typing import NamedTuple, get_args
+from typing import get_args
 
-import torch
-from torch import Tensor
-
-from tb_gradascent.format.samples import Stopped
-from tb_gradascent.functional.gradients import (
-    Forward,
-    Norm,
-    Score,
-    all_but_rows,
-    gradient_of,
-    lengths,
-    score_gradient,
-    slopes_of,
-)
-from tb_gradascent.functional.margins import TargetMargin
+from tb_gradascent.functional.gradients import Norm
 from tb_gradascent.functional.validation import is_finite, is_whole
-
-#: A Newton step that aims at the very goal creeps up to it from below. So it aims at this part of
-#: the way from the confidence to 1, and at the end this part of the surplus is taken back: fewer
-#: steps, and a smaller change (``python -m bench.quality``).
-_OVERSHOOT = 0.3
-_TAKEN_BACK = 0.9
-
-#: What is multiplied, or moved, by more is no float32 any more.
-_LARGEST = torch.finfo(torch.float32).max
-#: Keeps a division by a row's own zero finite.
-_TINY = torch.finfo(torch.float32).tiny
 
 
 @dataclasses.dataclass(frozen=True)
 class Ascent:
     """How far, and in which steps, an image is changed.
+
+    ``Ascent()`` is the same as :meth:`smallest`.
 
     ========== ========= =====================================================================
     step_size  epsilon   a step
@@ -53,9 +28,12 @@ class Ascent:
     ========== ========= =====================================================================
 
     A Newton step follows the margin of the target's logit, whose sigmoid is the target's
-    probability; a fixed one follows the hook's ``score`` (the attacks in the literature follow the
-    cross entropy: ``score="log_probability"``). Every step ends within ``epsilon`` (first) and the
-    bounds.
+    probability. Newton steps are damped: a step that lowers the margin is taken back, and a quarter
+    of it is tried. So no image ends with a lower probability than it started with.
+
+    A fixed step follows the hook's ``score`` (the attacks in the literature follow the cross
+    entropy: ``score="log_probability"``), and is never taken back. Every step ends within
+    ``epsilon`` (first) and the bounds.
 
     Args:
         confidence: The target's probability at which to stop, between 0 and 1. ``None`` takes all
@@ -108,244 +86,140 @@ class Ascent:
                 "without one a step is step_size * gradient, which has no norm: give an epsilon"
             )
 
+    @classmethod
+    def smallest(
+        cls,
+        confidence: float = 0.95,
+        max_steps: int = 8,
+        norm: Norm = "l2",
+        epsilon: float | None = None,
+    ) -> Ascent:
+        """The smallest change that convinces the network: damped Newton steps.
 
-class Ascended(NamedTuple):
-    """Where the ascent of each row ended.
+        Such a change shows how fragile a decision is. On photographs it is mostly invisible.
 
-    Attributes:
-        inputs: Shape (N, …).
-        steps: Steps that each row took.
-        stopped: Why each row stopped.
-    """
+        Args:
+            confidence, max_steps, norm, epsilon: See :class:`Ascent`.
 
-    inputs: Tensor
-    steps: list[int]
-    stopped: list[Stopped]
+        Raises:
+            ValueError: A value is out of its range.
+        """
+        return Ascent(confidence, max_steps, None, norm, epsilon)
 
+    @classmethod
+    def visible(
+        cls,
+        confidence: float = 0.95,
+        steps: int = 20,
+        finish_steps: int = 9,
+        spectrum_exponent: float = 1.5,
+        shift: float = 0.07,
+        scale: float = 0.15,
+        noise: float = 0.15,
+        draws: int = 1,
+        max_step_rms: float = 0.03,
+        seed: int = 0,
+    ) -> VisibleAscent:
+        """A change that a person can see: what the network looks for in its target.
 
-def ascend(
-    forward: Forward,
-    inputs: Tensor,
-    targets: Tensor,
-    ascent: Ascent,
-    *,
-    bounds: tuple[Tensor, Tensor] | None = None,
-    score: Score = "logit",
-    logits: Tensor | None = None,
-) -> Ascended:
-    """Changes each row until the network takes it for its target.
+        Args:
+            confidence, steps, finish_steps, spectrum_exponent, shift, scale, noise, draws,
+                max_step_rms, seed: See :class:`VisibleAscent`.
 
-    Args:
-        forward: Maps inputs (N, …) to logits (N, C), each row by itself.
-        inputs: Shape (N, …), floating point.
-        targets: Class indices, int64, shape (N,).
-        ascent: See :class:`Ascent`.
-        bounds: Lowest and highest legal values, broadcastable to ``inputs``. Elements that start
-            outside may stay where they are.
-        score: What a fixed ``step_size`` follows; the Newton step follows the margin.
-        logits: What ``forward(inputs)`` gave, with its graph, where the caller has it already: it
-            saves one pass. ``inputs`` must then require a gradient.
-    """
-    start = inputs.detach()
-    region = _Region(start, bounds, ascent)
-    goal, aim = _goals(ascent.confidence)
-    leaf = inputs
-    if logits is None:
-        leaf, logits = _asked(forward, start.clone())
-    x = leaf.detach()
-    margin = TargetMargin(logits.detach(), targets)
-    # Lists, since each operation on a tensor costs as much as all that is done with these.
-    first = last = margin.values.tolist()
-    largest = start.abs().amax(all_but_rows(start)).tolist()
-    stopped: list[Stopped | None] = [
-        "confidence" if value >= goal else None if math.isfinite(magnitude) else "nonfinite"
-        for value, magnitude in zip(first, largest, strict=True)
-    ]
-    steps = [0] * len(first)
-
-    for _ in range(ascent.max_steps):
-        if None not in stopped:
-            break
-        if ascent.step_size is None:
-            gradient = region.inward(x, gradient_of(logits, leaf, margin.slopes()))
-        else:
-            gradient = score_gradient(logits, leaf, targets, score)
-        slopes = slopes_of(gradient, ascent.norm).tolist()
-        parts = [
-            _part(ascent, slope, aim - value) for slope, value in zip(slopes, last, strict=True)
-        ]
-        direction = gradient.sign() if ascent.norm == "linf" else gradient
-        moved = region.project(torch.addcmul(x, direction, _column(x.new_tensor(parts), x)))
-        left = region.has_left(x, moved)
-        for row, part in enumerate(parts):
-            if not math.isfinite(part):
-                stopped[row] = stopped[row] or "nonfinite"
-            elif not (part and left[row]):
-                stopped[row] = stopped[row] or "stalled"
-        climbing = [reason is None for reason in stopped]
-        if not any(climbing):
-            break
-        leaf, logits = _asked(forward, _pick(climbing, moved, x))
-        x = leaf.detach()
-        margin = TargetMargin(logits.detach(), targets)
-        last = margin.values.tolist()
-        for row, climbed in enumerate(climbing):
-            steps[row] += climbed
-            if climbed and last[row] >= goal:
-                stopped[row] = "confidence"
-
-    if ascent.step_size is None:
-        surplus = [
-            (end - goal) / (end - begin) if reason == "confidence" and count else 0.0
-            for reason, count, begin, end in zip(stopped, steps, first, last, strict=True)
-        ]
-        if any(surplus):
-            x = _pick([part > 0 for part in surplus], _taken_back(start, x, surplus), x)
-    return Ascended(x, steps, [reason or "max_steps" for reason in stopped])
+        Raises:
+            ValueError: A value is out of its range.
+        """
+        return VisibleAscent(
+            confidence=confidence,
+            steps=steps,
+            finish_steps=finish_steps,
+            spectrum_exponent=spectrum_exponent,
+            shift=shift,
+            scale=scale,
+            noise=noise,
+            draws=draws,
+            max_step_rms=max_step_rms,
+            seed=seed,
+        )
 
 
-def response(
-    forward: Forward,
-    inputs: Tensor,
-    deltas: Tensor,
-    strengths: Sequence[float],
-    *,
-    max_rows: int | None = None,
-    logits: Tensor | None = None,
-) -> Tensor:
-    """The network's logits of ``inputs + s * deltas`` for every strength s, shape (N, A, C).
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VisibleAscent(Ascent):
+    """An ascent whose change a person can see, and other networks believe.
+
+    It differs from :meth:`Ascent.smallest` in two ways. Each step follows a prior on the spectrum
+    and the colours of natural images (Olah, Mordvintsev and Schubert, "Feature Visualization",
+    Distill 2017, doi:10.23915/distill.00007; Fel et al., arXiv:2306.06805, fix the whole spectrum).
+    And each step looks at the image under small random transformations (expectation over
+    transformation, Athalye et al., arXiv:1707.07397) and with noise (SmoothGrad, Smilkov et al.,
+    arXiv:1706.03825). Newton steps without transformations follow, until the network is convinced
+    of the image itself.
+
+    The change is about the same on every device and in every batch: the random numbers are the
+    ascent's own, and each row meets the same ones. Inputs without bounds have their own range, from
+    the smallest to the largest value of each row, as the legal one.
 
     Args:
-        forward: Maps inputs (N, …) to logits (N, C), each row by itself.
-        inputs, deltas: Shape (N, …), floating point.
-        strengths: The A strengths.
-        max_rows: Rows that may run in one pass; ``None`` for no limit.
-        logits: What ``forward(inputs)`` gave, where the caller has it already and the first
-            strength is 0: that one is then not asked again.
+        confidence: The target's probability at which the last steps stop, between 0 and 1.
+        steps: Steps under transformations. All are taken, so that their number is the same for
+            every row; each costs ``draws`` forward and backward passes.
+        finish_steps: Steps without transformations at the most.
+        spectrum_exponent: How steeply the spectrum of a step falls, at least 0. Small exponents
+            give fine changes, large ones give coarse changes.
+        shift: The largest shift along each axis, as a part of the side, below 0.5.
+        scale: The largest change of size, as a part of the side, below 0.5.
+        noise: The noise's standard deviation, as a part of the legal range.
+        draws: Transformations whose gradients are averaged in each step.
+        max_step_rms: The largest root mean square of a step, as a part of the legal range.
+        seed: Of the random numbers, a whole number from 0 to 2⁶³ − 1.
+
+    Raises:
+        ValueError: A value is out of its range.
     """
-    rows = len(inputs)
-    answers = [] if logits is None else [logits.detach()]
-    unknown = torch.tensor(strengths[len(answers) :], dtype=inputs.dtype, device=inputs.device)
-    at_once = len(unknown) if max_rows is None else max(max_rows // rows, 1)
-    with torch.no_grad():
-        for some in unknown.split(at_once):
-            scales = some.reshape((-1,) + (1,) * inputs.dim())
-            points = torch.addcmul(inputs, scales, deltas).flatten(0, 1)
-            answers += [forward(piece) for piece in points.split(max_rows or len(points))]
-        joined: Tensor = torch.cat(answers).unflatten(0, (-1, rows))
-        return joined.transpose(0, 1)
 
+    confidence: float = 0.95
+    max_steps: int = dataclasses.field(init=False, repr=False, default=29)
+    step_size: float | None = dataclasses.field(init=False, repr=False, default=None)
+    norm: Norm = dataclasses.field(init=False, repr=False, default="l2")
+    epsilon: float | None = dataclasses.field(init=False, repr=False, default=None)
+    steps: int = 20
+    finish_steps: int = 9
+    spectrum_exponent: float = 1.5
+    shift: float = 0.07
+    scale: float = 0.15
+    noise: float = 0.15
+    draws: int = 1
+    max_step_rms: float = 0.03
+    seed: int = 0
 
-class _Region:
-    """Where each row may go: within the bounds, and within the ball around its start."""
-
-    def __init__(self, start: Tensor, bounds: tuple[Tensor, Tensor] | None, ascent: Ascent) -> None:
-        self._start = start
-        self._radius: float | None = None
-        self._box: tuple[Tensor, Tensor] | None = None
-        if bounds is not None:
-            self._box = torch.minimum(start, bounds[0]), torch.maximum(start, bounds[1])
-        if ascent.epsilon is not None:
-            epsilon = float(ascent.epsilon)
-            if ascent.norm == "l2":
-                self._radius = epsilon
-            else:  # a box, as the bounds are
-                ball = start - epsilon, start + epsilon
-                low, high = self._box or ball
-                self._box = torch.maximum(low, ball[0]), torch.minimum(high, ball[1])
-
-    def project(self, x: Tensor) -> Tensor:
-        """The point of the ball next to x, clipped to the bounds, which does not leave the ball."""
-        if self._radius is not None:
-            delta = x - self._start
-            x = self._start + delta * (self._radius / lengths(delta).clamp_min(_TINY)).clamp_max(1)
-        return x if self._box is None else x.clamp(*self._box)
-
-    def inward(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient without the elements that stand at a bound and would leave it."""
-        if self._box is None:
-            return gradient
-        low, high = self._box
-        leaving = torch.where(gradient < 0, x <= low, x >= high)
-        return gradient.masked_fill(leaving, 0)
-
-    def has_left(self, x: Tensor, moved: Tensor) -> list[bool]:
-        """Which rows could move: on a sphere, by more than its rounding."""
-        if self._radius is None and self._box is None:
-            return [True] * len(x)
-        changed = moved != x
-        if self._radius is not None:
-            rounding = 4 * torch.finfo(x.dtype).eps * torch.maximum(self._start.abs(), x.abs())
-            changed = (moved - x).abs() > rounding
-        left: list[bool] = torch.any(changed, all_but_rows(x)).tolist()
-        return left
-
-
-def _asked(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
-    """``x`` and its logits, with a graph between them."""
-    with torch.enable_grad():
-        x = x.requires_grad_()
-        return x, forward(x)
-
-
-def _part(ascent: Ascent, slope: float, missing: float) -> float:
-    """What part of its gradient g a row moves by, or for "linf" of the signs of g.
-
-    A Newton step, the shortest after which a linear margin has risen by ``missing``, moves by
-    ``missing · g / ‖g‖₂²``, or ``missing · sign(g) / ‖g‖₁``.
-
-    Args:
-        slope: ‖g‖₂, or for "linf" ‖g‖₁.
-
-    Returns:
-        0 where there is no slope, or so small a one that the part is no float32; NaN where the
-        slope, what is missing or the step is not finite.
-    """
-    newton = ascent.step_size is None
-    if not (math.isfinite(slope) and (math.isfinite(missing) or not newton)):
-        return math.nan
-    if not slope:
-        return 0.0
-    length = missing / slope if ascent.step_size is None else ascent.step_size
-    relative = ascent.norm == "l2" and (newton or ascent.epsilon is not None)
-    part = length / slope if relative else length
-    if part > _LARGEST and (newton or relative):
-        return 0.0
-    farthest = part if ascent.norm == "linf" else part * slope
-    return part if max(part, farthest) <= _LARGEST else math.nan
-
-
-def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:
-    """Where on the way back from the end to the start the margin nearly falls to the goal.
-
-    ``surplus`` are the parts of the whole rise that are beyond it, a row each, as if the margin had
-    risen evenly. It mostly rises more slowly towards the end, so that it is then above the goal.
-    """
-    back = [_TAKEN_BACK * part for part in surplus]
-    return end.lerp(start, _column(end.new_tensor(back), end))
-
-
-def _pick(rows: Sequence[bool], these: Tensor, others: Tensor) -> Tensor:
-    """Some rows of one tensor (N, …), and the rest of another."""
-    if all(rows):
-        return these
-    return torch.where(_column(torch.tensor(rows, device=these.device), these), these, others)
-
-
-def _column(values: Tensor, x: Tensor) -> Tensor:
-    """A value a row, shape (N,), to be broadcast over x (N, …)."""
-    return values.reshape((-1,) + (1,) * (x.dim() - 1))
-
-
-def _goals(confidence: float | None) -> tuple[float, float]:
-    """The margin to reach and the one to aim at; infinite without a confidence.
-
-    No finite logits reach it, even where their probability has been rounded to 1.
-    """
-    if confidence is None:
-        return math.inf, math.inf
-    return _logit(confidence), _logit(confidence + _OVERSHOOT * (1 - confidence))
-
-
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))
+    def __post_init__(self) -> None:
+        if self.confidence is None:
+            raise ValueError(
+                "Ascent.visible(confidence) must lie between 0 and 1, got None: 0.95 is the default"
+            )
+        for name, least in (("steps", 1), ("finish_steps", 1), ("draws", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not is_whole(value) or not least <= value < 2**63:
+                raise ValueError(
+                    f"Ascent.visible({name}) must be a whole number of at least {least}, "
+                    f"got {value!r}"
+                )
+        for name in ("shift", "scale"):
+            value = getattr(self, name)
+            if not (is_finite(value) and 0 <= value < 0.5):
+                raise ValueError(
+                    f"Ascent.visible({name}) must be a part of a side, from 0 to below 0.5, "
+                    f"got {value!r}"
+                )
+        for name in ("spectrum_exponent", "noise"):
+            value = getattr(self, name)
+            if not (is_finite(value) and value >= 0):
+                raise ValueError(
+                    f"Ascent.visible({name}) must be a number of at least 0, got {value!r}"
+                )
+        if not (is_finite(self.max_step_rms) and self.max_step_rms > 0):
+            raise ValueError(
+                f"Ascent.visible(max_step_rms) must be a positive number, got {self.max_step_rms!r}"
+            )
+        object.__setattr__(self, "max_steps", self.steps + self.finish_steps)
+        super().__post_init__()

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from tb_gradascent.format.quantization import DELTA_LEVELS
 from tb_gradascent.format.samples import CapturedSample, Stopped, Target
-from tb_gradascent.functional.ascent import Ascent, ascend, response
+from tb_gradascent.functional.ascend import ascend
+from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import at_least_float32, ranked
+from tb_gradascent.functional.response import response
 from tb_gradascent.functional.targets import Targets, choose_targets, wants_labels
 from tb_gradascent.functional.uncertainty import cross_entropy_of, entropy_of, probabilities_of
 

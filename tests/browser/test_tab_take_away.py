@@ -204,7 +204,9 @@ def test_a_link_and_code_are_copied_with_and_without_permission(
     tab.locator(".downloads summary").click()
     button = tab.locator('.downloads button[name="Python"]')
     button.click()
-    expect(tab.locator(".downloads [role=status]")).to_have_text("The code was copied to the clipboard.")
+    expect(tab.locator(".downloads [role=status]")).to_have_text(
+        "The code was copied to the clipboard."
+    )
     expect(button).to_be_focused()
     assert tab.locator("textarea").count() == 0
     text = pasted(page, tab)

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent.functional.ascent import Ascent, ascend, response
+from tb_gradascent.functional.ascend import ascend
+from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
 from tb_gradascent.functional.margins import TargetMargin
+from tb_gradascent.functional.response import response
 from testing.networks import Quadratic, convolutional, digits, train
 
 
@@ -178,6 +180,80 @@ def test_a_newton_step_counts_on_no_element_that_cannot_move(norm: Norm) -> None
     assert (end.steps, end.stopped) == ([1], ["confidence"])
     assert probability(model, end.inputs, target).item() == pytest.approx(AIM, abs=1e-5)
     assert torch.equal((end.inputs == x)[0], stuck)
+
+
+def test_the_smallest_ascent_is_the_default() -> None:
+    assert Ascent.smallest() == Ascent()
+    assert Ascent.smallest(0.9, 4, "linf", 0.1) == Ascent(0.9, 4, None, "linf", 0.1)
+
+
+class Hill(nn.Module):
+    """Two logits, 0 and u · exp(−u²/2) with u = normal · x. The margin is largest at u = 1.
+
+    Near u = 0 the slope is 1, so that a Newton step leads far beyond the top.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normal = torch.tensor([0.6, 0.8])
+
+    def along(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.normal
+
+    def forward(self, x: Tensor) -> Tensor:
+        u = self.along(x)
+        rise = u * (-u.square() / 2).exp()
+        return torch.stack((torch.zeros_like(rise), rise), 1)
+
+
+def test_a_step_that_lowers_the_margin_is_cut_to_a_quarter() -> None:
+    """By hand: from u = 0.1 the step is (aim − m(u)) / m'(u)."""
+    model = Hill()
+    x = torch.tensor([[0.06, 0.08]])
+    value = 0.1 * math.exp(-0.005)
+    slope = (1 - 0.01) * math.exp(-0.005)
+    step = (logit(0.965) - value) / slope
+    beyond = 0.1 + step
+    assert beyond * math.exp(-(beyond**2) / 2) < value, "the whole step leads down"
+    target = torch.tensor([1])
+    end = ascend(model, x, target, Ascent(max_steps=1))
+    assert (end.steps, end.stopped) == ([1], ["max_steps"])
+    torch.testing.assert_close(end.inputs, x)
+    end = ascend(model, x, target, Ascent(max_steps=2))
+    assert (end.steps, end.stopped) == ([2], ["max_steps"])
+    assert model.along(end.inputs).item() == pytest.approx(0.1 + step / 4, rel=1e-4)
+
+
+def test_where_the_confidence_is_out_of_reach_the_best_point_is_kept() -> None:
+    model = Hill()
+    x = torch.tensor([[0.06, 0.08], [-0.3, 0.1], [0.9, 0.9]])
+    targets = torch.ones(3, dtype=torch.int64)
+    highest = math.exp(-0.5)
+    for steps in range(1, 25):
+        end = ascend(model, x, targets, Ascent(max_steps=steps))
+        margins = model(end.inputs)[:, 1]
+        assert (margins >= model(x)[:, 1]).all()
+    assert end.stopped == ["max_steps"] * 3
+    assert (margins > 0.97 * highest).all()
+
+
+def test_a_transformer_never_ends_lower_than_it_started() -> None:
+    """Layer norm bends the margin of small inputs, so that many undamped steps lead down."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, norm_first=True)
+    model = nn.Sequential(
+        nn.Unflatten(1, (5, 8)), layer, nn.LayerNorm(8), nn.Flatten(), nn.Linear(40, 3)
+    ).eval()
+    x = torch.randn(64, 40) / 10
+    targets = torch.arange(64) % 3
+    before = TargetMargin(model(x), targets).values
+    falls = 0
+    for steps in (1, 2, 4, 8):
+        end = ascend(model, x, targets, Ascent(0.999, steps))
+        after = TargetMargin(model(end.inputs), targets).values
+        assert (after >= before - 1e-5).all()
+        falls += int((after == before).sum())
+    assert falls, "no step led down, and nothing was tested"
 
 
 def test_a_newton_step_in_linf_is_smaller_there_and_longer_in_l2(trained: nn.Module) -> None:

@@ -10,7 +10,8 @@ from captum.robust import PGD  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tb_gradascent.functional.ascent import Ascent, ascend
+from tb_gradascent.functional.ascend import ascend
+from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
 from testing.networks import convolutional, digits, train
 

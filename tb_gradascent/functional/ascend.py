@@ -1,0 +1,64 @@
+"""Gradient ascent from an image to what the network takes for another class."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tb_gradascent.functional.ascent import Ascent, VisibleAscent
+from tb_gradascent.functional.gradients import Forward, Score, slopes_of
+from tb_gradascent.functional.newton import Ascended, climb
+from tb_gradascent.functional.region import Region, ask
+from tb_gradascent.functional.visible import climb_visibly
+
+
+def ascend(
+    forward: Forward,
+    inputs: Tensor,
+    targets: Tensor,
+    ascent: Ascent,
+    *,
+    bounds: tuple[Tensor, Tensor] | None = None,
+    score: Score = "logit",
+    logits: Tensor | None = None,
+) -> Ascended:
+    """Changes each row until the network takes it for its target.
+
+    Newton steps are damped: a row never ends with a lower margin than it started with. A step that
+    lowers the margin is taken back, and a shorter one is tried. Fixed steps are taken as they are,
+    and end where they lead. A visible ascent is described at :class:`VisibleAscent`.
+
+    Args:
+        forward: Maps inputs (N, …) to logits (N, C), each row by itself.
+        inputs: Shape (N, …), floating point.
+        targets: Class indices, int64, shape (N,).
+        ascent: See :class:`Ascent`.
+        bounds: Lowest and highest legal values, broadcastable to ``inputs``. Elements that start
+            outside may stay where they are.
+        score: What a fixed ``step_size`` follows; the Newton step follows the margin.
+        logits: What ``forward(inputs)`` gave, with its graph, if the caller has it already: it
+            saves one pass. ``inputs`` must then require a gradient.
+    """
+    start = inputs.detach()
+    leaf = inputs
+    if logits is None:
+        leaf, logits = ask(forward, start.clone())
+    if isinstance(ascent, VisibleAscent):
+        return climb_visibly(forward, start, logits, targets, ascent, bounds)
+
+    def directions(gradients: Tensor) -> tuple[Tensor, Tensor]:
+        steepest = gradients.sign() if ascent.norm == "linf" else gradients
+        return steepest, slopes_of(gradients, ascent.norm)
+
+    region = Region(start, bounds, ascent.norm, ascent.epsilon)
+    climbed = climb(
+        forward,
+        leaf,
+        logits,
+        targets,
+        ascent,
+        region,
+        directions,
+        max_steps=ascent.max_steps,
+        score=score,
+    )
+    return climbed.end
