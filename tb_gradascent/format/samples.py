@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Literal
 
@@ -12,38 +12,95 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 Stopped = Literal["confidence", "max_steps", "stalled", "nonfinite", "none"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Response:
+    """The answers of one network along a morph, at the morph's strengths.
+
+    Attributes:
+        probabilities: Shape (A,), float32, the target's probability at each strength.
+        original_probabilities: Shape (A,), float32, the probability at each strength of the class
+            that the captured network predicts for the image itself.
+        predictions: Shape (A,), int64, the predicted class at each strength.
+    """
+
+    probabilities: Array
+    original_probabilities: Array
+    predictions: npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Morph(Response):
+    """The image changed towards a target by one ascent, and the network's answers on the way.
+
+    Attributes:
+        target: The target class.
+        delta: The whole change, shaped like the image, in model space.
+        strengths: Shape (A,), float32, ascending. The network was asked at the points
+            ``image + strength * delta``.
+        steps: How many steps the ascent took.
+        stopped: Why the ascent stopped: ``"confidence"`` (it was reached), ``"max_steps"``,
+            ``"stalled"`` (the gradient vanished, or the bounds or ``epsilon`` left no room), or
+            ``"nonfinite"``.
+        survived: For each of the fixed small changes of the finished morph, whether the network
+            still predicts the target. Empty if it was not asked.
+        judges: The answers of other networks, by the judge's name.
+    """
+
+    target: int
+    delta: Array
+    strengths: Array
+    steps: int
+    stopped: Stopped
+    survived: tuple[bool, ...] = ()
+    judges: Mapping[str, Response] = dataclasses.field(default_factory=dict)
+
+    @cached_property
+    def delta_norm(self) -> float:
+        """‖delta‖₂."""
+        return _norm(self.delta)
+
+    @cached_property
+    def largest_change(self) -> float:
+        """The largest magnitude in ``delta``."""
+        return float(np.abs(self.delta).max())
+
+    @cached_property
+    def mean_change(self) -> float:
+        """The mean magnitude in ``delta``."""
+        return float(np.abs(self.delta).mean(dtype=np.float64))
+
+    @property
+    def flip(self) -> float | None:
+        """The smallest strength at which the network predicts the target, or ``None``."""
+        convinced = self.strengths[self.predictions == self.target]
+        return float(convinced.min()) if convinced.size else None
+
+    @property
+    def flip_distance(self) -> float | None:
+        """‖delta‖₂ · flip: the size of the change at which the network predicts the target."""
+        return None if self.flip is None else self.flip * self.delta_norm
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Target:
     """One class that a sample was moved towards.
 
+    ``delta``, ``flip`` and the other properties of a morph are those of :attr:`smallest`.
+
     Attributes:
         index: The target class.
         gradient: ∂score/∂x at the image, shaped like the image, in model space.
-        delta: The whole change that the ascent made; ``None`` without an ascent.
-        strengths: Shape (A,). The network was asked at the points ``image + strength * delta``.
-            Empty without a delta.
-        probabilities: Shape (A,), the target's probability at each strength.
-        original_probabilities: Shape (A,), the probability at each strength of the class that the
-            network predicts for the image itself.
-        predictions: Shape (A,), the predicted class at each strength.
-        steps: How many steps the ascent took.
-        stopped: Why the ascent stopped: ``"confidence"`` (it was reached), ``"max_steps"``,
-            ``"stalled"`` (the gradient vanished, or the bounds or ``epsilon`` left no room),
-            ``"nonfinite"`` or ``"none"`` (there was no ascent).
+        morphs: The morphs, by the name of their ascent. Empty without an ascent, and if the network
+            predicts the target for the image itself.
     """
 
     index: int
     gradient: Array
-    delta: Array | None
-    strengths: Array
-    probabilities: Array
-    original_probabilities: Array
-    predictions: npt.NDArray[np.int64]
-    steps: int = 0
-    stopped: Stopped = "none"
+    morphs: Mapping[str, Morph] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def gradient_norm(self) -> float:
@@ -51,25 +108,64 @@ class Target:
         return _norm(self.gradient)
 
     @cached_property
+    def gradient_p99(self) -> float:
+        """The 99th percentile of the gradient's magnitudes."""
+        return float(np.percentile(np.abs(self.gradient), 99))
+
+    @property
+    def smallest(self) -> Morph | None:
+        """The morph named ``"smallest"``, else the first one; ``None`` if there is none."""
+        return self.morphs.get("smallest") or next(iter(self.morphs.values()), None)
+
+    @property
+    def delta(self) -> Array | None:
+        """The whole change of the smallest morph, or ``None``."""
+        return self.smallest and self.smallest.delta
+
+    @property
     def delta_norm(self) -> float | None:
-        """‖delta‖₂; ``None`` without a delta."""
-        return None if self.delta is None else _norm(self.delta)
+        """‖delta‖₂ of the smallest morph, or ``None``."""
+        return self.smallest and self.smallest.delta_norm
+
+    @property
+    def strengths(self) -> Array:
+        """The strengths of the smallest morph; empty without one."""
+        return self.smallest.strengths if self.smallest else np.zeros(0, np.float32)
+
+    @property
+    def probabilities(self) -> Array:
+        """The target's probability along the smallest morph; empty without one."""
+        return self.smallest.probabilities if self.smallest else np.zeros(0, np.float32)
+
+    @property
+    def original_probabilities(self) -> Array:
+        """The original class's probability along the smallest morph; empty without one."""
+        return self.smallest.original_probabilities if self.smallest else np.zeros(0, np.float32)
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """The predicted class along the smallest morph; empty without one."""
+        return self.smallest.predictions if self.smallest else np.zeros(0, np.int64)
+
+    @property
+    def steps(self) -> int:
+        """How many steps the ascent of the smallest morph took; 0 without one."""
+        return self.smallest.steps if self.smallest else 0
+
+    @property
+    def stopped(self) -> Stopped:
+        """Why the ascent of the smallest morph stopped; ``"none"`` without one."""
+        return self.smallest.stopped if self.smallest else "none"
 
     @property
     def flip(self) -> float | None:
-        """The smallest strength at which the network predicts the target, or ``None``.
-
-        It is 0 if the network predicts the target for the image itself.
-        """
-        convinced = self.strengths[self.predictions == self.index]
-        return float(convinced.min()) if convinced.size else None
+        """The strength at which the smallest morph flips the prediction, or ``None``."""
+        return self.smallest and self.smallest.flip
 
     @property
     def flip_distance(self) -> float | None:
-        """‖delta‖₂ · flip: the size of the change at which the network predicts the target."""
-        if self.flip is None or self.delta_norm is None:
-            return None
-        return self.flip * self.delta_norm
+        """‖delta‖₂ · flip of the smallest morph, or ``None``."""
+        return self.smallest and self.smallest.flip_distance
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,6 +187,7 @@ class CapturedSample:
     loss: float | None
     targets: tuple[Target, ...]
     probe: bool = False
+    bounds: Bounds | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,6 +217,8 @@ class Sample:
             did.
         class_names: The name of class 0, 1, …, or ``None``.
         rank: The rank of the process that recorded it; ``None`` if there was only one process.
+        bounds: The legal input values ``(low, high)`` in model space that its morphs kept to, each
+            with one value a channel; ``None`` if there were none.
     """
 
     run: str
@@ -141,6 +240,7 @@ class Sample:
     probe: bool = False
     class_names: tuple[str, ...] | None = None
     rank: int | None = None
+    bounds: Bounds | None = None
 
 
 def mean_flip_distance(samples: Iterable[CapturedSample]) -> dict[str, float]:
