@@ -96,11 +96,13 @@ class Target:
         gradient: ∂score/∂x at the image, shaped like the image, in model space.
         morphs: The morphs, by the name of their ascent. Empty without an ascent, and if the network
             predicts the target for the image itself.
+        direction: 1 if the score of the class was raised, -1 if it was lowered.
     """
 
     index: int
     gradient: Array
     morphs: Mapping[str, Morph] = dataclasses.field(default_factory=dict)
+    direction: Literal[1, -1] = 1
 
     @cached_property
     def gradient_norm(self) -> float:
