@@ -1,24 +1,34 @@
-"""From a few images to samples: gradients, morphs and the network's verdict on them."""
+"""From a few images to samples: gradients, morphs and the network's answers about them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from tb_gradascent.format.quantization import DELTA_LEVELS
-from tb_gradascent.format.samples import CapturedSample, Stopped, Target
+from tb_gradascent.format.samples import (
+    Array,
+    Bounds,
+    CapturedSample,
+    Morph,
+    Response,
+    Stopped,
+    Target,
+)
 from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import at_least_float32, ranked
 from tb_gradascent.functional.response import response
-from tb_gradascent.functional.targets import Targets, choose_targets, wants_labels
+from tb_gradascent.functional.survival import survives
+from tb_gradascent.functional.targets import Targets, choose_targets
 from tb_gradascent.functional.uncertainty import cross_entropy_of, entropy_of, probabilities_of
 
 #: Where the network is asked along a morph: eighths, and a point beyond the end of the ascent.
@@ -26,7 +36,7 @@ STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
 
 _LISTED_CLASSES: Final = 10
 
-#: The smallest quantum: float32's smallest number above 0.
+#: The smallest quantum: the smallest positive float32.
 _LEAST: Final = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
 
 
@@ -37,14 +47,16 @@ class Recipe:
     Attributes:
         targets: See :func:`choose_targets`.
         score: What the recorded gradient differentiates.
-        ascent: How morphs are made; ``None`` for the gradient alone.
-        bounds: Lowest and highest legal value, a value a channel each.
+        ascents: How morphs are made, by name. Empty for the gradient alone.
+        bounds: The lowest and highest legal values, each with one value a channel.
     """
 
     targets: Targets = "top2"
     score: Score = "logit"
-    ascent: Ascent | None = dataclasses.field(default_factory=Ascent)
-    bounds: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    ascents: Mapping[str, Ascent] = dataclasses.field(
+        default_factory=lambda: {"smallest": Ascent.smallest()}
+    )
+    bounds: Bounds | None = None
 
 
 def capture(
@@ -57,69 +69,196 @@ def capture(
     labels: Sequence[int | None] | None = None,
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
+    judges: Mapping[str, Forward] | None = None,
 ) -> PendingSamples:
-    """Records every image given. Pure: what must be restored is the caller's to restore.
+    """Record every image given. The caller restores what the passes may disturb.
 
-    Deltas are rounded to what is stored of them before the network is asked about them, so that a
-    viewer shows the very images that the probabilities belong to.
+    A delta is rounded to its stored form before the network is asked about it. So a viewer shows
+    the very images that the probabilities belong to.
 
     Args:
         forward: Maps inputs (N, …) to logits (N, C), each row by itself, in eval mode.
-        inputs: Shape (N, channels, height, width), floating point.
+        inputs: Shape (N, channels, height, width) or (N, channels, length), floating point.
         recipe: What to record.
-        max_rows: Images in one pass at the most, so that a capture needs no more memory than the
+        max_rows: Images in one pass at most, so that a capture needs no more memory than the
             loop's own step; ``None`` for no limit.
         step: Copied into the samples.
-        labels, ids: One a sample, ``None`` where unknown.
+        labels, ids: One for each sample, ``None`` if unknown.
         probe: Copied into the samples.
+        judges: Other networks, called like ``forward``, by name.
 
     Returns:
-        The samples, whose arrays may still be on their way from the device: ask for them on another
-        thread, so that the loop need not wait.
+        The samples. Their arrays may still be on their way from the device, so ask for them on
+        another thread.
 
     Raises:
         ValueError: The recipe does not fit the logits or labels.
     """
     images = inputs.detach().float()
-    with torch.no_grad():
-        logits = torch.cat([forward(rows) for rows in images.split(max_rows or len(images))])
-    known = None
-    if wants_labels(recipe.targets) and labels is not None and None not in labels:
-        known = torch.tensor(labels, device=logits.device)
-    targets = choose_targets(recipe.targets, logits, known)
-    each = targets.shape[1]
-    at_once = max_rows or targets.numel()
-    morphs = _joined(
-        [
-            _morph(forward, rows, target, recipe, max_rows)
-            for rows, target in zip(
-                images.repeat_interleave(each, 0).split(at_once),
-                targets.flatten().split(at_once),
-                strict=True,
-            )
-        ]
-    )
-    # The rest needs no device, and the loop need not wait for it.
-    copies = HostCopy(
-        (
-            images,
-            at_least_float32(logits),
-            targets,
-            morphs.gradients,
-            morphs.deltas,
-            at_least_float32(morphs.answers),
-        )
+    at_once = max_rows or len(images)
+    known = [None] * len(images) if labels is None else list(labels)
+    pieces = [
+        _capture_rows(forward, rows, known[start : start + at_once], recipe, max_rows, judges or {})
+        for start, rows in zip(range(0, len(images), at_once), images.split(at_once), strict=True)
+    ]
+    return PendingSamples(
+        pieces=pieces,
+        step=step,
+        labels=known,
+        ids=[None] * len(images) if ids is None else list(ids),
+        probe=probe,
+        bounds=recipe.bounds,
     )
 
-    return PendingSamples(
-        copies=copies,
-        ends=[*zip(morphs.steps, morphs.stopped, strict=True)],
-        step=step,
-        labels=labels,
-        ids=ids,
-        probe=probe,
+
+def _capture_rows(
+    forward: Forward,
+    images: Tensor,
+    labels: Sequence[int | None],
+    recipe: Recipe,
+    max_rows: int | None,
+    judges: Mapping[str, Forward],
+) -> _PendingRows:
+    """Record images that fit into one pass."""
+    with torch.enable_grad():
+        leaf = images.detach().requires_grad_()
+        logits = forward(leaf)
+    known = torch.tensor([-1 if label is None else label for label in labels], device=logits.device)
+    targets = choose_targets(recipe.targets, logits.detach(), known)
+    gradients = _gradients(logits, leaf, targets, recipe.score)
+    logits = logits.detach()
+    predicted = ranked(logits)[:, :1]
+    # A class that the network predicts already needs no morph.
+    rows, columns = ((targets >= 0) & (targets != predicted)).nonzero(as_tuple=True)
+    starts, goals, answers = images[rows], targets[rows, columns], logits[rows]
+    morphs = [
+        _morphs(forward, starts, goals, answers, ascent, recipe, max_rows, judges)
+        for ascent in recipe.ascents.values()
+        if len(rows)
+    ]
+    tensors = (images, at_least_float32(logits), targets, gradients)
+    return _PendingRows(
+        arrays=HostCopy(tensors),
+        morphs=dict(zip(recipe.ascents, morphs, strict=False)),
+        judges=tuple(judges),
         count=len(images),
     )
+
+
+def _gradients(logits: Tensor, leaf: Tensor, targets: Tensor, score: Score) -> Tensor:
+    """∂score/∂x of each image towards each of its targets, shape (N, T, …)."""
+    columns = targets.clamp_min(0).unbind(1)
+    last = len(columns) - 1
+    return torch.stack(
+        [
+            score_gradient(logits, leaf, column, score, keep_graph=number < last)
+            for number, column in enumerate(columns)
+        ],
+        1,
+    )
+
+
+def _morphs(
+    forward: Forward,
+    starts: Tensor,
+    targets: Tensor,
+    logits: Tensor,
+    ascent: Ascent,
+    recipe: Recipe,
+    max_rows: int | None,
+    judges: Mapping[str, Forward],
+) -> _PendingMorphs:
+    """Make one morph of each start (M, …) towards its target (M,), and ask the networks."""
+    bounds = _bounds_like(starts, recipe.bounds)
+    at_once = max_rows or len(starts)
+    steps: list[int] = []
+    stopped: list[Stopped] = []
+    results: list[list[Tensor]] = []
+    for x, target, answer in zip(
+        starts.split(at_once), targets.split(at_once), logits.split(at_once), strict=True
+    ):
+        end = ascend(forward, x, target, ascent, bounds=bounds, score=recipe.score)
+        steps += end.steps
+        stopped += end.stopped
+        delta = as_stored(end.inputs - x)
+        line = (x, delta, STRENGTHS)
+        answers = [response(forward, *line, max_rows=max_rows, logits=answer)]
+        answers += [response(judge, *line, max_rows=max_rows) for judge in judges.values()]
+        survived = survives(forward, x + delta, target, bounds=bounds, max_rows=max_rows)
+        results.append([delta, survived, *map(at_least_float32, answers)])
+    joined = [torch.cat(parts) for parts in zip(*results, strict=True)]
+    return _PendingMorphs(HostCopy(joined), steps, stopped)
+
+
+def _bounds_like(images: Tensor, bounds: Bounds | None) -> tuple[Tensor, Tensor] | None:
+    if bounds is None:
+        return None
+    shape = (-1,) + (1,) * (images.dim() - 2)
+    low, high = (images.new_tensor(values).reshape(shape) for values in bounds)
+    return low, high
+
+
+class _PendingMorphs(NamedTuple):
+    """One morph of each changed pair of image and target.
+
+    Attributes:
+        arrays: Deltas (M, …); survival (M, 8); and logits (M, A, C) of the network and each judge.
+        steps, stopped: As in ``Ascended``.
+    """
+
+    arrays: HostCopy
+    steps: list[int]
+    stopped: list[Stopped]
+
+    def morphs(self, pairs: Sequence[tuple[int, int]], judges: Sequence[str]) -> list[Morph]:
+        """Wait for the arrays.
+
+        Args:
+            pairs: Of each row, the target and the class predicted for the image itself.
+            judges: The judges' names.
+        """
+        deltas, survived, *answers = self.arrays.arrays()
+        own, *others = (probabilities_of(logits).astype(np.float32) for logits in answers)
+        predictions, *other_predictions = (logits.argmax(-1) for logits in answers)
+        return [
+            Morph(
+                target=target,
+                delta=deltas[row],
+                strengths=np.array(STRENGTHS, np.float32),
+                steps=self.steps[row],
+                stopped=self.stopped[row],
+                survived=tuple(survived[row].tolist()),
+                judges={
+                    name: Response(
+                        probabilities=said[row][:, target],
+                        original_probabilities=said[row][:, original],
+                        predictions=predicted[row],
+                    )
+                    for name, said, predicted in zip(judges, others, other_predictions, strict=True)
+                },
+                probabilities=own[row][:, target],
+                original_probabilities=own[row][:, original],
+                predictions=predictions[row],
+            )
+            for row, (target, original) in enumerate(pairs)
+        ]
+
+
+class _PendingRows(NamedTuple):
+    """What was recorded of images that ran in one pass.
+
+    Attributes:
+        arrays: Images (N, …), logits (N, C), targets (N, T) with -1 for none, and gradients
+            (N, T, …).
+        morphs: By the name of their ascent.
+        judges: The judges' names.
+        count: N.
+    """
+
+    arrays: HostCopy
+    morphs: Mapping[str, _PendingMorphs]
+    judges: tuple[str, ...]
+    count: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,126 +266,90 @@ class PendingSamples:
     """Samples whose arrays are on their way to the host.
 
     Attributes:
-        copies: Images, logits, targets, gradients, deltas and answers.
-        ends: Steps and the reason to stop of each pair of sample and target.
-        count: How many samples there are.
-        step, labels, ids, probe: As :func:`capture` was given.
+        pieces: The images that ran together, in their order.
+        step, labels, ids, probe, bounds: Copied into the samples.
     """
 
-    copies: HostCopy
-    ends: Sequence[tuple[int, Stopped]]
-    count: int
+    pieces: Sequence[_PendingRows]
     step: int
-    labels: Sequence[int | None] | None
-    ids: Sequence[str | None] | None
+    labels: Sequence[int | None]
+    ids: Sequence[str | None]
     probe: bool
+    bounds: Bounds | None
 
     def __len__(self) -> int:
-        return self.count
+        return sum(piece.count for piece in self.pieces)
 
     def samples(self) -> list[CapturedSample]:
         """Wait for the arrays and return the samples, in the order of the images."""
-        images, logits, targets, gradients, deltas, answers = self.copies.arrays()
-        each = targets.shape[1]
+        samples: list[CapturedSample] = []
+        for piece in self.pieces:
+            images, logits, targets, gradients = piece.arrays.arrays()
+            classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
+            found = _targets(piece, targets, classes[:, 0], gradients)
+            for image, row, best, own_targets in zip(images, logits, classes, found, strict=True):
+                number = len(samples)
+                samples.append(self._sample(number, image, row, best, own_targets))
+        return samples
+
+    def _sample(
+        self,
+        number: int,
+        image: Array,
+        logits: Array,
+        classes: npt.NDArray[np.int64],
+        targets: tuple[Target, ...],
+    ) -> CapturedSample:
         chances = probabilities_of(logits)
-        classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
-        shown = [
+        label = self.labels[number]
+        return CapturedSample(
+            step=self.step,
+            id=self.ids[number],
+            label=label,
+            image=image,
+            classes=classes,
+            probabilities=chances[classes].astype(np.float32),
+            margin=float(np.subtract(*chances[classes[:2]])),
+            entropy=entropy_of(chances),
+            loss=cross_entropy_of(logits, label),
+            targets=targets,
+            probe=self.probe,
+            bounds=self.bounds,
+        )
+
+
+def _targets(
+    piece: _PendingRows,
+    targets: npt.NDArray[np.int64],
+    predicted: npt.NDArray[np.int64],
+    gradients: Array,
+) -> list[tuple[Target, ...]]:
+    """The targets of each image, with their morphs."""
+    changed = (targets >= 0) & (targets != predicted[:, None])
+    rows, columns = changed.nonzero()
+    pairs = [*zip(targets[rows, columns].tolist(), predicted[rows].tolist(), strict=True)]
+    morphs: dict[tuple[int, int], dict[str, Morph]] = {}
+    for name, pending in piece.morphs.items():
+        for place, morph in zip(
+            zip(rows, columns, strict=True), pending.morphs(pairs, piece.judges), strict=True
+        ):
+            morphs.setdefault((int(place[0]), int(place[1])), {})[name] = morph
+    return [
+        tuple(
             Target(
                 index=target,
-                gradient=gradient,
-                delta=delta if len(answer) else None,
-                strengths=np.array(STRENGTHS[: len(answer)], np.float32),
-                probabilities=said[:, target],
-                original_probabilities=said[:, original],
-                predictions=answer.argmax(-1),
-                steps=steps,
-                stopped=stopped,
+                gradient=gradients[row, column],
+                morphs=morphs.get((row, column), {}),
             )
-            for target, original, gradient, delta, answer, said, (steps, stopped) in zip(
-                targets.flatten().tolist(),
-                classes[:, 0].repeat(each),
-                gradients,
-                deltas,
-                answers,
-                probabilities_of(answers).astype(np.float32),
-                self.ends,
-                strict=True,
-            )
-        ]
-        return [
-            CapturedSample(
-                step=self.step,
-                id=None if self.ids is None else self.ids[place],
-                label=None if self.labels is None else self.labels[place],
-                image=image,
-                classes=classes[place],
-                probabilities=chances[place][classes[place]].astype(np.float32),
-                margin=float(np.subtract(*chances[place][classes[place][:2]])),
-                entropy=entropy_of(chances[place]),
-                loss=cross_entropy_of(logits[place], self.labels[place]) if self.labels else None,
-                targets=tuple(shown[place * each : (place + 1) * each]),
-                probe=self.probe,
-            )
-            for place, image in enumerate(images)
-        ]
+            for column, target in enumerate(own)
+            if target >= 0
+        )
+        for row, own in enumerate(targets.tolist())
+    ]
 
 
 def as_stored(arrays: Tensor) -> Tensor:
-    """Each row (N, …), float32, rounded to what ``quantization`` stores of a delta."""
+    """Round each row (N, …), float32, to what ``quantization`` stores of a delta."""
     magnitude = arrays.nan_to_num(0, 0, 0).abs_().amax(all_but_rows(arrays), keepdim=True)
     quantum = (magnitude / DELTA_LEVELS).clamp_min_(_LEAST)
     return (arrays / quantum).round_().mul_(quantum)
-
-
-class _Morphs(NamedTuple):
-    """What was computed for some rows, a row a pair of sample and target.
-
-    Attributes:
-        gradients: Shape (N, …).
-        deltas: Shaped like the gradients; without an ascent (N, 0).
-        answers: The logits along the way, shape (N, A, C); without an ascent (N, 0, C).
-        steps, stopped: As in ``Ascended``.
-    """
-
-    gradients: Tensor
-    deltas: Tensor
-    answers: Tensor
-    steps: list[int]
-    stopped: list[Stopped]
-
-
-def _joined(pieces: Sequence[_Morphs]) -> _Morphs:
-    if len(pieces) == 1:
-        return pieces[0]
-    return _Morphs(
-        torch.cat([piece.gradients for piece in pieces]),
-        torch.cat([piece.deltas for piece in pieces]),
-        torch.cat([piece.answers for piece in pieces]),
-        [count for piece in pieces for count in piece.steps],
-        [reason for piece in pieces for reason in piece.stopped],
-    )
-
-
-def _morph(
-    forward: Forward, images: Tensor, targets: Tensor, recipe: Recipe, max_rows: int | None
-) -> _Morphs:
-    with torch.enable_grad():
-        images = images.detach().requires_grad_()
-        logits = forward(images)
-    ascent = recipe.ascent
-    gradients = score_gradient(logits, images, targets, recipe.score, keep_graph=ascent is not None)
-    if ascent is None:
-        rows = len(targets)
-        nothing = gradients.new_zeros((rows, 0))
-        answers = logits.detach()[:, None][:, :0]
-        return _Morphs(gradients, nothing, answers, [0] * rows, ["none"] * rows)
-    bounds = None
-    if recipe.bounds is not None:
-        shape = (-1,) + (1,) * (images.dim() - 2)
-        low, high = (images.new_tensor(values).reshape(shape) for values in recipe.bounds)
-        bounds = (low, high)
-    end = ascend(forward, images, targets, ascent, bounds=bounds, score=recipe.score, logits=logits)
-    images = images.detach()
-    deltas = as_stored(end.inputs - images)
-    answers = response(forward, images, deltas, STRENGTHS, max_rows=max_rows, logits=logits)
-    return _Morphs(gradients, deltas, answers, end.steps, end.stopped)

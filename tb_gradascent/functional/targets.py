@@ -44,24 +44,21 @@ def check_targets(targets: object) -> None:
     )
 
 
-def wants_labels(targets: Targets) -> bool:
-    """Return whether the choice depends on labels."""
-    return callable(targets) or targets == "label"
-
-
 def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> Tensor:
-    """Return the target classes of each sample, int64, shape (N, T).
+    """Return the target classes of each sample, int64, shape (N, T); -1 is no target.
 
     Args:
         targets: One of
 
-            - ``"top2"``: the two most probable classes, see :func:`ranked` (T = 2),
+            - ``"top2"``: the two most probable classes, see :func:`ranked`, and the true class
+              if it is known and not one of them (T = 2 or 3),
             - ``"label"``: the true class (T = 1),
             - ``"all"``: every class (T = C),
             - a list of T class indices, the same for each sample,
             - a callable that maps the logits and the labels to class indices.
         logits: Shape (N, C).
-        labels: Class indices, shape (N,). Only some choices use them, see :func:`wants_labels`.
+        labels: Class indices, shape (N,). A negative one is unknown. A callable gets them only if
+            all are known.
 
     Raises:
         ValueError: A listed class does not exist, a sample has no valid label for ``"label"``,
@@ -71,10 +68,11 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
     check_labels(logits, labels)
     if callable(targets):
         # The callable gets copies, because it may write to them, also later.
-        own_labels = None if labels is None else labels.clone()
+        known = labels is not None and bool((labels >= 0).all())
+        own_labels = labels.clone() if labels is not None and known else None
         return _check_chosen(targets(logits.clone(), own_labels), targets, logits).clone()
     if targets == "top2":
-        return ranked(logits)[:, :2]
+        return _with_labels(ranked(logits)[:, :2], logits, labels)
     if targets == "label":
         if labels is None:
             raise ValueError(
@@ -101,6 +99,17 @@ def choose_targets(targets: Targets, logits: Tensor, labels: Tensor | None) -> T
                 f"targets must be classes of the logits, 0 to {classes - 1}, got {max(chosen)}"
             )
     return torch.tensor(list(chosen), device=logits.device).expand(samples, -1)
+
+
+def _with_labels(targets: Tensor, logits: Tensor, labels: Tensor | None) -> Tensor:
+    """Append the labels (N,) to the targets (N, T) as a column, if any is missing there."""
+    if labels is None:
+        return targets
+    labels = labels.to(logits.device, torch.int64)
+    missing = valid_labels(logits, labels) & (targets != labels[:, None]).all(1)
+    if not bool(missing.any()):
+        return targets
+    return torch.cat([targets, labels.where(missing, -1)[:, None]], 1)
 
 
 def _check_chosen(chosen: object, function: object, logits: Tensor) -> Tensor:
