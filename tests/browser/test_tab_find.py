@@ -482,7 +482,7 @@ def test_what_became_of_all_captures_is_told(
         "lost in writing": "3,702",
         "unreadable": "4",
         "superseded": "12",
-        "budget": "not reached",
+        "budget": "captures as often as configured",
         "record version": str(metadata.RECORD_VERSION),
     }
 
