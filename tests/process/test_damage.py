@@ -89,7 +89,7 @@ def test_a_cut_costs_only_the_captures_that_it_damages(
 
 Ask = Callable[[str], bytes]
 Served = tuple[Ask, dict[str, bytes], bool]
-"""How to ask TensorBoard, the content of each run's file, and whether the fast loader reads them."""
+"""How to ask TensorBoard, the content of each run's file, whether its loader is the fast one."""
 
 
 def damaged_files(whole: bytes) -> dict[str, bytes]:
