@@ -74,6 +74,6 @@ $(run):
 
 # One stamp for each set of extras in setup.py.
 $(VENV)/installed-%: setup.py pyproject.toml constraints.txt tb_gradascent/version.py | $(run)
-	@$(PYTHON) -m testing.progress "Installing packages into $(VENV)" \
+	@$(run) -m testing.progress "Installing packages into $(VENV)" \
 		$(run) -m pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
