@@ -9,7 +9,6 @@ import json
 import logging
 import struct
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from tb_gradascent.format.samples import Sample
 from testing.board import Board
 from testing.index_reader import read_index
 from testing.synthetic import make_sample, write_session
-from testing.tensorboard_process import tensorboard, wait_until
+from testing.tensorboard_process import asker, tensorboard, wait_until
 from tests.format.test_event_file import frame_ends
 
 RANDOM = np.random.default_rng(0)
@@ -104,18 +103,6 @@ def damaged_files(whole: bytes) -> dict[str, bytes]:
     return files
 
 
-def asker(address: str) -> Ask:
-    """Return a function that asks one of the plugin's routes."""
-
-    def ask(path: str) -> bytes:
-        with urllib.request.urlopen(f"{address}data/plugin/gradascent/{path}") as response:
-            body = response.read()
-        assert isinstance(body, bytes)
-        return body
-
-    return ask
-
-
 @pytest.fixture(
     scope="module",
     params=[pytest.param("fast", marks=pytest.mark.process), "python"],
@@ -157,7 +144,7 @@ def all_runs(ask: Ask) -> dict[str, list[str]]:
     return {run["run"]: run["tags"] for run in json.loads(ask("runs"))["runs"]}
 
 
-def test_tensorboard_shows_nothing_that_was_not_written(
+def test_tensorboard_shows_only_samples_that_were_written(
     served: Served,
 ) -> None:
     ask, files, fast = served
@@ -186,7 +173,7 @@ def test_tensorboard_shows_nothing_that_was_not_written(
         assert counted > len(files) / 20
 
 
-def test_tensorboard_gives_payloads_that_are_whole_or_says_that_they_are_not(
+def test_tensorboard_serves_whole_payloads_or_a_status_that_says_why_not(
     served: Served,
 ) -> None:
     ask, _, _ = served

@@ -121,7 +121,9 @@ def test_noise_is_for_training_only() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--dataset", "imagenet"], ["--oops"]])
-def test_nonsense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         parse(arguments)
     assert arguments[0] in capsys.readouterr().err

@@ -141,7 +141,7 @@ def read_payloads(served: Served, run: str, addresses: list[str]) -> list[tuple[
     return parts
 
 
-def test_the_fast_loader_is_really_tested() -> None:
+def test_the_fast_loader_is_installed() -> None:
     assert Path(server_ingester.get_server_binary().path).exists()
 
 
