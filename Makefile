@@ -1,37 +1,46 @@
-# Each target makes its own environment first; a second run starts at once.
+# Each target first makes its own environment. A second run starts at once.
 #   make demo ARGS="--no-serve"      PYTHON=python3.12 make test
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-# Half of the tests' time is waiting for a page. A file's tests share what they serve.
+# Two processes share the test files. The tests of one file share what they serve.
 PARALLEL ?= -n 2 --dist loadfile
 
-# torch's threads wait for each other without spinning: on a busy machine, ten times as fast.
+# torch's threads wait for each other without spinning. On a busy machine this is ten times as fast.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz screenshot clean
+.PHONY: help demo test-fast test test-all lint bench fuzz screenshot clean
 
 help:
-	@echo 'make demo        train a small CNN on digits, then open TensorBoard on it (about a minute)'
-	@echo 'make test        all tests, in a real TensorBoard and a real browser too'
-	@echo 'make lint        ruff, mypy, and tsc where Node.js is installed'
-	@echo 'make bench       every benchmark; rewrites bench/RESULTS.md (half an hour)'
-	@echo 'make fuzz        a million hostile inputs, and trainings killed 200 times (minutes)'
+	@echo 'make demo        train a small CNN on digits twice, then open TensorBoard (about a minute)'
+	@echo 'make test-fast   the tests without a browser and without other programs (90 seconds)'
+	@echo 'make test        the tests of daily work, in a real TensorBoard and browser too (5 minutes)'
+	@echo 'make test-all    all tests: also model zoos, torchrun, endurance, frameworks (half an hour)'
+	@echo 'make lint        ruff, mypy, and tsc if Node.js is installed'
+	@echo 'make bench       all benchmarks; writes bench/RESULTS.md (half an hour)'
+	@echo 'make fuzz        a million hostile inputs, and 200 killed trainings (ten minutes)'
 	@echo 'make screenshot  the pictures of the README, docs/screenshot-*.png'
-	@echo 'make clean       remove the environment and what was built'
-	@echo 'Arguments go through ARGS="…": make test ARGS="-k gradients"'
+	@echo 'make clean       remove the environment and all build products'
+	@echo 'ARGS="…" passes arguments on: make test ARGS="-k gradients"'
 
 demo: $(VENV)/installed-demo
-	$(run) -m demo $(ARGS)
+	@$(run) -m demo $(ARGS)
+
+test-fast: $(VENV)/installed-test
+	@$(run) -m pytest $(PARALLEL) -m "not browser and not process and not slow and not torchvision" $(ARGS)
 
 test: $(VENV)/installed-test
-	$(run) -m testing.chromium
-	$(run) -m pytest $(PARALLEL) $(ARGS)
+	@$(run) -m testing.chromium
+	@$(run) -m pytest $(PARALLEL) $(ARGS)
+
+test-all: $(VENV)/installed-test
+	@$(run) -m testing.chromium
+	@$(run) -m pytest $(PARALLEL) -m "not torchvision" $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(run) -m ruff check
@@ -61,9 +70,10 @@ clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(run):
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of extras in setup.py.
 $(VENV)/installed-%: setup.py pyproject.toml constraints.txt tb_gradascent/version.py | $(run)
-	$(run) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@$(run) -m testing.progress "Installing packages into $(VENV)" \
+		$(run) -m pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@

@@ -1,1 +1,1 @@
-"""A small classifier trained with the hook, and TensorBoard on what it recorded."""
+"""Train small classifiers with the hook, and open TensorBoard on the captures."""

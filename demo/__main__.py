@@ -16,54 +16,55 @@ RUNS = {
     "baseline": Settings(),
     "noise": Settings(noise=1.0),
 }
-"""Noise on the inputs teaches a network to look at strokes: compare the two runs' gradients."""
+"""Noise on the inputs makes a network use whole strokes. Compare the gradients of the two runs."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line's arguments."""
+    """Parse the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     add = parser.add_argument
-    add("--no-serve", action="store_true", help="train only, and leave TensorBoard to you")
+    add("--no-serve", action="store_true", help="only train, and do not start TensorBoard")
     add(
         "--logdir",
         type=Path,
         default=Path("runs"),
-        help="where the runs go (runs); runs that exist stay, and new ones are numbered",
+        help="folder for the runs (runs); existing runs stay, and new ones get a number",
     )
     add("--port", type=int, help="TensorBoard's port (6006 or the next free one)")
     add("--epochs", type=int, default=Settings.epochs, help="passes over the data (%(default)s)")
-    add("--seed", type=int, default=Settings.seed, help="of all that is random (%(default)s)")
-    add("--dataset", choices=data.NAMES, default="digits", help="all but digits need torchvision")
+    add("--seed", type=int, default=Settings.seed, help="seed of all random numbers (%(default)s)")
+    add(
+        "--dataset", choices=data.NAMES, default="digits", help="all except digits need torchvision"
+    )
     add("--model", choices=models.NAMES, default="cnn", help="resnet18 needs torchvision")
-    add("--data", type=Path, default=Path(".cache"), help="where downloaded data goes (.cache)")
+    add("--data", type=Path, default=Path(".cache"), help="folder for downloaded data (.cache)")
     parsed = parser.parse_args(arguments)
     if parsed.epochs < 1:
-        parser.error(f"--epochs must be at least 1, and is {parsed.epochs}")
+        parser.error(f"--epochs must be at least 1, got {parsed.epochs}")
     return parsed
 
 
 def fresh(logdir: Path, name: str) -> Path:
-    """A folder for a new run: ``name``, or ``name-2`` and so on where there was one before."""
+    """Return a folder for a new run: ``name``, or ``name-2`` and so on if it exists."""
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return next(path for path in map(logdir.joinpath, names) if not path.exists())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train every run, then serve."""
+    """Train all runs, then serve them."""
     options = parse(arguments)
     examples = data.load(options.dataset, options.data)
     for name, settings in RUNS.items():
         run = fresh(options.logdir, name)
-        accuracy = train(
+        train(
             examples,
             run,
             dataclasses.replace(
                 settings, model=options.model, epochs=options.epochs, seed=options.seed
             ),
         )
-        print(f"{run}: test accuracy {accuracy:.2%}", flush=True)
     if options.no_serve:
-        print(f"Look at it:  tensorboard --logdir {options.logdir}")
+        print(f"To see the runs:  tensorboard --logdir {options.logdir}")
     else:
         serve(options.logdir, options.port)
 

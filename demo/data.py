@@ -1,4 +1,4 @@
-"""The demo's data sets: digits that ship with the repository, and torchvision's."""
+"""The demo's data sets: the repository's digits, and torchvision's data sets."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from demo.optional import torchvision_module
 DIGITS = Path(__file__).with_name("data") / "mnist_subset.npz"
 
 Example = tuple[Tensor, Tensor, Tensor]
-"""A normalised image, its label, and its row in the official data set."""
+"""A normalised image, its label, and its row in the published data set."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """A data set to train on and one to test on.
+    """Training and test examples.
 
     Attributes:
-        train, test: Examples ``(image, label, row)``, images normalised by ``mean`` and ``std``.
+        train, test: Examples ``(image, label, row)``. ``mean`` and ``std`` normalise the images.
         shape: An image's (channels, height, width).
         class_names: The name of class 0, 1, …
-        mean, std: A value a channel: ``image * std + mean`` lies in [0, 1].
+        mean, std: One value for each channel. ``image * std + mean`` is in [0, 1].
     """
 
     train: Dataset[Example]
@@ -39,9 +39,9 @@ class Data:
     std: tuple[float, ...]
 
     def one_of_each_class(self) -> tuple[Tensor, Tensor, list[str]]:
-        """The first test image of each class: images, labels and names."""
+        """Return the first test image of each class: images, labels and names."""
         first: dict[int, Example] = {}
-        for number in range(len(self.test)):  # type: ignore[arg-type]  # all of them have a length
+        for number in range(len(self.test)):  # type: ignore[arg-type]  # every data set here has a length
             example = self.test[number]
             first.setdefault(int(example[1]), example)
             if len(first) == len(self.class_names):
@@ -53,7 +53,7 @@ class Data:
 
 
 def load_digits(path: Path = DIGITS) -> Data:
-    """10,000 training and 2,000 test images of MNIST, from the repository itself."""
+    """Load 10,000 training and 2,000 test images of MNIST from the repository."""
     mean, std = 0.1307, 0.3081
     with np.load(path) as arrays:
 
@@ -76,7 +76,7 @@ def load_digits(path: Path = DIGITS) -> Data:
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """One of torchvision's data sets, and how to normalise it."""
+    """One of torchvision's data sets and its normalisation."""
 
     name: str
     shape: tuple[int, int, int]
@@ -93,7 +93,7 @@ NAMES = ("digits", *_TORCHVISION)
 
 
 class _Rows(Dataset[Example]):
-    """Examples ``(image, label)`` with their row appended."""
+    """Append its row to each example ``(image, label)``."""
 
     def __init__(self, examples: Sequence[tuple[Tensor, int]]) -> None:
         self.examples = examples
@@ -107,7 +107,7 @@ class _Rows(Dataset[Example]):
 
 
 def load_torchvision(name: str, folder: Path) -> Data:
-    """One of torchvision's data sets, downloaded into ``folder`` where it is not there yet."""
+    """Load one of torchvision's data sets. Download it into ``folder`` if it is not there."""
     option = f"--dataset {name}"
     source = _TORCHVISION[name]
     v2 = torchvision_module("transforms.v2", option)
@@ -130,5 +130,5 @@ def load_torchvision(name: str, folder: Path) -> Data:
 
 
 def load(name: str, folder: Path) -> Data:
-    """The data set of this name, one of ``NAMES``."""
+    """Load the data set of this name, one of ``NAMES``."""
     return load_digits() if name == "digits" else load_torchvision(name, folder)

@@ -1,4 +1,4 @@
-"""torchvision, which only some of the demo's options need."""
+"""Import torchvision, which only some options of the demo need."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from types import ModuleType
 
 
 def torchvision_module(name: str, option: str) -> ModuleType:
-    """``torchvision.<name>``, or an exit that says in one line what to install.
+    """Import ``torchvision.<name>``, or exit with one line that says what to install.
 
-    A torchvision built for another release of torch raises whatever it likes while it is imported,
-    hence every exception.
+    The import may raise any exception if torchvision was built for another release of torch.
     """
     try:
         return importlib.import_module(f"torchvision.{name}")

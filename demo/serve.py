@@ -1,4 +1,4 @@
-"""TensorBoard in the foreground, opened at the plugin's tab."""
+"""Serve TensorBoard in the foreground."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tb_gradascent.format.metadata import PLUGIN_NAME
 
 
 def start(logdir: Path, port: int | None) -> str:
-    """Start TensorBoard in a thread; returns the address of the plugin's tab.
+    """Start TensorBoard in a thread. Returns the address of the plugin's tab.
 
-    Without a port TensorBoard takes 6006 or the next free one.
+    Without a port, TensorBoard uses 6006 or the next free one.
     """
     server = program.TensorBoard()
     arguments = ["tensorboard", "--logdir", str(logdir)]
@@ -23,7 +23,7 @@ def start(logdir: Path, port: int | None) -> str:
 
 def serve(logdir: Path, port: int | None) -> None:
     """Serve until Ctrl-C."""
-    print(f"\nOpen  {start(logdir, port)}   (Ctrl-C ends it)", flush=True)
+    print(f"\nOpen  {start(logdir, port)}   (Ctrl-C stops it)", flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""An ordinary training loop, with the hook in it."""
+"""An ordinary training loop with the hook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
-from tqdm.auto import tqdm
 
 from demo import models
 from demo.data import Data
@@ -19,16 +18,16 @@ from tb_gradascent import GradAscentHook
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What one run is trained with.
+    """The settings of one run.
 
     Attributes:
         model: One of ``demo.models.NAMES``.
-        noise: Standard deviation of the noise on the inputs; the digits' own is 1.
-        epochs: Passes over the training data.
-        batch_size: Samples a step.
-        learning_rate: Adam's.
-        every: Steps between captures.
-        seed: Of the weights, the order of the data and the noise.
+        noise: The standard deviation of the noise on the inputs. That of the digits is 1.
+        epochs: The number of passes over the training data.
+        batch_size: The samples of one step.
+        learning_rate: The learning rate of Adam.
+        every: The steps from one capture to the next.
+        seed: Determines the weights, the order of the data and the noise.
     """
 
     model: str = "cnn"
@@ -41,7 +40,7 @@ class Settings:
 
 
 def train(data: Data, logdir: Path, settings: Settings) -> float:
-    """Train a model, write captures and scalars to ``logdir``; returns the test accuracy."""
+    """Train a model and write captures and scalars to ``logdir``. Returns the test accuracy."""
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     classes = len(data.class_names)
@@ -60,12 +59,10 @@ def train(data: Data, logdir: Path, settings: Settings) -> float:
             mean=data.mean,
             std=data.std,
         ) as hook,
-        tqdm(
-            total=settings.epochs * len(loader), desc=logdir.name, unit="step", disable=None
-        ) as progress,
     ):
         hook.probe(probes.to(device), probe_labels.to(device), probe_ids)
-        for _ in range(settings.epochs):
+        step = 0
+        for epoch in range(1, settings.epochs + 1):
             for images, labels, rows in loader:
                 inputs, labels = images.to(device), labels.to(device)  # noqa: PLW2901
                 logits = model(inputs)
@@ -76,18 +73,18 @@ def train(data: Data, logdir: Path, settings: Settings) -> float:
 
                 hook(inputs, logits, labels, ids=[f"train/{row}" for row in rows.tolist()])
 
-                if progress.n % settings.every == 0:
-                    writer.add_scalar("loss", loss.item(), progress.n)
-                    progress.set_postfix(loss=f"{loss.item():.3f}")
-                progress.update()
-            accuracy = evaluate(model, data)
-            writer.add_scalar("test accuracy", accuracy, progress.n)
-            progress.set_postfix(accuracy=f"{accuracy:.2%}")
+                if step % settings.every == 0:
+                    writer.add_scalar("loss", loss.item(), step)
+                step += 1
+            print(f"{logdir}: epoch {epoch} of {settings.epochs}, loss {loss:.3f}", flush=True)
+        accuracy = evaluate(model, data)
+        writer.add_scalar("test accuracy", accuracy, step)
+        print(f"{logdir}: test accuracy {accuracy:.2%}", flush=True)
     return accuracy
 
 
 def evaluate(model: nn.Module, data: Data) -> float:
-    """The fraction of test images that the model classifies as their label says."""
+    """Return the fraction of test images whose prediction is their label."""
     device = next(model.parameters()).device
     model.eval()
     with torch.no_grad():

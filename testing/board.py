@@ -23,7 +23,7 @@ class Board:
     read. Use ``testing.tensorboard_process`` where the program or its fast loader is the subject.
 
     Attributes:
-        address: Where it serves, with a slash at the end.
+        address: The URL, with a slash at the end.
     """
 
     def __init__(self, logdir: Path, *options: str) -> None:

@@ -1,7 +1,7 @@
-"""Finds the Chromium that the browser tests drive, or installs it where that is possible.
+"""Find the Chromium that the browser tests use, or install it where that is possible.
 
-``python -m testing.chromium`` is what ``make test`` runs first. Playwright's own browser is never
-downloaded: the system's serves, and its updates come with the system's.
+``make test`` runs ``python -m testing.chromium`` first. The tests use the system's browser, which
+the system updates, and never download Playwright's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+
+from testing.progress import run_quietly
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGES = ("chromium", "fonts-liberation")
@@ -20,7 +22,7 @@ REMEDY = (
 
 
 def find() -> str | None:
-    """The browser's path: ``$CHROMIUM``, or the first known name on the PATH."""
+    """Return the browser's path: ``$CHROMIUM``, or the first known name on the PATH."""
     chosen = os.environ.get("CHROMIUM")
     if chosen:
         return shutil.which(chosen)
@@ -28,12 +30,12 @@ def find() -> str | None:
 
 
 def is_required() -> bool:
-    """Whether its absence is a failure, as on CI, instead of a reason to skip."""
+    """Return whether a missing browser is a failure, as on CI, and not a reason to skip tests."""
     return bool(os.environ.get("CI"))
 
 
 def install() -> bool:
-    """Install it by apt-get where this user may; returns whether that was tried with success."""
+    """Install it with apt-get if this user may. Returns whether that succeeded."""
     if shutil.which("apt-get") is None:
         return False
     prefix: list[str] = []
@@ -41,15 +43,15 @@ def install() -> bool:
         if shutil.which("sudo") is None or subprocess.call(["sudo", "-n", "true"]):
             return False
         prefix = ["sudo", "-n"]
-    print(f"Installing Chromium for the browser tests: {' '.join(PACKAGES)}", flush=True)
+    run_quietly("Updating the list of packages", [*prefix, "apt-get", "-q", "update"])
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    subprocess.run([*prefix, "apt-get", "-q", "update"], check=False)
     command = ["apt-get", "-q", "install", "-y", "--no-install-recommends", *PACKAGES]
-    return subprocess.run([*prefix, *environment, *command], check=False).returncode == 0
+    title = "Installing Chromium for the browser tests"
+    return run_quietly(title, [*prefix, *environment, *command]) == 0
 
 
 def main() -> int:
-    """Make sure of it, or say what goes untested; the exit status is 1 only where required."""
+    """Find or install Chromium, or say what is not tested. Returns 1 only where it is required."""
     if find() or (install() and find()):
         return 0
     outcome = "is missing" if is_required() else "is missing: the browser tests will be SKIPPED"

@@ -1,4 +1,4 @@
-"""Small classifiers for the tests; of two of them the gradient is known by hand."""
+"""Small classifiers for the tests. The gradients of two of them are known by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Quadratic(nn.Module):
         return linear + self.b * x.square().sum((1, 2, 3))[:, None]
 
     def gradient(self, x: Tensor, target: int) -> Tensor:
-        """Solved by hand."""
+        """The gradient of the target's logit, solved by hand."""
         return (self.a[target] + 2 * self.b[target] * x).detach()
 
 
@@ -47,13 +47,13 @@ class Scaled(nn.Module):
 
 
 def aged(count: int) -> tuple[Tensor, Tensor]:
-    """Images, shape (count, 1, 4, 5), and an age each, shape (count, 1): 1, 2, …"""
+    """Images, shape (count, 1, 4, 5), and their ages 1, 2, …, shape (count, 1)."""
     generator = torch.Generator().manual_seed(2)
     return torch.rand(count, 1, 4, 5, generator=generator), torch.arange(1.0, count + 1)[:, None]
 
 
 def convolutional(channels: int = 1, classes: int = 10, seed: int = 0) -> nn.Sequential:
-    """With batch norm and dropout, for images of any size."""
+    """A convolutional network with batch norm and dropout, for images of any size."""
     torch.manual_seed(seed)
     return nn.Sequential(
         nn.Conv2d(channels, 8, 3, padding=1),
@@ -70,7 +70,7 @@ def convolutional(channels: int = 1, classes: int = 10, seed: int = 0) -> nn.Seq
 
 
 def vision_transformer() -> Any:
-    """Transformers' ViT, as small as may be."""
+    """A tiny ViT of Transformers."""
     from transformers import ViTConfig, ViTForImageClassification
 
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def vision_transformer() -> Any:
 
 
 def digits(part: str = "train") -> tuple[Tensor, Tensor]:
-    """Real digits as a loop would load them: normalized images (N, 1, 28, 28), and labels."""
+    """Real digits: normalized images, float32, shape (N, 1, 28, 28), and labels, shape (N,)."""
     with np.load(DIGITS) as data:
         images = torch.tensor(data[f"{part}_images"]).float().div(255)
         labels = torch.tensor(data[f"{part}_labels"]).long()
@@ -96,7 +96,7 @@ def digits(part: str = "train") -> tuple[Tensor, Tensor]:
 
 
 def train(model: nn.Module, steps: int = 150, seed: int = 0) -> nn.Module:
-    """A short training on the digits; enough to be right most of the time."""
+    """Train on the digits, briefly but enough to be right most of the time."""
     images, labels = digits()
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def tensorboard(logdir: Path, *options: str) -> Iterator[str]:
             raise RuntimeError(f"tensorboard did not start:\n{''.join(printed)}")
         finally:
             process.terminate()
+
+
+def asker(address: str) -> Callable[[str], bytes]:
+    """Return a function that asks one of the plugin's routes at a TensorBoard's address."""
+
+    def ask(path: str) -> bytes:
+        with urllib.request.urlopen(f"{address}data/plugin/gradascent/{path}") as response:
+            body = response.read()
+        assert isinstance(body, bytes)
+        return body
+
+    return ask
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

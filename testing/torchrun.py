@@ -1,4 +1,4 @@
-"""Checks that run in several processes, started by the real ``torchrun``."""
+"""Run checks in several processes that the real ``torchrun`` starts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ Check = Callable[[Path], None]
 
 
 def launch(module: str, directory: Path, processes: int = 2) -> dict[str, list[str]]:
-    """What became of each check of a module in each process: ``"passed"`` or a traceback.
+    """Run a module's checks, and return each check's results by process.
+
+    A result is ``"passed"`` or a traceback.
 
     Args:
-        module: Calls :func:`run` when it is run.
-        directory: Given to the checks.
-        processes: How many there are.
+        module: Calls :func:`run` when it is run as a program.
+        directory: The checks write there.
+        processes: The number of processes.
 
     Raises:
-        RuntimeError: They did not end by themselves; the message is what they printed.
+        RuntimeError: The processes did not end by themselves, or left no report. The message is
+            their output.
     """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(processes), "-m", module, str(directory)]
@@ -51,18 +54,18 @@ def launch(module: str, directory: Path, processes: int = 2) -> dict[str, list[s
 
 
 def run(checks: Iterable[Check]) -> None:
-    """Runs checks one after the other in a process that ``torchrun`` started, up to a failure.
+    """Run checks one after the other in a process that ``torchrun`` started, until one fails.
 
-    After one that fails on this rank the other one may wait for it: until the time is over.
+    After a failure on this rank the other rank may wait for it until the timeout.
     """
     torch.set_num_threads(1)
     directory = Path(sys.argv[1])
     dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=120))
     report: dict[str, str] = {}
     for check in checks:
-        place = directory / check.__name__
+        folder = directory / check.__name__
         try:
-            check(place)
+            check(folder)
             dist.barrier()
             report[check.__name__] = PASSED
         except Exception:
@@ -70,5 +73,5 @@ def run(checks: Iterable[Check]) -> None:
             break
     (directory / f"rank{dist.get_rank()}.json").write_text(json.dumps(report))
     if PASSED not in set(report.values()) or len(set(report.values())) > 1:
-        os._exit(0)  # the other rank may be gone, and leaving the group would wait for it
+        os._exit(0)  # leaving the group would wait for a rank that may have ended
     dist.destroy_process_group()

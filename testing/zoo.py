@@ -1,4 +1,4 @@
-"""Small networks, each with something that a pass too many could disturb; they map (N, 1, 8, 8)."""
+"""Small networks, each with state that an extra pass could disturb. Inputs are (N, 1, 8, 8)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def frozen_batch_norm() -> nn.Sequential:
 
 
 def normed(norm: Callable[[nn.Linear], nn.Module]) -> nn.Sequential:
-    """With a weight that is computed at each forward."""
+    """A network whose weights are computed at each forward pass."""
     return nn.Sequential(
         nn.Flatten(), norm(nn.Linear(64, 12)), nn.Tanh(), norm(nn.Linear(12, CLASSES))
     )
@@ -55,7 +55,7 @@ def spectral_norm() -> nn.Sequential:
 
 
 def old_spectral_norm() -> nn.Sequential:
-    """Which keeps the computed weight as a plain attribute."""
+    """The older implementation, which keeps the computed weight as a plain attribute."""
     return normed(nn.utils.spectral_norm)
 
 
@@ -64,7 +64,7 @@ def weight_norm() -> nn.Sequential:
 
 
 class InPlace(nn.Module):
-    """Scales its input where it is."""
+    """Scales its input in place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class InPlace(nn.Module):
 
 
 class Counting(nn.Module):
-    """Writes buffers at every forward, in place and anew, even in eval mode."""
+    """Writes to buffers and replaces them at every forward pass, even in eval mode."""
 
     count: Tensor
     mean: Tensor
@@ -99,7 +99,7 @@ class Counting(nn.Module):
 
 
 class Scriptable(nn.Module):
-    """Writes a buffer at every forward; in eval mode it is the identity."""
+    """Writes a buffer at every forward pass. In eval mode it is the identity."""
 
     if TYPE_CHECKING:  # TorchScript reads annotations, and not as text
         count: Tensor
@@ -115,7 +115,7 @@ class Scriptable(nn.Module):
 
 
 class Attributes(nn.Module):
-    """The same with attributes that are no buffers: a hidden state carried to the next batch."""
+    """Writes attributes that are not buffers, such as a hidden state for the next batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,7 +187,7 @@ class Transformer(nn.Module):
 
 
 class Tied(nn.Module):
-    """One weight in two places, and one batch norm's statistics too."""
+    """Two layers share a weight, and two batch norms share their statistics."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class SelfAutocast(nn.Module):
 
 
 class Checkpointed(nn.Module):
-    """Computes its activations again in the backward pass, and restores the random state for it."""
+    """Computes its activations again in the backward pass, with the same random state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -229,7 +229,7 @@ class Checkpointed(nn.Module):
 
 
 class Staged(nn.Module):
-    """A stem and the rest."""
+    """A stem, followed by another network."""
 
     def __init__(self, rest: nn.Module) -> None:
         super().__init__()
@@ -250,7 +250,7 @@ def traced() -> Any:
 
 
 def compiled() -> Any:
-    """Not by inductor, which takes its time, and a C++ compiler."""
+    """Compiled without inductor, which is slow and needs a C++ compiler."""
     return torch.compile(batch_norm(), backend="aot_eager")
 
 

@@ -57,7 +57,7 @@ export class Sync {
     this.#round = new AbortController();
     const { signal } = this.#round;
     this.#setBusy(true);
-    const problems = await this.#fetch(signal);
+    const problems = await this.#fetchAll(signal);
     if (signal.aborted) return;
     this.#isStale = false;
     this.#setBusy(false);
@@ -68,7 +68,7 @@ export class Sync {
    * @param {AbortSignal} signal
    * @returns {Promise<string[]>} what failed
    */
-  async #fetch(signal) {
+  async #fetchAll(signal) {
     const { state, onRuns } = this.#listener;
     try {
       if (this.#isStale || !state().runs) {

@@ -144,13 +144,13 @@ export function legendOf(gradientColors, theme, end) {
     return {
       colours: SEQUENTIAL[theme].subarray(0, COLOURS),
       marks: ["0", end === null ? "strong" : formatShort(end)],
-      words: `How much a change of the pixel changes the target's score. ${reach}`,
+      words: `The size of a pixel's effect on the target's score. ${reach}`,
     };
   }
   return {
     colours: DIVERGING[gradientColors.map][theme].subarray(0, COLOURS),
     marks: end === null ? ["lowers", "0", "raises"] : [`−${formatShort(end)}`, "0", formatShort(end)],
-    words: `What a brighter pixel does to the target's score. ${reach}`,
+    words: `The effect of a brighter pixel on the target's score. ${reach}`,
   };
 }
 

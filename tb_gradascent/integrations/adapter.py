@@ -31,7 +31,7 @@ def import_framework(extra: str, *names: str) -> list[ModuleType]:
         packages = " or ".join(name.split(".")[0] for name in names)
         raise ModuleNotFoundError(
             f"tb_gradascent.{extra} needs {packages}, which is not installed: "
-            f"pip install 'tensorboard-plugin-gradascent[{extra}]'",
+            f"pip install '.[{extra}]' in a clone of tb_gradascent",
             name=names[0],
         )
     return found

@@ -123,7 +123,7 @@ def search(
         title: The progress bar's title.
 
     Raises:
-        RuntimeError: There is no process group for the ranks, or the search failed on another rank.
+        RuntimeError: The ranks have no process group, or the search failed on another rank.
         Exception: The search failed on this rank of several. A fault of a single process is part
             of the result instead.
         KeyboardInterrupt: This rank of several was interrupted.

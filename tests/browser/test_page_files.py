@@ -121,7 +121,7 @@ def test_no_text_is_a_formula_and_every_number_is_one() -> None:
 
 @settings(max_examples=15)
 @given(st.lists(TEXT, min_size=1, max_size=30))
-def test_any_text_is_pythons_literal_again(texts: list[str]) -> None:
+def test_python_reads_back_every_literal(texts: list[str]) -> None:
     code = """
         const { literal } = await import(`${process.cwd()}/export/snippet.js`);
         out(Buffer.from(JSON.stringify(input.map(literal))));
@@ -134,7 +134,7 @@ def test_any_text_is_pythons_literal_again(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
-def test_no_text_is_a_formula_whatever_separates_the_cells(separator: str) -> None:
+def test_no_text_is_a_formula_with_any_separator(separator: str) -> None:
     """With a decimal comma, spreadsheets split at semicolons and take quotes as text."""
     written = as_csv([["first", text, "last"] for text in NASTY])
     for row in csv.reader(written.splitlines(), delimiter=separator):

@@ -32,7 +32,7 @@ RUNS = ("baseline", "dropout")
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, list[list[Sample]]]:
-    """The captures of two runs, 24 samples each; run by run."""
+    """The captures of two runs with 24 samples each, by run."""
     return {run: make_captures(6, seed=seed) for seed, run in enumerate(RUNS)}
 
 
@@ -66,7 +66,7 @@ def wait_for_samples(tab: Frame) -> None:
 
 
 def option(tab: Frame, select: str, words: str) -> str:
-    """The text of the option that begins with these words."""
+    """Return the text of the option that begins with these words."""
     options: list[str] = tab.locator(f"{select} option").all_inner_texts()
     (found,) = [text for text in options if text.startswith(f"{words} (")]
     return found
@@ -85,14 +85,14 @@ def is_at(step: int) -> Callable[[Sample], bool]:
 
 
 def expect_count(tab: Frame, samples: list[Sample], passes: Callable[[Sample], bool]) -> None:
-    """The count, and as many cards, or as many as the screen holds."""
+    """Expect the count of the samples that pass, and no card if there is none."""
     left = sum(map(passes, samples))
     expect(tab.locator(".count")).to_have_text(f"{left} of {len(samples)} samples")
     if not left:
         expect(tab.locator(".sample")).to_have_count(0)
 
 
-def test_filters_narrow_what_is_shown_and_every_option_says_how_far(
+def test_filters_narrow_the_samples_and_every_option_has_a_count(
     tab: Frame, samples: list[Sample]
 ) -> None:
     most, count = Counter(map(prediction, samples)).most_common(1)[0]
@@ -130,7 +130,7 @@ def test_filters_narrow_what_is_shown_and_every_option_says_how_far(
     expect(chips).to_have_count(0)
 
 
-def test_steps_distances_and_ids_are_searched(tab: Frame, samples: list[Sample]) -> None:
+def test_samples_are_found_by_step_distance_and_id(tab: Frame, samples: list[Sample]) -> None:
     tab.locator("#search").press_sequentially("TRAIN/3-")
     expect_count(tab, samples, lambda sample: sample.id is not None and "/3-" in sample.id)
     expect(tab.locator(".sample .meta").first).to_contain_text("train/3-")
@@ -171,7 +171,7 @@ def test_each_order_begins_with_the_most_extreme_sample(tab: Frame, samples: lis
         expect(meta).to_contain_text(f"step {first.step}")
 
 
-def test_a_filter_does_not_move_what_one_looks_at(tab: Frame, samples: list[Sample]) -> None:
+def test_a_filter_keeps_the_visible_samples_in_sight(tab: Frame, samples: list[Sample]) -> None:
     tab.locator(".grid").evaluate("grid => grid.scrollTop = 1500")
     tab.wait_for_function("document.querySelector('.grid .sample').offsetTop > 500")
     titles = "cards => cards.map(card => [card.dataset.sample, card.querySelector('h2').innerText])"
@@ -187,7 +187,7 @@ def test_a_filter_does_not_move_what_one_looks_at(tab: Frame, samples: list[Samp
     expect(tab.locator(f'.sample[data-sample="{key}"]')).to_be_in_viewport()
 
 
-def test_a_filter_that_leaves_nothing_of_it_starts_from_the_top(
+def test_a_filter_that_removes_all_visible_samples_scrolls_to_the_top(
     tab: Frame, samples: list[Sample]
 ) -> None:
     tab.locator(".grid").evaluate("grid => grid.scrollTop = 1e6")
@@ -197,7 +197,7 @@ def test_a_filter_that_leaves_nothing_of_it_starts_from_the_top(
     assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 
 
-def test_of_many_runs_some_are_shown_and_others_a_click_away(
+def test_the_first_ten_runs_are_shown_and_the_others_can_be_ticked(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     for number in range(12):
@@ -221,13 +221,13 @@ def test_of_many_runs_some_are_shown_and_others_a_click_away(
 
 
 def keys(tab: Frame) -> list[str]:
-    """The samples on the screen."""
+    """Return the keys of the cards on the page."""
     cards = tab.locator(".sample").all()
     return [key for key in (card.get_attribute("data-sample") for card in cards) if key]
 
 
 def cell(tab: Frame, row: int, column: int) -> Locator:
-    """The confusion matrix's cell of two classes."""
+    """Return the confusion matrix's cell of two classes."""
     return tab.locator(f'[role="gridcell"][data-row="{row}"][data-column="{column}"]')
 
 
@@ -248,7 +248,7 @@ def test_the_confusion_matrix_counts_and_its_cells_are_filters(
     cell(tab, label, said).click()
     expect_count(tab, samples, lambda s: (s.label, prediction(s)) == (label, said))
     expect(cell(tab, label, said)).to_have_attribute("aria-selected", "true")
-    # The matrix itself stays as it is: another cell is one click away.
+    # The matrix still counts all samples, so that another cell is one click away.
     expect(cell(tab, label, said)).to_have_text(str(count))
     cell(tab, label, said).click()
     expect_count(tab, samples, lambda _: True)
@@ -269,7 +269,7 @@ def test_the_confusion_matrix_counts_and_its_cells_are_filters(
         assert lighter < darker if fewer < more else lighter == darker
 
 
-def test_the_matrix_of_guesses_is_walked_through_by_keys(tab: Frame, samples: list[Sample]) -> None:
+def test_keys_move_through_the_matrix_of_guesses(tab: Frame, samples: list[Sample]) -> None:
     tab.locator("#matrix-axes").select_option("guesses")
     counts = Counter(tuple(int(index) for index in sample.classes[:2]) for sample in samples)
     expect(cell(tab, *counts.most_common(1)[0][0])).to_have_text(str(counts.most_common(1)[0][1]))
@@ -284,7 +284,7 @@ def test_the_matrix_of_guesses_is_walked_through_by_keys(tab: Frame, samples: li
     expect_count(tab, samples, lambda _: True)
 
 
-def test_of_many_classes_the_matrix_lists_those_that_are_mixed_up_most(
+def test_the_matrix_lists_the_16_classes_that_are_confused_most(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     many = [
@@ -307,10 +307,10 @@ def test_of_many_classes_the_matrix_lists_those_that_are_mixed_up_most(
             parseFloat(getComputedStyle(name).lineHeight),
         ])"""
     )
-    assert all(width >= line - 1 for width, line in names), "no name is written over another"
+    assert all(width >= line - 1 for width, line in names), "no name overlaps another"
 
 
-def test_one_step_is_shown_of_all_runs(tab: Frame, samples: list[Sample]) -> None:
+def test_one_step_of_all_runs_can_be_shown(tab: Frame, samples: list[Sample]) -> None:
     box = tab.get_by_label("Go to step")
     box.fill("250")
     box.press("Enter")
@@ -362,7 +362,7 @@ def test_a_label_below_zero_comes_back_from_the_address(
     expect(tab.locator(".count")).to_have_text("2 of 4 samples")
 
 
-def test_where_the_page_is_narrow_the_filters_fold_away(
+def test_on_a_narrow_page_the_filters_fold_away(
     page: Page, tab: Frame, samples: list[Sample]
 ) -> None:
     page.set_viewport_size({"width": 700, "height": 900})
@@ -378,13 +378,13 @@ def test_where_the_page_is_narrow_the_filters_fold_away(
     fold.click()
     expect(tab.locator("#search")).to_be_hidden()
     expect(fold).to_have_text("Filters (1)")
-    # The key that goes to the search box unfolds it.
+    # The key for the search box unfolds the filters.
     tab.locator(".grid").focus()
     page.keyboard.press("/")
     expect(tab.locator("#search")).to_be_focused()
 
 
-def test_a_filter_that_is_removed_leaves_the_focus_at_the_next(page: Page, served: str) -> None:
+def test_removing_a_filter_moves_the_focus_to_the_next_one(page: Page, served: str) -> None:
     tab = open_page(page, served, outcome="wrong", id="train", steps="0..900")
     tab.locator(".sample[data-painted]").first.wait_for()
     chips = tab.locator(".active-filters li button")
@@ -413,7 +413,7 @@ def test_clearing_the_last_filter_moves_the_focus_to_the_samples_or_the_search(t
             expect(tab.locator(where)).to_be_focused()
 
 
-def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
+def test_a_new_run_keeps_the_focus_and_the_order_of_the_boxes(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     write_session(tmp_path / "first", make_captures(1, 1), start=1e9)
@@ -436,7 +436,7 @@ def test_a_new_run_leaves_the_focus_and_the_boxes_where_they_are(
     expect(tab.get_by_role("button", name="Only first")).to_be_focused()
 
 
-def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
+def test_the_message_says_why_no_sample_is_shown(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     (samples,) = make_captures(1)
@@ -459,7 +459,7 @@ def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
     expect(message).to_have_text("No run is ticked. Tick a run to see its samples.")
 
 
-def test_what_became_of_all_captures_is_told(
+def test_lost_damaged_and_superseded_samples_are_counted(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     (samples,) = make_captures(1, 3)
@@ -482,12 +482,12 @@ def test_what_became_of_all_captures_is_told(
         "lost in writing": "3,702",
         "unreadable": "4",
         "superseded": "12",
-        "budget": "not reached",
+        "budget": "captures as often as configured",
         "record version": str(metadata.RECORD_VERSION),
     }
 
 
-def test_what_the_budget_did_is_told(
+def test_the_effect_of_the_budget_is_shown(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     batch = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -512,7 +512,7 @@ def test_what_the_budget_did_is_told(
     expect(tab.locator(".trust dd").nth(-2)).to_have_text(words)
 
 
-def test_an_update_moves_nothing_of_what_one_looks_at(
+def test_a_reload_keeps_the_first_visible_card_in_place(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     captures = make_captures(20)
@@ -538,4 +538,4 @@ def test_an_update_moves_nothing_of_what_one_looks_at(
     press_reload(tab)
     expect(tab.locator(".count")).to_have_text(f"{len(wrong)} of 80 samples")
     now = tab.locator(".grid").evaluate(tops)
-    assert next(iter(seen.items())) in now.items(), "the first card stands where it stood"
+    assert next(iter(seen.items())) in now.items(), "the first card kept its place"

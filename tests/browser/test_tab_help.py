@@ -188,7 +188,7 @@ def test_the_keyboard_scrolls_the_help(
     tab.wait_for_function("document.querySelector('dialog[open] .dialog-content').scrollTop > 0")
 
 
-def test_what_was_not_recorded_is_not_shown(
+def test_the_help_has_no_pictures_of_what_was_not_recorded(
     open_help: Callable[[str], tuple[Frame, Locator]],
 ) -> None:
     _, panel = open_help("gradients")

@@ -141,7 +141,7 @@ def test_names_of_ten_thousand_characters_are_cut_or_counted(page: Page, tab: Fr
     assert OVERLONG[:257] not in tab.content()
 
 
-def test_numbers_that_mean_nothing_are_shown_or_counted(page: Page, tab: Frame) -> None:
+def test_samples_with_impossible_numbers_are_shown_or_counted(page: Page, tab: Frame) -> None:
     """An infinite strength once kept the detail view busy for ever, and took gigabytes."""
     tab.locator("#tag").select_option("confused")
     tab.get_by_role("button", name="Only values", exact=True).click()
@@ -167,7 +167,7 @@ def test_numbers_that_mean_nothing_are_shown_or_counted(page: Page, tab: Frame) 
     assert_nothing_hangs_over(tab)
 
 
-def test_every_run_and_tag_is_shown_under_its_own_name(page: Page, tab: Frame) -> None:
+def test_every_run_and_tag_has_its_own_name(page: Page, tab: Frame) -> None:
     tags = shown_tags(tab)
     listed = dict(zip(NAMES, FOLDERS, strict=False))
     if sys.platform == "linux":

@@ -88,7 +88,7 @@ def display(sample: Sample, values: np.ndarray) -> np.ndarray:
     return np.asarray(values[0], np.float64) * sample.std[0] + sample.mean[0]
 
 
-def test_the_pictures_are_large_and_exact_also_at_another_strength(
+def test_the_pictures_are_large_and_exact_at_another_strength(
     tab: Frame, recorded: dict[str, Sample]
 ) -> None:
     detail = open_first(tab)
@@ -108,7 +108,7 @@ def test_the_pictures_are_large_and_exact_also_at_another_strength(
     expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
 
 
-def test_the_values_under_the_pointer_are_the_recorded_ones_in_both_units(
+def test_the_readout_shows_the_recorded_values_in_both_units(
     tab: Frame, recorded: dict[str, Sample]
 ) -> None:
     set_strength(tab, 0.5)
@@ -146,7 +146,9 @@ def test_the_values_under_the_pointer_are_the_recorded_ones_in_both_units(
     check(1, 18)
 
 
-def test_all_probabilities_and_numbers_are_told(tab: Frame, recorded: dict[str, Sample]) -> None:
+def test_the_detail_view_lists_all_probabilities_and_numbers(
+    tab: Frame, recorded: dict[str, Sample]
+) -> None:
     set_strength(tab, 0.75)
     detail = open_first(tab)
     sample = recorded[shown_in(detail)]
@@ -181,13 +183,11 @@ def test_all_probabilities_and_numbers_are_told(tab: Frame, recorded: dict[str, 
         ("delta norm", target.delta_norm),
         ("flip distance", target.flip_distance),
     ):
-        # The index has the norms of what was written, read_samples those of what was stored.
+        # The page has the norms of the exact arrays, read_samples those of the stored arrays.
         assert float(words[words.index(name) + 1]) == pytest.approx(number, rel=5e-3)
 
 
-def test_the_keyboard_moves_through_the_grid_and_through_the_large_view(
-    page: Page, tab: Frame
-) -> None:
+def test_the_keyboard_moves_through_the_grid_and_the_detail_view(page: Page, tab: Frame) -> None:
     def focused() -> str | None:
         key: str | None = tab.evaluate("document.activeElement.dataset.sample ?? null")
         return key
@@ -223,7 +223,7 @@ def test_the_keyboard_moves_through_the_grid_and_through_the_large_view(
     assert focused() == first
 
 
-def test_keys_in_a_field_are_the_fields(page: Page, tab: Frame) -> None:
+def test_keys_in_a_field_change_the_field(page: Page, tab: Frame) -> None:
     tab.locator("#strength").focus()
     page.keyboard.press("ArrowLeft")
     expect(tab.locator('output[for="strength"]')).not_to_have_text("1.00")
@@ -256,7 +256,7 @@ def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame) -> None:
         page.keyboard.press("Space")
         expect(tab.get_by_role("button", name="Play")).to_be_visible()
         assert_stands_still(tab)
-        assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0, "nor does it scroll"
+        assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0, "it does not scroll"
 
 
 def test_the_space_bar_plays_the_large_morphs_too(page: Page, tab: Frame) -> None:
@@ -268,7 +268,7 @@ def test_the_space_bar_plays_the_large_morphs_too(page: Page, tab: Frame) -> Non
     expect(detail).to_be_visible()
 
 
-def test_the_space_bar_is_a_fields_and_a_buttons_own(page: Page, tab: Frame) -> None:
+def test_the_space_bar_in_a_field_or_on_a_button_does_not_play(page: Page, tab: Frame) -> None:
     for node in (
         "#search",
         "#sort",
@@ -316,7 +316,7 @@ def test_a_sample_is_followed_through_training(
         expect(frame).to_contain_text(f"step {sample.step}")
         expect(frame).to_contain_text(f"✗ {said}" if wrong else said)
         heights.append(float(frame.locator("circle").get_attribute("cy") or "nan"))
-        # The label's gradient where it was recorded, or else the first: red where it is positive.
+        # The frame shows the label's gradient, or the first if that was not recorded.
         target = next(
             (one for one in sample.targets if one.index == sample.label), sample.targets[0]
         )
@@ -345,7 +345,7 @@ def test_a_sample_is_followed_through_training(
     assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 2
 
 
-def test_filters_apply_to_what_is_followed_and_say_what_to_do(tab: Frame) -> None:
+def test_filters_apply_to_the_followed_samples(tab: Frame) -> None:
     tab.get_by_role("tab", name="Follow").click()
     expect(tab.locator(".strip")).to_have_count(4)
     tab.locator("#search").fill("three")
@@ -457,7 +457,7 @@ def test_a_link_opens_the_sample_again(page: Page, tab: Frame, recorded: dict[st
     assert shown_in(detail) == key
 
 
-def test_a_card_that_is_made_anew_keeps_the_focus(page: Page, tab: Frame) -> None:
+def test_a_card_that_is_redrawn_keeps_the_focus(page: Page, tab: Frame) -> None:
     card = tab.locator(".sample").first
     card.focus()
     width = card.locator("canvas").evaluate("canvas => canvas.clientWidth")

@@ -119,7 +119,7 @@ def hues(pixels: Pixels) -> Pixels:
     return difference
 
 
-def test_cards_fill_the_width_and_enlarged_pixels_are_whole_pixels_of_the_screen(
+def test_cards_fill_the_width_and_image_pixels_are_whole_screen_pixels(
     browser: Browser, served: str
 ) -> None:
     for ratio in (1.0, 1.25, 1.5, 2.0):
@@ -131,7 +131,7 @@ def test_cards_fill_the_width_and_enlarged_pixels_are_whole_pixels_of_the_screen
         assert grid is not None
         right = max(box["x"] + box["width"] for box in boxes if box)
         assert 0 < grid["x"] + grid["width"] - right < 40, (
-            "the room at the right is a gap, not waste"
+            "the free room at the right is only a gap"
         )
         canvas = first(tab).locator("canvas.panels")
         drawn, shown = canvas.evaluate("c => [c.width, c.getBoundingClientRect().width]")
@@ -142,7 +142,7 @@ def test_cards_fill_the_width_and_enlarged_pixels_are_whole_pixels_of_the_screen
         page.close()
 
 
-def test_zoom_steps_paint_anew(look: Callable[..., Frame], recorded: dict[str, Sample]) -> None:
+def test_zoom_repaints_the_cards(look: Callable[..., Frame], recorded: dict[str, Sample]) -> None:
     tab = look(tag="digits")
     for zoom in (1, 6):
         choose(tab, "Zoom", str(zoom))
@@ -154,7 +154,7 @@ def test_zoom_steps_paint_anew(look: Callable[..., Frame], recorded: dict[str, S
         assert np.abs(panel(first(tab), "image")[..., 0] - levels).max() <= 1
 
 
-def test_every_map_tells_raising_from_lowering(
+def test_every_colour_map_distinguishes_raising_from_lowering(
     look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
     tab = look(tag="digits")
@@ -201,7 +201,7 @@ def test_on_one_scale_for_all_a_weak_gradient_is_pale(
     )
 
 
-def test_an_overlay_shows_the_original_beneath_and_a_magnitude_no_sign(
+def test_an_overlay_shows_the_original_and_a_magnitude_hides_the_sign(
     look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
     tab = look(tag="digits", gradient="overlay")
@@ -220,7 +220,7 @@ def test_an_overlay_shows_the_original_beneath_and_a_magnitude_no_sign(
     expect(tab.locator(".legend").first).not_to_contain_text("lowers")
 
 
-def test_many_targets_fold_and_a_chip_shows_one_alone(look: Callable[..., Frame]) -> None:
+def test_many_targets_fold_and_a_chip_shows_only_its_target(look: Callable[..., Frame]) -> None:
     tab = look(tag="all")
     card = first(tab)
     expect(card.locator(".verdict")).to_have_count(3)
@@ -232,13 +232,15 @@ def test_many_targets_fold_and_a_chip_shows_one_alone(look: Callable[..., Frame]
     card.get_by_role("button", name="7", exact=True).click()
     expect(card.locator(".verdict")).to_have_count(1)
     expect(card.locator('.verdict[data-target="7"]')).to_be_visible()
-    assert panel(card, "morph").max() > 0, "painted anew"
+    assert panel(card, "morph").max() > 0, "it is painted again"
     card.get_by_role("button", name="7", exact=True).click()
     expect(card.locator(".verdict")).to_have_count(3)
     expect(tab.locator(".sample").nth(1).locator(".verdict")).to_have_count(3)
 
 
-def test_long_names_leave_the_chip_that_opens_more_in_sight(look: Callable[..., Frame]) -> None:
+def test_long_names_do_not_hide_the_button_that_shows_more_targets(
+    look: Callable[..., Frame],
+) -> None:
     tab = look(tag="named")
     chips = first(tab).locator(".chips")
     more = chips.get_by_role("button", name="+5 more")
@@ -251,7 +253,7 @@ def test_long_names_leave_the_chip_that_opens_more_in_sight(look: Callable[..., 
     expect(first(tab).locator(".verdict")).to_have_count(10)
 
 
-def test_of_a_long_name_the_beginning_gives_way_to_how_probable_it_is(
+def test_a_long_name_is_cut_and_its_probability_is_not(
     page: Page, look: Callable[..., Frame]
 ) -> None:
     tab = look(tag="named")
@@ -267,7 +269,9 @@ def test_of_a_long_name_the_beginning_gives_way_to_how_probable_it_is(
     assert chance["x"] + chance["width"] <= chip["x"] + chip["width"]
 
 
-def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) -> None:
+def test_choosing_a_target_shows_only_its_morphs(
+    look: Callable[..., Frame], recorded: dict[str, Sample]
+) -> None:
     tab = look(tag="digits")
     expect(tab.get_by_label("target", exact=True)).to_contain_text("5 (6)")
     tab.get_by_label("target", exact=True).select_option(label="5 (6)")
@@ -282,7 +286,7 @@ def test_make_it_a_5(look: Callable[..., Frame], recorded: dict[str, Sample]) ->
     assert np.abs(panel(card, "morph")[..., 0] - levels).max() <= 2
 
 
-def test_classes_have_their_names_if_any_session_gave_them(
+def test_class_names_of_any_session_are_shown(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(5)
@@ -298,7 +302,7 @@ def test_classes_have_their_names_if_any_session_gave_them(
     expect(target).to_have_value("8")
 
 
-def test_a_sample_goes_its_own_way_when_its_curve_is_dragged(look: Callable[..., Frame]) -> None:
+def test_dragging_a_curve_sets_the_strength_of_one_sample(look: Callable[..., Frame]) -> None:
     tab = look(tag="digits", strength="1")
     card, other = first(tab), tab.locator(".sample").nth(1)
     curve = card.locator(".curve").first
@@ -322,7 +326,7 @@ def test_a_sample_goes_its_own_way_when_its_curve_is_dragged(look: Callable[...,
     expect(card).to_have_attribute("data-painted", "0.50")
 
 
-def test_a_strength_beyond_what_was_recorded_is_the_largest_wherever_it_is_read(
+def test_a_strength_beyond_the_largest_recorded_one_is_clamped_everywhere(
     look: Callable[..., Frame],
 ) -> None:
     tab = look(tag="digits", strength="5")
@@ -373,7 +377,7 @@ def test_the_response_is_drawn_from_recorded_values(
             assert abs(np.polyval(scale, target.flip) - dot) < 0.01
 
 
-def test_the_play_button_runs_every_morph_until_it_is_pressed_again(
+def test_the_play_button_plays_every_morph_until_it_is_pressed_again(
     look: Callable[..., Frame],
 ) -> None:
     tab = look(tag="digits", strength="0")
@@ -419,7 +423,7 @@ def test_with_reduced_motion_play_shows_only_recorded_strengths(
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_what_is_played_waits_while_no_run_is_ticked(
+def test_playing_pauses_while_no_run_is_ticked(
     page: Page, look: Callable[..., Frame], motion: Literal["reduce", "no-preference"]
 ) -> None:
     page.emulate_media(reduced_motion=motion)
@@ -443,7 +447,7 @@ def test_what_is_played_waits_while_no_run_is_ticked(
     page.wait_for_url(re.compile(r"p\.gradascent\.strength=[\d.]+(&|$)"))
 
 
-def test_a_large_image_is_drawn_at_the_size_at_which_it_is_shown(
+def test_a_large_image_is_drawn_at_its_displayed_size(
     look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
     tab = look(tag="photos", zoom="0.5", strength="1")

@@ -67,7 +67,7 @@ def download(page: Page, tab: Frame, name: str, folder: Path) -> Path:
     return file
 
 
-def test_the_numbers_are_those_that_were_recorded(
+def test_the_downloaded_numbers_are_the_recorded_ones(
     page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
 ) -> None:
     file = download(page, tab, "Numbers", tmp_path)
@@ -89,7 +89,7 @@ def test_the_numbers_are_those_that_were_recorded(
         np.testing.assert_allclose(chances, target.probabilities, rtol=1e-5)
 
 
-def test_the_arrays_are_those_that_were_recorded(
+def test_the_downloaded_arrays_are_the_recorded_ones(
     page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
 ) -> None:
     file = download(page, tab, "Arrays", tmp_path)
@@ -107,7 +107,7 @@ def test_the_arrays_are_those_that_were_recorded(
             np.testing.assert_array_equal(arrays[name], expected)
 
 
-def test_the_contact_sheet_shows_every_sample_at_the_strength_that_is_set(
+def test_the_contact_sheet_shows_every_sample_at_the_chosen_strength(
     page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
 ) -> None:
     set_strength(tab, 0.5)
@@ -214,7 +214,7 @@ def test_a_link_and_code_are_copied_with_and_without_permission(
     compile(text, "pasted", "exec")
 
 
-def test_where_nothing_can_be_copied_the_page_says_so(page: Page, tab: Frame) -> None:
+def test_the_page_says_that_it_cannot_copy(page: Page, tab: Frame) -> None:
     tab.evaluate("delete Navigator.prototype.clipboard; document.execCommand = () => false")
     tab.locator(".downloads summary").click()
     tab.locator('.downloads button[name="Python"]').click()

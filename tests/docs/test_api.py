@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ RECORDS = {"Sample": Sample, "Target": Target, "Stats": hook.Stats}
 
 
 def public_methods(kind: type) -> dict[str, Any]:
-    """The methods and properties of a class that are no base class's."""
+    """The methods, properties and class methods of a class that are no base class's."""
     inherited = {name for base in kind.__mro__[1:] for name in vars(base)}
+    inherited |= {field.name for field in dataclasses.fields(kind)} if is_dataclass(kind) else set()
     return {
         name: value
         for name, value in vars(kind).items()
@@ -52,10 +54,12 @@ def callables() -> dict[str, Callable[..., Any]]:
     """Every public class and function that takes parameters, by its heading."""
     names = [name for name in tb_gradascent.__all__ if name not in {"__version__", *RECORDS}]
     found: dict[str, Any] = {name: getattr(tb_gradascent, name) for name in names} | ADAPTERS
-    for owner, kind in {"GradAscentHook": GradAscentHook, **ADAPTERS}.items():
-        for name, value in public_methods(kind).items():
-            if inspect.isfunction(value):
-                found[f"{owner}.{name}"] = value
+    for owner, kind in [*found.items()]:
+        # What a criterion is called with is the same for all of them.
+        if inspect.isclass(kind) and not hasattr(criteria, owner):
+            for name, value in public_methods(kind).items():
+                if inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod)):
+                    found[f"{owner}.{name}"] = getattr(kind, name)
     return found
 
 
@@ -66,7 +70,7 @@ def test_the_walk_finds_what_there_is() -> None:
     """A walk that finds nothing would pass every test below."""
     expected = {"GradAscentHook.scan", "read_samples", "Entropy", "ignite.GradAscentHandler.attach"}
     assert expected <= CALLABLES.keys()
-    assert len(CALLABLES) == 19
+    assert len(CALLABLES) == 21
 
 
 def test_every_public_name_is_on_the_page() -> None:

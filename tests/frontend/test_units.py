@@ -16,7 +16,7 @@ FILES = sorted(TESTS.rglob("*.test.mjs"))
 
 @pytest.mark.process
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(TESTS).as_posix())
-def test_unit(file: Path) -> None:
+def test_units_of_the_page(file: Path) -> None:
     driver = pytest.importorskip("playwright._impl._driver")
     node, _ = driver.compute_driver_executable()
     outcome = subprocess.run(
@@ -25,7 +25,7 @@ def test_unit(file: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-def test_colours_are_matplotlibs() -> None:
+def test_colour_maps_equal_those_of_matplotlib() -> None:
     pytest.importorskip("matplotlib")
     generator = runpy.run_path(str(TESTS / "generate_colormap.py"))
     page = ROOT / "frontend" / "drawing" / "colormap.js"

@@ -23,6 +23,7 @@ from testing.torchrun import run
 from testing.traces import State, differences, flat, modes, random_states
 
 STEPS = 8
+SHORT = Ascent(max_steps=2)
 
 
 def sharded(model: nn.Module) -> nn.Module:
@@ -111,7 +112,7 @@ def captured(hook: GradAscentHook, step: int, *batch: Tensor) -> None:
 
 
 def training_is_bit_for_bit_the_same(directory: Path) -> None:
-    options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "strict": True}
+    options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "strict": True, "ascent": SHORT}
     for accumulate in (1, 2):
         without = train(None, directory, accumulate=accumulate)
         assert differences(without[0]["model"], without[-1]["model"]), "the weights must change"
@@ -138,7 +139,9 @@ def ranks_that_select_differently_stay_in_step(directory: Path) -> None:
         hook(inputs, batch[1][:rows].detach(), batch[2][:rows])
 
     without = train(None, directory)
-    for number, ascent in enumerate((Ascent(), None, Ascent(confidence=None, step_size=1.0))):
+    for number, ascent in enumerate(
+        (Ascent(max_steps=4), None, Ascent(confidence=None, max_steps=2, step_size=1.0))
+    ):
         log = directory / str(number)
         the_same(without, train(call, log, top_k=3, criterion=criterion, ascent=ascent))
 
@@ -157,7 +160,7 @@ def a_pass_that_fails_midway_leaves_no_trace(directory: Path) -> None:
         taken.append(hook(*batch))
 
     without = train(None, directory, accumulate=2)
-    options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "watch": watch}
+    options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "watch": watch, "ascent": SHORT}
     for when, place in itertools.product(("after step", "before backward"), (1, 3)):
         taken: list[int] = []
         log = directory / f"{when} {place}"
@@ -209,7 +212,7 @@ def the_fuller_file_sets_the_pace_of_all(directory: Path) -> None:
     images, _ = digits()
     due = []
     with GradAscentHook(
-        model, directory, every=1, budget_mb=0.4, criterion=criterion, strict=True
+        model, directory, every=1, budget_mb=0.4, criterion=criterion, ascent=SHORT, strict=True
     ) as hook:
         logits = torch.randn(8, 10)
         for step in range(60):

@@ -232,7 +232,17 @@ def test_autocasts_cache_is_neither_used_nor_filled() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [zoo.compiled, zoo.compiled_region, zoo.compiled_in_place, zoo.compiled_region_in_place],
+    [
+        zoo.compiled,
+        *(
+            pytest.param(make, marks=pytest.mark.slow)
+            for make in (
+                zoo.compiled_region,
+                zoo.compiled_in_place,
+                zoo.compiled_region_in_place,
+            )
+        ),
+    ],
     ids=lambda make: make.__name__,
 )
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")

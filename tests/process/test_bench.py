@@ -23,7 +23,7 @@ from testing.paths import ROOT
 DOCS = ROOT / "docs" / "benchmarks.md"
 
 
-def test_things_take_turns_and_the_first_ones_do_not_count() -> None:
+def test_functions_take_turns_and_the_warm_up_is_not_measured() -> None:
     turns: list[str] = []
     took = measure.by_turns(
         {"a": lambda: turns.append("a"), "b": lambda: turns.append("b")},
@@ -36,13 +36,13 @@ def test_things_take_turns_and_the_first_ones_do_not_count() -> None:
     assert {name: len(seconds) for name, seconds in took.items()} == {"a": 3, "b": 3}
 
 
-def test_a_ratio_is_the_median_of_ratios_between_its_quartiles() -> None:
+def test_a_ratio_is_a_median_with_quartiles() -> None:
     ratio = measure.ratio([2, 6, 12, 20, 30], [1, 2, 3, 4, 5])
     assert list(ratio) == [3, 4, 5]
     assert ratio.text("{:.1f}") == "4.0 (3.0 to 5.0)"
 
 
-def test_the_bare_passes_are_those_of_a_capture(
+def test_the_bare_passes_equal_those_of_a_capture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same pixels forwards, with and without a graph, and as many times backwards."""
@@ -82,7 +82,7 @@ def test_the_bare_passes_are_those_of_a_capture(
             torch.testing.assert_close(actual, expected)
 
 
-def test_to_an_attack_the_confidence_is_the_boundary_between_two_classes() -> None:
+def test_an_attack_sees_the_confidence_as_a_class_boundary() -> None:
     model = train(convolutional()).eval()
     images = digits("test")[0][:50]
     targets = torch.arange(50) % 10
@@ -107,7 +107,7 @@ def outcome(name: str, *digits_: tuple[float, float]) -> quality.Outcome:
     ],
     ids=["beaten", "beaten once", "as many gradients", "a larger change"],
 )
-def test_the_front_is_told_from_what_lies_behind_it(
+def test_a_result_on_the_front_is_distinguished_from_one_behind_it(
     other: list[tuple[float, float]], better: str, share: str
 ) -> None:
     ours = outcome("ours", (2, 1.0), (2, 1.0), (2, 1.0))
@@ -124,7 +124,7 @@ def test_photographs_have_a_falling_spectrum_and_256_levels() -> None:
     assert rings[0] > 4 * rings[1] > 16 * rings[2]
 
 
-def test_an_event_files_bytes_are_counted_a_sample() -> None:
+def test_bytes_of_event_files_are_counted_per_sample() -> None:
     def write(folder: Path, model: nn.Module, images: Tensor) -> None:
         (folder / "nested").mkdir()
         for name in ("a", "nested/b"):
@@ -133,7 +133,7 @@ def test_an_event_files_bytes_are_counted_a_sample() -> None:
     assert sizes._bytes(write, nn.Flatten(), torch.zeros(1)) == 200
 
 
-def test_results_are_written_with_what_matters_first(tmp_path: Path) -> None:
+def test_results_begin_with_the_most_important_figures(tmp_path: Path) -> None:
     figures = [report.Figure("this against that", "1.01 (1.00 to 1.02)", "at most 1.05")]
     section = report.Section("Of this", figures, ("what", "ms"), [("this", "3")], "A note.")
     path = tmp_path / "RESULTS.md"
@@ -146,7 +146,7 @@ def test_results_are_written_with_what_matters_first(tmp_path: Path) -> None:
     assert np.__version__ in text
 
 
-def test_a_part_of_the_results_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_one_section_of_the_results_can_be_updated(tmp_path: Path) -> None:
     def section(name: str, value: str) -> report.Section:
         figures = [report.Figure(f"{name} against that", value, "at most 3")]
         return report.Section(f"Of {name}", figures, ("what", "ms"), [(name, value)], "A note.")

@@ -52,7 +52,7 @@ def test_a_browser_on_the_path_is_found(bare_machine: Path, name: str) -> None:
     assert chromium.main() == 0
 
 
-def test_the_users_choice_comes_first(
+def test_the_users_choice_has_priority(
     bare_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(bare_machine / "chromium")
@@ -60,7 +60,7 @@ def test_the_users_choice_comes_first(
     assert chromium.find() == str(tmp_path / "mine")
 
 
-def test_root_installs_it(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_installs_chromium(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     log = apt_that_installs(bare_machine)
     assert chromium.main() == 0
@@ -72,7 +72,7 @@ def test_root_installs_it(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_user_installs_it_where_sudo_asks_nothing(
+def test_a_user_installs_chromium_if_sudo_needs_no_password(
     bare_machine: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -84,7 +84,7 @@ def test_a_user_installs_it_where_sudo_asks_nothing(
 
 
 @pytest.mark.parametrize(("environment", "status"), [("", 0), ("true", 1)])
-def test_without_any_way_it_says_what_to_do_and_fails_only_on_ci(
+def test_without_chromium_a_message_says_what_to_do_and_only_ci_fails(
     environment: str,
     status: int,
     monkeypatch: pytest.MonkeyPatch,

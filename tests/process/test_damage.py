@@ -9,7 +9,6 @@ import json
 import logging
 import struct
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from testing.board import Board
 from testing.event_files import frame_ends
 from testing.index_reader import read_index
 from testing.synthetic import make_sample, write_session
-from testing.tensorboard_process import tensorboard, wait_until
+from testing.tensorboard_process import asker, tensorboard, wait_until
 
 RANDOM = np.random.default_rng(0)
 CAPTURES = [
@@ -89,7 +88,7 @@ def test_a_cut_costs_only_the_captures_that_it_damages(
 
 Ask = Callable[[str], bytes]
 Served = tuple[Ask, dict[str, bytes], bool]
-"""How to ask TensorBoard, each run's file, and whether the fast loader reads them."""
+"""How to ask TensorBoard, the content of each run's file, whether its loader is the fast one."""
 
 
 def damaged_files(whole: bytes) -> dict[str, bytes]:
@@ -102,18 +101,6 @@ def damaged_files(whole: bytes) -> dict[str, bytes]:
         files[f"cut {place}"] = whole[:place]
         files[f"hole {place}"] = whole[:place] + bytes(64) + whole[place + 64 :]
     return files
-
-
-def asker(address: str) -> Ask:
-    """Return a function that asks one of the plugin's routes."""
-
-    def ask(path: str) -> bytes:
-        with urllib.request.urlopen(f"{address}data/plugin/gradascent/{path}") as response:
-            body = response.read()
-        assert isinstance(body, bytes)
-        return body
-
-    return ask
 
 
 @pytest.fixture(
@@ -157,7 +144,7 @@ def all_runs(ask: Ask) -> dict[str, list[str]]:
     return {run["run"]: run["tags"] for run in json.loads(ask("runs"))["runs"]}
 
 
-def test_tensorboard_shows_nothing_that_was_not_written(
+def test_tensorboard_shows_only_samples_that_were_written(
     served: Served,
 ) -> None:
     ask, files, fast = served
@@ -186,7 +173,7 @@ def test_tensorboard_shows_nothing_that_was_not_written(
         assert counted > len(files) / 20
 
 
-def test_tensorboard_gives_payloads_that_are_whole_or_says_that_they_are_not(
+def test_tensorboard_serves_whole_payloads_or_a_status_that_says_why_not(
     served: Served,
 ) -> None:
     ask, _, _ = served

@@ -1,4 +1,4 @@
-"""The demo, shortened, and the data sets and the model that need torchvision on made-up files."""
+"""The demo: its command once, and its parts. torchvision's data sets are made-up files."""
 
 from __future__ import annotations
 
@@ -26,25 +26,12 @@ from demo.optional import torchvision_module
 from demo.train import Settings, train
 from tb_gradascent import read_samples
 from testing.paths import ROOT
-
-
-def test_two_runs_learn_and_follow_one_image_of_each_digit(demo_runs: Path) -> None:
-    assert sorted(path.name for path in demo_runs.iterdir()) == ["baseline", "noise"]
-    for run in ("baseline", "noise"):
-        samples = list(read_samples(demo_runs, run=run))
-        steps = sorted({sample.step for sample in samples})
-        assert steps == list(range(0, 157, 20))
-        for step in steps:
-            probes = [sample for sample in samples if sample.step == step and sample.probe]
-            assert [sample.label for sample in probes] == list(range(10))
-        confused = [sample for sample in samples if not sample.probe]
-        assert all(sample.id and sample.id.startswith("train/") for sample in confused)
-        assert all(sample.class_names == tuple("0123456789") for sample in samples)
+from testing.tensorboard_process import PATIENCE
 
 
 @contextlib.contextmanager
 def heeding_interrupts() -> Iterator[None]:
-    """What a shell starts in the background ignores them, and so do the processes below it."""
+    """Receive Ctrl-C, which a shell turns off for what it starts in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -52,9 +39,8 @@ def heeding_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def test_the_demo_says_how_well_it_did_then_serves_the_tab_until_interrupted(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.process
+def test_the_demo_trains_two_runs_and_serves_them_until_it_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "demo", "--epochs", "1", "--port", "0"]
     command += ["--logdir", str(tmp_path)]
     with (
@@ -62,7 +48,7 @@ def test_the_demo_says_how_well_it_did_then_serves_the_tab_until_interrupted(
         subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process,
         contextlib.ExitStack() as stack,
     ):
-        stack.callback(process.kill)  # whatever fails, nothing waits for it
+        stack.callback(process.kill)
         assert process.stdout is not None
         accuracies = []
         for line in process.stdout:
@@ -77,10 +63,25 @@ def test_the_demo_says_how_well_it_did_then_serves_the_tab_until_interrupted(
         with urllib.request.urlopen(f"{address}data/plugin/{tab}/runs") as answer:
             assert {run["run"] for run in json.load(answer)["runs"]} <= {"baseline", "noise"}
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
+    assert_runs_follow_one_image_of_each_digit(tmp_path)
 
 
-def test_a_second_time_makes_new_runs(tmp_path: Path) -> None:
+def assert_runs_follow_one_image_of_each_digit(logdir: Path) -> None:
+    assert sorted(path.name for path in logdir.iterdir()) == ["baseline", "noise"]
+    for run in ("baseline", "noise"):
+        samples = list(read_samples(logdir, run=run))
+        steps = sorted({sample.step for sample in samples})
+        assert steps == list(range(0, 157, 20))
+        for step in steps:
+            probes = [sample for sample in samples if sample.step == step and sample.probe]
+            assert [sample.label for sample in probes] == list(range(10))
+        confused = [sample for sample in samples if not sample.probe]
+        assert all(sample.id and sample.id.startswith("train/") for sample in confused)
+        assert all(sample.class_names == tuple("0123456789") for sample in samples)
+
+
+def test_each_call_makes_new_runs(tmp_path: Path) -> None:
     names = []
     for _ in range(3):
         run = fresh(tmp_path, "baseline")
@@ -91,7 +92,7 @@ def test_a_second_time_makes_new_runs(tmp_path: Path) -> None:
 
 def test_the_same_seed_trains_the_same_model(tmp_path: Path) -> None:
     digits = data.load_digits()
-    few = dataclasses.replace(digits, train=Subset(digits.train, range(640)))
+    few = dataclasses.replace(digits, train=Subset(digits.train, range(320)))
     accuracies = {
         train(few, tmp_path / str(number), Settings(epochs=1, seed=3)) for number in range(2)
     }
@@ -120,14 +121,16 @@ def test_noise_is_for_training_only() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--dataset", "imagenet"], ["--oops"]])
-def test_nonsense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         parse(arguments)
     assert arguments[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("failure", [None, "broken"])
-def test_a_torchvision_that_cannot_be_imported_is_one_line(
+def test_one_line_says_that_torchvision_cannot_be_imported(
     failure: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
@@ -145,7 +148,7 @@ def test_a_torchvision_that_cannot_be_imported_is_one_line(
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """A file as MNIST's authors published them."""
+    """Write a file in the format of MNIST's authors."""
     head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(head + array.astype(np.uint8).tobytes())
@@ -153,7 +156,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 
 def write_mnist(folder: Path, images: np.ndarray) -> None:
-    """A tiny MNIST of ten training and ten test images."""
+    """Write a tiny MNIST of ten training and ten test images."""
     for split in ("train", "t10k"):
         write_idx(folder / "raw" / f"{split}-images-idx3-ubyte", images)
         write_idx(folder / "raw" / f"{split}-labels-idx1-ubyte", np.arange(10))

@@ -15,7 +15,7 @@ from tests.fuzz.seeds import SEEDS
 from tests.fuzz.targets import TARGETS
 
 
-def test_every_target_has_a_number_of_runs_and_seeds() -> None:
+def test_every_target_has_runs_and_seeds() -> None:
     assert TARGETS.keys() == RUNS.keys() == SEEDS.keys()
     assert {path.name for path in CORPUS.iterdir()} <= TARGETS.keys()
     assert sum(RUNS[name] for name in ("record", "payload", "image")) >= 1_000_000

@@ -39,7 +39,7 @@ LONGER = ("--clients", "8", "--samples", "400", "--seconds", "4")
         pytest.param("true", "scalars", LONGER, marks=pytest.mark.slow),
     ],
 )
-def test_every_answer_is_good_while_people_look_at_a_run_that_trains(
+def test_every_answer_is_correct_while_people_look_at_a_run_in_training(
     load_fast: str, tab: str, options: tuple[str, ...]
 ) -> None:
     printed = turn("bench.load", *options, "--load-fast", load_fast, "--at", tab)

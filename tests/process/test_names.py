@@ -7,7 +7,6 @@ import os
 import sys
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,19 +23,9 @@ from testing.board import Board
 from testing.hostile import OVERLONG, write_overlong
 from testing.sample_store import SCOPE, WatchedProvider, read_index
 from testing.synthetic import make_captures, write_session
-from testing.tensorboard_process import tensorboard, wait_until
+from testing.tensorboard_process import asker, tensorboard, wait_until
 
 Ask = Callable[[str], bytes]
-
-
-def asker(address: str) -> Ask:
-    """Return a function that asks one of the plugin's routes."""
-
-    def ask(path: str) -> bytes:
-        with urllib.request.urlopen(f"{address}data/plugin/gradascent/{path}") as answer:
-            return bytes(answer.read())
-
-    return ask
 
 
 def runs(ask: Ask) -> list[str]:

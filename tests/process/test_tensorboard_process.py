@@ -1,4 +1,4 @@
-"""The real ``tensorboard`` in its own process, with both of its loaders and no flag of ours."""
+"""The real ``tensorboard`` in its own process, with both of its loaders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -27,16 +26,18 @@ from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
 from testing.index_reader import read_index
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
+from testing.tensorboard_process import PATIENCE, wait_until
+
+pytestmark = pytest.mark.process
 
 LOADERS = {
     "fast": ["--load_fast=true"],
-    "py": ["--load_fast=false"],
-    "prefix": ["--load_fast=false", "--path_prefix=/deep/board"],
+    "python, path prefix": ["--load_fast=false", "--path_prefix=/deep/board"],
 }
 CAPTURES = 1500
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc about processes")
-PATIENCE = 120
-"""Seconds until a test gives up on what a loaded machine does late."""
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+STARTED = r"TensorFlow installation not found|Serving TensorBoard on localhost|TensorBoard \d"
+"""The lines that TensorBoard prints when it starts."""
 
 
 @dataclasses.dataclass
@@ -49,7 +50,7 @@ class Served:
     address: str = ""
 
     def get(self, path: str, **query: str | list[str]) -> bytes:
-        """The body of an answer, read as a browser reads it: relative to the address."""
+        """Return the body of an answer. The path is relative to the address, as in a browser."""
         url = urllib.parse.urljoin(self.address, path)
         if query:
             url += "?" + urllib.parse.urlencode(query, doseq=True)
@@ -59,16 +60,16 @@ class Served:
         return body
 
     def ask(self, route: str, **query: str | list[str]) -> Any:
-        """One of our routes, as JSON."""
+        """Ask one of the plugin's routes, and return its JSON."""
         return json.loads(self.get(f"data/plugin/gradascent/{route}", **query))
 
     def listing(self) -> dict[str, Any]:
-        """What TensorBoard's page is told of the plugin."""
+        """Return what TensorBoard tells its shell about the plugin."""
         listed: dict[str, Any] = json.loads(self.get("data/plugins_listing"))["gradascent"]
         return listed
 
     def index(self, run: str) -> dict[str, Any]:
-        """A run's sessions and samples."""
+        """Return a run's sessions and samples."""
         known = {"run": run, "tag": "confused"}
         return read_index(
             self.ask("index", **known),
@@ -76,16 +77,24 @@ class Served:
         )
 
     def runs(self) -> list[str]:
-        """The runs that have records."""
+        """Return the runs that have records."""
         return [run["run"] for run in self.ask("runs")["runs"]]
 
+    def captures(self, run: str) -> int:
+        """Return how many captures of a run TensorBoard has read."""
+        if run not in self.runs():
+            return 0
+        sessions = self.ask("index", run=run, tag="confused")["sessions"]
+        return sum(session["captures"] for session in sessions)
+
     def until(self, holds: Callable[[], bool]) -> None:
-        """Waits for what the next reload should show."""
-        deadline = time.monotonic() + PATIENCE
-        while not holds():
+        """Wait for what TensorBoard shows after a reload."""
+
+        def holds_while_it_runs() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.1)
+            return holds()
+
+        wait_until(holds_while_it_runs)
 
 
 @pytest.fixture(scope="module", params=LOADERS)
@@ -132,65 +141,65 @@ def read_payloads(served: Served, run: str, addresses: list[str]) -> list[tuple[
     return parts
 
 
-def test_the_fast_loader_is_really_tested() -> None:
+def test_the_fast_loader_is_installed() -> None:
     assert Path(server_ingester.get_server_binary().path).exists()
 
 
-# The first test of each process: the others write to its directory.
-def test_without_data_the_plugin_is_inactive(served: Served) -> None:
+# This is the first test of each process. The others write to its log directory.
+def test_the_plugin_is_inactive_until_data_appear(served: Served) -> None:
     assert served.listing()["enabled"] is False
     assert served.runs() == []
-
-
-def test_data_that_appears_activates_the_plugin(served: Served) -> None:
     write_session(served.logdir / "small", make_captures(2, 2))
     served.until(lambda: served.listing()["enabled"])
     assert served.listing()["tab_name"] == "Gradient Ascent"
     served.until(lambda: "small" in served.runs())
 
 
-def test_the_page_is_there(served: Served) -> None:
+def test_the_page_is_served(served: Served) -> None:
     module = served.listing()["loading_mechanism"]["module_path"]
     assert b"render" in served.get(module)
     assert urllib.parse.urlsplit(module).path.startswith(urllib.parse.urlsplit(served.address).path)
 
 
-def test_every_one_of_many_captures_is_served_without_a_flag(served: Served) -> None:
-    captures = make_captures(CAPTURES, 1, shape=(1, 4, 4))
-    write_session(served.logdir / "many", captures)
+def test_everything_that_was_written_is_served_without_a_flag(served: Served) -> None:
+    many = make_captures(CAPTURES, 1, shape=(1, 4, 4))
+    write_session(served.logdir / "many", many)
+    few = make_captures(30, 2, seed=3)
+    write_session(served.logdir / "payloads", few)
+    for seed, start in ((1, 1000.0), (2, 2000.0)):
+        captures = make_captures(3, 1, seed=seed)[seed - 1 :]
+        write_session(served.logdir / "restart", captures, start=start)
+    write_session(served.logdir, make_captures(1, 1))
+    write_session(served.logdir / "deep" / "er", make_captures(1, 1))
 
-    served.until(lambda: "many" in served.runs())
-    served.until(lambda: served.index("many")["counts"]["samples"] == CAPTURES)
+    served.until(lambda: served.captures("many") == CAPTURES)
     samples = served.index("many")["samples"]
     assert [sample["step"] for sample in samples] == [100 * n for n in range(CAPTURES)]
-    assert [sample["id"] for sample in samples] == [captures[n][0].id for n in range(CAPTURES)]
+    assert [sample["id"] for sample in samples] == [many[n][0].id for n in range(CAPTURES)]
 
-
-def test_payloads_are_the_bytes_that_were_written(served: Served) -> None:
-    captures = make_captures(30, 2, seed=3)
-    write_session(served.logdir / "payloads", captures)
-    served.until(lambda: "payloads" in served.runs())
-    served.until(lambda: served.index("payloads")["counts"]["samples"] == 60)
+    served.until(lambda: served.captures("payloads") == len(few))
     index = served.index("payloads")
     addresses = addresses_of(index, index["samples"])
-    wanted = [(0, encode_sample(sample)[1]) for capture in captures for sample in capture]
-    # Its records may be there a moment before them.
+    wanted = [(0, encode_sample(sample)[1]) for capture in few for sample in capture]
+    # TensorBoard may read records a moment before their payloads.
     served.until(lambda: read_payloads(served, "payloads", addresses) == wanted)
 
+    served.until(lambda: served.captures("restart") == 3 + 2)
+    counts = {"samples": 3, "unreadable": 0, "superseded": 2, "dropped": 0}
+    assert served.index("restart")["counts"] == counts
 
-def test_captures_appear_while_training_goes_on(served: Served) -> None:
+    served.until(lambda: served.runs()[:2] == [".", "deep/er"])
+    assert served.runs() == sorted(served.runs())
+
+
+def test_captures_appear_during_training(served: Served) -> None:
     captures = make_captures(3, 2, seed=4)
     file = EventFile(served.logdir / "live" / file_name("live"))
     for number, samples in enumerate(captures):
         encoded = [encode_sample(sample) for sample in samples]
         file.append(make_event("confused", "live", number, encoded, DIGITS, 1000.0 + number))
-        wanted = 2 * (number + 1)
-        served.until(lambda: "live" in served.runs())
-        served.until(
-            lambda wanted=wanted: (  # type: ignore[misc]
-                served.index("live")["counts"]["samples"] == wanted
-            )
-        )
+        served.until(lambda number=number: served.captures("live") == number + 1)  # type: ignore[misc]
+        assert served.index("live")["counts"]["samples"] == 2 * (number + 1)
         address = f"live.{number}.1"
         payload = encoded[1][1]
         served.until(
@@ -201,28 +210,7 @@ def test_captures_appear_while_training_goes_on(served: Served) -> None:
     file.close()
 
 
-def test_a_restart_in_the_same_run_joins(served: Served) -> None:
-    for seed, start in ((1, 1000.0), (2, 2000.0)):
-        write_session(
-            served.logdir / "restart", make_captures(3, 1, seed=seed)[seed - 1 :], start=start
-        )
-    served.until(lambda: "restart" in served.runs())
-
-    def counts() -> dict[str, int]:
-        answer: dict[str, int] = served.index("restart")["counts"]
-        return answer
-
-    served.until(lambda: counts() == {"samples": 3, "unreadable": 0, "superseded": 2, "dropped": 0})
-
-
-def test_several_runs_and_the_directory_itself_are_listed(served: Served) -> None:
-    write_session(served.logdir, make_captures(1, 1))
-    write_session(served.logdir / "deep" / "er", make_captures(1, 1))
-    served.until(lambda: served.runs()[:2] == [".", "deep/er"])
-    assert served.runs() == sorted(served.runs())
-
-
-def test_mistakes_are_no_server_errors(served: Served) -> None:
+def test_a_bad_request_is_not_a_server_error(served: Served) -> None:
     for path, code in [
         ("index", 400),
         ("index?run=none&tag=none", 404),
@@ -237,8 +225,8 @@ def test_mistakes_are_no_server_errors(served: Served) -> None:
         assert json.loads(raised.value.read()).keys() == {"error"}
 
 
-def test_slow_clients_keep_nobody_waiting(served: Served) -> None:
-    """Some that never end their question, and some that never read the answer."""
+def test_slow_clients_do_not_delay_others(served: Served) -> None:
+    """Half of them never end their request, and half never read the answer."""
     session = write_session(served.logdir / "slow", make_captures(30, 2))
     served.until(lambda: "slow" in served.runs())
     base = urllib.parse.urlsplit(served.address)
@@ -262,22 +250,14 @@ def test_the_process_never_loaded_torch(served: Served) -> None:
     assert "torch" not in maps
 
 
-def test_tensorboard_had_nothing_to_complain_of(served: Served) -> None:
-    said = [
-        line
-        for line in served.log.read_text().splitlines()
-        if line
-        and not re.match(
-            r"TensorFlow installation not found|Serving TensorBoard on localhost|TensorBoard \d",
-            line,
-        )
-    ]
-    assert said == []
+def test_tensorboard_logged_no_complaint(served: Served) -> None:
+    lines = filter(None, served.log.read_text().splitlines())
+    assert [line for line in lines if not re.match(STARTED, line)] == []
 
 
 @on_linux
 @pytest.mark.parametrize("served", ["fast"], indirect=True)
-def test_a_data_server_that_died_is_said_in_a_sentence(served: Served) -> None:
+def test_the_answer_says_that_the_data_server_died(served: Served) -> None:
     write_session(served.logdir / "small", make_captures(1, 1))
     served.until(lambda: "small" in served.runs())
     pid = served.process.pid

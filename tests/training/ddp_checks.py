@@ -34,7 +34,7 @@ from testing.traces import (
     untouched,
 )
 
-STEPS = 12
+STEPS = 6
 
 
 def train(directory: Path | None, **options: Any) -> list[State]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent import Ascent, GradAscentHook, read_samples
 from testing import zoo
 from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
@@ -58,7 +58,9 @@ def test_training_with_an_attached_hook_is_bit_for_bit_the_same(tmp_path: Path) 
     for attached in (True, False):
         model = convolutional()
         optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-        with GradAscentHook(model, tmp_path / str(attached), every=1, strict=True) as hook:
+        with GradAscentHook(
+            model, tmp_path / str(attached), every=1, ascent=Ascent(max_steps=2), strict=True
+        ) as hook:
             if attached:
                 hook.attach(optimizer)
             plain_loop(model, optimizer)

@@ -395,7 +395,7 @@ def test_captures_are_lost_only_while_the_file_cannot_be_written(
 def test_a_clock_that_is_set_back_loses_no_capture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock jumps by years within two sessions, the second of which continues the first."""
+    """The clock jumps by years within two sessions, and the second session continues the first."""
     true_time = time.time
     for first in (0, 10):
         with GradAscentHook(convolutional(), tmp_path, every=1, strict=True) as hook:

@@ -138,7 +138,8 @@ def test_training_with_the_hook_is_bit_for_bit_the_same(
         model = convolutional()
         model[1].eval()
         if with_hook:
-            with GradAscentHook(model, tmp_path / str(before_backward), every=1) as hook:
+            folder, ascent = tmp_path / str(before_backward), Ascent(max_steps=2)
+            with GradAscentHook(model, folder, every=1, ascent=ascent, strict=True) as hook:
                 hook.probe(torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(1)))
                 assert min(loop(model, hook, before_backward=before_backward)) >= 2
         else:

@@ -81,12 +81,12 @@ def test_a_digit_with_two_targets_takes_at_most_5_kb(tmp_path: Path) -> None:
 
     An untrained network has noisy gradients, which take 5.4 kB.
     """
-    model = train(convolutional(), steps=200)
+    model = train(convolutional(), steps=100)
     images, labels = digits("test")
     with GradAscentHook(
         model, tmp_path, every=1, mean=MEAN, std=STD, class_names=list("0123456789"), strict=True
     ) as hook:
-        for rows in torch.arange(1280).split(64):
+        for rows in torch.arange(1024).split(64):
             hook(images[rows], model(images[rows]), labels[rows], ids=rows)
     assert hook.stats.written >= 60
     assert all(len(sample.targets) == 2 for sample in read_samples(tmp_path))

@@ -46,12 +46,9 @@ export class ResponseChart {
       chart.append(...this.#curve(target.original_probabilities, "original"));
     }
     chart.append(...this.#curve(target.probabilities, "target"), ...this.#flip(target));
-    const legend = element("figcaption", {}, element("span", { className: "key target" }), `probability of ${goal}`);
+    const legend = element("figcaption", {}, element("span", { className: "key target" }), `target ${goal}`);
     if (classes.length && classes[0] !== target.index) {
-      legend.append(
-        element("span", { className: "key original" }),
-        `probability of ${original}, predicted for the original`,
-      );
+      legend.append(element("span", { className: "key original" }), `original prediction ${original}`);
     }
     this.element = element("figure", { className: "response" }, chart, legend);
   }

@@ -71,7 +71,7 @@ export class HelpFigures {
     const panels = styles.map(([style, words]) =>
       this.#panel({ kind: "gradient", position: this.position }, { style }, words),
     );
-    return figure(panels, `Its gradient → ${this.goal}, in the three styles of the AppearanceMenu menu.`);
+    return figure(panels, `Its gradient → ${this.goal}, in the three styles of the Appearance menu.`);
   }
 
   /** @param {Target} target */

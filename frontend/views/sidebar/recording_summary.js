@@ -70,7 +70,7 @@ function entriesOf(state) {
 function budgetEntries(state) {
   const title = "The hook captures less and less often, so that a training of any length stays within budget_mb.";
   const stretched = stretchedRuns(state);
-  if (!stretched.length) return [{ name: "budget", value: "not reached", title }];
+  if (!stretched.length) return [{ name: "budget", value: "captures as often as configured", title }];
   return stretched.map(({ run, from, every }) => ({
     name: `budget of ${run}`,
     value: `captures are rarer from step ${formatCount(from)} on, at most ${formatCount(every)} steps apart`,
