@@ -17,7 +17,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, SupportsIndex
 
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.remote import RemotePath
-from tb_gradascent.functional.ascent import Ascent
+from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, Ascent
 from tb_gradascent.functional.capture import PendingSamples, Recipe
 from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, check_criterion
 from tb_gradascent.functional.gradients import Score, check_score
@@ -41,6 +41,7 @@ from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, Labels
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
 from tb_gradascent.training.probes import ProbeList
@@ -85,7 +86,11 @@ class GradAscentHook:
             ``(logits, labels) -> targets`` of shape (N, T).
         score: What the gradient differentiates: ``"logit"``, ``"probability"``,
             ``"log_probability"``, or a callable ``(logits, targets) -> scores`` of shape (N,).
-        ascent: How morphs are made, see :class:`Ascent`. ``None`` records the gradient alone.
+        ascent: How morphs are made: an :class:`Ascent`, or several by name. By default each target
+            has two morphs, ``"smallest"`` and ``"visible"``. ``None`` records the gradient alone.
+        judges: Other networks by name, which are asked about each morph, for example an average of
+            the weights. They are called like ``model`` and answer in the same classes. Their
+            answers do not influence the morphs.
         class_names: The name of class 0, 1, …
         mean, std: Those of the loop's ``Normalize``, one number or one for each channel.
             ``inputs * std + mean`` is what a person should see.
@@ -100,6 +105,9 @@ class GradAscentHook:
         budget_mb: Megabytes that the hook writes at most. As they are used up, the interval between
             captures doubles, so that the captures cover a training of any length. Ranks that
             record share them evenly.
+        max_overhead: The part of the training's time that captures may take, above 0 and below 1.
+            Captures take at most this part, or 5 seconds if that is more: beyond it, they become
+            rarer. ``None`` sets no limit.
         ranks: In a job of several processes, ``"all"`` records samples of each rank's own batches,
             each rank in a session of its own; ``"zero"`` records on rank 0 alone. Make the hook
             after ``init_process_group``, or start the job with ``torchrun``.
@@ -120,7 +128,8 @@ class GradAscentHook:
         criterion: Criterion | Callable[[Tensor, Tensor | None], Tensor] = ProbabilityMargin(),
         targets: Targets = "top2",
         score: Score = "logit",
-        ascent: Ascent | None = Ascent(),
+        ascent: Ascent | Mapping[str, Ascent] | None = DEFAULT_ASCENTS,
+        judges: Mapping[str, nn.Module] | None = None,
         class_names: Sequence[str] | None = None,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
@@ -128,6 +137,7 @@ class GradAscentHook:
         forward: Callable[..., Tensor] | None = None,
         tag: str = "confused",
         budget_mb: float = 256,
+        max_overhead: float | None = 0.01,
         ranks: Literal["all", "zero"] = "all",
         strict: bool = False,
     ) -> None:
@@ -135,8 +145,7 @@ class GradAscentHook:
             raise ValueError(f"model must be a torch.nn.Module, got {type(model).__name__}")
         check_criterion(criterion)
         check_score(score)
-        if ascent is not None and not isinstance(ascent, Ascent):
-            raise ValueError(f"ascent must be an Ascent(…) or None, got {ascent!r}")
+        ascents = arguments.ascents(ascent)
         if forward is not None and not callable(forward):
             raise ValueError(
                 f"forward must be a callable (model, inputs) -> logits, got {forward!r}"
@@ -152,7 +161,7 @@ class GradAscentHook:
         top_k = arguments.whole_number("top_k", top_k, 1)
         budget_mb = arguments.positive("budget_mb", budget_mb)
         means, stds = arguments.normalization(mean, std)
-        recipe = Recipe(targets, score, ascent, arguments.legal_bounds(bounds, means, stds))
+        recipe = Recipe(targets, score, ascents, arguments.legal_bounds(bounds, means, stds))
         self._tag = arguments.tag_name(tag)
         process_rank = find_process_rank()
         # Of a job of several processes that all record; None if this process records by itself.
@@ -163,6 +172,8 @@ class GradAscentHook:
             mean=means,
             std=stds,
             bounds=recipe.bounds,
+            ascents=tuple(ascents),
+            judges=tuple(judges or ()),
             rank=process_rank and process_rank.rank,
             world_size=process_rank and process_rank.world_size,
         )
@@ -170,11 +181,12 @@ class GradAscentHook:
         self._calls_forward = forward is not None
         self._captured = 0
         self._faults = FaultPolicy(strict=bool(strict))
-        self._runner = ModelRunner(model, forward)
+        self._runner = ModelRunner(model, forward, arguments.judges(judges))
         self._recorder = Recorder(criterion, top_k, recipe, info, self._faults)
         self._probes = ProbeList(info, targets)
         files = self._recording_job.world_size if self._recording_job else 1
-        self._pacer = Pacer(every, budget_mb, files, self._faults)
+        overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
+        self._pacer = Pacer(every, budget_mb, files, overhead, self._faults)
         records = process_rank is None or process_rank.rank == 0 or ranks == "all"
         self._writer = self._open(arguments.log_directory(log), info, records=records)
         self._pacer.watch(self._writer)
@@ -224,10 +236,12 @@ class GradAscentHook:
         if not self.is_due(now):
             return 0
         captured = 0
+        start = time.perf_counter()
         with self._faults.contain("A capture"):
             captured = self._capture_due(now, inputs, logits, labels, ids, additional_forward_args)
             self._captured += captured
             self._faults.raise_write_failure(self._writer.failure)
+        self._pacer.account(time.perf_counter() - start, self._writer.processor_seconds)
         return captured
 
     @property
@@ -372,6 +386,7 @@ class GradAscentHook:
             waited=writer.waited,
             bytes=writer.size,
             every=self._pacer.every,
+            overhead=self._pacer.overhead.seconds,
         )
 
     def close(self) -> None:
@@ -422,13 +437,13 @@ class GradAscentHook:
             yield None
             return
         try:
-            with self._runner.passes(self._writer.size) as passes:
+            with self._runner.passes(self._pacer.own_stretch) as passes:
                 if self._writer.closed:
                     raise RuntimeError("the hook was used after close(): make a new one")
                 yield passes if self._records() else None
         finally:
-            if self._runner.largest_file is not None:
-                self._pacer.agree(self._runner.largest_file)
+            if self._runner.agreed_stretch is not None:
+                self._pacer.agree(self._runner.agreed_stretch)
 
     def _capture_due(
         self,

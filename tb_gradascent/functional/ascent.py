@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import get_args
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, get_args
 
 from tb_gradascent.functional.gradients import Norm
 from tb_gradascent.functional.validation import is_finite, is_whole
@@ -223,3 +225,9 @@ class VisibleAscent(Ascent):
             )
         object.__setattr__(self, "max_steps", self.steps + self.finish_steps)
         super().__post_init__()
+
+
+DEFAULT_ASCENTS: Final[Mapping[str, Ascent]] = MappingProxyType(
+    {"smallest": Ascent.smallest(), "visible": Ascent.visible()}
+)
+"""The ascents of a hook that is not given any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -244,7 +245,8 @@ class _PendingMorphs(NamedTuple):
         ]
 
 
-class _PendingRows(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _PendingRows:
     """What was recorded of images that ran in one pass.
 
     Attributes:
@@ -328,18 +330,17 @@ def _targets(
     changed = (targets >= 0) & (targets != predicted[:, None])
     rows, columns = changed.nonzero()
     pairs = [*zip(targets[rows, columns].tolist(), predicted[rows].tolist(), strict=True)]
-    morphs: dict[tuple[int, int], dict[str, Morph]] = {}
+    morphs: dict[tuple[int, int], dict[str, Morph]] = collections.defaultdict(dict)
     for name, pending in piece.morphs.items():
-        for place, morph in zip(
-            zip(rows, columns, strict=True), pending.morphs(pairs, piece.judges), strict=True
-        ):
-            morphs.setdefault((int(place[0]), int(place[1])), {})[name] = morph
+        made = pending.morphs(pairs, piece.judges)
+        for row, column, morph in zip(rows.tolist(), columns.tolist(), made, strict=True):
+            morphs[row, column][name] = morph
     return [
         tuple(
             Target(
                 index=target,
                 gradient=gradients[row, column],
-                morphs=morphs.get((row, column), {}),
+                morphs=morphs[row, column],
             )
             for column, target in enumerate(own)
             if target >= 0

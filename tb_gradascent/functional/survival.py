@@ -73,7 +73,8 @@ def survives(
     with torch.no_grad():
         logits = torch.cat([forward(rows) for rows in changed.split(max_rows or len(changed))])
     predictions = logits.argmax(1).unflatten(0, (CHECKS, -1))
-    return (predictions == targets).T
+    convinced: Tensor = predictions == targets
+    return convinced.T
 
 
 def _own_range(inputs: Tensor) -> tuple[Tensor, Tensor]:

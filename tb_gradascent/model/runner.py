@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,26 +16,45 @@ from tb_gradascent.model.isolation import isolated, unwrap
 from tb_gradascent.model.model_io import logits_in, wanted_by
 
 
+class JudgeError(Exception):
+    """A judge failed.
+
+    Attributes:
+        name: The judge's name.
+        error: Why.
+    """
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"the judge {name!r} failed: {type(error).__name__}: {error}")
+        self.name = name
+        self.error = error
+
+
 class ModelRunner:
     """Run the user's own module, without its wrappers, and leave it as it was.
 
     Args:
         model: As it stands in the loop.
         call: ``(module, inputs, *additional_forward_args) -> logits``; ``None`` calls the module.
+        judges: Other networks by name, which are called in the same way.
 
     Attributes:
+        judges: Those of the judges that did not fail so far.
         running: Whether the model is being run for a capture.
-        largest_file: Bytes of the largest event file of all ranks of a sharded model, as they told
-            each other; ``None`` if they have not yet.
+        agreed_stretch: The largest stretch that any rank of a sharded model wants; ``None`` if the
+            ranks have not agreed yet.
 
     Raises:
         ValueError: The model cannot be captured, see :func:`check_sharding`.
     """
 
-    def __init__(self, model: nn.Module, call: Callable[..., Any] | None) -> None:
+    def __init__(
+        self, model: nn.Module, call: Callable[..., Any] | None, judges: Mapping[str, nn.Module]
+    ) -> None:
         check_sharding(model)
+        self.judges = dict(judges)
         self.running = False
-        self.largest_file: int | None = None
+        self.agreed_stretch: int | None = None
         self._model = model
         self._call = call
         self._sharded: bool | None = None
@@ -48,25 +67,32 @@ class ModelRunner:
         return self._sharded
 
     @contextlib.contextmanager
-    def passes(self, file_size: int) -> Iterator[Passes]:
+    def passes(self, stretch: int) -> Iterator[Passes]:
         """Open passes through the model. Every rank of a sharded model has to enter.
 
         Args:
-            file_size: Bytes of this rank's event file, told to the other ranks.
+            stretch: By how much this rank wants its captures to be rarer, told to the others.
         """
         # Unwrap at each capture: the module in a wrapper may have been replaced.
         module = unwrap(self._model)
         if self._sharded is None:
             check_sharding(module)
-        lockstep = Lockstep(module, file_size) if self.is_sharded else None
+        lockstep = Lockstep(module, stretch) if self.is_sharded else None
         self.running = True
         try:
-            with isolated(module), lockstep or contextlib.nullcontext():
-                yield Passes(module, self._call, lockstep)
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(isolated(module))
+                judges = {name: unwrap(judge) for name, judge in self.judges.items()}
+                for judge in judges.values():
+                    stack.enter_context(isolated(judge))
+                stack.enter_context(lockstep or contextlib.nullcontext())
+                passes = Passes(module, self._call, lockstep, judges)
+                yield passes
+                self.judges = {name: self.judges[name] for name in passes.judges}
         finally:
             self.running = False
             if lockstep:
-                self.largest_file = lockstep.most_used
+                self.agreed_stretch = lockstep.most_used
 
 
 class Passes:
@@ -76,21 +102,29 @@ class Passes:
         module: The user's own, without wrappers.
         call: How it is called, as for :class:`ModelRunner`.
         lockstep: Of a model whose weights several ranks share.
+        judges: Other networks, without wrappers, by name.
 
     Attributes:
         device: Where the model's inputs belong; ``None`` if that is anywhere.
+        judges: The judges. Take out one that failed.
     """
 
     def __init__(
-        self, module: nn.Module, call: Callable[..., Any] | None, lockstep: Lockstep | None
+        self,
+        module: nn.Module,
+        call: Callable[..., Any] | None,
+        lockstep: Lockstep | None,
+        judges: Mapping[str, nn.Module],
     ) -> None:
         device, self._dtype = wanted_by(module)
         self.device = lockstep.device if lockstep else device
         self._module = module
         self._call = call
         self._lockstep = lockstep
+        self.judges = dict(judges)
+        self._classes = 0
         if lockstep:
-            lockstep.padding = self._answer(ForwardArgs(0), None)
+            lockstep.padding = self._answer(self._module, ForwardArgs(0), None)
 
     def forward(self, dtype: torch.dtype, beside: ForwardArgs, row: int | None = None) -> Forward:
         """Return a function from inputs (N, …) to logits (N, C).
@@ -102,11 +136,41 @@ class Passes:
             beside: The model's further arguments for a whole batch of inputs.
             row: Give every input this row's arguments; ``None`` gives each input its own.
         """
-        answer = self._answer(beside, row)
+        answer = self._answer(self._module, beside, row)
 
         def forward(inputs: Tensor) -> Tensor:
             inputs = inputs.to(self._dtype or dtype)
             return self._lockstep.run(answer, inputs) if self._lockstep else answer(inputs)
+
+        return forward
+
+    def judge_forward(
+        self, name: str, dtype: torch.dtype, beside: ForwardArgs, row: int | None = None
+    ) -> Forward:
+        """Return a function from inputs (N, …) to a judge's logits (N, C).
+
+        The function raises :class:`JudgeError` if the judge fails, or if it does not have as many
+        classes as the model.
+
+        Args:
+            name: The judge's.
+            dtype, beside, row: As for :meth:`forward`.
+        """
+        judge = self.judges[name]
+        answer = self._answer(judge, beside, row)
+        device, own_dtype = wanted_by(judge)
+
+        def forward(inputs: Tensor) -> Tensor:
+            try:
+                logits = answer(inputs.to(device or inputs.device, own_dtype or dtype))
+                if logits.shape[1] != self._classes:
+                    raise ValueError(
+                        f"a judge must have the model's {self._classes} classes, got "
+                        f"{logits.shape[1]}"
+                    )
+            except Exception as error:
+                raise JudgeError(name, error) from error
+            return logits.to(inputs.device)
 
         return forward
 
@@ -119,17 +183,20 @@ class Passes:
     def pad_like(self, beside: ForwardArgs) -> None:
         """Pad with the arguments of a batch's first input, if the model is sharded."""
         if self._lockstep:
-            self._lockstep.padding = self._answer(beside, 0)
+            self._lockstep.padding = self._answer(self._module, beside, 0)
 
-    def _answer(self, beside: ForwardArgs, row: int | None) -> Forward:
+    def _answer(self, module: nn.Module, beside: ForwardArgs, row: int | None) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
             given = beside if row is None else beside.of_row(row, inputs.shape[0])
             # Copies, since a model may write in place to its arguments, even to a leaf.
             given = given.to(inputs.device).copied()
             if self._call is None:
-                output = self._module(inputs.clone(), *given.args, **given.kwargs)
+                output = module(inputs.clone(), *given.args, **given.kwargs)
             else:
-                output = self._call(self._module, inputs.clone(), *given.args, **given.kwargs)
-            return logits_in(output, len(inputs), "the model (or forward=…) must return")
+                output = self._call(module, inputs.clone(), *given.args, **given.kwargs)
+            logits = logits_in(output, len(inputs), "the model (or forward=…) must return")
+            if module is self._module:
+                self._classes = logits.shape[1]
+            return logits
 
         return answer

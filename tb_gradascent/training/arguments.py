@@ -6,12 +6,22 @@ import json
 import operator
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from tb_gradascent.format.metadata import MAX_CHANNELS, MAX_NAME_LENGTH
+from torch import nn
+
+from tb_gradascent.format.metadata import (
+    MAX_CHANNELS,
+    MAX_JUDGES,
+    MAX_MORPHS,
+    MAX_NAME_LENGTH,
+    MAX_SHORT_NAME_LENGTH,
+    is_short_name,
+)
 from tb_gradascent.format.remote import RemotePath, is_url
+from tb_gradascent.functional.ascent import Ascent, VisibleAscent
 from tb_gradascent.functional.validation import is_finite, is_whole
 
 #: The largest float32.
@@ -218,3 +228,77 @@ def legal_bounds(
     if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=True)):
         raise ValueError(f"{rule}, got {bounds!r}")
     return low, high
+
+
+def fraction(name: str, value: object) -> float | None:
+    """Return ``value`` if it is above 0 and below 1, or ``None``.
+
+    Raises:
+        ValueError: ``value`` is something else.
+    """
+    if value is None:
+        return None
+    if not is_finite(value) or not 0 < value < 1:
+        raise ValueError(
+            f"{name} must be a part above 0 and below 1, got {value!r}: 0.01 is one per cent, and "
+            "None sets no limit"
+        )
+    return float(value)
+
+
+def ascents(value: object) -> dict[str, Ascent]:
+    """Return ``ascent`` as ascents by name, empty for ``None``.
+
+    A single ascent is named ``"visible"`` or ``"smallest"``, by its kind.
+
+    Raises:
+        ValueError: ``value`` is something else.
+    """
+    if value is None:
+        return {}
+    if isinstance(value, Ascent):
+        return {"visible" if isinstance(value, VisibleAscent) else "smallest": value}
+    if (
+        not isinstance(value, Mapping)
+        or not 1 <= len(value) <= MAX_MORPHS
+        or not all(isinstance(ascent, Ascent) for ascent in value.values())
+    ):
+        raise ValueError(
+            f"ascent must be an Ascent(…), a mapping of 1 to {MAX_MORPHS} of them by name, or "
+            f"None, got {value!r}"
+        )
+    return {short_name("ascent", name): ascent for name, ascent in value.items()}
+
+
+def judges(value: object) -> dict[str, nn.Module]:
+    """Return ``judges`` as modules by name, empty for ``None``.
+
+    Raises:
+        ValueError: ``value`` is something else.
+    """
+    if value is None:
+        return {}
+    if (
+        not isinstance(value, Mapping)
+        or len(value) > MAX_JUDGES
+        or not all(isinstance(judge, nn.Module) for judge in value.values())
+    ):
+        raise ValueError(
+            f"judges must be a mapping of at most {MAX_JUDGES} torch.nn.Modules by name, got "
+            f'{value!r}: judges={{"ema": ema_model}}'
+        )
+    return {short_name("judges", name): judge for name, judge in value.items()}
+
+
+def short_name(argument: str, name: object) -> str:
+    """Return the name of an ascent or a judge.
+
+    Raises:
+        ValueError: ``name`` is not a printable text, or it is too long.
+    """
+    if not is_short_name(name):
+        raise ValueError(
+            f"{argument} must have names of 1 to {MAX_SHORT_NAME_LENGTH} printable characters, got "
+            f"{repr(name)[:80]}"
+        )
+    return name

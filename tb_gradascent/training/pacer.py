@@ -7,6 +7,7 @@ import sys
 from typing import Protocol
 
 from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.overhead import Overhead
 
 #: The interval doubles each time another of so many parts of the budget is used up.
 PARTS = 8
@@ -69,6 +70,7 @@ class Pacer:
         every: Steps between captures, at least 1.
         budget_mb: Megabytes that all files of the job may take.
         files: How many files share the budget.
+        overhead: The time of captures, and its limit.
         faults: Logs, once, that the intervals grow.
 
     Attributes:
@@ -76,22 +78,26 @@ class Pacer:
         budget: Bytes that this process's file may take.
     """
 
-    def __init__(self, every: int, budget_mb: float, files: int, faults: FaultPolicy) -> None:
+    def __init__(
+        self, every: int, budget_mb: float, files: int, overhead: Overhead, faults: FaultPolicy
+    ) -> None:
         self.main = Schedule(every)
         self.budget = int(min(budget_mb * 1e6, sys.maxsize)) // files
         self._schedules = [self.main]
+        self.overhead = overhead
         self._faults = faults
+        self._overhead_stretch = 1
         self._steps = 0
         self._file: SizedFile | None = None
-        self._largest_file: int | None = None
+        self._agreed_stretch: int | None = None
 
     def watch(self, file: SizedFile) -> None:
         """Take the bytes used from a file."""
         self._file = file
 
-    def agree(self, largest_file: int) -> None:
-        """Go by the largest file of all ranks from here on, so that all ranks stretch alike."""
-        self._largest_file = largest_file
+    def agree(self, stretch: int) -> None:
+        """Stretch by the same number as all other ranks from here on."""
+        self._agreed_stretch = stretch
 
     def add_schedule(self, every: int) -> Schedule:
         """Add a schedule beside the main one."""
@@ -106,15 +112,20 @@ class Pacer:
 
     def count_step(self) -> None:
         """Count one step of the loop."""
+        if not self._steps:
+            self.overhead.start()
         self._steps += 1
 
     @property
     def stretch(self) -> int:
         """By how much all intervals are longer than they were asked to be."""
-        used = self._largest_file
-        if used is None:
-            used = self._file.size if self._file else 0
-        return stretch(used, self.budget)
+        return self.own_stretch if self._agreed_stretch is None else self._agreed_stretch
+
+    @property
+    def own_stretch(self) -> int:
+        """What :attr:`stretch` would be if this process had to agree with no other."""
+        used = self._file.size if self._file else 0
+        return max(stretch(used, self.budget), self._overhead_stretch)
 
     @property
     def every(self) -> int:
@@ -129,7 +140,15 @@ class Pacer:
     def is_due(self, step: int) -> bool:
         """Whether any capture is due at a step."""
         stretched = self.stretch
-        return any(schedule.is_due(step, stretched) for schedule in self._schedules)
+        if not any(schedule.is_due(step, stretched) for schedule in self._schedules):
+            return False
+        # Ranks that need each other decide by what they agreed on alone.
+        return self._agreed_stretch is not None or self.overhead.allows_another()
+
+    def account(self, loop_seconds: float, writer_seconds: float) -> None:
+        """Account for the time of a capture, see :meth:`Overhead.add`."""
+        self.overhead.add(loop_seconds, writer_seconds)
+        self._overhead_stretch = self.overhead.stretch(self.main.every, self._steps)
 
     def take_due(self, step: int) -> list[Schedule]:
         """Return the schedules that are due at a step, and mark them.
@@ -137,7 +156,7 @@ class Pacer:
         They are marked before the capture can fail, so that a failed one is not repeated at once.
         """
         stretched = self.stretch
-        if stretched > 1:
+        if self._file and stretch(self._file.size, self.budget) > 1:
             self._faults.warn_once(
                 "budget",
                 "A part of budget_mb=%g is used up: captures are now %d steps apart. The interval "

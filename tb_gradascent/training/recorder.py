@@ -12,7 +12,7 @@ from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.functional.capture import PendingSamples, Recipe, capture
 from tb_gradascent.functional.criteria import Criterion, most_confused, scores_of, valid_labels
 from tb_gradascent.model.model_io import logits_in
-from tb_gradascent.model.runner import Passes
+from tb_gradascent.model.runner import JudgeError, Passes
 from tb_gradascent.training.batch import Batch, Labels, id_text
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.pending import BatchScalars
@@ -143,16 +143,26 @@ class Recorder:
     ) -> PendingSamples:
         indices = torch.tensor(rows, device=chosen.inputs.device)
         device = passes.device or loop_batch.inputs.device
-        return capture(
-            passes.forward(loop_batch.inputs.dtype, chosen.forward_args, rows[0]),
-            chosen.inputs.index_select(0, indices).to(device),
-            self.recipe,
-            max_rows=len(loop_batch.inputs),
-            step=step,
-            labels=chosen.label_list(rows),
-            ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
-            probe=probe,
-        )
+        inputs = chosen.inputs.index_select(0, indices).to(device)
+        call = loop_batch.inputs.dtype, chosen.forward_args, rows[0]
+        while True:
+            try:
+                return capture(
+                    passes.forward(*call),
+                    inputs,
+                    self.recipe,
+                    max_rows=len(loop_batch.inputs),
+                    step=step,
+                    labels=chosen.label_list(rows),
+                    ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
+                    probe=probe,
+                    judges={name: passes.judge_forward(name, *call) for name in passes.judges},
+                )
+            except JudgeError as error:
+                del passes.judges[error.name]
+                self.faults.warn_once(
+                    f"judge {error.name}", "%s. Its answers are not recorded", error
+                )
 
     def _check_class_names(self, classes: int) -> None:
         names = self.info.class_names

@@ -17,6 +17,7 @@ class Stats:
         waited: Seconds that the loop waited because writing did not keep up.
         bytes: The event file's size.
         every: Steps between captures as things stand. It doubles as the budget is used up.
+        overhead: Seconds that captures took so far, in the loop and on the writing thread.
     """
 
     captured: int
@@ -26,3 +27,4 @@ class Stats:
     waited: float
     bytes: int
     every: int
+    overhead: float

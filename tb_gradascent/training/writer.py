@@ -78,6 +78,11 @@ class SampleWriter:
         return self._worker.size
 
     @property
+    def processor_seconds(self) -> float:
+        """Processor time of the thread so far."""
+        return self._worker.processor_seconds
+
+    @property
     def written(self) -> int:
         """Samples in the file."""
         return self._worker.written
@@ -122,7 +127,7 @@ class NullWriter:
     closed = False
     failure = None
     size = written = dropped = 0
-    waited = 0.0
+    waited = processor_seconds = 0.0
 
     def put(self, capture: PendingCapture) -> None:
         """Do nothing: the capture is empty."""
@@ -141,6 +146,7 @@ class _Worker:
         self, file: EventFile | RemoteEventFile, session: str, info: bytes, budget: int
     ) -> None:
         self.failure: Exception | None = None
+        self.processor_seconds = 0.0
         self.written = 0
         self.dropped = 0
         self._file = file
@@ -202,6 +208,7 @@ class _Worker:
                     self.written += capture.size
                 else:
                     self.dropped += capture.size
+                self.processor_seconds = time.thread_time()
                 del capture  # its samples may be large, and the next one may come much later
                 self._queue.task_done()
         self._queue.task_done()
