@@ -134,7 +134,7 @@ def failing_forward(trouble: Trouble) -> dict[str, Any]:
 FAULTS = {
     "a criterion that raises": Fault("ZeroDivisionError", failing_criterion),
     "a criterion of one score": Fault(
-        "criterion must return a tensor with one score a sample",
+        "criterion must return a tensor with one score per sample",
         lambda trouble: {"criterion": lambda logits, _: logits[0 if trouble.on else ..., 0]},
     ),
     "a class beyond the last": Fault(
@@ -142,7 +142,7 @@ FAULTS = {
         lambda trouble: {"targets": lambda logits, _: logits.argmin(1)[:, None] + 9 * trouble.on},
     ),
     "a score without a graph": Fault(
-        "score must return what can be differentiated",
+        "score must return values that can be differentiated",
         lambda trouble: {
             "score": lambda logits, _: (logits.detach() if trouble.on else logits)[:, 0]
         },
