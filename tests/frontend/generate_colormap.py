@@ -21,26 +21,23 @@ TABLES = {
     "MAGMA": "magma",
     "MAGMA_R": "magma_r",
 }
-"""Maps of ColorBrewer (Brewer), of Crameri, and of the viridis family.
-
-They are legible with every common colour vision. In each pair of diverging maps, the first has a
-light zero and the second a dark one.
-"""
+"""ColorBrewer's (Brewer), Crameri's and viridis' family: all are told apart with every common
+colour vision. In each pair of diverging ones the first has a light zero and the second a dark."""
 
 COLOURS = 255
-"""The colours of a map. The number is odd, so a diverging map has an exact middle."""
+"""An odd number, so that the middle of a diverging one is zero exactly."""
 
 MODULE = Path(__file__).resolve().parents[2] / "frontend" / "drawing" / "colormap.js"
 
 
 def module() -> str:
-    """Return the text of ``frontend/drawing/colormap.js`` with new tables."""
+    """The text of ``frontend/drawing/colormap.js`` with its tables made anew."""
     text = MODULE.read_text(encoding="utf-8")
     for constant, name in TABLES.items():
         pattern = rf'const {constant} =\n(?:  "[0-9a-f]+"(?: \+)?;?\n)+'
         text, found = re.subn(pattern, _table(constant, name), text)
         if found != 1:
-            raise ValueError(f"{MODULE.name} must hold one table {constant}, got {found}")
+            raise ValueError(f"{MODULE.name} must hold one table {constant}, and holds {found}")
     return text
 
 
