@@ -21,23 +21,24 @@ TABLES = {
     "MAGMA": "magma",
     "MAGMA_R": "magma_r",
 }
-"""ColorBrewer's (Brewer), Crameri's and viridis' family: all are told apart with every common
-colour vision. In each pair of diverging ones the first has a light zero and the second a dark."""
+"""Maps of ColorBrewer, of Crameri, and of the viridis family. People with any common colour vision
+can tell their colours apart. Zero is light in the first map of each diverging pair, and dark in
+the second."""
 
 COLOURS = 255
-"""An odd number, so that the middle of a diverging one is zero exactly."""
+"""An odd number, so that the middle of a diverging map is exactly zero."""
 
 MODULE = Path(__file__).resolve().parents[2] / "frontend" / "drawing" / "colormap.js"
 
 
 def module() -> str:
-    """The text of ``frontend/drawing/colormap.js`` with its tables made anew."""
+    """The text of ``frontend/drawing/colormap.js`` with new tables."""
     text = MODULE.read_text(encoding="utf-8")
     for constant, name in TABLES.items():
         pattern = rf'const {constant} =\n(?:  "[0-9a-f]+"(?: \+)?;?\n)+'
         text, found = re.subn(pattern, _table(constant, name), text)
         if found != 1:
-            raise ValueError(f"{MODULE.name} must hold one table {constant}, and holds {found}")
+            raise ValueError(f"{MODULE.name} must hold one table {constant}, got {found}")
     return text
 
 
