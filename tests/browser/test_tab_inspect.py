@@ -154,7 +154,7 @@ def test_all_probabilities_and_numbers_are_told(tab: Frame, recorded: dict[str, 
         zip(sample.classes, sample.probabilities, strict=True)
     ):
         row = rows.nth(place)
-        expect(row.get_by_role("rowheader")).to_have_text(re.compile(rf"^{index}( \(true\))?$"))
+        expect(row.get_by_role("rowheader")).to_have_text(re.compile(rf"^{index}( \(label\))?$"))
         assert row.locator("td").first.inner_text() == f"{probability:.2f}"
     (at,) = np.flatnonzero(sample.targets[0].strengths == 0.75)
     eight = detail.locator(".probabilities tr", has=tab.locator("th", has_text=re.compile(r"^8\b")))
@@ -402,7 +402,7 @@ def test_runs_without_a_common_id_say_what_to_do(
         write_session(tmp_path / run, [samples], start=1.7e9)
     tab = open_tab(page, serve(tmp_path))
     tab.get_by_role("tab", name="Compare").click()
-    expect(tab.locator(".compare .note")).to_contain_text("give the hook the same ids")
+    expect(tab.locator(".compare .note")).to_contain_text("Give the hook the same ids")
     expect(tab.locator(".pair")).to_have_count(0)
 
 
