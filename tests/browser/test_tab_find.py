@@ -499,7 +499,8 @@ def test_where_nothing_can_be_read_the_page_does_not_blame_the_filters(
     tab = open_tab(page, serve(tmp_path))
     message = tab.locator(".message .note")
     expect(message).to_have_text(
-        "No sample can be shown. The records are damaged, or a newer version of the hook wrote them."
+        "No sample can be shown. The records are damaged, "
+        "or a newer version of the hook wrote them."
     )
     expect(tab.locator(".count")).to_have_text("0 of 0 samples, 5 unreadable")
     tab.locator('input[value="damaged"]').set_checked(False)
