@@ -368,7 +368,7 @@ def test_the_arrows_move_along_a_filmstrip(page: Page, tab: Frame) -> None:
 def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[str, Sample]) -> None:
     tab.get_by_role("tab", name="Compare").click()
     expect(tab.locator(".compare [role=status]")).to_have_text(
-        "10 of 10 pairs; 15 samples of first and 15 of second have no partner"
+        "10 of 10 pairs; 15 samples of first and 15 samples of second have no partner"
     )
     pairs = tab.locator(".pair")
     pairs.first.locator(".sample[data-painted]").nth(1).wait_for()
