@@ -15,8 +15,12 @@ from tb_gradascent.functional.transformations import Transformations
 
 #: Under transformations a row rests at this part of the way from the confidence to 1, and a step
 #: aims at that one. Other networks then follow more often than at the confidence itself.
-_REST = 0.6
-_AIM = 0.8
+_REST = 0.9
+_AIM = 0.96
+
+#: Each step follows a running mean of the gradients, in which the last one has the rest of this
+#: weight. Other networks then follow more often (momentum, Dong et al., arXiv:1710.06081).
+_MOMENTUM = 0.5
 
 
 def climb_visibly(
@@ -60,8 +64,8 @@ def climb_visibly(
     )
     before = TargetMargin(logits.detach(), targets).values
     moving = (before < goal) & before.isfinite()
-    x, steps = start, torch.zeros_like(targets)
-    for _ in range(ascent.steps if moving.any() else 0):
+    x, mean, steps = start, torch.zeros_like(start), torch.zeros_like(targets)
+    for step in range(ascent.steps if moving.any() else 0):
         margins, gradients = torch.zeros_like(before), torch.zeros_like(x)
         for _ in range(ascent.draws):
             leaf = x.clone().requires_grad_()
@@ -70,6 +74,8 @@ def climb_visibly(
             margin = TargetMargin(seen.detach(), targets)
             margins += margin.values / ascent.draws
             gradients += gradient_of(seen, leaf, margin.slopes()) / ascent.draws
+        mean = mean.lerp(gradients, 1 - _MOMENTUM)
+        gradients = mean / (1 - _MOMENTUM ** (step + 1))
         direction, slopes = directions(region.inward(x, gradients))
         length = (aim - margins) / slopes
         move = direction * column(length / slopes, x)
