@@ -1,16 +1,17 @@
 """How good the ascent is: gradients computed against the size of the change, beside attacks.
 
 The attacks are foolbox's DeepFool, projected gradient descent and Carlini-Wagner's, all in L2. They
-look for another class, and the ascent for a confidence. So they are given a network of two classes,
-"the target has a probability below 0.95" and "it has not", whose logits are 0 and m − m*: the
-margin of the target over all other classes, minus what it is at 0.95. Being misclassified there is
-having reached the confidence here. All attack the same network towards the same targets.
+look for another class, and the ascent for a confidence. So they are given a network of two classes:
+the target has a probability below 0.95, or it has more. The logits are 0 and m − m*. Here m is the
+margin of the target over all other classes, and m* is the margin at 0.95. An image that is
+misclassified there has reached the confidence here. All attack the same network towards the same
+targets.
 
 What cannot be known before is counted in the attacks' favour. DeepFool's gradients count until each
-digit has reached the confidence, as the ascent's do. Projected gradient descent needs a radius: the
-smallest that serves each digit is looked for in a grid, by bisection, and the gradients of those
-runs count; the better of two step sizes does not. Of Carlini-Wagner the best of several settings is
-taken for each digit, and only that run counts.
+digit has reached the confidence, as the ascent's do. Projected gradient descent needs a radius:
+bisection finds the smallest of a grid for each digit. The gradients of those runs count, the choice
+between two step sizes does not. Of Carlini-Wagner the best of several settings is taken for each
+digit, and only that run counts.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def deepfool(trial: Trial) -> Iterator[Outcome]:
 
 
 def projected_gradient_descent(trial: Trial) -> Iterator[Outcome]:
-    """With the smallest radius that serves, by steps of two lengths."""
+    """With the smallest radius that is large enough, by steps of two lengths."""
     for steps in PGD_STEPS:
         runs = [
             trial.outcome("", trial.attack(attack, epsilon=float(radius)), BISECTIONS * steps)

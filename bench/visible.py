@@ -5,7 +5,7 @@ ascent. It believes a morph if it says the target. On photographs, where a judge
 classes, the gain of the target's log odds is what counts.
 
 The photographs need a pretrained network and pictures, which come as packages (see ``INSTALL``).
-Without them this part is left out, and the section says so.
+Without them the photographs are skipped, and the section names the missing packages.
 """
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ def _photograph(name: str) -> Tensor:
 def sheet(
     rows: Sequence[Tensor], bounds: tuple[float, float], columns: int, side: int
 ) -> Image.Image:
-    """Images (N, C, H, W) as rows of tiles: what they were, and each way below."""
+    """A row of tiles for each batch of images (N, C, H, W), in colour."""
     low, high = bounds
     tiles = torch.stack([images[:columns].expand(-1, 3, -1, -1) for images in rows])
     tiles = functional.interpolate(tiles.flatten(0, 1), size=(side, side), mode="area")

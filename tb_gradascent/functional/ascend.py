@@ -45,7 +45,7 @@ def ascend(
     if isinstance(ascent, VisibleAscent):
         return climb_visibly(forward, start, logits, targets, ascent, bounds)
 
-    def directions(gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def directions(gradients: Tensor, _: int) -> tuple[Tensor, Tensor]:
         steepest = gradients.sign() if ascent.norm == "linf" else gradients
         return steepest, slopes_of(gradients, ascent.norm)
 

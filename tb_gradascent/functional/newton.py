@@ -21,9 +21,9 @@ from tb_gradascent.functional.gradients import (
 from tb_gradascent.functional.margins import TargetMargin
 from tb_gradascent.functional.region import Region, ask, column, log_odds, pick
 
-#: Maps gradients g (N, …) to directions d, shaped like them, and to slopes s (N,). A margin that is
-#: linear rises by s² along d, or for "linf" by s.
-Directions = Callable[[Tensor], tuple[Tensor, Tensor]]
+#: Maps gradients g (N, …) and the number of the step to directions d, shaped like g, and to slopes
+#: s (N,). A margin that is linear rises by s² along d, or for "linf" by s.
+Directions = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
 #: A Newton step that aims at the goal itself creeps up to it from below. So it aims at this part of
 #: the way from the confidence to 1, and in the end this part of the surplus is taken back. This
@@ -82,7 +82,7 @@ def climb(
         targets: Class indices, int64, shape (N,).
         ascent: The confidence, and the length of a fixed step.
         region: What no row may leave.
-        directions: Of the steps, given the gradients.
+        directions: Of the steps, see :data:`Directions`.
         max_steps: Steps at the most.
         score: What a fixed step follows.
     """
@@ -103,7 +103,7 @@ def climb(
     risen = [True] * len(first)
     gradient = x  # computed before it is used, since every row counts as risen at first
 
-    for _ in range(max_steps):
+    for step in range(max_steps):
         if None not in stopped:
             break
         if not newton:
@@ -111,7 +111,7 @@ def climb(
         elif any(risen):
             inward = region.inward(x, gradient_of(logits, leaf, margin.slopes()))
             gradient = pick(risen, inward, gradient)
-        direction, slopes = directions(gradient)
+        direction, slopes = directions(gradient, step)
         parts = [
             _part(ascent, slope, (aim - value) * factor)
             for slope, value, factor in zip(slopes.tolist(), best, damping, strict=True)
@@ -158,8 +158,8 @@ def _part(ascent: Ascent, slope: float, missing: float) -> float:
         slope: ‖g‖₂, or for "linf" ‖g‖₁.
 
     Returns:
-        0 where there is no slope, or so small a one that the part is no float32; NaN where the
-        slope, what is missing or the step is not finite.
+        0 if there is no slope, or one so small that the part is not representable as float32. NaN
+        if an argument or the step is not finite.
     """
     newton = ascent.step_size is None
     if not (math.isfinite(slope) and (math.isfinite(missing) or not newton)):

@@ -18,8 +18,8 @@ from tb_gradascent.functional.transformations import Transformations
 _REST = 0.9
 _AIM = 0.96
 
-#: Each step follows a running mean of the gradients, in which the last one has the rest of this
-#: weight. Other networks then follow more often (momentum, Dong et al., arXiv:1710.06081).
+#: Each step follows a running mean of the gradients. This is the weight of the earlier gradients.
+#: Other networks then follow more often (momentum, Dong et al., arXiv:1710.06081).
 _MOMENTUM = 0.5
 
 
@@ -48,14 +48,15 @@ def climb_visibly(
     shape = start.shape[1:]
     region = Region(start, bounds)
     legal_range = _legal_range(start, bounds)
-    prior = Prior(shape, ascent.spectrum_exponent, start.device)
+    prior = Prior(shape, start.device)
     change = Transformations(shape, ascent.shift, ascent.scale, ascent.noise, ascent.seed)
 
-    def directions(gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """K·g in parts of the legal range, and √⟨g, K·g⟩."""
+    def directions(gradients: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
+        """K·g in parts of the legal range, and √⟨g, K·g⟩. K keeps less and less of the prior."""
+        exponent = ascent.spectrum_exponent * (1 - step / ascent.finish_steps)
         largest = gradients.abs().amax(all_but_rows(start), keepdim=True).clamp_min(TINY)
         scaled = gradients / largest * legal_range
-        smooth = prior(scaled)
+        smooth = prior(scaled, exponent)
         slopes = (scaled * smooth).sum(all_but_rows(start)).clamp_min(0).sqrt()
         return smooth * legal_range * largest, slopes * largest.flatten()
 
