@@ -90,7 +90,7 @@ def climb_visibly(
     climbed = climb(
         forward, leaf, seen, targets, ascent, region, directions, max_steps=ascent.finish_steps
     )
-    lower = [end < begin for end, begin in zip(climbed.margins, before.tolist(), strict=True)]
+    lower = [end < begin for end, begin in zip(climbed.last, before.tolist(), strict=True)]
     end = climbed.end
     return Ascended(
         pick(lower, start, end.inputs) if any(lower) else end.inputs,
