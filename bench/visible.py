@@ -175,7 +175,7 @@ class Found(NamedTuple):
     """Part of a section."""
 
     figures: list[report.Figure]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def on_digits(picture: list[Image.Image]) -> Found:
@@ -333,7 +333,8 @@ def _photograph(name: str) -> Tensor:
     """The middle of one of scikit-image's photographs, normalised, shape (3, 224, 224)."""
     # The package itself is not imported, since it needs others.
     spec = importlib.util.find_spec("skimage")
-    (folder,) = (spec and spec.submodule_search_locations) or ()
+    folders = (spec and spec.submodule_search_locations) or []
+    folder = folders[0]
     image = Image.open(Path(folder) / "data" / name).convert("RGB")
     width, height = image.size
     side = min(width, height)
