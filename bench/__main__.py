@@ -15,6 +15,7 @@ MODULES = (
     "capture",
     "sizes",
     "quality",
+    "visible",
     "startup",
     "scan",
     "scale",

@@ -1,20 +1,22 @@
 """How good the ascent is: gradients computed against the size of the change, beside attacks.
 
 The attacks are foolbox's DeepFool, projected gradient descent and Carlini-Wagner's, all in L2. They
-look for another class, and the ascent for a confidence. So they are given a network of two classes,
-"the target has a probability below 0.95" and "it has not", whose logits are 0 and m − m*: the
-margin of the target over all other classes, minus what it is at 0.95. Being misclassified there is
-having reached the confidence here. All attack the same network towards the same targets.
+look for another class, and the ascent for a confidence. So they are given a network of two classes:
+the target has a probability below 0.95, or it has more. The logits are 0 and m − m*. Here m is the
+margin of the target over all other classes, and m* is the margin at 0.95. An image that is
+misclassified there has reached the confidence here. All attack the same network towards the same
+targets.
 
 What cannot be known before is counted in the attacks' favour. DeepFool's gradients count until each
-digit has reached the confidence, as the ascent's do. Projected gradient descent needs a radius: the
-smallest that serves each digit is looked for in a grid, by bisection, and the gradients of those
-runs count; the better of two step sizes does not. Of Carlini-Wagner the best of several settings is
-taken for each digit, and only that run counts.
+digit has reached the confidence, as the ascent's do. Projected gradient descent needs a radius:
+bisection finds the smallest of a grid for each digit. The gradients of those runs count, the choice
+between two step sizes does not. Of Carlini-Wagner the best of several settings is taken for each
+digit, and only that run counts.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +30,7 @@ from tqdm.auto import tqdm
 
 from bench import report
 from bench.measure import spread
-from bench.workloads import test_digits, trained_cnn
+from bench.workloads import DigitsTransformer, test_digits, trained, trained_cnn
 from demo.data import load_digits
 from tb_gradascent import Ascent
 from tb_gradascent.functional.ascend import ascend
@@ -44,6 +46,7 @@ with warnings.catch_warnings():
 CONFIDENCE = 0.95
 DIGITS = 40
 """Confused ones, and as many ordinary ones."""
+TRANSFORMER_EPOCHS = 4
 FAR = 20.0
 """Bounds that nothing comes near, for attacks that need some."""
 DEEPFOOL_STEPS = 12
@@ -150,7 +153,7 @@ def deepfool(trial: Trial) -> Iterator[Outcome]:
 
 
 def projected_gradient_descent(trial: Trial) -> Iterator[Outcome]:
-    """With the smallest radius that serves, by steps of two lengths."""
+    """With the smallest radius that is large enough, by steps of two lengths."""
     for steps in PGD_STEPS:
         runs = [
             trial.outcome("", trial.attack(attack, epsilon=float(radius)), BISECTIONS * steps)
@@ -205,27 +208,49 @@ ATTACKS: tuple[Callable[[Trial], Iterator[Outcome]], ...] = (
 
 def run() -> report.Section:
     """Compares, and draws what was found."""
-    model = trained_cnn()
-    images, _ = test_digits()
-    with torch.no_grad():
-        top = model(images).softmax(1).topk(2, 1)
-    margin = top.values[:, 0] - top.values[:, 1]
-    chosen = torch.cat((margin.argsort()[:DIGITS], torch.arange(DIGITS)))
-    parts = {"confused": slice(0, DIGITS), "ordinary": slice(DIGITS, None)}
+    cnn = trained_cnn()
     data = load_digits()
     legal = (0 - data.mean[0]) / data.std[0], (1 - data.mean[0]) / data.std[0]
-
+    parts = {"confused": slice(0, DIGITS), "ordinary": slice(DIGITS, None)}
+    cases = (
+        ("no bounds", cnn, None),
+        ("within [0, 1]", cnn, legal),
+        ("a transformer, within [0, 1]", trained(DigitsTransformer, TRANSFORMER_EPOCHS), legal),
+    )
     found: dict[str, tuple[Outcome, list[Outcome]]] = {}
-    for bounds in (None, legal):
-        trial = Trial(model, images[chosen], top.indices[chosen, 1], bounds)
+    for case, model, bounds in cases:
+        trial = Trial(model, *_chosen(model), bounds)
         ours = ascent(trial)
-        bar = tqdm(ATTACKS, desc="quality", leave=False, disable=None)
+        bar = tqdm(ATTACKS, desc=f"quality, {case}", leave=False, disable=None)
         others = [outcome for attack in bar for outcome in attack(trial)]
         for name, rows in parts.items():
-            where = f"{name}, {'within [0, 1]' if bounds else 'no bounds'}"
-            found[where] = ours.of(rows), [other.of(rows) for other in others]
+            found[f"{name}, {case}"] = ours.of(rows), [other.of(rows) for other in others]
     draw(found)
-    return section(found)
+    compared = section(found)
+    return dataclasses.replace(compared, figures=[*compared.figures, *smoothed(legal)])
+
+
+def smoothed(bounds: tuple[float, float]) -> list[report.Figure]:
+    """The ascent on a transformer that label smoothing keeps from ever being sure."""
+    model = trained(DigitsTransformer, TRANSFORMER_EPOCHS, label_smoothing=0.1)
+    trial = Trial(model, *_chosen(model), bounds)
+    before = trial.outcome("", trial.images, 0).chances
+    after = ascent(trial).chances
+    what = "transformer with label smoothing"
+    lower = (after < before - 1e-6).float().mean()
+    return [
+        report.Figure(f"{what}: digits that end with a lower probability", f"{lower:.1%}", "0.0%"),
+        report.Figure(f"{what}: probability in the end", f"{after.mean():.2f}", "at least 0.70"),
+    ]
+
+
+def _chosen(model: nn.Module) -> tuple[Tensor, Tensor]:
+    """The most confused test digits and as many ordinary ones, and the second class of each."""
+    images, _ = test_digits()
+    top = model(images).softmax(1).topk(2, 1)
+    margin = top.values[:, 0] - top.values[:, 1]
+    chosen = torch.cat((margin.argsort()[:DIGITS], torch.arange(DIGITS)))
+    return images[chosen], top.indices[chosen, 1]
 
 
 def section(found: dict[str, tuple[Outcome, list[Outcome]]]) -> report.Section:
@@ -279,9 +304,9 @@ def draw(found: dict[str, tuple[Outcome, list[Outcome]]], path: Path = PICTURE) 
     """Gradients against the median change, of those that nearly always reach the confidence."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = Figure(figsize=(11, 3.5 * math.ceil(len(found) / 2)), layout="constrained")
     for axes, (where, (ours, others)) in zip(
-        figure.subplots(2, 2).flat, found.items(), strict=True
+        figure.subplots(math.ceil(len(found) / 2), 2).flat, found.items(), strict=True
     ):
         axes.set(title=where, xlabel="gradients", ylabel="median ‖δ‖₂", xscale="log")
         for kind in dict.fromkeys(other.name.split(",")[0] for other in others):

@@ -1,6 +1,6 @@
 """The arrays of a sample as bytes.
 
-A payload is a zlib stream of three parts:
+A payload is a zlib stream of three sections:
 
 1. The image or signal, exact to the bit: see ``image_codec``.
 2. A quantum for each further array, as a little-endian float32. The arrays come in the order

@@ -13,7 +13,7 @@ from tb_gradascent.functional.validation import is_finite, is_whole
 
 @dataclasses.dataclass(frozen=True)
 class Ascent:
-    """How far, and in which steps, an image is changed.
+    """How far an image is changed, and by which steps.
 
     ``Ascent()`` is the same as :meth:`smallest`.
 
@@ -67,21 +67,19 @@ class Ascent:
                 )
         elif not (is_finite(self.confidence) and 0 < self.confidence < 1):
             raise ValueError(
-                f"Ascent(confidence) must lie between 0 and 1, and is {self.confidence!r}: "
+                f"Ascent(confidence) must lie between 0 and 1, got {self.confidence!r}: "
                 "0.95 is the default"
             )
         if not is_whole(self.max_steps) or self.max_steps < 1:
             raise ValueError(
-                f"Ascent(max_steps) must be a whole number of at least 1, and is "
+                f"Ascent(max_steps) must be a whole number of at least 1, got "
                 f"{self.max_steps!r}: for the gradient alone give ascent=None"
             )
         for name, value in (("step_size", self.step_size), ("epsilon", self.epsilon)):
             if value is not None and not (is_finite(value) and value > 0):
-                raise ValueError(
-                    f"Ascent({name}) must be a positive number or None, and is {value!r}"
-                )
+                raise ValueError(f"Ascent({name}) must be a positive number or None, got {value!r}")
         if not isinstance(self.norm, str) or self.norm not in get_args(Norm):
-            raise ValueError(f'Ascent(norm) must be "l2" or "linf", and is {self.norm!r}')
+            raise ValueError(f'Ascent(norm) must be "l2" or "linf", got {self.norm!r}')
         if self.norm == "linf" and self.step_size is not None and self.epsilon is None:
             raise ValueError(
                 'Ascent(norm) may be "linf" with a step_size only where epsilon is given, since '
@@ -149,13 +147,13 @@ class Ascent:
 class VisibleAscent(Ascent):
     """An ascent whose change a person can see, and other networks believe.
 
-    It differs from :meth:`Ascent.smallest` in two ways. Each step follows a prior on the spectrum
-    and the colours of natural images (Olah, Mordvintsev and Schubert, "Feature Visualization",
-    Distill 2017, doi:10.23915/distill.00007; Fel et al., arXiv:2306.06805, fix the whole spectrum).
-    And each step looks at the image under small random transformations (expectation over
-    transformation, Athalye et al., arXiv:1707.07397) and with noise (SmoothGrad, Smilkov et al.,
-    arXiv:1706.03825). Newton steps without transformations follow, until the network is convinced
-    of the image itself.
+    It differs from :meth:`Ascent.smallest` in two ways. First, each step follows a prior on the
+    spectrum and the colours of natural images. The prior is from Olah, Mordvintsev and Schubert,
+    "Feature Visualization", Distill 2017, doi:10.23915/distill.00007. (Fel et al.,
+    arXiv:2306.06805, go further and fix the whole spectrum.) Second, each step looks at the image
+    under small random transformations (expectation over transformation, Athalye et al.,
+    arXiv:1707.07397) and with noise (SmoothGrad, Smilkov et al., arXiv:1706.03825). Newton steps
+    without transformations follow, until the network is convinced of the image itself.
 
     The change is about the same on every device and in every batch: the random numbers are the
     ascent's own, and each row meets the same ones. Inputs without bounds have their own range, from
@@ -165,7 +163,8 @@ class VisibleAscent(Ascent):
         confidence: The target's probability at which the last steps stop, between 0 and 1.
         steps: Steps under transformations. All are taken, so that their number is the same for
             every row; each costs ``draws`` forward and backward passes.
-        finish_steps: Steps without transformations at the most.
+        finish_steps: Steps without transformations at the most. The spectrum of these steps falls
+            less and less steeply, since fine changes convince the network sooner.
         spectrum_exponent: How steeply the spectrum of a step falls, at least 0. Small exponents
             give fine changes, large ones give coarse changes.
         shift: The largest shift along each axis, as a part of the side, below 0.5.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -21,15 +21,13 @@ from tb_gradascent.functional.gradients import (
 from tb_gradascent.functional.margins import TargetMargin
 from tb_gradascent.functional.region import Region, ask, column, log_odds, pick
 
-#: Maps gradients g (N, …) to directions d, shaped like them, and to slopes s (N,). A margin that is
-#: linear rises by s² along d, or for "linf" by s.
-Directions = Callable[[Tensor], tuple[Tensor, Tensor]]
+#: Maps gradients g (N, …) and the number of the step to directions d, shaped like g, and to slopes
+#: s (N,). A margin that is linear rises by s² along d, or for "linf" by s.
+Directions = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
 #: A Newton step that aims at the goal itself creeps up to it from below. So it aims at this part of
-#: the way from the confidence to 1, and in the end this part of the surplus is taken back. This
-#: needs fewer steps, and the change is smaller (``python -m bench.quality``).
+#: the way from the confidence to 1. This needs fewer steps (``python -m bench.quality``).
 _OVERSHOOT = 0.3
-_TAKEN_BACK = 0.9
 
 #: A Newton step that lowers the margin is tried again with this part of its length, from the best
 #: point. After each rise the part grows by this factor, up to 1.
@@ -55,10 +53,11 @@ class Ascended(NamedTuple):
 
 
 class Climbed(NamedTuple):
-    """The end of a climb, and each row's largest margin on it."""
+    """The end of a climb, and each row's margin at its start and at its end."""
 
     end: Ascended
-    margins: list[float]
+    first: list[float]
+    last: list[float]
 
 
 def climb(
@@ -82,7 +81,7 @@ def climb(
         targets: Class indices, int64, shape (N,).
         ascent: The confidence, and the length of a fixed step.
         region: What no row may leave.
-        directions: Of the steps, given the gradients.
+        directions: Of the steps, see :data:`Directions`.
         max_steps: Steps at the most.
         score: What a fixed step follows.
     """
@@ -103,7 +102,7 @@ def climb(
     risen = [True] * len(first)
     gradient = x  # computed before it is used, since every row counts as risen at first
 
-    for _ in range(max_steps):
+    for step in range(max_steps):
         if None not in stopped:
             break
         if not newton:
@@ -111,7 +110,7 @@ def climb(
         elif any(risen):
             inward = region.inward(x, gradient_of(logits, leaf, margin.slopes()))
             gradient = pick(risen, inward, gradient)
-        direction, slopes = directions(gradient)
+        direction, slopes = directions(gradient, step)
         parts = [
             _part(ascent, slope, (aim - value) * factor)
             for slope, value, factor in zip(slopes.tolist(), best, damping, strict=True)
@@ -138,14 +137,8 @@ def climb(
             if climbing[row] and best[row] >= goal:
                 stopped[row] = "confidence"
 
-    if newton:
-        surplus = [
-            (end - goal) / (end - begin) if reason == "confidence" and count else 0.0
-            for reason, count, begin, end in zip(stopped, steps, first, best, strict=True)
-        ]
-        if any(surplus):
-            x = pick([part > 0 for part in surplus], _taken_back(start, x, surplus), x)
-    return Climbed(Ascended(x, steps, [reason or "max_steps" for reason in stopped]), best)
+    end = Ascended(x, steps, [reason or "max_steps" for reason in stopped])
+    return Climbed(end, first, best)
 
 
 def _part(ascent: Ascent, slope: float, missing: float) -> float:
@@ -158,8 +151,8 @@ def _part(ascent: Ascent, slope: float, missing: float) -> float:
         slope: ‖g‖₂, or for "linf" ‖g‖₁.
 
     Returns:
-        0 where there is no slope, or so small a one that the part is no float32; NaN where the
-        slope, what is missing or the step is not finite.
+        0 if there is no slope, or one so small that the part is not representable as float32. NaN
+        if an argument or the step is not finite.
     """
     newton = ascent.step_size is None
     if not (math.isfinite(slope) and (math.isfinite(missing) or not newton)):
@@ -173,16 +166,6 @@ def _part(ascent: Ascent, slope: float, missing: float) -> float:
         return 0.0
     farthest = part if ascent.norm == "linf" else part * slope
     return part if max(part, farthest) <= _LARGEST else math.nan
-
-
-def _taken_back(start: Tensor, end: Tensor, surplus: Sequence[float]) -> Tensor:
-    """Where on the way back from the end to the start the margin nearly falls to the goal.
-
-    ``surplus`` are the parts of the whole rise that are beyond it, a row each, as if the margin had
-    risen evenly. It mostly rises more slowly towards the end, so that it is then above the goal.
-    """
-    back = [_TAKEN_BACK * part for part in surplus]
-    return end.lerp(start, column(end.new_tensor(back), end))
 
 
 def _goals(confidence: float | None) -> tuple[float, float]:

@@ -25,35 +25,39 @@ class Prior:
 
     Args:
         shape: That of one row: (channels, …), or a single dimension without channels.
-        exponent: How steeply the spectrum falls. Natural images fall with about 1; 0 keeps the
-            spectrum as it is.
         device: Where the rows are.
     """
 
-    def __init__(self, shape: torch.Size, exponent: float, device: torch.device) -> None:
+    def __init__(self, shape: torch.Size, device: torch.device) -> None:
         self._sides = shape[1:] or shape
-        self._weights = _spectrum(self._sides, exponent).to(device)
+        self._frequencies = _frequencies(self._sides).to(device)
         self._colours: Tensor | None = None
         if len(shape) == 3 and shape[0] == 3:
             root = torch.tensor(_COLOUR_ROOT, device=device)
             root = root / root.norm(dim=0).max()
             self._colours = root @ root.T
 
-    def __call__(self, gradients: Tensor) -> Tensor:
-        """K·g of each row g (N, …), float32."""
+    def __call__(self, gradients: Tensor, exponent: float) -> Tensor:
+        """K·g of each row g, shaped like it.
+
+        Args:
+            gradients: Shape (N, …), float32 or float64.
+            exponent: How steeply the spectrum falls. Natural images fall with about 1; 0 keeps the
+                spectrum as it is.
+        """
         dims = tuple(range(-len(self._sides), 0))
-        spectrum = torch.fft.rfftn(gradients, dim=dims) * self._weights
+        spectrum = torch.fft.rfftn(gradients, dim=dims) * self._frequencies**-exponent
         smooth: Tensor = torch.fft.irfftn(spectrum, s=self._sides, dim=dims)
         if self._colours is None:
             return smooth
         return torch.einsum("ij,njhw->nihw", self._colours, smooth)
 
 
-def _spectrum(sides: torch.Size, exponent: float) -> Tensor:
-    """The factor of each frequency that ``rfftn`` returns for arrays with these sides."""
+def _frequencies(sides: torch.Size) -> Tensor:
+    """max(f, 1 / size) of each frequency f that ``rfftn`` returns for arrays with these sides."""
     squares = torch.zeros(())
     for place, side in enumerate(sides):
         last = place == len(sides) - 1
         frequencies = torch.fft.rfftfreq(side) if last else torch.fft.fftfreq(side)
         squares = squares[..., None] + frequencies.square()
-    return squares.sqrt().clamp_min(1 / max(sides)) ** -exponent
+    return squares.sqrt().clamp_min(1 / max(sides))

@@ -15,8 +15,12 @@ from tb_gradascent.functional.transformations import Transformations
 
 #: Under transformations a row rests at this part of the way from the confidence to 1, and a step
 #: aims at that one. Other networks then follow more often than at the confidence itself.
-_REST = 0.6
-_AIM = 0.8
+_REST = 0.9
+_AIM = 0.96
+
+#: Each step follows a running mean of the gradients. This is the weight of the earlier gradients.
+#: Other networks then follow more often (momentum, Dong et al., arXiv:1710.06081).
+_MOMENTUM = 0.5
 
 
 def climb_visibly(
@@ -44,14 +48,15 @@ def climb_visibly(
     shape = start.shape[1:]
     region = Region(start, bounds)
     legal_range = _legal_range(start, bounds)
-    prior = Prior(shape, ascent.spectrum_exponent, start.device)
+    prior = Prior(shape, start.device)
     change = Transformations(shape, ascent.shift, ascent.scale, ascent.noise, ascent.seed)
 
-    def directions(gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """K·g in parts of the legal range, and √⟨g, K·g⟩."""
+    def directions(gradients: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
+        """K·g in parts of the legal range, and √⟨g, K·g⟩. K keeps less and less of the prior."""
+        exponent = ascent.spectrum_exponent * (1 - step / ascent.finish_steps)
         largest = gradients.abs().amax(all_but_rows(start), keepdim=True).clamp_min(TINY)
         scaled = gradients / largest * legal_range
-        smooth = prior(scaled)
+        smooth = prior(scaled, exponent)
         slopes = (scaled * smooth).sum(all_but_rows(start)).clamp_min(0).sqrt()
         return smooth * legal_range * largest, slopes * largest.flatten()
 
@@ -60,8 +65,8 @@ def climb_visibly(
     )
     before = TargetMargin(logits.detach(), targets).values
     moving = (before < goal) & before.isfinite()
-    x, steps = start, torch.zeros_like(targets)
-    for _ in range(ascent.steps if moving.any() else 0):
+    x, mean, steps = start, torch.zeros_like(start), torch.zeros_like(targets)
+    for step in range(ascent.steps if moving.any() else 0):
         margins, gradients = torch.zeros_like(before), torch.zeros_like(x)
         for _ in range(ascent.draws):
             leaf = x.clone().requires_grad_()
@@ -70,6 +75,8 @@ def climb_visibly(
             margin = TargetMargin(seen.detach(), targets)
             margins += margin.values / ascent.draws
             gradients += gradient_of(seen, leaf, margin.slopes()) / ascent.draws
+        mean = mean.lerp(gradients, 1 - _MOMENTUM)
+        gradients = mean / (1 - _MOMENTUM ** (step + 1))
         direction, slopes = directions(region.inward(x, gradients))
         length = (aim - margins) / slopes
         move = direction * column(length / slopes, x)
@@ -83,7 +90,7 @@ def climb_visibly(
     climbed = climb(
         forward, leaf, seen, targets, ascent, region, directions, max_steps=ascent.finish_steps
     )
-    lower = [end < begin for end, begin in zip(climbed.margins, before.tolist(), strict=True)]
+    lower = [end < begin for end, begin in zip(climbed.last, before.tolist(), strict=True)]
     end = climbed.end
     return Ascended(
         pick(lower, start, end.inputs) if any(lower) else end.inputs,

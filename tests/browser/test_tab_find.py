@@ -450,7 +450,8 @@ def test_the_message_says_why_no_sample_is_shown(
     tab = open_page(page, serve_here(tmp_path).address)
     message = tab.locator(".message .note")
     expect(message).to_have_text(
-        "No sample can be shown: what was recorded is damaged, or newer than this plugin reads."
+        "No sample can be shown. The records are damaged, "
+        "or a newer version of the hook wrote them."
     )
     expect(tab.locator(".count")).to_have_text("0 of 0 samples, 5 unreadable")
     tab.locator('input[value="damaged"]').set_checked(False)

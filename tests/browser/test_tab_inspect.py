@@ -158,7 +158,7 @@ def test_the_detail_view_lists_all_probabilities_and_numbers(
         zip(sample.classes, sample.probabilities, strict=True)
     ):
         row = rows.nth(place)
-        expect(row.get_by_role("rowheader")).to_have_text(re.compile(rf"^{index}( \(true\))?$"))
+        expect(row.get_by_role("rowheader")).to_have_text(re.compile(rf"^{index}( \(label\))?$"))
         assert row.locator("td").first.inner_text() == f"{probability:.2f}"
     (at,) = np.flatnonzero(sample.targets[0].strengths == 0.75)
     eight = detail.locator(".probabilities tr", has=tab.locator("th", has_text=re.compile(r"^8\b")))
@@ -371,7 +371,7 @@ def test_the_arrows_move_along_a_filmstrip(page: Page, tab: Frame) -> None:
 def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[str, Sample]) -> None:
     tab.get_by_role("tab", name="Compare").click()
     expect(tab.locator(".compare [role=status]")).to_have_text(
-        "10 of 10 pairs; 15 samples of first and 15 of second have no partner"
+        "10 of 10 pairs; 15 samples of first and 15 samples of second have no partner"
     )
     pairs = tab.locator(".pair")
     pairs.first.locator(".sample[data-painted]").nth(1).wait_for()
@@ -405,7 +405,7 @@ def test_runs_without_a_common_id_say_what_to_do(
         write_session(tmp_path / run, [samples], start=1.7e9)
     tab = open_page(page, serve_here(tmp_path).address)
     tab.get_by_role("tab", name="Compare").click()
-    expect(tab.locator(".compare .note")).to_contain_text("give the hook the same ids")
+    expect(tab.locator(".compare .note")).to_contain_text("Give the hook the same ids")
     expect(tab.locator(".pair")).to_have_count(0)
 
 

@@ -166,7 +166,7 @@ def test_a_newton_step_is_the_shortest_in_its_norm(norm: Norm) -> None:
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_a_newton_step_counts_on_no_element_that_cannot_move(norm: Norm) -> None:
-    """On two linear logits, of which half of the elements stand at the bound they would leave."""
+    """On two linear logits. Half of the elements stand at the bound that they would leave."""
     model = Quadratic(2)
     with torch.no_grad():
         model.b.zero_()

@@ -48,7 +48,7 @@ def test_a_missing_framework_is_named_with_the_command_to_install_it() -> None:
     missing = {name for names in NEEDS.values() for name in names}
     assert errors(missing, list(NEEDS)) == [
         f"tb_gradascent.{adapter} needs {' or '.join(names)}, which is not installed: "
-        f"pip install 'tensorboard-plugin-gradascent[{adapter}]'"
+        f"pip install '.[{adapter}]' in a clone of tb_gradascent"
         for adapter, names in NEEDS.items()
     ]
 

