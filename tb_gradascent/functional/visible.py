@@ -78,7 +78,7 @@ def climb_visibly(
         mean = mean.lerp(gradients, 1 - _MOMENTUM)
         gradients = mean / (1 - _MOMENTUM ** (step + 1))
         direction, slopes = directions(region.inward(x, gradients))
-        length = (aim - margins) / slopes
+        length = ((aim - margins) / slopes).to(x.dtype)
         move = direction * column(length / slopes, x)
         rms = (move / legal_range).square().mean(all_but_rows(x), keepdim=True).sqrt()
         move = move * (ascent.max_step_rms / rms.clamp_min(TINY)).clamp_max(1)

@@ -145,24 +145,23 @@ class Recorder:
         device = passes.device or loop_batch.inputs.device
         inputs = chosen.inputs.index_select(0, indices).to(device)
         call = loop_batch.inputs.dtype, chosen.forward_args, rows[0]
-        while True:
-            try:
-                return capture(
-                    passes.forward(*call),
-                    inputs,
-                    self.recipe,
-                    max_rows=len(loop_batch.inputs),
-                    step=step,
-                    labels=chosen.label_list(rows),
-                    ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
-                    probe=probe,
-                    judges={name: passes.judge_forward(name, *call) for name in passes.judges},
-                )
-            except JudgeError as error:
-                del passes.judges[error.name]
-                self.faults.warn_once(
-                    f"judge {error.name}", "%s. Its answers are not recorded", error
-                )
+        try:
+            return capture(
+                passes.forward(*call),
+                inputs,
+                self.recipe,
+                max_rows=len(loop_batch.inputs),
+                step=step,
+                labels=chosen.label_list(rows),
+                ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
+                probe=probe,
+                judges={name: passes.judge_forward(name, *call) for name in passes.judges},
+            )
+        except JudgeError as error:
+            del passes.judges[error.name]
+            self.faults.warn_once(f"judge {error.name}", "%s. Its answers are not recorded", error)
+        # Again, without that judge.
+        return self._record_together(passes, chosen, rows, loop_batch, step, probe)
 
     def _check_class_names(self, classes: int) -> None:
         names = self.info.class_names

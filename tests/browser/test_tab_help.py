@@ -39,19 +39,7 @@ TOPICS = (
 
 def without_ascent(sample: CapturedSample) -> CapturedSample:
     """Return the sample as ``ascent=None`` records it: with the gradient alone."""
-    targets = tuple(
-        dataclasses.replace(
-            target,
-            delta=None,
-            strengths=target.strengths[:0],
-            probabilities=target.probabilities[:0],
-            original_probabilities=target.original_probabilities[:0],
-            predictions=target.predictions[:0],
-            steps=0,
-            stopped="none",
-        )
-        for target in sample.targets
-    )
+    targets = tuple(dataclasses.replace(target, morphs={}) for target in sample.targets)
     return dataclasses.replace(sample, targets=targets)
 
 

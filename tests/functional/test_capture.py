@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, get_args
 
 import numpy as np
@@ -18,8 +19,8 @@ from tb_gradascent.format.quantization import (
     dequantize,
     quantize,
 )
-from tb_gradascent.format.samples import CapturedSample
-from tb_gradascent.functional.ascent import Ascent
+from tb_gradascent.format.samples import CapturedSample, Morph
+from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, Ascent
 from tb_gradascent.functional.capture import STRENGTHS, Recipe, as_stored
 from tb_gradascent.functional.capture import capture as start_capture
 from tb_gradascent.functional.gradients import ScoreName
@@ -63,7 +64,7 @@ def test_for_32_digits_and_every_target_the_stored_gradient_is_torchs_of_it_alon
     trained: nn.Module, score: ScoreName
 ) -> None:
     images, labels = confused(trained, 32)
-    recipe = Recipe(targets="all", score=score, ascent=None)
+    recipe = Recipe(targets="all", score=score, ascents={})
     samples = capture(trained, images, recipe, step=0, labels=labels.tolist())
     assert [len(sample.targets) for sample in samples] == [10] * 32
     for image, sample in zip(images, samples, strict=True):
@@ -79,7 +80,7 @@ def test_for_32_digits_and_every_target_the_stored_gradient_is_torchs_of_it_alon
 def test_tiny_and_huge_gradients_are_stored_as_exactly(trained: nn.Module, scale: float) -> None:
     images, _ = confused(trained, 4)
     scaled = nn.Sequential(trained, _Scale(scale))
-    recipe = Recipe(targets="all", ascent=None)
+    recipe = Recipe(targets="all", ascents={})
     for sample in capture(scaled, images, recipe, step=0):
         for target in sample.targets:
             stored = dequantize(*quantize(target.gradient, GRADIENT_LEVELS))
@@ -93,31 +94,49 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
     trained: nn.Module, max_rows: int | None
 ) -> None:
     images, labels = confused(trained, 32)
-    recipe = Recipe(bounds=BOUNDS)
-    samples = capture(trained, images, recipe, max_rows=max_rows, step=0, labels=labels.tolist())
+    judge = train(convolutional(), steps=30).eval()
+    recipe = Recipe(ascents=DEFAULT_ASCENTS, bounds=BOUNDS)
+    samples = capture(
+        trained,
+        images,
+        recipe,
+        max_rows=max_rows,
+        step=0,
+        labels=labels.tolist(),
+        judges={"judge": judge},
+    )
     for sample in samples:
         with torch.no_grad():
             chances = trained(torch.tensor(sample.image)[None])[0].softmax(0)
         assert sample.classes.tolist() == chances.argsort(descending=True).tolist()
         np.testing.assert_allclose(sample.probabilities, chances[sample.classes], atol=1e-4)
-        assert [t.index for t in sample.targets] == sample.classes[:2].tolist()
+        said = sample.classes[:2].tolist()
+        truth = [] if sample.label in said else [sample.label]
+        assert [t.index for t in sample.targets] == said + truth
+        assert not sample.targets[0].morphs, "the network predicts this class already"
         assert sample.margin == pytest.approx(float(chances.sort().values[-2:].diff()), abs=1e-4)
         assert sample.entropy == pytest.approx(-float(chances @ chances.log2()), abs=1e-3)
         assert sample.label is not None
         assert sample.loss == pytest.approx(-float(chances[sample.label].log()), rel=1e-3)
-        for target in sample.targets:
-            assert target.delta is not None
-            delta = dequantize(*quantize(target.delta, DELTA_LEVELS))
-            assert np.array_equal(delta, target.delta), "what is stored is what was asked about"
-            for place, strength in enumerate(target.strengths):
-                with torch.no_grad():
-                    point = torch.tensor(sample.image + strength * delta)
-                    logits = trained(point[None])[0]
-                at_point = logits.softmax(0)
-                asked = at_point[[target.index, int(sample.classes[0])]].tolist()
-                recorded = (target.probabilities[place], target.original_probabilities[place])
-                assert recorded == pytest.approx(asked, abs=1e-4)
-                assert target.predictions[place] == logits.argmax().item()
+        for target in sample.targets[1:]:
+            assert list(target.morphs) == ["smallest", "visible"]
+            for morph in target.morphs.values():
+                check_response(trained, sample, target.index, morph)
+                judged = dataclasses.replace(morph, **vars(morph.judges["judge"]))
+                check_response(judge, sample, target.index, judged)
+
+
+def check_response(network: nn.Module, sample: CapturedSample, target: int, morph: Morph) -> None:
+    """Ask a network at each strength about what is stored."""
+    delta = dequantize(*quantize(morph.delta, DELTA_LEVELS))
+    assert np.array_equal(delta, morph.delta), "what is stored is what was asked about"
+    for number, strength in enumerate(morph.strengths):
+        with torch.no_grad():
+            logits = network(torch.tensor(sample.image + strength * delta)[None])[0]
+        asked = logits.softmax(0)[[target, int(sample.classes[0])]].tolist()
+        recorded = (morph.probabilities[number], morph.original_probabilities[number])
+        assert recorded == pytest.approx(asked, abs=1e-4)
+        assert morph.predictions[number] == logits.argmax().item()
 
 
 def test_of_the_confused_digits_95_of_100_morphs_convince_and_the_rest_say_why_not(
@@ -125,7 +144,7 @@ def test_of_the_confused_digits_95_of_100_morphs_convince_and_the_rest_say_why_n
 ) -> None:
     images, _ = confused(trained, 100)
     samples = capture(trained, images, Recipe(bounds=BOUNDS), step=0)
-    targets = [target for sample in samples for target in sample.targets]
+    targets = [sample.targets[1] for sample in samples]
     end = STRENGTHS.index(1.0)
     convinced = [target.probabilities[end] >= 0.94 for target in targets]
     assert np.mean(convinced) >= 0.95
@@ -136,7 +155,7 @@ def test_of_the_confused_digits_95_of_100_morphs_convince_and_the_rest_say_why_n
     )
     low, high = BOUNDS[0][0], BOUNDS[1][0]
     for sample in samples:
-        for target in sample.targets:
+        for target in sample.targets[1:]:
             assert target.delta is not None
             quantum = np.abs(target.delta).max() / DELTA_LEVELS
             assert (sample.image + target.delta).min() >= low - quantum
@@ -147,7 +166,7 @@ def test_the_flip_is_where_the_prediction_first_is_the_target(trained: nn.Module
     images, _ = confused(trained, 20)
     for sample in capture(trained, images, Recipe(), step=0):
         says, other = sample.targets
-        assert says.flip == 0
+        assert says.flip is None
         assert other.flip is not None
         assert other.flip > 0
         first = other.strengths.tolist().index(other.flip)
@@ -165,16 +184,17 @@ def test_images_of_one_to_four_channels_square_or_not(channels: int) -> None:
     for sample in samples:
         assert (sample.step, sample.label) == (7, None)
         assert sample.image.shape == (channels, 12, 20)
+        assert [target.delta is None for target in sample.targets] == [True, False]
         for target in sample.targets:
-            assert target.delta is not None
-            assert target.gradient.shape == target.delta.shape == sample.image.shape
+            assert target.gradient.shape == sample.image.shape
+            assert target.delta is None or target.delta.shape == sample.image.shape
             expected = gradient_alone(model, sample.image, target.index, "logit")
             np.testing.assert_allclose(target.gradient, expected, rtol=1e-4, atol=1e-7)
 
 
 def test_the_gradient_alone() -> None:
     model = convolutional().eval()
-    sample = capture(model, torch.rand(1, 1, 28, 28), Recipe(ascent=None), step=0)[0]
+    sample = capture(model, torch.rand(1, 1, 28, 28), Recipe(ascents={}), step=0)[0]
     for target in sample.targets:
         assert target.delta is None
         assert target.delta_norm is None
@@ -187,9 +207,9 @@ def test_the_fixed_step_follows_the_score(trained: nn.Module) -> None:
     images, _ = confused(trained, 2)
     ascent = Ascent(confidence=None, max_steps=1, step_size=2.0)
     for score in get_args(ScoreName):
-        recipe = Recipe(score=score, ascent=ascent)
+        recipe = Recipe(score=score, ascents={"step": ascent})
         for sample in capture(trained, images, recipe, step=0):
-            for target in sample.targets:
+            for target in sample.targets[1:]:
                 assert target.delta is not None
                 quantum = np.abs(target.delta).max() / DELTA_LEVELS
                 assert np.abs(target.delta - 2 * target.gradient).max() <= quantum
@@ -252,14 +272,15 @@ def test_of_equal_logits_the_lowest_class_is_the_first_everywhere(dtype: torch.d
         for sample in capture(forward, torch.rand(count, 1, 5, 5), Recipe(), step=0):
             assert sample.classes.tolist() == [20, 33, 60, 0, 1, 2, 3, 4, 5, 6]
             assert [target.index for target in sample.targets] == [20, 33]
-            assert [int(target.predictions[0]) for target in sample.targets] == [20, 20]
+            assert sample.targets[0].morphs == {}
+            assert int(sample.targets[1].predictions[0]) == 20
 
 
 def test_a_budget_bounds_what_is_stored(trained: nn.Module) -> None:
     images, _ = confused(trained, 8)
-    recipe = Recipe(ascent=Ascent(norm="linf", epsilon=0.05), bounds=BOUNDS)
+    recipe = Recipe(ascents={"small": Ascent(norm="linf", epsilon=0.05)}, bounds=BOUNDS)
     for sample in capture(trained, images, recipe, step=0):
-        for target in sample.targets:
+        for target in sample.targets[1:]:
             assert target.delta is not None
             assert np.abs(target.delta).max() <= 0.05 * (1 + 1e-3)
 

@@ -76,10 +76,10 @@ def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path)
         assert found["gradascent/flip_distance"][step] == pytest.approx(np.mean(distances))
 
 
-def test_a_digit_with_two_targets_takes_at_most_5_kb(tmp_path: Path) -> None:
+def test_a_digit_with_both_kinds_of_morph_takes_at_most_6_kb(tmp_path: Path) -> None:
     """The size includes the scalars, the file's header and the session's metadata.
 
-    An untrained network has noisy gradients, which take 5.4 kB.
+    An untrained network has noisy gradients, which take more.
     """
     model = train(convolutional(), steps=100)
     images, labels = digits("test")
@@ -89,9 +89,10 @@ def test_a_digit_with_two_targets_takes_at_most_5_kb(tmp_path: Path) -> None:
         for rows in torch.arange(1024).split(64):
             hook(images[rows], model(images[rows]), labels[rows], ids=rows)
     assert hook.stats.written >= 60
-    assert all(len(sample.targets) == 2 for sample in read_samples(tmp_path))
+    for sample in read_samples(tmp_path):
+        assert all(len(target.morphs) == 2 for target in sample.targets[1:])
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
-    assert size / hook.stats.written <= 5000
+    assert size / hook.stats.written <= 6000
 
 
 def test_a_loop_that_reuses_its_buffers_does_not_change_a_capture(
