@@ -5,11 +5,11 @@
 
 import { className } from "../samples/captions.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
-import { elementsIn } from "../samples/sample_arrays.js";
+import { elementsIn, targetArrayCount } from "../samples/sample_arrays.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
 /** @import {TargetChoice} from "../samples/target_choice.js" */
-/** @import {Panels, Raster, Sample} from "../types.js" */
+/** @import {Panels, Raster, Sample, Target} from "../types.js" */
 
 /** Distances in CSS pixels. The views pass those that the style sheets need to them. */
 const CARD_EDGE = 13;
@@ -17,10 +17,12 @@ export const LINE = 20;
 export const HEADING = 20;
 const META = 90;
 export const LEAST_COLUMN = 84;
-const LEAST_TEXT = 152;
+const LEAST_TEXT = 124;
 const MOST_TEXT = 360;
 const LEAST_ROW = 92;
-const PANEL_GAP = 10;
+/** The caption below the panels of a morph, and each line of text about its survival and its judges. */
+export const CAPTION = 16;
+export const PANEL_GAP = 8;
 const TEXT_GAP = 14;
 const ROW_GAP = 8;
 const TITLE_GAP = 8;
@@ -46,7 +48,7 @@ const COMFORTABLE = 60;
 const LARGE = 170;
 /** The lengths of the longer side of a reduced image, and the widths of a signal, for the automatic zoom. */
 const REDUCED = [96, 104, 112, 120, 128, 144, 160, 176, 192, 208, 224];
-const SIGNAL_WIDTHS = [160, 200, 240, 280, 320];
+const SIGNAL_WIDTHS = [120, 160, 200, 240, 280, 320];
 const LARGEST_SIGNAL = 1200;
 
 /**
@@ -96,6 +98,7 @@ function channelHeight(channels) {
  * @property {number} height
  * @property {number} titleLines
  * @property {number} chipLines
+ * @property {number} bodyWidth the width of everything in the card, in CSS pixels
  * @property {number} textWidth the width of the text beside a row, in CSS pixels
  * @property {number} rowHeight in CSS pixels
  * @property {number} scale CSS pixels per canvas pixel
@@ -118,7 +121,8 @@ function channelHeight(channels) {
  */
 
 /**
- * The layout of a card: the image at the left, and a row for each target with its gradient, its morph and a text.
+ * The layout of a card: the image at the left, and a row for each target with its gradient, its morph, the change and
+ * a text.
  * @param {Sample} sample
  * @param {CardOptions} options
  * @returns {CardLayout}
@@ -130,16 +134,23 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth
   const gap = Math.ceil(PANEL_GAP / scale);
   const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
   const morphLeft = gradientLeft + width + gap;
-  const rowHeight = Math.max(height, hasResponse ? Math.ceil(LEAST_ROW / scale) : 0);
+  const changeLeft = morphLeft + width + gap;
+  const ofRows = rows.map((position) => sample.targets[position]);
+  const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
+  const textLines = ofRows.reduce((most, target) => Math.max(most, extraLines(target)), 0);
+  const rowHeight = Math.max(
+    height + (hasMorphs ? Math.ceil(CAPTION / scale) : 0),
+    hasResponse ? Math.ceil((LEAST_ROW + textLines * CAPTION) / scale) : 0,
+  );
   const pitch = rowHeight + Math.ceil((HEADING + ROW_GAP) / scale);
   const targets = rows.map((position, row) => ({
     target: sample.targets[position].index,
     gradient: rectangle(gradientLeft, row * pitch, raster),
-    morph: sample.targets[position].delta_norm === null ? null : rectangle(morphLeft, row * pitch, raster),
+    morph: sample.targets[position].morphs.length ? rectangle(morphLeft, row * pitch, raster) : null,
+    change: sample.targets[position].morphs.length ? rectangle(changeLeft, row * pitch, raster) : null,
   }));
-  const morphs = targets.some(({ morph }) => morph);
   const canvas = {
-    width: targets.length ? (morphs ? morphLeft : gradientLeft) + width : width,
+    width: targets.length ? (hasMorphs ? changeLeft : gradientLeft) + width : width,
     height: Math.max(targets.length - 1, 0) * pitch + height,
   };
   const panelsWidth = Math.max(canvas.width * scale, LEAST_COLUMN);
@@ -155,6 +166,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth
     height: Math.ceil(2 * CARD_EDGE + top + bodyHeight),
     titleLines,
     chipLines,
+    bodyWidth,
     textWidth: Math.min(Math.floor(bodyWidth - panelsWidth - TEXT_GAP), MOST_TEXT),
     rowHeight: rowHeight * scale,
     scale,
@@ -181,11 +193,20 @@ function rectangle(x, y, { width, height }) {
 }
 
 /**
+ * How many lines of text stand below the flip: one for the survival and one for each judge. A switch to another kind of
+ * morph does not change the layout, so the morph with the most lines counts.
+ * @param {Target} target
+ */
+export function extraLines({ morphs }) {
+  return morphs.reduce((most, { survived, judges }) => Math.max(most, (survived.length ? 1 : 0) + judges.length), 0);
+}
+
+/**
  * How many numbers the arrays of a sample hold.
  * @param {Sample} sample
  */
-function valuesOf({ shape, targets }) {
-  return (1 + 2 * targets.length) * elementsIn(shape);
+function valuesOf(sample) {
+  return (1 + targetArrayCount(sample)) * elementsIn(sample.shape);
 }
 
 /**
@@ -261,6 +282,7 @@ export function sameLayout(one, other) {
     one.scale === other.scale &&
     one.width === other.width &&
     one.height === other.height &&
+    one.rowHeight === other.rowHeight &&
     one.raster.width === other.raster.width &&
     one.choice === other.choice &&
     one.rows.join() === other.rows.join()
@@ -314,7 +336,7 @@ function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
  * @param {CardKind} kind
  */
 function widthKind({ sample: { shape, strengths, targets }, rows }) {
-  const morphs = rows.some((position) => targets[position].delta_norm !== null);
+  const morphs = rows.some((position) => targets[position].morphs.length > 0);
   return `${shape} ${rows.length > 0} ${morphs} ${strengths.length > 0}`;
 }
 
@@ -372,7 +394,9 @@ function layoutId(sample) {
 function layoutText(sample) {
   const { shape, targets, strengths, classes } = sample;
   let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
-  for (const { index, delta_norm } of targets) text += delta_norm === null ? ` ${index}` : ` ${index}+`;
+  for (const target of targets) {
+    text += target.morphs.length ? ` ${target.index}+${extraLines(target)}` : ` ${target.index}`;
+  }
   return targets.length > 2 ? `${text}: ${classes}` : text;
 }
 

@@ -176,8 +176,9 @@ export class Help {
 
   open() {
     const { samples, matrix, nameOf } = this.shown();
-    const example = exampleOf(samples);
-    if (example) this.#show(new HelpFigures(example.sample, example.position));
+    const { morph } = this.settings;
+    const example = exampleOf(samples, morph);
+    if (example) this.#show(new HelpFigures(example.sample, example.position, morph));
     if (matrix.classes.length) this.#put("matrix", matrixFigure(matrix, nameOf));
     this.#dialog.open();
   }
