@@ -163,7 +163,7 @@ class App {
       this.#stepBar.element,
       element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
     ),
-    element("div", { className: "tools" }, this.#strengthBar.element, this.#targetPicker.element),
+    element("div", { className: "tools" }, this.#strengthBar.element, this.#strengthBar.switch, this.#targetPicker.element),
   );
 
   #problemList = new ProblemList(() => this.#reload());

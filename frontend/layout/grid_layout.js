@@ -18,6 +18,8 @@ export const HEADING = 20;
 const META = 90;
 export const LEAST_COLUMN = 84;
 const LEAST_TEXT = 124;
+/** Pictures become larger only if the text keeps this width, in which no line is cut. */
+const COMFORTABLE_TEXT = 170;
 const MOST_TEXT = 360;
 const LEAST_ROW = 92;
 /** The caption below the panels of a morph, and each line of text about its survival and its judges. */
@@ -100,7 +102,7 @@ function channelHeight(channels) {
  * @property {number} chipLines
  * @property {number} bodyWidth the width of everything in the card, in CSS pixels
  * @property {number} textWidth the width of the text beside a row, in CSS pixels
- * @property {number} rowHeight in CSS pixels
+ * @property {number[]} rowHeights of each row, in CSS pixels
  * @property {number} scale CSS pixels per canvas pixel
  * @property {Raster} raster the size of a panel
  * @property {Raster} canvas
@@ -117,6 +119,7 @@ function channelHeight(channels) {
  * @property {number} ratio
  * @property {number[]} rows
  * @property {TargetChoice | undefined} [choice]
+ * @property {number} [text] the least width of the text beside a row, in CSS pixels
  * @property {number} [width] the width of the card, in CSS pixels; the default is as narrow as possible
  */
 
@@ -127,7 +130,7 @@ function channelHeight(channels) {
  * @param {CardOptions} options
  * @returns {CardLayout}
  */
-export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth = 0 }) {
+export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEXT, width: cardWidth = 0 }) {
   const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
   const { width, height } = raster;
   const hasResponse = sample.strengths.length > 0;
@@ -137,25 +140,32 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth
   const changeLeft = morphLeft + width + gap;
   const ofRows = rows.map((position) => sample.targets[position]);
   const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
-  const textLines = ofRows.reduce((most, target) => Math.max(most, extraLines(target)), 0);
-  const rowHeight = Math.max(
-    height + (hasMorphs ? Math.ceil(CAPTION / scale) : 0),
-    hasResponse ? Math.ceil((LEAST_ROW + textLines * CAPTION) / scale) : 0,
+  const rowHeights = ofRows.map((target) =>
+    target.morphs.length
+      ? Math.max(
+          height + Math.ceil(CAPTION / scale),
+          hasResponse ? Math.ceil((LEAST_ROW + extraLines(target) * CAPTION) / scale) : 0,
+        )
+      : height,
   );
-  const pitch = rowHeight + Math.ceil((HEADING + ROW_GAP) / scale);
-  const targets = rows.map((position, row) => ({
-    target: sample.targets[position].index,
-    gradient: rectangle(gradientLeft, row * pitch, raster),
-    morph: sample.targets[position].morphs.length ? rectangle(morphLeft, row * pitch, raster) : null,
-    change: sample.targets[position].morphs.length ? rectangle(changeLeft, row * pitch, raster) : null,
-  }));
+  const between = Math.ceil((HEADING + ROW_GAP) / scale);
+  let rowsHeight = 0;
+  const targets = ofRows.map(({ index, morphs }, row) => {
+    const top = rowsHeight + (row ? between : 0);
+    rowsHeight = top + rowHeights[row];
+    return {
+      target: index,
+      gradient: rectangle(gradientLeft, top, raster),
+      morph: morphs.length ? rectangle(morphLeft, top, raster) : null,
+      change: morphs.length ? rectangle(changeLeft, top, raster) : null,
+    };
+  });
   const canvas = {
     width: targets.length ? (hasMorphs ? changeLeft : gradientLeft) + width : width,
-    height: Math.max(targets.length - 1, 0) * pitch + height,
+    height: targets.length ? targets[targets.length - 1].gradient[1] + height : height,
   };
   const panelsWidth = Math.max(canvas.width * scale, LEAST_COLUMN);
-  const rowsHeight = Math.max(targets.length - 1, 0) * pitch + rowHeight;
-  const least = panelsWidth + (hasResponse ? TEXT_GAP + LEAST_TEXT : 0);
+  const least = panelsWidth + (hasResponse ? TEXT_GAP + text : 0);
   const bodyWidth = Math.max(cardWidth - 2 * CARD_EDGE, least);
   const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + META);
   const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
@@ -168,7 +178,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth
     chipLines,
     bodyWidth,
     textWidth: Math.min(Math.floor(bodyWidth - panelsWidth - TEXT_GAP), MOST_TEXT),
-    rowHeight: rowHeight * scale,
+    rowHeights: rowHeights.map((rowHeight) => rowHeight * scale),
     scale,
     raster,
     canvas,
@@ -282,7 +292,7 @@ export function sameLayout(one, other) {
     one.scale === other.scale &&
     one.width === other.width &&
     one.height === other.height &&
-    one.rowHeight === other.rowHeight &&
+    one.rowHeights.join() === other.rowHeights.join() &&
     one.raster.width === other.raster.width &&
     one.choice === other.choice &&
     one.rows.join() === other.rows.join()
@@ -328,7 +338,8 @@ const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length)
  */
 function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
   const zooms = zoom === null ? comfortableZooms(sample.shape) : [zoom];
-  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice };
+  const text = growth ? COMFORTABLE_TEXT : LEAST_TEXT;
+  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice, text };
 }
 
 /**

@@ -171,13 +171,15 @@ export class Card {
     const shown = shownMorph(target, settings.morph);
     const name = className(sample.session.class_names, target.index);
     if (!morph || !change || !shown) {
-      this.#head(`gradient → ${name}`, gradient);
+      const [left, top, , height] = gradient;
+      this.#head(`gradient → ${name}`, [left, top, layout.bodyWidth / scale - left, height]);
       if (sample.strengths.length) this.#addNoMorph(gradient, noMorphCaption(sample, target));
       return;
     }
     this.#addHeads({ gradient, morph, change }, row, name, shown.name === settings.morph ? "morph" : shown.name);
     if (!sample.strengths.length) return;
-    const responses = new TargetResponse(sample, target, shown, layout, settings.largestStrength, (strength) =>
+    const size = { textWidth: layout.textWidth, rowHeight: layout.rowHeights[row] };
+    const responses = new TargetResponse(sample, target, shown, size, settings.largestStrength, (strength) =>
       this.#onChange((state) => withStrengthOverride(state, sample.key, strength)),
     );
     // The Tab key stops at only one curve of each card.

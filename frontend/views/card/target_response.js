@@ -13,7 +13,6 @@ import { element } from "../common/dom.js";
 import { ResponseCurve } from "./response_curve.js";
 import { VerdictChip } from "./verdict_chip.js";
 
-/** @import {CardLayout} from "../../layout/grid_layout.js" */
 /** @import {Morph, Response, Sample, Target} from "../../types.js" */
 
 /** The height of the texts above and below the curve: the verdict and the flip. */
@@ -34,7 +33,7 @@ export class TargetResponse {
    * @param {Sample} sample
    * @param {Target} target
    * @param {Morph} morph of the target
-   * @param {CardLayout} layout
+   * @param {{textWidth: number, rowHeight: number}} size in CSS pixels
    * @param {number} largestStrength the strength at the end of every curve, so that curves can be compared
    * @param {(strength: number) => void} onStrength the user chose a strength on the curve
    */

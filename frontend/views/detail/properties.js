@@ -1,6 +1,6 @@
 /** The properties of a sample and of its targets, as lists of names and values. */
 
-import { className, flipCaption, formatPrecise, noMorphCaption, stoppedCaption } from "../../samples/captions.js";
+import { className, flipCaption, formatPrecise, stoppedCaption } from "../../samples/captions.js";
 import { flipDistanceOf, flipOf } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 
@@ -41,7 +41,7 @@ export function targetProperties(sample, target, morph) {
   const names = sample.session.class_names;
   /** @type {Property[]} */
   const properties = [["gradient norm", formatPrecise(target.gradient_norm), "‖gradient‖₂, in model units"]];
-  if (!morph) return list([...properties, ["ascent", sample.strengths.length ? noMorphCaption(sample, target) : "none"]]);
+  if (!morph) return list([...properties, ["ascent", "none"]]);
   const flip = flipOf(morph, sample.strengths);
   const distance = flipDistanceOf(morph, sample.strengths);
   if (target.gradient_p99 !== null) {

@@ -11,9 +11,9 @@ export class Wipe {
   element = element(
     "label",
     { className: "wipe", title: "How much of the picture shows the original, from the left" },
-    "morph",
     this.#slider,
-    "original",
+    element("span", {}, "original"),
+    element("span", {}, "morph"),
   );
 
   /**

@@ -265,10 +265,11 @@ export class Follow {
    * @returns {PanelContent}
    */
   #contentOf(sample) {
-    const position = targetOfFrame(sample, this.#shown?.target ?? null);
+    const isMorph = this.#shown?.frames === "morph";
+    const position = targetOfFrame(sample, this.#shown?.target ?? null, isMorph);
     if (position < 0) return { kind: "original" };
     const morph = shownPosition(sample.targets[position], this.#shown?.morph ?? "");
-    if (this.#shown?.frames !== "morph" || morph < 0) return { kind: "gradient", position };
+    if (!isMorph || morph < 0) return { kind: "gradient", position };
     return { kind: "morph", position, morph };
   }
 

@@ -45,8 +45,8 @@ export class StrengthBar {
         element("div", { className: "marks" }, element("span", {}, "0: the original"), this.#end),
       ),
       this.#output,
-      this.#switch.element,
     );
+    this.switch = this.#switch.element;
   }
 
   /** @param {boolean} playing */

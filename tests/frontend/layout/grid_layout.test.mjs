@@ -157,7 +157,7 @@ test("an empty grid and a too narrow grid have a layout", () => {
 });
 
 test("every card fits beside the sidebar of a window of 1024 pixels", () => {
-  const shapes = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 56, 56], [3, 64, 64], [3, 128, 128], [3, 129, 100], [3, 170, 170]];
+  const shapes = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 50, 50], [3, 64, 64], [3, 128, 128], [3, 129, 100], [3, 170, 170]];
   for (const shape of [...shapes, [3, 224, 224], [3, 100, 1000], [3, 4000, 4000], [1, 10], [2, 300], [12, 5000]]) {
     for (const ratio of [1, 1.25, 2]) {
       const { width } = sizeOf(grid([makeSample({ shape })], { width: 1024 - 280, ratio }));
@@ -168,7 +168,7 @@ test("every card fits beside the sidebar of a window of 1024 pixels", () => {
 
 test("texts about survival and judges make a row higher, the same for all kinds of morphs", () => {
   const visible = makeMorph({ name: "visible", survived: [true], judges: [makeJudge(), makeJudge({ name: "b" })] });
-  const heightOf = (...morphs) => layoutOf(makeSample({ shape: SHAPE, targets: [makeTarget({ morphs })] }), { zoom: 2 }).rowHeight;
+  const heightOf = (...morphs) => layoutOf(makeSample({ shape: SHAPE, targets: [makeTarget({ morphs })] }), { zoom: 2 }).rowHeights[0];
   const plain = heightOf(makeMorph());
   assert.equal(heightOf(makeMorph(), visible) - plain, 3 * 16);
   assert.equal(heightOf(makeMorph({ survived: [true] }), visible), heightOf(makeMorph(), visible));
@@ -179,4 +179,14 @@ test("there is space for the caption below the panels of each row", () => {
   const { panels, scale } = layoutOf(makeSample({ shape: [1, 120, 120], targets }));
   const [first, second] = panels.targets;
   assert.ok((second.gradient[1] - first.gradient[1] - first.gradient[3]) * scale >= 16 + 20);
+});
+
+test("a row without a morph is only as high as its gradient", () => {
+  const survived = [true];
+  const targets = [makeTarget({ index: 5, morphs: [] }), makeTarget({ survived }), makeTarget({ index: 3, morphs: [] })];
+  const { rowHeights, panels, scale, canvas } = layoutOf(makeSample({ shape: SHAPE, targets }), { zoom: 3 });
+  assert.deepEqual(rowHeights, [84, 108, 84]);
+  const tops = panels.targets.map(({ gradient }) => gradient[1] * scale);
+  assert.deepEqual(tops, [0, 84 + 30, 84 + 30 + 108 + 30]);
+  assert.equal(canvas.height * scale, tops[2] + 84);
 });
