@@ -132,7 +132,7 @@ def _sample(run: str, tag: str, session: Session, entry: Entry, payload: bytes) 
         std=session.info.std,
         class_names=session.info.class_names,
         rank=session.info.rank,
-        **vars(captured),
+        **{**vars(captured), "bounds": captured.bounds or session.info.bounds},
     )
 
 

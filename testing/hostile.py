@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import google_crc32c
+import numpy as np
 
 from tb_gradascent.format.event_file import EventFile, file_name
+from tb_gradascent.format.metadata import is_short_name
 from tb_gradascent.format.record import seal
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import CapturedSample
-from testing.synthetic import DIGITS, make_captures, make_event, write_session
+from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
 
 CANARY = "canary()"
 """A script that the page must never run."""
@@ -77,15 +79,23 @@ def write_logdir(logdir: Path) -> None:
 
 LONGEST = ("W" * 256, "long words " * 23)
 """The names of the two classes that all samples are moved towards."""
+SHORT_NAMES = tuple(name for name in NAMES if is_short_name(name))
+"""Those of the names that an ascent or a judge may have."""
 HOSTILE_INFO = dataclasses.replace(
-    DIGITS, class_names=(*NAMES[:5], LONGEST[0], *NAMES[5:7], LONGEST[1], NAMES[14])
+    DIGITS,
+    ascents=SHORT_NAMES[:2],
+    judges=SHORT_NAMES[2:4],
+    class_names=(*NAMES[:5], LONGEST[0], *NAMES[5:7], LONGEST[1], NAMES[14]),
 )
 
 
 def hostile_captures() -> list[list[CapturedSample]]:
-    """Return a capture whose samples have ``NAMES`` as ids."""
-    samples = make_captures(1, len(NAMES), shape=(1, 6, 6))[0]
-    return [[dataclasses.replace(s, id=name) for s, name in zip(samples, NAMES, strict=True)]]
+    """Return a capture whose samples have ``NAMES`` as ids, and also as names of morphs."""
+    rng = np.random.default_rng(0)
+    morphs, judges = HOSTILE_INFO.ascents, HOSTILE_INFO.judges
+    return [
+        [make_sample(rng, shape=(1, 6, 6), id=name, morphs=morphs, judges=judges) for name in NAMES]
+    ]
 
 
 def write_overlong(folder: Path) -> None:
@@ -166,10 +176,24 @@ def _write_values(folder: Path) -> None:
 def _asked(
     fields: dict[str, Any], number: float | str, strengths: list[float | str]
 ) -> dict[str, Any]:
-    """Return targets with one number as the answer at each strength."""
-    answers = {"probabilities": [number] * len(strengths), "delta_norm": number}
-    said = {"original_probabilities": answers["probabilities"], "predictions": [8] * len(strengths)}
-    return {"targets": [{**target, **answers, **said} for target in fields["targets"]]}
+    """Return targets with one number as the answer at each strength, and as each measure."""
+    answers = [number] * len(strengths)
+    said = {
+        "probabilities": answers,
+        "original_probabilities": answers,
+        "predictions": [8] * len(strengths),
+    }
+    measures = dict.fromkeys(("delta_norm", "largest_change", "mean_change"), number)
+    return {
+        "targets": [
+            {
+                **target,
+                "gradient_p99": number,
+                "morphs": [{**morph, **said, **measures} for morph in target["morphs"]],
+            }
+            for target in fields["targets"]
+        ]
+    }
 
 
 def _write_damaged(logdir: Path) -> None:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tb_gradascent.format.metadata import MAX_CLASSES
+from tb_gradascent.format.metadata import (
+    MAX_CLASSES,
+    MAX_JUDGES,
+    MAX_MORPHS,
+    MAX_SHORT_NAME_LENGTH,
+    MAX_SURVIVAL_CHECKS,
+    is_short_name,
+)
 from tb_gradascent.format.record import Record
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
-from tb_gradascent.format.samples import Array, CapturedSample, Target
+from tb_gradascent.format.samples import (
+    Array,
+    Bounds,
+    CapturedSample,
+    Morph,
+    Response,
+    Stopped,
+    Target,
+)
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5)) | st.tuples(
     st.sampled_from([1, 2, 5, 64]), st.integers(1, 9)
@@ -23,6 +38,9 @@ SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5)) | st
 _FLOATS = st.floats(width=32)
 _STRENGTHS = st.floats(0, 1, width=32)
 _IDS = st.none() | st.text(max_size=8) | st.just("\ud800 alone") | st.just("日本語 🙂")
+_NAMES = st.sampled_from(["smallest", "visible"]) | st.text(
+    min_size=1, max_size=MAX_SHORT_NAME_LENGTH
+).filter(is_short_name)
 _CLASSES = st.integers(0, MAX_CLASSES - 1)
 
 
@@ -45,27 +63,55 @@ def _images(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
 
 
 @st.composite
+def _answers(draw: st.DrawFn, asked: tuple[int, ...]) -> dict[str, Any]:
+    probabilities = draw(_floats(asked))
+    return {
+        "probabilities": probabilities,
+        "original_probabilities": probabilities if draw(st.booleans()) else draw(_floats(asked)),
+        "predictions": draw(hnp.arrays(np.int64, asked, elements=_CLASSES)),
+    }
+
+
+@st.composite
+def _morphs(draw: st.DrawFn, target: int, shape: tuple[int, ...], strengths: Array) -> Morph:
+    judges = draw(st.lists(_NAMES, max_size=MAX_JUDGES, unique=True))
+    return Morph(
+        target=target,
+        delta=draw(_floats(shape)),
+        strengths=strengths,
+        steps=draw(st.integers(0, 2**31 - 1)),
+        stopped=draw(st.sampled_from(get_args(Stopped))),
+        survived=tuple(draw(st.lists(st.booleans(), max_size=MAX_SURVIVAL_CHECKS))),
+        judges={name: Response(**draw(_answers(strengths.shape))) for name in judges},
+        **draw(_answers(strengths.shape)),
+    )
+
+
+@st.composite
+def _targets(draw: st.DrawFn, shape: tuple[int, ...], strengths: Array) -> Target:
+    index = draw(_CLASSES)
+    names = draw(st.lists(_NAMES, max_size=MAX_MORPHS, unique=True))
+    return Target(
+        index=index,
+        gradient=draw(_floats(shape)),
+        morphs={name: draw(_morphs(index, shape, strengths)) for name in names},
+        direction=draw(st.sampled_from([1, -1])),
+    )
+
+
+def _bounds(channels: int) -> st.SearchStrategy[Bounds]:
+    values = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    side = st.lists(values, min_size=channels, max_size=channels).map(tuple)
+    return st.tuples(side, side)
+
+
+@st.composite
 def captured_samples(draw: st.DrawFn) -> CapturedSample:
     """Draw any sample that can be stored."""
     shape = draw(SHAPES)
     strengths = np.unique(draw(st.integers(0, 4).flatmap(lambda n: _floats((n,), _STRENGTHS))))
     listed = draw(st.integers(0, 4))
-    targets = []
-    for _ in range(draw(st.integers(0, 3))):
-        asked = (len(strengths),)
-        targets.append(
-            Target(
-                index=draw(_CLASSES),
-                gradient=draw(_floats(shape)),
-                delta=draw(_floats(shape)) if len(strengths) else None,
-                strengths=strengths,
-                probabilities=draw(_floats(asked)),
-                original_probabilities=draw(_floats(asked)),
-                predictions=draw(hnp.arrays(np.int64, asked, elements=_CLASSES)),
-                steps=draw(st.integers(0, 2**31 - 1)),
-                stopped=draw(st.sampled_from(["confidence", "max_steps", "nonfinite", "none"])),
-            )
-        )
+    targets = draw(st.lists(_targets(shape, strengths), max_size=2))
     return CapturedSample(
         step=draw(st.integers(-(2**63), 2**63 - 1)),
         id=draw(_IDS),
@@ -78,4 +124,5 @@ def captured_samples(draw: st.DrawFn) -> CapturedSample:
         loss=draw(st.none() | st.floats(width=32)),
         targets=tuple(targets),
         probe=draw(st.booleans()),
+        bounds=draw(st.none() | _bounds(shape[0])),
     )

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
@@ -17,7 +18,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
-from tb_gradascent.format.samples import CapturedSample, Target
+from tb_gradascent.format.samples import Bounds, CapturedSample, Morph, Response, Target
 
 STRENGTHS = np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 1.25], np.float32)
 DIGITS = metadata.SessionInfo(
@@ -25,6 +26,7 @@ DIGITS = metadata.SessionInfo(
     mean=(0.1307,),
     std=(0.3081,),
     bounds=((-0.4242,), (2.8215,)),
+    ascents=("smallest",),
 )
 
 
@@ -34,12 +36,17 @@ def make_sample(
     step: int = 0,
     shape: tuple[int, ...] = (1, 28, 28),
     targets: Sequence[int] = (8, 5),
+    morphs: Sequence[str] = ("smallest",),
+    survived: tuple[bool, ...] = (),
+    judges: Sequence[str] = (),
+    bounds: Bounds | None = None,
     id: str | None = None,
     probe: bool = False,
 ) -> CapturedSample:
     """Return a bright disc at a random position, with synthetic gradients and responses.
 
-    If the shape is (channels, length), it is a signal with a bump.
+    If the shape is (channels, length), it is a signal with a bump. The delta of the morph
+    ``"visible"`` is smooth. That of every other morph is a fraction of the gradient.
     """
     axes = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape[1:]), indexing="ij")
     centre = rng.uniform(-0.5, 0.5, len(axes))
@@ -53,6 +60,16 @@ def make_sample(
     label = int(rng.integers(10))
     original = float(chances[classes[0]])
     convinced = (1 / (1 + np.exp(2 - 6 * STRENGTHS))).astype(np.float32)
+    smooth = np.broadcast_to(0.5 * disc, shape).astype(np.float32)
+
+    def answers(target: int) -> dict[str, Any]:
+        same = target == classes[0]
+        return {
+            "probabilities": convinced,
+            "original_probabilities": convinced if same else original * (1 - convinced),
+            "predictions": np.where(STRENGTHS > 0.4, target, int(classes[0])),
+        }
+
     return CapturedSample(
         step=step,
         id=id,
@@ -67,19 +84,24 @@ def make_sample(
             Target(
                 index=target,
                 gradient=slope,
-                delta=slope * np.float32(0.5),
-                strengths=STRENGTHS,
-                probabilities=convinced,
-                original_probabilities=convinced
-                if target == classes[0]
-                else original * (1 - convinced),
-                predictions=np.where(STRENGTHS > 0.4, target, int(classes[0])),
-                steps=3,
-                stopped="confidence",
+                morphs={
+                    name: Morph(
+                        target=target,
+                        delta=smooth if name == "visible" else slope * np.float32(0.5),
+                        strengths=STRENGTHS,
+                        steps=3,
+                        stopped="confidence",
+                        survived=survived,
+                        judges={judge: Response(**answers(target)) for judge in judges},
+                        **answers(target),
+                    )
+                    for name in morphs
+                },
             )
             for target, slope in zip(targets, gradient, strict=True)
         ),
         probe=probe,
+        bounds=bounds,
     )
 
 

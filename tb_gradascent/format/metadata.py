@@ -31,8 +31,11 @@ from tensorboard.compat.proto.summary_pb2 import (
 
 PLUGIN_NAME = "gradascent"
 
-RECORD_VERSION = 1
-"""Raise it only if an older reader would misread a newer record. A new optional field does not."""
+RECORD_VERSION = 2
+"""Raise it only if an older reader would misread a newer record. A new optional field does not.
+
+Version 1 had at most one morph a target. It is still read.
+"""
 
 MAX_IMAGE_CHANNELS = 4
 MAX_SIGNAL_CHANNELS = 64
@@ -41,6 +44,13 @@ MAX_CHANNELS = max(MAX_IMAGE_CHANNELS, MAX_SIGNAL_CHANNELS)
 MAX_ELEMENTS = 1 << 24
 """The most elements of one sample's input; for example 3×2364×2364."""
 MAX_TARGETS = 64
+MAX_MORPHS = 4
+"""The most morphs of one target."""
+MAX_JUDGES = 4
+"""The most other networks that answer about one morph."""
+MAX_SURVIVAL_CHECKS = 16
+MAX_SHORT_NAME_LENGTH = 64
+"""The most characters of the name of an ascent, a judge, a task or a kind."""
 MAX_STRENGTHS = 64
 MAX_STRENGTH = 1000
 """The largest strength. Strength 1 is the end of the ascent."""
@@ -72,6 +82,16 @@ def is_sample_shape(shape: Sequence[int]) -> bool:
         return False
     channels = MAX_IMAGE_CHANNELS if len(shape) == 3 else MAX_SIGNAL_CHANNELS
     return min(shape) >= 1 and shape[0] <= channels and math.prod(shape) <= MAX_ELEMENTS
+
+
+def is_short_name(value: object) -> TypeGuard[str]:
+    """Return whether a value may name an ascent, a judge, a task or a kind of input.
+
+    It is 1 to ``MAX_SHORT_NAME_LENGTH`` printable characters.
+    """
+    return (
+        isinstance(value, str) and 1 <= len(value) <= MAX_SHORT_NAME_LENGTH and value.isprintable()
+    )
 
 
 def new_session() -> str:
@@ -117,6 +137,10 @@ class SessionInfo:
         rank, world_size: The process's rank in the job, and the job's number of processes; both
             ``None`` if there is only one process.
         version: The record version that the session writes.
+        ascents: The names of the ascents. Each makes one morph a target.
+        judges: The names of the judges.
+        task: ``"single"`` if an input has one class.
+        kind: What an input is: ``"image"``.
     """
 
     started: float = 0.0
@@ -127,6 +151,10 @@ class SessionInfo:
     rank: int | None = None
     world_size: int | None = None
     version: int = RECORD_VERSION
+    ascents: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    task: str = "single"
+    kind: str = "image"
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that is stored and that the viewer's page gets."""
@@ -181,7 +209,21 @@ class SessionInfo:
             rank=rank if ranked else None,
             world_size=world_size if ranked else None,
             version=version if type(version) is int else RECORD_VERSION,
+            ascents=_short_names(fields.get("ascents"), MAX_MORPHS),
+            judges=_short_names(fields.get("judges"), MAX_JUDGES),
+            task=_short_name(fields.get("task"), "single"),
+            kind=_short_name(fields.get("kind"), "image"),
         )
+
+
+def _short_names(value: object, most: int) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > most or not all(map(is_short_name, value)):
+        return ()
+    return tuple(value) if len(set(value)) == len(value) else ()
+
+
+def _short_name(value: object, default: str) -> str:
+    return value if is_short_name(value) else default
 
 
 def _channel_values(value: object) -> tuple[float, ...] | None:

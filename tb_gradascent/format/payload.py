@@ -3,8 +3,8 @@
 A payload is a zlib stream of three parts:
 
 1. The image or signal, exact to the bit: see ``image_codec``.
-2. A quantum for each further array, as a little-endian float32. The arrays come in the order
-   gradient, delta of the first target, gradient, delta of the second target, and so on.
+2. A quantum for each further array, as a little-endian float32. The arrays come target by target:
+   the gradient, and then the delta of each morph.
 3. The levels of each of these arrays, in the same order: see ``quantization``. They are folded to
    uint16, so that small magnitudes become small numbers: 0, -1, 1, -2, … become 0, 1, 2, 3, ….
    All low bytes come first, then all high bytes. Folding and splitting save an eighth of a
@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from typing import Final
 
 import google_crc32c
 import numpy as np
@@ -23,19 +24,34 @@ import numpy.typing as npt
 
 from tb_gradascent.format import image_codec
 from tb_gradascent.format.quantization import dequantize, quantize
-from tb_gradascent.format.record import PayloadInfo, Record, RecordError
+from tb_gradascent.format.record import (
+    Codec,
+    PayloadInfo,
+    PayloadRecord,
+    Record,
+    RecordError,
+    TargetRecord,
+)
 from tb_gradascent.format.samples import Array
 
+IMAGE_CODECS: Final[tuple[Codec, ...]] = ("palette",)
+ARRAY_CODECS: Final[tuple[Codec, ...]] = ("levels",)
 
-def pack_payload(image: Array, arrays: Sequence[tuple[Array, int]]) -> bytes:
-    """Pack an image and ``(array, number of levels)`` of each further array."""
+
+def pack_payload(image: Array, arrays: Sequence[tuple[Array, int]]) -> tuple[bytes, PayloadRecord]:
+    """Pack an image and ``(array, number of levels)`` of each further array.
+
+    Return the payload, and what the record says of it.
+    """
     quanta, planes = [], []
     for array, levels in arrays:
         quantum, level = quantize(array, levels)
         quanta.append(quantum)
         planes.append(_fold(level).reshape(-1, 1).view(np.uint8).T.tobytes())
     head = np.array(quanta, "<f4").tobytes()
-    return zlib.compress(b"".join((image_codec.encode_image(image), head, *planes)))
+    payload = zlib.compress(b"".join((image_codec.encode_image(image), head, *planes)))
+    codecs = [*IMAGE_CODECS[:1], *ARRAY_CODECS[:1] * len(arrays)]
+    return payload, {**payload_info(payload), "codecs": codecs}
 
 
 def payload_info(payload: bytes) -> PayloadInfo:
@@ -59,7 +75,7 @@ def largest_payload(record: Record) -> int:
 
 
 def unpack_payload(record: Record, payload: bytes) -> list[Array]:
-    """Return the image, and then the gradient and the delta (if it has one) of each target.
+    """Return the image, and then for each target its gradient and the delta of each morph.
 
     Each array has the record's shape.
 
@@ -79,7 +95,7 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
         raise RecordError(f"the payload cannot be read: {error}") from None
     if len(data) - start != _levels_size(record) or not inflate.eof:
         raise RecordError("the payload must inflate to the bytes that its record's shape takes")
-    count, elements = _arrays(record), math.prod(record["shape"])
+    count, elements = count_arrays(record["targets"]), math.prod(record["shape"])
     quanta = np.frombuffer(data, "<f4", count, start)
     planes = np.frombuffer(data, np.uint8, offset=start + 4 * count).reshape(count, 2, elements)
     levels = _unfold(np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<u2"))
@@ -92,13 +108,13 @@ def unpack_payload(record: Record, payload: bytes) -> list[Array]:
     ]
 
 
-def _arrays(record: Record) -> int:
+def count_arrays(targets: Sequence[TargetRecord]) -> int:
     """Return the number of arrays beside the image."""
-    return sum(1 + (target["delta_norm"] is not None) for target in record["targets"])
+    return sum(1 + len(target["morphs"]) for target in targets)
 
 
 def _levels_size(record: Record) -> int:
-    return _arrays(record) * (4 + 2 * math.prod(record["shape"]))
+    return count_arrays(record["targets"]) * (4 + 2 * math.prod(record["shape"]))
 
 
 def _fold(level: npt.NDArray[np.int16]) -> npt.NDArray[np.uint16]:

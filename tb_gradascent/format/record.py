@@ -7,7 +7,7 @@ and no infinities: a :data:`JsonNumber` writes them as strings.
 from __future__ import annotations
 
 import re
-from typing import Final, TypeAlias, TypedDict
+from typing import Final, Literal, TypeAlias, TypedDict
 
 import google_crc32c
 
@@ -28,24 +28,68 @@ class RecordError(ValueError):
     """A record or a payload cannot be read by this version; the message says why."""
 
 
-class _OptionalOfTarget(TypedDict, total=False):
+class _OptionalOfResponse(TypedDict, total=False):
     original_probabilities: list[JsonNumber]
+
+
+class ResponseRecord(_OptionalOfResponse):
+    """The answers of one network at the sample's strengths.
+
+    ``original_probabilities`` is missing if it equals ``probabilities``. That is so if the target
+    is the class that was predicted for the image itself.
+    """
+
+    probabilities: list[JsonNumber]
+    predictions: list[int]
+
+
+class JudgeRecord(ResponseRecord):
+    """The answers of another network, with the judge's name."""
+
+    name: str
+
+
+class _OptionalOfMorph(TypedDict, total=False):
+    survived: str
+    judges: list[JudgeRecord]
+
+
+class MorphRecord(ResponseRecord, _OptionalOfMorph):
+    """The part of a record that describes one morph.
+
+    ``name`` is the name of the ascent. ``survived`` has one character a check, ``"1"`` if the morph
+    survived it and ``"0"`` if not. It is missing if there were no checks. ``judges`` is missing if
+    there are none. ``largest_change`` and ``mean_change`` are ``None`` if they are unknown: version
+    1 did not record them.
+    """
+
+    name: str
+    steps: int
+    stopped: Stopped
+    delta_norm: JsonNumber
+    largest_change: JsonNumber | None
+    mean_change: JsonNumber | None
+
+
+class _OptionalOfTarget(TypedDict, total=False):
+    direction: Literal[1, -1]
 
 
 class TargetRecord(_OptionalOfTarget):
     """The part of a record that describes one target.
 
-    ``original_probabilities`` is missing if it equals ``probabilities``. That is so if the target
-    is the predicted class. ``delta_norm`` is ``None`` if the payload holds no delta.
+    ``direction`` is missing if it is 1. ``gradient_p99`` is ``None`` if it is unknown: version 1
+    did not record it.
     """
 
     index: int
-    probabilities: list[JsonNumber]
-    predictions: list[int]
-    steps: int
-    stopped: Stopped
     gradient_norm: JsonNumber
-    delta_norm: JsonNumber | None
+    gradient_p99: JsonNumber | None
+    morphs: list[MorphRecord]
+
+
+Codec = Literal["palette", "levels"]
+"""How an array is encoded. ``payload`` describes the codecs. Their order never changes."""
 
 
 class PayloadInfo(TypedDict):
@@ -55,17 +99,29 @@ class PayloadInfo(TypedDict):
     crc32c: int
 
 
+class PayloadRecord(PayloadInfo):
+    """The part of a record that describes its payload.
+
+    ``codecs`` has one name for the image and one for each further array, in the order of the
+    payload.
+    """
+
+    codecs: list[Codec]
+
+
 class _Optional(TypedDict, total=False):
     dropped: int
     every: int
+    bounds: list[list[JsonNumber]]
 
 
 class Record(_Optional):
-    """The JSON half of a sample.
+    """The JSON half of a sample, in version 2.
 
     ``dropped`` counts the samples that the session has lost so far; it is missing if there are
     none. ``every`` is the number of steps between captures; it is missing unless the budget has
-    stretched them.
+    stretched them. ``bounds`` is ``[low, high]``, each with one value a channel; it is missing if
+    the sample has no bounds of its own. ``strengths`` belong to every morph of the sample.
     """
 
     version: int
@@ -81,7 +137,7 @@ class Record(_Optional):
     loss: JsonNumber | None
     strengths: list[JsonNumber]
     targets: list[TargetRecord]
-    payload: PayloadInfo
+    payload: PayloadRecord
 
 
 def seal(record: bytes) -> bytes:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn, TypeVar, get_args
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Final, NoReturn, TypeVar, get_args
 
-from tb_gradascent.format import metadata
-from tb_gradascent.format.payload import largest_payload
+from tb_gradascent.format import metadata, record_version1
+from tb_gradascent.format.payload import ARRAY_CODECS, IMAGE_CODECS, count_arrays, largest_payload
 from tb_gradascent.format.record import (
     LARGEST_INTERVAL,
     NOT_FINITE,
+    Codec,
     JsonNumber,
+    JudgeRecord,
+    MorphRecord,
     Record,
     RecordError,
+    ResponseRecord,
     TargetRecord,
     check_seal,
 )
@@ -23,6 +28,8 @@ from tb_gradascent.format.samples import Stopped
 
 _T = TypeVar("_T")
 _INT64 = {"low": -(2**63), "high": 2**63 - 1}
+_NEWER: Final = "(update tb_gradascent to read newer records)"
+_SURVIVED: Final = re.compile(f"[01]{{1,{metadata.MAX_SURVIVAL_CHECKS}}}")
 
 
 def parse_records(capture: int, values: Sequence[object]) -> Iterator[tuple[int, bytes, Record]]:
@@ -45,7 +52,7 @@ def parse_records(capture: int, values: Sequence[object]) -> Iterator[tuple[int,
 
 
 def parse_record(data: bytes) -> Record:
-    """Return a record from its JSON.
+    """Return a record from its JSON, in version 2. A record of version 1 is upgraded.
 
     Fields that this version does not know are left out. So is the checksum. A checksum whose name
     was damaged is an unknown field, and the rest of such a record is intact.
@@ -63,38 +70,44 @@ def parse_record(data: bytes) -> Record:
     if not isinstance(fields, dict):
         _fail("record", "must be a JSON object", fields)
     version = fields.get("version")
-    if version != metadata.RECORD_VERSION or type(version) is not int:
-        rule = f"must be {metadata.RECORD_VERSION} (update tb_gradascent to read newer records)"
-        _fail("version", rule, version)
+    if type(version) is not int or not 1 <= version <= metadata.RECORD_VERSION:
+        _fail("version", f"must be 1 to {metadata.RECORD_VERSION} {_NEWER}", version)
+    if version == 1:
+        fields = record_version1.upgrade(fields)
     strengths = _strengths(fields)
     classes = _integers(
         fields, "classes", most=metadata.MAX_LISTED_CLASSES, high=metadata.MAX_CLASSES - 1
     )
+    shape = _shape(fields)
+    targets = [
+        _parse_target(target, len(strengths))
+        for target in _list(fields, "targets", most=metadata.MAX_TARGETS)
+    ]
     payload = fields.get("payload")
     if not isinstance(payload, dict):
         _fail("payload", "must be an object", payload)
     record: Record = {
-        "version": version,
+        "version": metadata.RECORD_VERSION,
         "step": _integer(fields, "step", **_INT64),
         "probe": bool(fields.get("probe")),
         "id": _optional(_text, fields, "id"),
         "label": _optional(_integer, fields, "label", **_INT64),
-        "shape": _shape(fields),
+        "shape": shape,
         "classes": classes,
         "probabilities": _reals(fields, "probabilities", exactly=len(classes)),
         "margin": _real(fields, "margin"),
         "entropy": _real(fields, "entropy"),
         "loss": _optional(_real, fields, "loss"),
         "strengths": strengths,
-        "targets": [
-            _parse_target(target, len(strengths))
-            for target in _list(fields, "targets", most=metadata.MAX_TARGETS)
-        ],
+        "targets": targets,
         "payload": {
             "bytes": _integer(payload, "bytes", high=metadata.MAX_PAYLOAD_BYTES),
             "crc32c": _integer(payload, "crc32c", high=2**32 - 1),
+            "codecs": _codecs(payload, count_arrays(targets)),
         },
     }
+    if fields.get("bounds") is not None:
+        record["bounds"] = _bounds(fields, shape[0])
     if fields.get("dropped"):
         record["dropped"] = _integer(fields, "dropped", high=2**63 - 1)
     if fields.get("every") is not None:
@@ -109,19 +122,65 @@ def parse_record(data: bytes) -> Record:
 def _parse_target(fields: object, strengths: int) -> TargetRecord:
     if not isinstance(fields, dict):
         _fail("targets", "must hold objects", fields)
+    morphs = [
+        _parse_morph(morph, strengths)
+        for morph in _list(fields, "morphs", most=metadata.MAX_MORPHS)
+    ]
+    _check_names("morphs", [morph["name"] for morph in morphs])
+    record: TargetRecord = {
+        "index": _integer(fields, "index", high=metadata.MAX_CLASSES - 1),
+        "gradient_norm": _real(fields, "gradient_norm"),
+        "gradient_p99": _optional(_real, fields, "gradient_p99"),
+        "morphs": morphs,
+    }
+    if "direction" in fields:
+        direction = fields["direction"]
+        if type(direction) is not int or direction not in (1, -1):
+            _fail("direction", "must be 1 or -1", direction)
+        record["direction"] = direction  # type: ignore[typeddict-item]  # checked just above
+    return record
+
+
+def _parse_morph(fields: object, strengths: int) -> MorphRecord:
+    if not isinstance(fields, dict):
+        _fail("morphs", "must hold objects", fields)
     stopped = fields.get("stopped")
     if stopped not in get_args(Stopped):
         _fail("stopped", f"must be one of {get_args(Stopped)}", stopped)
-    record: TargetRecord = {
-        "index": _integer(fields, "index", high=metadata.MAX_CLASSES - 1),
+    record: MorphRecord = {
+        "name": _short_name(fields, "name"),
+        "steps": _integer(fields, "steps", high=2**31 - 1),
+        "stopped": stopped,  # type: ignore[typeddict-item]  # checked just above
+        "delta_norm": _real(fields, "delta_norm"),
+        "largest_change": _optional(_real, fields, "largest_change"),
+        "mean_change": _optional(_real, fields, "mean_change"),
+        **_parse_response(fields, strengths),  # type: ignore[typeddict-item]  # adds no other key
+    }
+    if "survived" in fields:
+        survived = fields["survived"]
+        if not isinstance(survived, str) or not _SURVIVED.fullmatch(survived):
+            rule = f"must be 1 to {metadata.MAX_SURVIVAL_CHECKS} characters 0 or 1"
+            _fail("survived", rule, survived)
+        record["survived"] = survived
+    if "judges" in fields:
+        judges = _list(fields, "judges", most=metadata.MAX_JUDGES)
+        record["judges"] = [_parse_judge(judge, strengths) for judge in judges]
+        _check_names("judges", [judge["name"] for judge in record["judges"]])
+    return record
+
+
+def _parse_judge(fields: object, strengths: int) -> JudgeRecord:
+    if not isinstance(fields, dict):
+        _fail("judges", "must hold objects", fields)
+    return {"name": _short_name(fields, "name"), **_parse_response(fields, strengths)}
+
+
+def _parse_response(fields: dict[str, Any], strengths: int) -> ResponseRecord:
+    record: ResponseRecord = {
         "probabilities": _reals(fields, "probabilities", exactly=strengths),
         "predictions": _integers(
             fields, "predictions", exactly=strengths, high=metadata.MAX_CLASSES - 1
         ),
-        "steps": _integer(fields, "steps", high=2**31 - 1),
-        "stopped": stopped,  # type: ignore[typeddict-item]  # checked just above
-        "gradient_norm": _real(fields, "gradient_norm"),
-        "delta_norm": _optional(_real, fields, "delta_norm"),
     }
     if "original_probabilities" in fields:
         record["original_probabilities"] = _reals(
@@ -141,6 +200,27 @@ def _shape(fields: dict[str, Any]) -> list[int]:
             shape,
         )
     return shape
+
+
+def _codecs(payload: dict[str, Any], arrays: int) -> list[Codec]:
+    codecs = _list(payload, "codecs", exactly=1 + arrays)
+    for position, codec in enumerate(codecs):
+        known: Collection[str] = ARRAY_CODECS if position else IMAGE_CODECS
+        if codec not in known:
+            _fail("codecs", f"must be one of {known} {_NEWER}", codec)
+    return codecs
+
+
+def _bounds(fields: dict[str, Any], channels: int) -> list[list[JsonNumber]]:
+    bounds = _list(fields, "bounds", exactly=2)
+    for values in bounds:
+        if (
+            not isinstance(values, list)
+            or len(values) != channels
+            or not all(_is_real(value) and math.isfinite(float(value)) for value in values)
+        ):
+            _fail("bounds", f"must be two lists of {channels} finite numbers", bounds)
+    return bounds
 
 
 def _strengths(fields: dict[str, Any]) -> list[JsonNumber]:
@@ -167,6 +247,19 @@ def _text(fields: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > metadata.MAX_NAME_LENGTH:
         _fail(name, f"must be text of at most {metadata.MAX_NAME_LENGTH} characters", value)
     return value
+
+
+def _short_name(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not metadata.is_short_name(value):
+        rule = f"must be 1 to {metadata.MAX_SHORT_NAME_LENGTH} printable characters"
+        _fail(name, rule, value)
+    return value
+
+
+def _check_names(name: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        _fail(name, "must have different names", names)
 
 
 def _integer(fields: dict[str, Any], name: str, *, low: int = 0, high: int) -> int:

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from tb_gradascent.format.metadata import RECORD_VERSION
-from tb_gradascent.format.payload import pack_payload, payload_info, unpack_payload
+from tb_gradascent.format.payload import pack_payload, unpack_payload
 from tb_gradascent.format.quantization import DELTA_LEVELS, GRADIENT_LEVELS
 from tb_gradascent.format.record import (
     LARGEST_INTERVAL,
     JsonNumber,
+    JudgeRecord,
+    MorphRecord,
     Record,
     RecordError,
+    ResponseRecord,
     TargetRecord,
     seal,
 )
 from tb_gradascent.format.record_parser import parse_record
-from tb_gradascent.format.samples import Array, CapturedSample, Target
+from tb_gradascent.format.samples import Array, CapturedSample, Morph, Response, Target
 
 
 def encode_sample(
@@ -41,22 +46,18 @@ def encode_sample(
     Raises:
         ValueError: The sample breaks a limit of the format, or its arrays do not fit each other.
     """
-    arrays = [
-        (array, levels)
-        for target in sample.targets
-        for array, levels in ((target.gradient, GRADIENT_LEVELS), (target.delta, DELTA_LEVELS))
-        if array is not None
-    ]
+    arrays: list[tuple[Array, int]] = []
+    for target in sample.targets:
+        arrays.append((target.gradient, GRADIENT_LEVELS))
+        arrays += [(morph.delta, DELTA_LEVELS) for morph in target.morphs.values()]
     shape = sample.image.shape
     for array, _ in arrays:
         if array.shape != shape:
             raise ValueError(
                 f"gradients and deltas must have the image's shape {shape}, got {array.shape}"
             )
-    payload = pack_payload(sample.image, arrays)
-    strengths = sample.targets[0].strengths if sample.targets else np.zeros(0, np.float32)
-    if not all(np.array_equal(target.strengths, strengths) for target in sample.targets):
-        raise ValueError("the targets of one sample must have the same strengths")
+    payload, described = pack_payload(sample.image, arrays)
+    strengths = _common_strengths(sample.targets)
     record: Record = {
         "version": RECORD_VERSION,
         "step": int(sample.step),
@@ -71,8 +72,10 @@ def encode_sample(
         "loss": None if sample.loss is None else _number(sample.loss),
         "strengths": _to_json(strengths),
         "targets": [_encode_target(target) for target in sample.targets],
-        "payload": payload_info(payload),
+        "payload": described,
     }
+    if sample.bounds is not None:
+        record["bounds"] = [_to_json(values) for values in sample.bounds]
     if dropped:
         record["dropped"] = dropped
     if every is not None:
@@ -96,22 +99,8 @@ def decode_sample(record: Record, payload: bytes) -> CapturedSample:
     arrays = iter(unpack_payload(record, payload))
     image = next(arrays)
     strengths = _from_json(record["strengths"])
-    targets = tuple(
-        Target(
-            index=target["index"],
-            gradient=next(arrays),
-            delta=next(arrays) if target["delta_norm"] is not None else None,
-            strengths=strengths,
-            probabilities=_from_json(target["probabilities"]),
-            original_probabilities=_from_json(
-                target.get("original_probabilities", target["probabilities"])
-            ),
-            predictions=np.array(target["predictions"], np.int64),
-            steps=target["steps"],
-            stopped=target["stopped"],
-        )
-        for target in record["targets"]
-    )
+    targets = tuple(_decode_target(target, strengths, arrays) for target in record["targets"])
+    bounds = record.get("bounds")
     return CapturedSample(
         step=record["step"],
         id=record["id"],
@@ -124,23 +113,108 @@ def decode_sample(record: Record, payload: bytes) -> CapturedSample:
         loss=None if record["loss"] is None else float(record["loss"]),
         targets=targets,
         probe=record["probe"],
+        bounds=None if bounds is None else (_numbers(bounds[0]), _numbers(bounds[1])),
     )
+
+
+def _common_strengths(targets: Iterable[Target]) -> Array:
+    """Return the strengths of all morphs. Also check that each morph has its target's class."""
+    strengths: Array | None = None
+    for target in targets:
+        for morph in target.morphs.values():
+            if morph.target != target.index:
+                raise ValueError(
+                    f"a morph of the target {target.index} must have that target, got "
+                    f"{morph.target}"
+                )
+            if strengths is None:
+                strengths = morph.strengths
+            if not np.array_equal(morph.strengths, strengths):
+                raise ValueError("the morphs of one sample must have the same strengths")
+    return np.zeros(0, np.float32) if strengths is None else strengths
 
 
 def _encode_target(target: Target) -> TargetRecord:
     record: TargetRecord = {
         "index": target.index,
-        "probabilities": _to_json(target.probabilities),
-        "predictions": target.predictions.tolist(),
-        "steps": target.steps,
-        "stopped": target.stopped,
         "gradient_norm": _number(target.gradient_norm),
-        "delta_norm": None if target.delta_norm is None else _number(target.delta_norm),
+        "gradient_p99": _number(target.gradient_p99),
+        "morphs": [_encode_morph(name, morph) for name, morph in target.morphs.items()],
     }
-    originals = _to_json(target.original_probabilities)
+    if target.direction != 1:
+        record["direction"] = target.direction
+    return record
+
+
+def _decode_target(record: TargetRecord, strengths: Array, arrays: Iterator[Array]) -> Target:
+    return Target(
+        index=record["index"],
+        gradient=next(arrays),
+        morphs={
+            morph["name"]: Morph(
+                target=record["index"],
+                delta=next(arrays),
+                strengths=strengths,
+                steps=morph["steps"],
+                stopped=morph["stopped"],
+                survived=tuple(check == "1" for check in morph.get("survived", "")),
+                judges={
+                    judge["name"]: Response(**_decode_response(judge))
+                    for judge in morph.get("judges", ())
+                },
+                **_decode_response(morph),
+            )
+            for morph in record["morphs"]
+        },
+        direction=record.get("direction", 1),
+    )
+
+
+def _encode_morph(name: str, morph: Morph) -> MorphRecord:
+    record: MorphRecord = {
+        "name": name,
+        "steps": morph.steps,
+        "stopped": morph.stopped,
+        "delta_norm": _number(morph.delta_norm),
+        "largest_change": _number(morph.largest_change),
+        "mean_change": _number(morph.mean_change),
+        **_encode_response(morph),  # type: ignore[typeddict-item]  # adds no other key
+    }
+    if morph.survived:
+        record["survived"] = "".join("01"[survived] for survived in morph.survived)
+    if morph.judges:
+        record["judges"] = [_encode_judge(*judge) for judge in morph.judges.items()]
+    return record
+
+
+def _encode_judge(name: str, response: Response) -> JudgeRecord:
+    return {"name": name, **_encode_response(response)}
+
+
+def _encode_response(response: Response) -> ResponseRecord:
+    record: ResponseRecord = {
+        "probabilities": _to_json(response.probabilities),
+        "predictions": response.predictions.tolist(),
+    }
+    originals = _to_json(response.original_probabilities)
     if originals != record["probabilities"]:
         record["original_probabilities"] = originals
     return record
+
+
+class _Answers(TypedDict):
+    probabilities: Array
+    original_probabilities: Array
+    predictions: npt.NDArray[np.int64]
+
+
+def _decode_response(record: ResponseRecord) -> _Answers:
+    probabilities = record["probabilities"]
+    return {
+        "probabilities": _from_json(probabilities),
+        "original_probabilities": _from_json(record.get("original_probabilities", probabilities)),
+        "predictions": np.array(record["predictions"], np.int64),
+    }
 
 
 def _number(value: float) -> JsonNumber:
@@ -157,4 +231,8 @@ def _to_json(values: Iterable[float]) -> list[JsonNumber]:
 
 
 def _from_json(values: Sequence[JsonNumber]) -> Array:
-    return np.array([float(value) for value in values], np.float32)
+    return np.array(_numbers(values), np.float32)
+
+
+def _numbers(values: Sequence[JsonNumber]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -112,7 +112,8 @@ class Target:
     @cached_property
     def gradient_p99(self) -> float:
         """The 99th percentile of the gradient's magnitudes."""
-        return float(np.percentile(np.abs(self.gradient), 99))
+        with np.errstate(all="ignore"):  # a gradient may hold infinities
+            return float(np.percentile(np.abs(self.gradient), 99))
 
     @property
     def smallest(self) -> Morph | None:
@@ -122,12 +123,12 @@ class Target:
     @property
     def delta(self) -> Array | None:
         """The whole change of the smallest morph, or ``None``."""
-        return self.smallest and self.smallest.delta
+        return self.smallest.delta if self.smallest else None
 
     @property
     def delta_norm(self) -> float | None:
         """‖delta‖₂ of the smallest morph, or ``None``."""
-        return self.smallest and self.smallest.delta_norm
+        return self.smallest.delta_norm if self.smallest else None
 
     @property
     def strengths(self) -> Array:
@@ -162,12 +163,12 @@ class Target:
     @property
     def flip(self) -> float | None:
         """The strength at which the smallest morph flips the prediction, or ``None``."""
-        return self.smallest and self.smallest.flip
+        return self.smallest.flip if self.smallest else None
 
     @property
     def flip_distance(self) -> float | None:
         """‖delta‖₂ · flip of the smallest morph, or ``None``."""
-        return self.smallest and self.smallest.flip_distance
+        return self.smallest.flip_distance if self.smallest else None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

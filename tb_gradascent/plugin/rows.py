@@ -7,23 +7,24 @@ JSON, and a browser needs seconds to parse them.
 from __future__ import annotations
 
 import bisect
+import itertools
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, get_args
 
-from tb_gradascent.format.record import JsonNumber, PayloadInfo, Record
+from tb_gradascent.format.record import Codec, JsonNumber, PayloadInfo, Record, ResponseRecord
 from tb_gradascent.format.record_parser import parse_records
 from tb_gradascent.format.samples import Stopped
 
 ALIGNMENT: Final = 8
 """Each row starts at a multiple of this, because a row holds float64."""
-PROBE, HAS_ID, HAS_LABEL, HAS_LOSS = 1, 2, 4, 8
-HAS_DELTA: Final = 1
+PROBE, HAS_ID, HAS_LABEL, HAS_LOSS, HAS_BOUNDS = 1, 2, 4, 8, 16
 
-_HEAD: Final = struct.Struct("<2Iq8d2I2H7I")
+_HEAD: Final = struct.Struct("<2Iq8d2I2H9I")
 _STOPPED: Final = {name: code for code, name in enumerate(get_args(Stopped))}
+_CODECS: Final = {name: code for code, name in enumerate(get_args(Codec))}
 _INDEX: Final = struct.Struct("<I")
 _INDEX_AT: Final = 4
 _STEP: Final = struct.Struct("<d")
@@ -57,21 +58,36 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
     """
     classes, strengths, targets = record["classes"], record["strengths"], record["targets"]
     name, label, loss = record["id"], record["label"], record["loss"]
-    text = b"" if name is None else name.encode("utf-8", "replace")
+    bounds = record.get("bounds")
     numbers: list[JsonNumber] = [*record["probabilities"], *strengths]
+    if bounds is not None:
+        numbers += itertools.chain(*bounds)
     integers: list[int] = [*classes]
+    names: dict[str, int] = {}
     for target in targets:
-        delta = target["delta_norm"]
-        numbers += (target["gradient_norm"], 0.0 if delta is None else delta)
-        numbers += target["probabilities"]
-        numbers += target.get("original_probabilities", target["probabilities"])
-        integers += (target["index"], target["steps"], _STOPPED[target["stopped"]])
-        integers.append(0 if delta is None else HAS_DELTA)
-        integers += target["predictions"]
+        morphs = target["morphs"]
+        numbers += (target["gradient_norm"], _or_nan(target["gradient_p99"]))
+        integers += (target["index"], target.get("direction", 1) == 1, len(morphs))
+        for morph in morphs:
+            survived, judges = morph.get("survived", ""), morph.get("judges", ())
+            numbers.append(morph["delta_norm"])
+            numbers += (_or_nan(morph["largest_change"]), _or_nan(morph["mean_change"]))
+            numbers += _answers([morph, *judges])
+            integers += (names.setdefault(morph["name"], len(names)), morph["steps"])
+            integers += (_STOPPED[morph["stopped"]], len(survived))
+            integers += (int(survived[::-1] or "0", 2), len(judges))
+            integers += morph["predictions"]
+            for judge in judges:
+                integers.append(names.setdefault(judge["name"], len(names)))
+                integers += judge["predictions"]
     body = _body(len(numbers), len(integers))
-    length = -(-(_HEAD.size + body.size + len(text)) // ALIGNMENT) * ALIGNMENT
+    id_text = b"" if name is None else name.encode("utf-8", "replace")
+    names_text = "\n".join(names).encode()
+    tail = id_text + names_text + bytes(_CODECS[codec] for codec in record["payload"]["codecs"])
+    length = -(-(_HEAD.size + body.size + len(tail)) // ALIGNMENT) * ALIGNMENT
     flags = (
         record["probe"] * PROBE
+        | (bounds is not None) * HAS_BOUNDS
         | (name is not None) * HAS_ID
         | (label is not None) * HAS_LABEL
         | (loss is not None) * HAS_LOSS
@@ -97,10 +113,23 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
         len(classes),
         len(strengths),
         len(targets),
-        len(text),
+        len(id_text),
+        len(names_text),
+        len(numbers),
     )
     rest = body.pack(*map(float, numbers), *integers)
-    return (head + rest + text).ljust(length, b"\0")
+    return (head + rest + tail).ljust(length, b"\0")
+
+
+def _or_nan(value: JsonNumber | None) -> JsonNumber:
+    return "NaN" if value is None else value
+
+
+def _answers(responses: Iterable[ResponseRecord]) -> Iterator[JsonNumber]:
+    """Yield the probabilities of the network and of each judge."""
+    for response in responses:
+        yield from response["probabilities"]
+        yield from response.get("original_probabilities", response["probabilities"])
 
 
 def encode_capture(number: int, wall_time: float, values: Sequence[object]) -> CaptureRows:

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_gradascent.format import metadata
+from tb_gradascent.format.event_file import locate_events
 from tb_gradascent.format.metadata import SessionInfo
+from testing.event_files import VERSION1
 
 SESSIONS = st.from_regex(r"[0-9A-Za-z-]{1,64}", fullmatch=True)
+SHORT_NAMES = st.text(min_size=1, max_size=64).filter(str.isprintable)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 CHANNELS = st.lists(FINITE, min_size=1, max_size=64).map(tuple)
 JSON = st.recursive(
@@ -58,6 +61,8 @@ def test_new_session_names_differ_and_fit_into_a_series_tag() -> None:
     std=st.none() | CHANNELS,
     bounds=st.none() | st.tuples(CHANNELS, CHANNELS),
     ranked=st.just((None, None)) | st.tuples(st.integers(0, 7), st.integers(8, metadata.MAX_RANKS)),
+    short_names=st.lists(SHORT_NAMES, max_size=4, unique=True).map(tuple),
+    named=SHORT_NAMES,
 )
 def test_session_info_comes_back_as_it_was(
     started: float,
@@ -66,8 +71,16 @@ def test_session_info_comes_back_as_it_was(
     std: tuple[float, ...] | None,
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None,
     ranked: tuple[int | None, int | None],
+    short_names: tuple[str, ...],
+    named: str,
 ) -> None:
-    info = SessionInfo(started, names, mean, std, bounds, *ranked)
+    info = SessionInfo(
+        *(started, names, mean, std, bounds, *ranked),
+        ascents=short_names,
+        judges=short_names[:2],
+        task=named,
+        kind=named,
+    )
     assert SessionInfo.decode(info.encode()) == info
 
 
@@ -87,6 +100,14 @@ def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -
     info = SessionInfo.decode(json.dumps(fields).encode())
     json.dumps(info.to_json(), allow_nan=False)
     assert info.class_names is None or all(isinstance(name, str) for name in info.class_names)
+    assert all(map(metadata.is_short_name, (*info.ascents, *info.judges, info.task, info.kind)))
+
+
+def test_session_info_of_version_1_has_no_ascents_and_no_judges() -> None:
+    (event,) = (event for _, event in locate_events(VERSION1) if event and event.summary.value)
+    info = SessionInfo.decode(event.summary.value[1].metadata.plugin_data.content)
+    assert (info.version, info.mean, info.std) == (1, (0.25,), (0.5,))
+    assert (info.ascents, info.judges, info.task, info.kind) == ((), (), "single", "image")
 
 
 @pytest.mark.parametrize(
@@ -105,12 +126,23 @@ def test_arbitrary_fields_leave_session_info_usable(fields: dict[str, object]) -
         b'{"rank":0}',
         b'{"rank":0,"world_size":' + b"9" * 30 + b"}",
         b'{"mean":[' + b"1," * 64 + b"1]}",
+        b'{"ascents":["a","b","c","d","e"]}',
+        b'{"ascents":"abc"}',
+        b'{"judges":["a","a"]}',
+        b'{"judges":["a",7]}',
+        b'{"judges":["a\\nb"]}',
+        b'{"ascents":[""]}',
+        b'{"task":["single"]}',
+        b'{"task":"\\u0000"}',
+        b'{"kind":"' + b"x" * 65 + b'"}',
         b'{"std":[0.5]' + b" " * metadata.MAX_SESSION_INFO_BYTES + b"}",
         b"\xff\xfe",
     ],
     ids=[
         *("deep", "huge", "overflow", "digits", "nan", "half", "none"),
-        *("beyond", "negative", "true", "alone", "crowd", "65", "long", "utf-16"),
+        *("beyond", "negative", "true", "alone", "crowd", "65"),
+        *("five", "text", "twice", "number", "line", "empty", "list", "nul", "wide"),
+        *("long", "utf-16"),
     ],
 )
 def test_hostile_session_info_is_left_at_its_defaults(data: bytes) -> None:

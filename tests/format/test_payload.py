@@ -47,7 +47,8 @@ def decode_by_hand(record: dict[str, Any], payload: bytes) -> list[list[float]]:
             image += [palette[index] for index in take(pixels)]
         else:
             image += planes(pixels)
-    count = sum(1 + (target["delta_norm"] is not None) for target in record["targets"])
+    count = sum(1 + len(target["morphs"]) for target in record["targets"])
+    assert record["payload"]["codecs"] == ["palette", *["levels"] * count]
     quanta = struct.unpack(f"<{count}f", take(4 * count))
     arrays = [image]
     for quantum in quanta:
@@ -110,7 +111,7 @@ def test_the_checksum_finds_a_damaged_payload(data: st.DataObject) -> None:
 
 def with_payload(record: Record, payload: bytes) -> Record:
     """Return the record with the length and checksum of another payload."""
-    return {**record, "payload": payload_info(payload)}
+    return {**record, "payload": {**record["payload"], **payload_info(payload)}}
 
 
 @given(st.binary() | st.binary().map(zlib.compress))

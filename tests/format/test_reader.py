@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from tb_gradascent import read_samples
+from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.record import seal
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import Sample
-from testing.event_files import frame_ends
-from testing.synthetic import DIGITS, make_captures, make_event, write_session
+from testing.event_files import VERSION1, frame_ends
+from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
 
 
 def addresses(samples: Iterator[Sample]) -> list[tuple[str, str, int, int]]:
@@ -122,7 +123,7 @@ def test_a_record_of_a_newer_version_counts_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (record, payload), readable = (encode_sample(each) for each in make_captures(1, 2)[0])
-    fields = {**parse_record(record), "version": 2}
+    fields = {**parse_record(record), "version": metadata.RECORD_VERSION + 1}
     newer = seal(json.dumps(fields).encode())
     file = EventFile(tmp_path / file_name("s"))
     file.append(make_event("confused", "s", 0, [(newer, payload), readable], DIGITS, 1.0))
@@ -170,25 +171,77 @@ def test_colours_and_several_shapes_come_back(tmp_path: Path) -> None:
     assert shapes == {"rgb": (3, 9, 7), "gray": (1, 5, 6), "signal": (12, 1000)}
 
 
-def test_samples_without_an_ascent_have_no_delta(tmp_path: Path) -> None:
-    (sample,) = make_captures(1, 1)[0]
-    nothing = np.zeros(0, np.float32)
-    plain = [
-        dataclasses.replace(
-            target,
-            delta=None,
-            strengths=nothing,
-            probabilities=nothing,
-            original_probabilities=nothing,
-            predictions=np.zeros(0, np.int64),
-            stopped="none",
-        )
-        for target in sample.targets
-    ]
-    write_session(tmp_path, [[dataclasses.replace(sample, targets=tuple(plain))]])
+def test_samples_without_an_ascent_have_no_morphs(tmp_path: Path) -> None:
+    sample = make_sample(np.random.default_rng(0), morphs=())
+    write_session(tmp_path, [[sample]])
     (back,) = read_samples(tmp_path)
-    assert [target.delta for target in back.targets] == [None, None]
-    assert [target.flip for target in back.targets] == [None, None]
+    for target in back.targets:
+        assert target.morphs == {}
+        assert target.smallest is None
+        assert target.delta is None
+        assert (target.delta_norm, target.flip, target.flip_distance) == (None, None, None)
+        assert (target.steps, target.stopped) == (0, "none")
+        assert len(target.strengths) == len(target.probabilities) == len(target.predictions) == 0
+
+
+def test_every_morph_comes_back_under_its_name(tmp_path: Path) -> None:
+    sample = make_sample(
+        np.random.default_rng(0),
+        morphs=("visible", "smallest"),
+        survived=(True, False, True),
+        judges=("other",),
+    )
+    write_session(tmp_path, [[sample]])
+    (back,) = read_samples(tmp_path)
+    for target, wanted in zip(back.targets, sample.targets, strict=True):
+        assert list(target.morphs) == ["visible", "smallest"]
+        assert target.smallest is target.morphs["smallest"]
+        for name, morph in target.morphs.items():
+            original = wanted.morphs[name]
+            assert np.abs(morph.delta - original.delta).max() <= original.largest_change / 256
+            assert morph.survived == (True, False, True)
+            assert morph.flip == original.flip
+            assert morph.flip_distance == pytest.approx(original.flip_distance, rel=0.01)
+            (judge,) = morph.judges.values()
+            np.testing.assert_array_equal(
+                judge.probabilities, original.judges["other"].probabilities
+            )
+
+
+def test_a_sample_has_its_own_bounds_or_those_of_the_session(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    own = ((-0.25,), (7.5,))
+    write_session(tmp_path, [[make_sample(rng, bounds=own), make_sample(rng)]])
+    assert [sample.bounds for sample in read_samples(tmp_path)] == [own, DIGITS.bounds]
+
+
+def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
+    shutil.copy(VERSION1, tmp_path / file_name("version1"))
+    moved, still = read_samples(tmp_path)
+    values = np.array([[[-1, -0.5, 0], [0.25, 0.5, 1]]], np.float32)
+    for sample in (moved, still):
+        assert (sample.step, sample.wall_time, sample.bounds) == (100, 1000.0, ((-1.0,), (2.0,)))
+        np.testing.assert_array_equal(sample.image, [[[0, 0.25, 0.5], [0.75, 1, 2]]])
+        np.testing.assert_array_equal(sample.classes, [3, 5, 8])
+        three, five = sample.targets
+        assert (three.index, three.direction, five.index, five.direction) == (3, 1, 5, 1)
+        np.testing.assert_array_equal(three.gradient, values * 2)
+        np.testing.assert_array_equal(five.gradient, values * -4)
+    assert (moved.id, moved.label, moved.probe, moved.loss) == ("moved", 5, True, 0.984375)
+    assert (still.id, still.label, still.probe, still.loss) == (None, None, False, None)
+    assert [target.morphs for target in still.targets] == [{}, {}]
+    three, five = moved.targets
+    assert list(three.morphs) == list(five.morphs) == ["morph"]
+    np.testing.assert_array_equal(three.delta, values * 0.5)
+    np.testing.assert_array_equal(five.delta, values * -0.25)
+    np.testing.assert_array_equal(three.original_probabilities, [0.5, 0.75, 1])
+    np.testing.assert_array_equal(five.probabilities, [0.375, 0.625, 0.875])
+    np.testing.assert_array_equal(five.original_probabilities, [0.5, 0.25, 0.125])
+    np.testing.assert_array_equal(five.strengths, [0, 0.5, 1])
+    np.testing.assert_array_equal(five.predictions, [3, 5, 5])
+    assert (three.steps, three.stopped, three.flip) == (7, "stalled", 0)
+    assert (five.steps, five.stopped, five.flip) == (4, "confidence", 0.5)
+    assert five.flip_distance == pytest.approx(0.5 * np.linalg.norm(values * -0.25))
 
 
 def test_wrong_arguments_are_refused_with_the_reason(tmp_path: Path) -> None:

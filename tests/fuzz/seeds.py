@@ -6,19 +6,18 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from tb_gradascent.format import image_codec
 from tb_gradascent.format.event_file import frame
 from tb_gradascent.format.metadata import series_tag
 from tb_gradascent.format.sample_codec import encode_sample
-from testing.synthetic import DIGITS, make_event, make_sample
+from testing.event_files import VERSION1, version1_records
+from testing.synthetic import DIGITS, make_event
 from tests.fuzz.requests import seeds as requests
-from tests.fuzz.targets import PIECE, SHAPES
+from tests.fuzz.targets import PIECE, SHAPES, full_sample
 
 
 def _sample(shape: tuple[int, ...] = (1, 2, 2)) -> tuple[bytes, bytes]:
-    return encode_sample(make_sample(np.random.default_rng(0), shape=shape))
+    return encode_sample(full_sample(shape))
 
 
 def _payloads() -> Iterator[bytes]:
@@ -30,7 +29,7 @@ def _payloads() -> Iterator[bytes]:
 
 def _images() -> Iterator[bytes]:
     for choice, shape in enumerate(SHAPES):
-        image = make_sample(np.random.default_rng(0), shape=shape).image
+        image = full_sample(shape).image
         yield bytes([choice]) + image_codec.encode_image(image)
 
 
@@ -57,14 +56,14 @@ def _tensors() -> Iterator[bytes]:
 
 
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
-    "record": lambda: iter([_sample()[0]]),
+    "record": lambda: iter([_sample()[0], *version1_records()]),
     "payload": _payloads,
     "image": _images,
     "session_info": lambda: iter([DIGITS.encode()]),
     "names": _names,
     "joined": _joined,
     "event": lambda: iter([_event()]),
-    "event_file": lambda: iter([frame(_event())]),
+    "event_file": lambda: iter([frame(_event()), VERSION1.read_bytes()]),
     "tensors": _tensors,
     "request": requests,
 }

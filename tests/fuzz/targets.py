@@ -29,9 +29,10 @@ from tb_gradascent.format import image_codec, metadata
 from tb_gradascent.format.event_file import EventFile, file_name, frame
 from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
 from tb_gradascent.format.payload import largest_payload, payload_info
-from tb_gradascent.format.record import Record, RecordError
+from tb_gradascent.format.record import PayloadRecord, Record, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import decode_sample, encode_sample
+from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.format.sessions import ParsedCapture, Session, join, parse_capture
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import Scope
@@ -69,14 +70,16 @@ def payload(data: bytes) -> None:
     choice, rest = data[0] if data else 0, data[1:]
     record = _records()[choice // 2 % len(SHAPES)]
     stream = zlib.compress(rest, 1) if choice % 2 else rest
+    described: PayloadRecord = {**record["payload"], **payload_info(stream)}
     try:
-        sample = decode_sample({**record, "payload": payload_info(stream)}, stream)
+        sample = decode_sample({**record, "payload": described}, stream)
     except RecordError as error:
         _is_a_sentence(error)
         return
     for target in sample.targets:
-        assert target.delta is not None
-        for array in (sample.image, target.gradient, target.delta):
+        deltas = [morph.delta for morph in target.morphs.values()]
+        assert len(deltas) == 2
+        for array in (sample.image, target.gradient, *deltas):
             assert array.shape == tuple(record["shape"])
             assert array.dtype == np.float32
 
@@ -212,6 +215,18 @@ TARGETS: dict[str, Target] = {
 }
 
 
+def full_sample(shape: tuple[int, ...]) -> CapturedSample:
+    """Return a sample that has every optional part."""
+    return make_sample(
+        np.random.default_rng(0),
+        shape=shape,
+        morphs=("smallest", "visible"),
+        survived=(True, False),
+        judges=("other",),
+        bounds=((0.0,) * shape[0], (1.0,) * shape[0]),
+    )
+
+
 def _is_a_sentence(error: Exception) -> None:
     text = str(error)
     assert text
@@ -221,8 +236,7 @@ def _is_a_sentence(error: Exception) -> None:
 
 @functools.cache
 def _records() -> list[Record]:
-    samples = (make_sample(np.random.default_rng(0), shape=shape) for shape in SHAPES)
-    return [parse_record(encode_sample(sample)[0]) for sample in samples]
+    return [parse_record(encode_sample(full_sample(shape))[0]) for shape in SHAPES]
 
 
 def _template(step: int) -> bytes:

@@ -24,8 +24,8 @@ from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, find_event_files, locate_events
 from tb_gradascent.format.metadata import SessionInfo
-from tb_gradascent.format.payload import unpack_payload
-from tb_gradascent.format.record import PayloadInfo, RecordError
+from tb_gradascent.format.payload import payload_info, unpack_payload
+from tb_gradascent.format.record import PayloadRecord, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin import data_source, series
@@ -63,10 +63,14 @@ def peak(work: Callable[[], object]) -> int:
 
 def small_record(**changes: Any) -> bytes:
     data, _ = encode_sample(make_sample(np.random.default_rng(0), shape=(1, 2, 2)))
-    return json.dumps({**json.loads(data), **changes}).encode()
+    record = {**json.loads(data), **changes}
+    arrays = sum(1 + len(target["morphs"]) for target in record["targets"])
+    record["payload"]["codecs"] = ["palette", *["levels"] * arrays]
+    return json.dumps(record).encode()
 
 
 TARGETS = json.loads(small_record())["targets"]
+MORPHS = TARGETS[0]["morphs"]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,9 @@ TARGETS = json.loads(small_record())["targets"]
         small_record(classes=list(range(60_000)), probabilities=[0.5] * 60_000),
         small_record(id="x" * 10_000_000),
         small_record(targets=TARGETS * 1000),
+        small_record(targets=[{**TARGETS[0], "morphs": MORPHS * 400}]),
+        small_record(targets=[{**TARGETS[0], "morphs": [{**MORPHS[0], "judges": [[]] * 80_000}]}]),
+        small_record(targets=[{**TARGETS[0], "morphs": [{**MORPHS[0], "name": "x" * 200_000}]}]),
         small_record(strengths=[0.1] * 100_000),
         small_record(extra=[[[]]] * 50_000),
         small_record()[:-1] + b',"x":' + b"[" * 200_000,
@@ -92,6 +99,9 @@ TARGETS = json.loads(small_record())["targets"]
         "classes",
         "id",
         "targets",
+        "morphs",
+        "judges",
+        "name",
         "strengths",
         "lists",
         "deep",
@@ -112,7 +122,7 @@ def test_a_hostile_record_takes_little_memory(data: bytes) -> None:
 def test_a_payload_is_inflated_only_to_the_size_of_its_shape(fill: bytes) -> None:
     record = parse_record(small_record())
     bomb = zlib.compress(fill * (200 * MIB // len(fill)), 9)
-    info: PayloadInfo = {"bytes": len(bomb), "crc32c": google_crc32c.value(bomb)}
+    info: PayloadRecord = {**record["payload"], **payload_info(bomb)}
 
     def unpack() -> None:
         with pytest.raises(RecordError):
@@ -247,7 +257,9 @@ def test_a_payload_in_a_large_capture_is_found_by_bisection() -> None:
     capture = encode_capture(0, 1.0, [record] * 2_000)
     starts = Counted(capture.starts)
     capture = capture._replace(starts=starts)
-    assert find_payload_info(capture, 1_999) == json.loads(record)["payload"]
+    payload = json.loads(record)["payload"]
+    del payload["codecs"]
+    assert find_payload_info(capture, 1_999) == payload
     assert find_payload_info(capture, 2_000) is None
     assert starts.asked < 100
 

@@ -149,7 +149,7 @@ def test_slow_clients_share_one_copy_of_the_answer(tmp_path: Path) -> None:
 def test_runs_are_listed(client: Client) -> None:
     response = get(client, "runs")
     assert response.json == {
-        "record_version": 1,
+        "record_version": 2,
         "runs": [
             {"run": "baseline", "tags": ["confused"]},
             {"run": "dropout", "tags": ["confused"]},
@@ -276,7 +276,7 @@ def test_the_plugin_is_active_only_if_there_is_data(client: Client, tmp_path: Pa
 
 def test_the_routes_answer_without_data(tmp_path: Path) -> None:
     empty = serve(tmp_path)
-    assert get(empty, "runs").json == {"record_version": 1, "runs": []}
+    assert get(empty, "runs").json == {"record_version": 2, "runs": []}
     assert get(empty, "index?run=a&tag=b").status_code == 404
     assert get(empty, "payloads?run=a&tag=b&sample=s.0.0").status_code == 404
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
@@ -13,18 +12,24 @@ from hypothesis import strategies as st
 
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.plugin import rows
-from testing.index_reader import read_rows
+from testing.event_files import version1_records
+from testing.index_reader import complete, read_rows
+from testing.strategies import captured_samples
 from testing.synthetic import make_sample
 
 
-def stored(**fields: Any) -> dict[str, Any]:
+def stored(**fields: Any) -> Any:
     """Return a record as stored, with some fields replaced."""
     rng = np.random.default_rng(0)
     data, _ = encode_sample(make_sample(rng, shape=(1, 4, 4), id="train/7"))
     record = json.loads(data)
     del record["checksum"]  # it no longer matches
-    return {**record, **fields}
+    record.update(fields)
+    arrays = sum(1 + len(target["morphs"]) for target in record["targets"])
+    record["payload"]["codecs"] = ["palette", *["levels"] * arrays]
+    return record
 
 
 def read_back(record: dict[str, Any], **address: Any) -> dict[str, Any]:
@@ -36,22 +41,8 @@ def read_back(record: dict[str, Any], **address: Any) -> dict[str, Any]:
 
 
 def expected_row(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what the row of a record must hold: every field, and each number as a float."""
-    expected = copy.deepcopy(record)
-    expected.setdefault("dropped", 0)
-    expected.setdefault("every", 0)
-    for name in ("margin", "entropy", "loss"):
-        expected[name] = None if expected[name] is None else float(expected[name])
-    for name in ("probabilities", "strengths"):
-        expected[name] = [float(value) for value in expected[name]]
-    for target in expected["targets"]:
-        target.setdefault("original_probabilities", target["probabilities"])
-        for name in ("probabilities", "original_probabilities"):
-            target[name] = [float(value) for value in target[name]]
-        target["gradient_norm"] = float(target["gradient_norm"])
-        if target["delta_norm"] is not None:
-            target["delta_norm"] = float(target["delta_norm"])
-    return {**expected, "capture": 12, "index": 3, "wall_time": 1.5}
+    """Return what the row of a record must hold."""
+    return {**complete(record), "capture": 12, "index": 3, "wall_time": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +65,8 @@ def expected_row(record: dict[str, Any]) -> dict[str, Any]:
         {"shape": [4, 5, 6]},
         {"margin": "Infinity", "entropy": "-Infinity", "loss": "Infinity"},
         {"margin": 1e300, "loss": 2**63},
+        {"bounds": [[-1], [0.5]]},
+        {"shape": [3, 2, 2], "bounds": [[-1, -2, -3], [1, 2, 3]]},
     ],
     ids=str,
 )
@@ -82,12 +75,57 @@ def test_a_row_holds_what_the_record_holds(fields: dict[str, Any]) -> None:
     assert read_back(record) == expected_row(record)
 
 
-def test_a_row_without_an_ascent_has_no_delta_and_no_strengths() -> None:
-    record = stored(strengths=[])
-    for target in record["targets"]:
-        del target["original_probabilities"]
-        target.update(probabilities=[], predictions=[], delta_norm=None, stopped="none")
+def test_a_row_without_an_ascent_has_no_morphs_and_no_strengths() -> None:
+    targets = [{**target, "morphs": []} for target in stored()["targets"]]
+    record = stored(strengths=[], targets=targets)
     assert read_back(record) == expected_row(record)
+
+
+@given(captured_samples())
+def test_any_record_comes_back_from_its_row(sample: CapturedSample) -> None:
+    data, _ = encode_sample(sample)
+    record = parse_record(data)
+    (row,) = read_rows(rows.encode_row(record, capture=12, index=3, wall_time=1.5))
+    expected = expected_row({**record})
+    if expected["id"] is not None:
+        expected["id"] = expected["id"].encode("utf-8", "replace").decode()
+    # As JSON, every NaN is equal. A measure that is NaN cannot be told from an unknown one.
+    text = json.dumps(expected, sort_keys=True)
+    for name in ("gradient_p99", "largest_change", "mean_change"):
+        text = text.replace(f'"{name}": NaN', f'"{name}": null')
+    assert json.dumps(row, sort_keys=True) == text
+
+
+def test_the_names_in_a_row_are_stored_once() -> None:
+    sample = make_sample(
+        np.random.default_rng(0),
+        shape=(1, 4, 4),
+        morphs=("smallest", "Größe <i>"),
+        survived=(True, False, True),
+        judges=("other", "smallest"),
+    )
+    record = parse_record(encode_sample(sample)[0])
+    row = rows.encode_row(record, capture=0, index=0, wall_time=0)
+    assert "smallest\nother\nGröße <i>".encode() in row
+    assert row.count(b"smallest") == row.count(b"other") == 1
+    (back,) = read_rows(row)
+    for target in back["targets"]:
+        assert [morph["name"] for morph in target["morphs"]] == ["smallest", "Größe <i>"]
+        for morph in target["morphs"]:
+            assert [judge["name"] for judge in morph["judges"]] == ["other", "smallest"]
+            assert morph["survived"] == "101"
+
+
+def test_a_record_of_version_1_has_a_row_with_unknown_measures() -> None:
+    for record in version1_records():
+        row = read_back(json.loads(record))
+        assert row["version"] == 2
+        assert row == expected_row({**parse_record(record)})
+        for target in row["targets"]:
+            assert target["gradient_p99"] is None
+            for morph in target["morphs"]:
+                assert (morph["name"], morph["survived"], morph["judges"]) == ("morph", "", [])
+                assert morph["largest_change"] is morph["mean_change"] is None
 
 
 def test_nan_stays_nan() -> None:
@@ -116,7 +154,9 @@ def test_a_capture_counts_unreadable_records_and_finds_the_others() -> None:
     assert capture.unreadable == 2
     assert [(row["index"], row["step"]) for row in read_rows(capture.rows)] == [(1, 9), (2, 4)]
     assert rows.least_step(capture) == 4
-    assert rows.find_payload_info(capture, 2) == stored()["payload"]
+    payload = stored()["payload"]
+    del payload["codecs"]
+    assert rows.find_payload_info(capture, 2) == payload
     assert [rows.find_payload_info(capture, index) for index in (0, 3, 4)] == [None] * 3
 
 
