@@ -51,7 +51,7 @@ import { Help } from "./views/help/help.js";
 /** @import {AnchorMode} from "./layout/scroll_anchor.js" */
 
 /** These fields can change with every frame. Then only the visible cards are painted again. */
-const PER_FRAME = ["strength", "strengthOverrides"];
+const PER_FRAME = ["strength", "strengthOverrides", "atFlip"];
 /** The positions and sizes of the cards follow from these fields and from the samples. */
 const CARD_LAYOUT = /** @type {const} */ (["chosenZoom", "target", "targetChoices"]);
 
@@ -163,7 +163,7 @@ class App {
       this.#stepBar.element,
       element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
     ),
-    element("div", { className: "tools" }, this.#strengthBar.element, this.#targetPicker.element),
+    element("div", { className: "tools" }, this.#strengthBar.element, this.#strengthBar.switch, this.#targetPicker.element),
   );
 
   #problemList = new ProblemList(() => this.#reload());
@@ -183,7 +183,7 @@ class App {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
-    listenToKeyboard((command) => this.#run(command));
+    listenToKeyboard((command) => this.#run(command), () => this.#blink(false));
     followTheme((theme) => this.#setTheme(theme));
     connect({
       onReload: () => this.#reload(),
@@ -244,7 +244,7 @@ class App {
     this.#controls.show(state, samples.length);
     const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
-    this.#strengthBar.show(this.#settings.strength, this.#settings.largestStrength, recordedStrengths(state));
+    this.#strengthBar.show(this.#settings, recordedStrengths(state));
     this.#targetPicker.show(state);
     this.#appearance.show(state);
     this.#legend.show(this.#settings);
@@ -274,7 +274,7 @@ class App {
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       this.#applySettings(displaySettings(this.#state, this.#theme));
-      this.#strengthBar.show(this.#settings.strength, this.#settings.largestStrength);
+      this.#strengthBar.show(this.#settings);
     });
   }
 
@@ -311,6 +311,8 @@ class App {
       this.#onChange((state) => withStrength(state, nextStrength(strengthInUse(state), command, largest)));
     } else if (command === "play") {
       this.#player.toggle();
+    } else if (command === "blink") {
+      this.#blink(true);
     } else if (command === "search") {
       this.#controls.focusSearch();
     } else if (command === "help") {
@@ -320,6 +322,15 @@ class App {
     } else {
       this.#view.move(command);
     }
+  }
+
+  /**
+   * Shows the originals in place of the morphs, or the morphs again.
+   * @param {boolean} on
+   */
+  #blink(on) {
+    this.#detail.blink(on);
+    if (!on || !this.#detail.isOpen) for (const view of Object.values(this.#views)) view.blink(on);
   }
 
   #showProblems() {

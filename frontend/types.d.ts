@@ -17,25 +17,50 @@ export interface Session {
   /** The rank of the process and the number of processes; `null` if there was only one. */
   rank: number | null;
   world_size: number | null;
+  /** The names of the ascents, in the hook's order; empty if an older version recorded them. */
+  ascents: string[];
+  /** The names of the other networks that were asked about the morphs. */
+  judges: string[];
 }
 
 export type Stopped = "confidence" | "max_steps" | "stalled" | "nonfinite" | "none";
 
-export interface Target {
-  index: number;
+/** What one network answered along a morph. */
+export interface Response {
+  /** The morph's name for the recorded model, otherwise the judge's name. */
+  name: string;
   /** The target's probability at each of the sample's strengths. */
   probabilities: number[];
-  /** The probability of the class that is predicted for the original, at each of the sample's strengths. */
+  /** The probability of the class that the recorded model predicts for the original, at each strength. */
   original_probabilities: number[];
   /** The predicted class at each of the sample's strengths. */
   predictions: number[];
-  /** The position of the first prediction that is the target; -1 if it never is. */
-  flip_position: number;
+}
+
+/** A change of the sample towards a target, and the answers along it. The payload holds its delta. */
+export interface Morph extends Response {
   steps: number;
   stopped: Stopped;
+  delta_norm: number;
+  /** The largest and the mean magnitude of the delta's elements, in model units; `null` if unknown. */
+  largest_change: number | null;
+  mean_change: number | null;
+  /** The position of the first prediction that is the target; -1 if it never is. */
+  flip_position: number;
+  /** For each small change of the finished morph: whether the network still predicts the target. */
+  survived: boolean[];
+  judges: Response[];
+}
+
+export interface Target {
+  index: number;
+  /** 1: the morphs lead towards the class; -1: away from it. */
+  direction: 1 | -1;
   gradient_norm: number;
-  /** `null` if no ascent was made. The payload then has no delta either. */
-  delta_norm: number | null;
+  /** The 99th percentile of the gradient's magnitudes; `null` if unknown. */
+  gradient_p99: number | null;
+  /** Empty if no ascent was made. */
+  morphs: Morph[];
 }
 
 export interface Sample {
@@ -64,6 +89,8 @@ export interface Sample {
   /** The cross entropy, in nats; `null` if the label is missing or is not a class. */
   loss: number | null;
   strengths: number[];
+  /** The sample's own `bounds`; `null`: those of the session hold. */
+  bounds: [number[], number[]] | null;
   targets: Target[];
   payload: { bytes: number; crc32c: number };
   /** The steps between captures, if the hook's budget made captures rarer; otherwise `null`. */
@@ -91,6 +118,7 @@ export interface TargetPanels {
   target: number;
   gradient: Rectangle;
   morph: Rectangle | null;
+  change: Rectangle | null;
 }
 
 export interface Panels {
@@ -106,13 +134,32 @@ export interface Raster {
 
 /** A gradient as positions in a table of colours. 255 stands for a number that is not finite. */
 export interface TargetLevels {
-  /** The signed gradient: 127 is zero, 0 and 254 are minus and plus `largest`. */
+  /** The signed gradient: 127 is zero, 0 and 254 are minus and plus `end` or beyond. */
   gradient: Uint8Array;
-  largest: number;
-  /** 0 is zero, 254 is `largestMagnitude`. */
+  /** The 99th percentile of its magnitude. */
+  end: number;
+  /** 0 is zero, 254 is `magnitudeEnd` or beyond. */
   magnitude: Uint8Array;
-  largestMagnitude: number;
+  magnitudeEnd: number;
+  /** The magnitude, smoothed: 0 is zero, 254 is `heatEnd` or beyond. */
+  heat: Uint8Array;
+  heatEnd: number;
+  /** How the gradient is drawn if the user did not choose a style. */
+  usualStyle: GradientStyle;
 }
+
+/** The change of one morph, ready to be drawn. */
+export interface MorphChange {
+  /** What a strength of 1 adds to the original, in the units of the picture. */
+  change: Float32Array;
+  /** How many times the change panel enlarges the change. */
+  gain: number;
+  /** The largest and the mean magnitude of the change: in 255ths of an image's range, or in a signal's units. */
+  largest: number;
+  mean: number;
+}
+
+export type TargetPicture = TargetLevels & { morphs: MorphChange[] };
 
 /** The arrays of a sample in the units of the screen, row by row. */
 export type Picture = ImagePicture | SignalPicture;
@@ -123,8 +170,7 @@ export interface ImagePicture extends Raster {
   planes: number;
   /** The image in grey levels, not rounded and not clipped, plane by plane. */
   base: Float32Array;
-  /** `change` is what a strength of 1 adds to `base`. */
-  targets: (TargetLevels & { change: Float32Array | null })[];
+  targets: TargetPicture[];
   /** Its size in memory. */
   bytes: number;
 }
@@ -137,19 +183,20 @@ export interface SignalPicture {
   signal: Float32Array;
   /** The smallest and largest value of each channel's curves. */
   ranges: [number, number][];
-  targets: (TargetLevels & { change: Float32Array | null })[];
+  targets: TargetPicture[];
   bytes: number;
 }
 
 export type MapName = "RdBu" | "PuOr" | "BrBG";
-/** Whether the colour scale of each gradient ends at its own largest value, or all scales end at the same value. */
+/** Whether the colour scale of each gradient ends at its own 99th percentile, or all scales end at the same value. */
 export type Scale = "own" | "common";
-export type GradientStyle = "signed" | "overlay" | "magnitude";
+export type GradientStyle = "signed" | "overlay" | "magnitude" | "heat";
 
 export interface GradientColors {
   map: MapName;
   scale: Scale;
-  style: GradientStyle;
+  /** "auto": heat for photographs, signed for all other samples. */
+  style: GradientStyle | "auto";
 }
 
 export type Theme = "light" | "dark";

@@ -3,13 +3,13 @@
  * read only when it is used, so that a hundred thousand samples cost little time and memory. Pure.
  */
 
-/** @import {Sample, Session, Stopped, Target} from "../types.js" */
+/** @import {Morph, Response, Sample, Session, Stopped, Target} from "../types.js" */
 
 const PROBE = 1;
 const HAS_ID = 2;
 const HAS_LABEL = 4;
 const HAS_LOSS = 8;
-const HAS_DELTA = 1;
+const HAS_BOUNDS = 16;
 
 const AT = {
   index: 4,
@@ -31,8 +31,14 @@ const AT = {
   strengths: 108,
   targets: 112,
   idBytes: 116,
-  numbers: 120,
+  namesBytes: 120,
+  numberCount: 124,
+  numbers: 128,
 };
+
+/** The fixed parts of a target and of a morph, in bytes: their float64 and their uint32. */
+const TARGET = { numbers: 16, integers: 12 };
+const MORPH = { numbers: 24, integers: 24 };
 
 /** @type {Stopped[]} */
 const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none"];
@@ -84,8 +90,12 @@ class RowSample {
   #probabilities;
   /** @type {number[] | undefined} */
   #strengths;
+  /** @type {[number[], number[]] | null | undefined} */
+  #bounds;
   /** @type {Target[] | undefined} */
   #targets;
+  /** @type {string[] | undefined} */
+  #names;
 
   /**
    * @param {DataView<ArrayBuffer>} view
@@ -177,21 +187,27 @@ class RowSample {
     return (this.#strengths ??= sharedNumbersAt(this.#view, this.#at + this.#strengthsAt, this.#integer(AT.strengths)));
   }
 
+  get bounds() {
+    if (this.#bounds === undefined) {
+      const [channels] = this.shape;
+      const [low, high] = [0, channels].map((first) => this.#numbers(this.#boundsAt + 8 * first, channels));
+      this.#bounds = this.#flag(HAS_BOUNDS) ? [low, high] : null;
+    }
+    return this.#bounds;
+  }
+
   get targets() {
     if (!this.#targets) {
       const strengths = this.#integer(AT.strengths);
-      const numbers = this.#at + this.#strengthsAt + 8 * strengths;
-      const integers = this.#at + this.#integersAt + 4 * this.#integer(AT.classes);
-      this.#targets = Array.from(
-        { length: this.#integer(AT.targets) },
-        (_, position) =>
-          new RowTarget(
-            this.#view,
-            numbers + 8 * position * (2 + 2 * strengths),
-            integers + 4 * position * (4 + strengths),
-            strengths,
-          ),
-      );
+      const names = () => this.#readNames();
+      let numbers = this.#at + this.#boundsAt + (this.#flag(HAS_BOUNDS) ? 16 * this.shape[0] : 0);
+      let integers = this.#at + this.#integersAt + 4 * this.#integer(AT.classes);
+      this.#targets = Array.from({ length: this.#integer(AT.targets) }, () => {
+        const target = new RowTarget(this.#view, numbers, integers, strengths, names);
+        numbers = target.numbersEnd;
+        integers = target.integersEnd;
+        return target;
+      });
     }
     return this.#targets;
   }
@@ -200,16 +216,33 @@ class RowSample {
     return AT.numbers + 8 * this.#integer(AT.classes);
   }
 
+  get #boundsAt() {
+    return this.#strengthsAt + 8 * this.#integer(AT.strengths);
+  }
+
   get #integersAt() {
+    return AT.numbers + 8 * this.#integer(AT.numberCount);
+  }
+
+  /** The offset of the id, after the integers of all targets. */
+  get #idAt() {
     const strengths = this.#integer(AT.strengths);
-    return this.#strengthsAt + 8 * (strengths + this.#integer(AT.targets) * (2 + 2 * strengths));
+    let at = this.#at + this.#integersAt + 4 * this.#integer(AT.classes);
+    for (let target = this.#integer(AT.targets); target > 0; target--) {
+      const morphs = this.#view.getUint32(at + 8, true);
+      at += TARGET.integers;
+      for (let morph = 0; morph < morphs; morph++) at = integersAfterMorph(this.#view, at, strengths);
+    }
+    return at;
   }
 
   #readId() {
-    const { classes, strengths, targets } = AT;
-    const integers = this.#integer(classes) + this.#integer(targets) * (4 + this.#integer(strengths));
-    const start = this.#at + this.#integersAt + 4 * integers;
-    return textAt(this.#view, start, this.#integer(AT.idBytes));
+    return textAt(this.#view, this.#idAt, this.#integer(AT.idBytes));
+  }
+
+  #readNames() {
+    const start = this.#idAt + this.#integer(AT.idBytes);
+    return (this.#names ??= sharedNames(textAt(this.#view, start, this.#integer(AT.namesBytes))));
   }
 
   /** @param {number} flag */
@@ -244,12 +277,75 @@ class RowSample {
   }
 }
 
+/**
+ * @param {DataView} view
+ * @param {number} at the offset of a morph's integers
+ * @param {number} strengths
+ */
+function integersAfterMorph(view, at, strengths) {
+  const judges = view.getUint32(at + 20, true);
+  return at + MORPH.integers + 4 * strengths + 4 * judges * (1 + strengths);
+}
+
 /** @implements {Target} */
 class RowTarget {
   #view;
   #numbers;
   #integers;
+  /** @type {Morph[]} */
+  morphs;
+  numbersEnd;
+  integersEnd;
+
+  /**
+   * @param {DataView<ArrayBuffer>} view
+   * @param {number} numbers the offset of its float64 values in bytes
+   * @param {number} integers the offset of its uint32 values in bytes
+   * @param {number} strengths
+   * @param {() => string[]} names the names in the row
+   */
+  constructor(view, numbers, integers, strengths, names) {
+    this.#view = view;
+    this.#numbers = numbers;
+    this.#integers = integers;
+    this.numbersEnd = numbers + TARGET.numbers;
+    this.integersEnd = integers + TARGET.integers;
+    this.morphs = Array.from({ length: view.getUint32(integers + 8, true) }, () => {
+      const start = this.integersEnd;
+      const morph = new RowMorph(view, this.numbersEnd, start, strengths, names, this.index);
+      const judges = view.getUint32(start + 20, true);
+      this.numbersEnd += MORPH.numbers + 16 * strengths * (1 + judges);
+      this.integersEnd = integersAfterMorph(view, start, strengths);
+      return morph;
+    });
+  }
+
+  get index() {
+    return this.#view.getUint32(this.#integers, true);
+  }
+
+  /** @returns {1 | -1} */
+  get direction() {
+    return this.#view.getUint32(this.#integers + 4, true) ? 1 : -1;
+  }
+
+  get gradient_norm() {
+    return this.#view.getFloat64(this.#numbers, true);
+  }
+
+  get gradient_p99() {
+    return knownAt(this.#view, this.#numbers + 8);
+  }
+}
+
+/** @implements {Response} */
+class RowResponse {
+  #view;
+  #numbers;
+  #predictionsAt;
+  #nameAt;
   #strengths;
+  #names;
   /** @type {number[] | undefined} */
   #probabilities;
   /** @type {number[] | undefined} */
@@ -259,19 +355,66 @@ class RowTarget {
 
   /**
    * @param {DataView<ArrayBuffer>} view
+   * @param {number} numbers the offset of its probabilities in bytes
+   * @param {number} predictionsAt
+   * @param {number} nameAt the offset of the index of its name
+   * @param {number} strengths
+   * @param {() => string[]} names the names in the row
+   */
+  constructor(view, numbers, predictionsAt, nameAt, strengths, names) {
+    this.#view = view;
+    this.#numbers = numbers;
+    this.#predictionsAt = predictionsAt;
+    this.#nameAt = nameAt;
+    this.#strengths = strengths;
+    this.#names = names;
+  }
+
+  get name() {
+    return this.#names()[this.#view.getUint32(this.#nameAt, true)];
+  }
+
+  get probabilities() {
+    return (this.#probabilities ??= numbersAt(this.#view, this.#numbers, this.#strengths));
+  }
+
+  get original_probabilities() {
+    const start = this.#numbers + 8 * this.#strengths;
+    return (this.#originals ??= numbersAt(this.#view, start, this.#strengths));
+  }
+
+  get predictions() {
+    return (this.#predictions ??= integersAt(this.#view, this.#predictionsAt, this.#strengths));
+  }
+}
+
+/** @implements {Morph} */
+class RowMorph extends RowResponse {
+  #view;
+  #numbers;
+  #integers;
+  #strengths;
+  #names;
+  #target;
+  /** @type {Response[] | undefined} */
+  #judges;
+
+  /**
+   * @param {DataView<ArrayBuffer>} view
    * @param {number} numbers the offset of its float64 values in bytes
    * @param {number} integers the offset of its uint32 values in bytes
    * @param {number} strengths
+   * @param {() => string[]} names the names in the row
+   * @param {number} target the class
    */
-  constructor(view, numbers, integers, strengths) {
+  constructor(view, numbers, integers, strengths, names, target) {
+    super(view, numbers + MORPH.numbers, integers + MORPH.integers, integers, strengths, names);
     this.#view = view;
     this.#numbers = numbers;
     this.#integers = integers;
     this.#strengths = strengths;
-  }
-
-  get index() {
-    return this.#view.getUint32(this.#integers, true);
+    this.#names = names;
+    this.#target = target;
   }
 
   get steps() {
@@ -282,35 +425,67 @@ class RowTarget {
     return STOPPED[this.#view.getUint32(this.#integers + 8, true)];
   }
 
-  get gradient_norm() {
-    return this.#view.getFloat64(this.#numbers, true);
+  get survived() {
+    const checks = this.#view.getUint32(this.#integers + 12, true);
+    const bits = this.#view.getUint32(this.#integers + 16, true);
+    return Array.from({ length: checks }, (_, check) => ((bits >>> check) & 1) === 1);
+  }
+
+  get judges() {
+    if (!this.#judges) {
+      const strengths = this.#strengths;
+      const numbers = this.#numbers + MORPH.numbers + 16 * strengths;
+      const integers = this.#integers + MORPH.integers + 4 * strengths;
+      this.#judges = Array.from({ length: this.#view.getUint32(this.#integers + 20, true) }, (_, judge) => {
+        const nameAt = integers + 4 * judge * (1 + strengths);
+        const start = numbers + 16 * judge * strengths;
+        return new RowResponse(this.#view, start, nameAt + 4, nameAt, strengths, this.#names);
+      });
+    }
+    return this.#judges;
   }
 
   get delta_norm() {
-    const there = this.#view.getUint32(this.#integers + 12, true) & HAS_DELTA;
-    return there ? this.#view.getFloat64(this.#numbers + 8, true) : null;
+    return this.#view.getFloat64(this.#numbers, true);
   }
 
-  get probabilities() {
-    return (this.#probabilities ??= numbersAt(this.#view, this.#numbers + 16, this.#strengths));
+  get largest_change() {
+    return knownAt(this.#view, this.#numbers + 8);
   }
 
-  get original_probabilities() {
-    const start = this.#numbers + 16 + 8 * this.#strengths;
-    return (this.#originals ??= numbersAt(this.#view, start, this.#strengths));
+  get mean_change() {
+    return knownAt(this.#view, this.#numbers + 16);
   }
 
   get flip_position() {
-    const { index } = this;
+    const start = this.#integers + MORPH.integers;
     for (let position = 0; position < this.#strengths; position++) {
-      if (this.#view.getUint32(this.#integers + 16 + 4 * position, true) === index) return position;
+      if (this.#view.getUint32(start + 4 * position, true) === this.#target) return position;
     }
     return -1;
   }
+}
 
-  get predictions() {
-    return (this.#predictions ??= integersAt(this.#view, this.#integers + 16, this.#strengths));
-  }
+/**
+ * @param {DataView} view
+ * @param {number} at
+ * @returns {number | null} `null` for NaN, which stands for an unknown number
+ */
+function knownAt(view, at) {
+  const value = view.getFloat64(at, true);
+  return Number.isNaN(value) ? null : value;
+}
+
+/** @type {{text: string, names: string[]}} */
+let latestNames = { text: "", names: [] };
+
+/**
+ * The names of morphs and judges. Nearly all rows have the same names, which then are one array.
+ * @param {string} text
+ */
+function sharedNames(text) {
+  if (text !== latestNames.text) latestNames = { text, names: text.split("\n") };
+  return latestNames.names;
 }
 
 /**

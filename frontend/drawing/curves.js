@@ -1,6 +1,7 @@
 /**
  * Draws one-dimensional signals as curves, one row for each channel. The gradient is a coloured band along the
- * original. The morph is drawn over a grey curve of the original. Pure functions on typed arrays.
+ * original. The morph is drawn over a grey curve of the original. The change is drawn over a grey line at zero. Pure
+ * functions on typed arrays.
  *
  * If several values fall into one column of pixels, the curve reaches from the smallest to the largest of them, so
  * that no peak is lost. The band then has the colour of the strongest gradient in the column.
@@ -8,10 +9,12 @@
 
 import { splitArrays } from "../samples/sample_arrays.js";
 import { NAN_COLOUR, NOT_FINITE } from "./colormap.js";
-import { blend, gradientLevels } from "./pixels.js";
+import { usualStyle } from "./gradient_colors.js";
+import { scaleEndOf } from "./percentile.js";
+import { blend, extentOf, gradientLevels } from "./pixels.js";
 
 /** @import {ColouredGradient} from "./gradient_colors.js" */
-/** @import {Rectangle, Sample, SignalPicture, Theme} from "../types.js" */
+/** @import {MorphChange, Rectangle, Sample, SignalPicture, Theme} from "../types.js" */
 
 /** Colours of canvas pixels as `0xaabbggrr`. `PAPER` is the background of the cards. */
 const PAPER = { light: 0xffffffff, dark: 0xff303030 };
@@ -30,29 +33,49 @@ const BAND_WIDTH = 9;
 export function makeSignalPicture(sample, arrays) {
   const [channels, length] = sample.shape;
   const { image: signal, targets: split } = splitArrays(sample, arrays);
-  const targets = split.map(({ gradient, delta }) => ({
-    ...gradientLevels(gradient, gradient.map(Math.abs)),
-    change: delta,
-  }));
   const farthest = sample.strengths.length ? sample.strengths[sample.strengths.length - 1] : 0;
+  const changes = split.flatMap(({ deltas }) => deltas);
   const ranges = Array.from({ length: channels }, (_, channel) =>
-    rangeOfChannel(signal, targets, channel * length, length, farthest),
+    rangeOfChannel(signal, changes, channel * length, length, farthest),
   );
-  const arraysKept = [signal, ...targets.flatMap(({ change }) => change ?? [])];
-  const bytes = arraysKept.reduce((sum, { byteLength }) => sum + byteLength, 2 * targets.length * signal.length);
+  const std = sample.session.std ?? [1];
+  const units = ranges.map((_, channel) => std[channel] ?? std[0]);
+  const targets = split.map(({ gradient, deltas }) => {
+    const magnitude = gradient.map(Math.abs);
+    const morphs = deltas.map((change) => ({ change, gain: gainOf(change, ranges), ...extentOf(change, units) }));
+    return { ...gradientLevels(gradient, magnitude, magnitude), usualStyle: usualStyle(sample.shape), morphs };
+  });
+  const bytes = [signal, ...changes].reduce(
+    (sum, { byteLength }) => sum + byteLength,
+    3 * targets.length * signal.length,
+  );
   return { kind: "signal", channels, length, signal, ranges, targets, bytes };
+}
+
+/**
+ * How many times a change is enlarged, so that its 99th percentile reaches from the middle of a row to its edge.
+ * @param {Float32Array} change
+ * @param {[number, number][]} ranges of the channels
+ */
+function gainOf(change, ranges) {
+  const length = change.length / ranges.length;
+  const shares = change.map((value, i) => {
+    const [low, high] = ranges[Math.floor(i / length)];
+    return (2 * value) / (high - low);
+  });
+  return 1 / (scaleEndOf(shares) || 1);
 }
 
 /**
  * The smallest and largest value of a channel's signal and of all its morphs, so that one scale fits all of them.
  * @param {Float32Array} signal
- * @param {SignalPicture["targets"]} targets
+ * @param {Float32Array[]} changes
  * @param {number} start
  * @param {number} length
  * @param {number} farthest the largest strength
  * @returns {[number, number]}
  */
-function rangeOfChannel(signal, targets, start, length, farthest) {
+function rangeOfChannel(signal, changes, start, length, farthest) {
   let low = Infinity;
   let high = -Infinity;
   const take = (/** @type {number} */ value) => {
@@ -62,7 +85,7 @@ function rangeOfChannel(signal, targets, start, length, farthest) {
   };
   for (let i = start; i < start + length; i++) {
     take(signal[i]);
-    for (const { change } of targets) if (change) take(signal[i] + farthest * change[i]);
+    for (const change of changes) take(signal[i] + farthest * change[i]);
   }
   if (low > high) return [-1, 1];
   return low === high ? [low - 1, high + 1] : [low, high];
@@ -119,6 +142,24 @@ export function drawMorph(surface, rectangle, picture, change, strength) {
     for (let i = 0; i < morph.length; i++) morph[i] = original[i] + strength * change[start + i];
     drawCurve(surface, row, envelope(original, row.width), SHADOW[surface.theme]);
     drawCurve(surface, row, envelope(morph, row.width), LINE[surface.theme]);
+  });
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Rectangle} rectangle
+ * @param {SignalPicture} picture
+ * @param {MorphChange} morph
+ */
+export function drawChange(surface, rectangle, picture, { change, gain }) {
+  const { length } = picture;
+  eachRow(surface, rectangle, picture, (row, channel) => {
+    const [low, high] = row.range;
+    const half = (high - low) / (2 * gain);
+    const centred = /** @type {Row} */ ({ ...row, range: [-half, half] });
+    const curve = envelope(change.subarray(channel * length, (channel + 1) * length), row.width);
+    drawCurve(surface, centred, envelope(new Float32Array(1), row.width), SHADOW[surface.theme]);
+    drawCurve(surface, centred, curve, LINE[surface.theme]);
   });
 }
 

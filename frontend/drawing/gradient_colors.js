@@ -1,11 +1,13 @@
 /** The colours of gradients: which colour map, which scale, and which style. Pure. */
 
+import { formatShort } from "../samples/captions.js";
+import { elementsIn } from "../samples/sample_arrays.js";
 import { COLOURS, DIVERGING, MIDDLE, NOT_FINITE, SEQUENTIAL } from "./colormap.js";
 
 /** @import {GradientStyle, GradientColors, MapName, Sample, Scale, TargetLevels, Theme} from "../types.js" */
 
 /** @type {GradientColors} */
-export const INITIAL_GRADIENT_COLORS = { map: "RdBu", scale: "own", style: "signed" };
+export const INITIAL_GRADIENT_COLORS = { map: "RdBu", scale: "own", style: "auto" };
 
 /** @type {Record<MapName, Record<Theme, string>>} */
 export const MAPS = {
@@ -22,37 +24,68 @@ export const STYLES = {
   signed: "the gradient alone",
   overlay: "over the original",
   magnitude: "its magnitude (saliency)",
+  heat: "its smoothed magnitude, as heat",
 };
 
-/** The common scale ends at this many root mean squares of a gradient. Few pixels are beyond it. */
-const SCALE_END = 4;
-/** The scale follows the gradient at this quantile, so that one outlier does not make all others pale. */
-const SCALE_QUANTILE = 0.9;
+/** @type {Record<GradientColors["style"], string>} */
+export const STYLE_CHOICES = { auto: "automatic", ...STYLES };
+
+/** An image with a longer side is a photograph. Its single pixels are too small to be read one by one. */
+const PHOTOGRAPH = 96;
+
+/** @param {Sample["shape"]} shape */
+export function isPhotograph(shape) {
+  return shape.length === 3 && Math.max(shape[1], shape[2]) > PHOTOGRAPH;
+}
 
 /**
- * The magnitude at which the common scale ends. It follows from the recorded norms of all gradients, so it does not
- * depend on which pictures are loaded.
+ * How a gradient is drawn if the user did not choose a style.
+ * @param {Sample["shape"]} shape
+ * @returns {GradientStyle}
+ */
+export function usualStyle(shape) {
+  return isPhotograph(shape) ? "heat" : "signed";
+}
+
+/** The 99th percentile of normally distributed magnitudes, as a multiple of their root mean square. */
+const USUAL_P99 = 2.58;
+/** Smoothing levels the peaks. So the common scale of the heat ends at this share of the other styles' scale. */
+const HEAT_END = 0.5;
+
+/**
+ * The magnitude at which the common scale ends: the largest 99th percentile of all gradients. It follows from the
+ * records, so it does not depend on which pictures are loaded. In a record without the percentile, it is estimated from
+ * the norm. A picture paints the sum of its channels, so the percentile of several channels counts by the root of
+ * their number.
  * @param {Sample[]} samples
  * @returns {number} 0 if all gradients are zero
  */
 export function commonEnd(samples) {
-  const sizes = [];
+  let end = 0;
   for (const { shape, targets } of samples) {
-    const pixels = shape.length === 2 ? shape[0] * shape[1] : shape[1] * shape[2];
-    for (const { gradient_norm } of targets) {
-      if (Number.isFinite(gradient_norm)) sizes.push(gradient_norm / Math.sqrt(pixels));
+    const painted = shape.length === 2 ? 1 : Math.sqrt(shape[0]);
+    for (const { gradient_p99, gradient_norm } of targets) {
+      const p99 = gradient_p99 ?? (USUAL_P99 * gradient_norm) / Math.sqrt(elementsIn(shape));
+      if (Number.isFinite(p99)) end = Math.max(end, painted * p99);
     }
   }
-  if (!sizes.length) return 0;
-  const sorted = Float64Array.from(sizes).sort();
-  return SCALE_END * sorted[Math.floor(SCALE_QUANTILE * (sorted.length - 1))];
+  return end;
 }
+
+/** The greys of the original under a gradient: the darkest one, and the range above it. */
+const GROUND = { light: /** @type {const} */ ([96, 144]), dark: /** @type {const} */ ([16, 128]) };
+const DARKENED = /** @type {const} */ ([0, 120]);
 
 /**
  * A gradient ready to be drawn. `levels` are positions in the table `colours`, and `zero` is the position of the
- * value zero. `opacity` is the opacity of each colour, 0 to 255. `overlay`: it is drawn over the original.
- * @typedef {{levels: Uint8Array, zero: number, colours: Uint32Array, opacity: Uint8Array, overlay: boolean}}
- *   ColouredGradient
+ * value zero. `opacity` is the opacity of each colour, 0 to 255. `ground`: the greys of the original that it is drawn
+ * over; `null`: it is drawn alone.
+ * @typedef {object} ColouredGradient
+ * @property {Uint8Array} levels
+ * @property {number} zero
+ * @property {Uint32Array} colours
+ * @property {Uint8Array} opacity
+ * @property {readonly [least: number, range: number] | null} ground
  */
 
 /**
@@ -63,17 +96,22 @@ export function commonEnd(samples) {
  * @returns {ColouredGradient}
  */
 export function colourGradient(target, gradientColors, theme, end) {
-  const { magnitude, largestMagnitude, gradient, largest } = target;
-  const overlay = gradientColors.style === "overlay";
-  if (gradientColors.style === "magnitude") {
-    const ratio = end ? largestMagnitude / end : 1;
-    const [colours, opacity] = [onScale(SEQUENTIAL[theme], 0, ratio), onScale(OPACITY_FROM_0, 0, ratio)];
-    return { levels: magnitude, zero: 0, colours, opacity, overlay };
+  const style = gradientColors.style === "auto" ? target.usualStyle : gradientColors.style;
+  if (style === "heat") {
+    const ratio = end ? target.heatEnd / (HEAT_END * end) : 1;
+    // The original is darkened in both themes, so the map that starts at black fits both.
+    const [colours, opacity] = [onScale(SEQUENTIAL.dark, 0, ratio), onScale(HEAT_OPACITY, 0, ratio)];
+    return { levels: target.heat, zero: 0, colours, opacity, ground: DARKENED };
   }
-  const ratio = end ? largest / end : 1;
-  const table = overlay ? saturated(gradientColors.map, theme) : DIVERGING[gradientColors.map][theme];
+  if (style === "magnitude") {
+    const ratio = end ? target.magnitudeEnd / end : 1;
+    const [colours, opacity] = [onScale(SEQUENTIAL[theme], 0, ratio), onScale(OPACITY_FROM_0, 0, ratio)];
+    return { levels: target.magnitude, zero: 0, colours, opacity, ground: null };
+  }
+  const ratio = end ? target.end / end : 1;
+  const table = style === "overlay" ? saturated(gradientColors.map, theme) : DIVERGING[gradientColors.map][theme];
   const [colours, opacity] = [onScale(table, MIDDLE, ratio), onScale(OPACITY, MIDDLE, ratio)];
-  return { levels: gradient, zero: MIDDLE, colours, opacity, overlay };
+  return { levels: target.gradient, zero: MIDDLE, colours, opacity, ground: style === "overlay" ? GROUND[theme] : null };
 }
 
 /**
@@ -98,6 +136,8 @@ function onScale(table, zero, ratio) {
 /** A colour is fully opaque from half of the scale on. */
 const OPACITY = opacityFrom(MIDDLE);
 const OPACITY_FROM_0 = opacityFrom(0);
+/** Over a photograph the original stays visible under a weak gradient, and never disappears. */
+const HEAT_OPACITY = OPACITY_FROM_0.map((opacity, position) => (position === NOT_FINITE ? 255 : 0.85 * opacity));
 
 /** @param {number} zero */
 function opacityFrom(zero) {
@@ -130,31 +170,45 @@ function saturated(map, theme) {
 }
 
 /**
+ * Whether all, some or none of the samples are photographs.
+ * @typedef {"all" | "some" | "none"} Photographs
+ */
+
+/**
+ * @param {Sample[]} samples
+ * @returns {Photographs}
+ */
+export function photographsIn(samples) {
+  const shapes = [...new Set(samples.map(({ shape }) => shape))];
+  if (!shapes.some(isPhotograph)) return "none";
+  return shapes.every(isPhotograph) ? "all" : "some";
+}
+
+/**
  * The legend of the colours: a ramp, the marks below it, and a sentence.
  * @param {GradientColors} gradientColors
  * @param {Theme} theme
  * @param {number | null} end the end of the common scale; `null`: each gradient has its own scale
+ * @param {Photographs} photographs which samples are photographs
  */
-export function legendOf(gradientColors, theme, end) {
+export function legendOf({ style, map }, theme, end, photographs) {
+  const isHeat = style === "heat" || (style === "auto" && photographs === "all");
+  const common = end === null ? null : formatShort(isHeat ? HEAT_END * end : end);
   const reach =
-    end === null
-      ? "The scale of each gradient ends at its largest value."
-      : `The scale of all gradients ends at ${formatShort(end)}.`;
-  if (gradientColors.style === "magnitude") {
+    common === null
+      ? "The colours end at the 99th percentile of each gradient."
+      : `The colours of all gradients end at ${common}, the largest 99th percentile.`;
+  if (isHeat || style === "magnitude") {
     return {
-      colours: SEQUENTIAL[theme].subarray(0, COLOURS),
-      marks: ["0", end === null ? "strong" : formatShort(end)],
-      words: `The size of a pixel's effect on the target's score. ${reach}`,
+      colours: SEQUENTIAL[isHeat ? "dark" : theme].subarray(0, COLOURS),
+      marks: ["0", common ?? "strong"],
+      words: `The size of a pixel's effect on the target's score${isHeat ? ", smoothed" : ""}. ${reach}`,
     };
   }
+  const heat = style === "auto" && photographs === "some" ? " On photographs, light means a large gradient." : "";
   return {
-    colours: DIVERGING[gradientColors.map][theme].subarray(0, COLOURS),
-    marks: end === null ? ["lowers", "0", "raises"] : [`−${formatShort(end)}`, "0", formatShort(end)],
-    words: `The effect of a brighter pixel on the target's score. ${reach}`,
+    colours: DIVERGING[map][theme].subarray(0, COLOURS),
+    marks: common === null ? ["lowers", "0", "raises"] : [`−${common}`, "0", common],
+    words: `The effect of a brighter pixel on the target's score. ${reach}${heat}`,
   };
-}
-
-/** @param {number} value */
-function formatShort(value) {
-  return String(Number(value.toPrecision(2)));
 }

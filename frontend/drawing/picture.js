@@ -1,11 +1,12 @@
 /** The picture of a sample, which is an image or a signal: made from its arrays, painted panel by panel. Pure. */
 
-import { drawGradient, drawMorph, drawSignal, makeSignalPicture } from "./curves.js";
-import { makeImagePicture, paintGradient, paintImage, paintMorph } from "./pixels.js";
+import { drawChange, drawGradient, drawMorph, drawSignal, makeSignalPicture } from "./curves.js";
+import { DIVERGING } from "./colormap.js";
+import { makeImagePicture, paintChange, paintGradient, paintImage, paintMorph } from "./pixels.js";
 
 /** @import {Surface} from "./curves.js" */
 /** @import {ColouredGradient} from "./gradient_colors.js" */
-/** @import {Picture, Raster, Rectangle, Sample} from "../types.js" */
+/** @import {MapName, MorphChange, Picture, Raster, Rectangle, Sample} from "../types.js" */
 
 /**
  * @param {Sample} sample
@@ -44,17 +45,29 @@ export function showOriginal(surface, panel, picture) {
  */
 export function showGradient(surface, panel, picture, coloured) {
   if (picture.kind === "signal") drawGradient(surface, panel, picture, coloured);
-  else paintGradient(surface.pixels, surface.stride, panel, picture, coloured, surface.theme);
+  else paintGradient(surface.pixels, surface.stride, panel, picture, coloured);
 }
 
 /**
  * @param {Surface} surface
  * @param {Rectangle} panel
  * @param {Picture} picture
- * @param {Float32Array} change the change of one target in the picture
+ * @param {MorphChange} morph
  * @param {number} strength
  */
-export function showMorph(surface, panel, picture, change, strength) {
+export function showMorph(surface, panel, picture, { change }, strength) {
   if (picture.kind === "signal") drawMorph(surface, panel, picture, change, strength);
   else paintMorph(surface.pixels, surface.stride, panel, picture, change, strength);
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Rectangle} panel
+ * @param {Picture} picture
+ * @param {MorphChange} morph
+ * @param {MapName} map
+ */
+export function showChange(surface, panel, picture, morph, map) {
+  if (picture.kind === "signal") drawChange(surface, panel, picture, morph);
+  else paintChange(surface.pixels, surface.stride, panel, picture, morph, DIVERGING[map][surface.theme]);
 }

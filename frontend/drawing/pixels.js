@@ -1,6 +1,6 @@
 /**
- * Paints images: the original, the gradient in colours, and the morph = image + strength · delta. Pure functions on
- * typed arrays.
+ * Paints images: the original, the gradient in colours, the morph = image + strength · delta, and the change = the
+ * delta, enlarged. Pure functions on typed arrays.
  *
  * One channel is painted grey. Two channels are painted as their mean, in grey. Three channels are red, green and
  * blue. A fourth channel (alpha) is not painted.
@@ -8,16 +8,21 @@
 
 import { splitArrays } from "../samples/sample_arrays.js";
 import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
-import { shrink } from "./resample.js";
+import { usualStyle } from "./gradient_colors.js";
+import { scaleEndOf } from "./percentile.js";
+import { shrink, smooth } from "./resample.js";
 
 /** @import {ColouredGradient} from "./gradient_colors.js" */
-/** @import {ImagePicture, Raster, Rectangle, Sample, TargetLevels, Theme} from "../types.js" */
+/** @import {ImagePicture, MorphChange, Raster, Rectangle, Sample, TargetLevels} from "../types.js" */
 
 /** Browsers refuse a larger canvas. */
 export const LARGEST_CANVAS_SIDE = 16_384;
 const OPAQUE = 0xff000000;
-/** The greys of the original under an overlay: the darkest one, and the range above it. */
-const GROUND = { light: [96, 144], dark: [16, 128] };
+/** A change of this many grey levels gets the last colour in the change panel. */
+const HALF_RANGE = 127.5;
+/** The heat of a photograph is smoothed with a Gaussian of this many pixels; of a small image with fewer. */
+const HEAT_SIGMA = 3;
+const HEAT_SHARE = 1 / 32;
 
 /**
  * @param {Sample} sample an image
@@ -39,17 +44,25 @@ export function makeImagePicture(sample, arrays, raster) {
     shrink(values.subarray(0, planes * width * height), planes, own, size);
   const units = levelUnits(sample, image, planes);
   const base = inLevels(painted(image), units);
-  const targets = split.map(({ gradient, delta }) => {
+  const slopes = units.map(({ levels }) => ({ low: 0, levels }));
+  const steps = levelsPerUnit(sample, image, channels);
+  const sigma = Math.min(HEAT_SIGMA, HEAT_SHARE * Math.max(width, height));
+  const targets = split.map(({ gradient, deltas }) => {
+    const magnitude = largestOverChannels(gradient, channels);
     const levels = gradientLevels(
       shrink(sumOverChannels(gradient, channels), 1, own, size),
-      shrink(largestOverChannels(gradient, channels), 1, own, size),
+      shrink(magnitude, 1, own, size),
+      shrink(smooth(magnitude, own, sigma), 1, own, size),
     );
-    const slopes = units.map(({ levels }) => ({ low: 0, levels }));
-    const change = delta && inLevels(painted(delta), slopes);
-    return { ...levels, change };
+    const morphs = deltas.map((delta) => {
+      const change = inLevels(painted(delta), slopes);
+      return { change, gain: HALF_RANGE / (scaleEndOf(change) || HALF_RANGE), ...extentOf(delta, steps) };
+    });
+    return { ...levels, usualStyle: usualStyle(sample.shape), morphs };
   });
   const bytes = targets.reduce(
-    (sum, { gradient, change }) => sum + 2 * gradient.byteLength + (change?.byteLength ?? 0),
+    (sum, { gradient, morphs }) =>
+      morphs.reduce((most, { change }) => most + change.byteLength, sum + 3 * gradient.byteLength),
     base.byteLength,
   );
   return { kind: "image", ...size, planes, base, targets, bytes };
@@ -61,13 +74,45 @@ export function makeImagePicture(sample, arrays, raster) {
  * @param {Float32Array} image
  * @param {number} planes
  */
-function levelUnits({ session }, image, planes) {
-  const [lows, highs] = session.bounds ?? rangeOf(image);
+function levelUnits({ session, bounds }, image, planes) {
+  const [lows, highs] = bounds ?? session.bounds ?? rangeOf(image);
   return Array.from({ length: planes }, (_, channel) => {
     const low = lows[channel] ?? lows[0];
     const high = highs[channel] ?? highs[0];
     return { low, levels: 255 / (high > low ? high - low : 1) };
   });
+}
+
+/**
+ * For each channel how many 255ths of the display's range one unit of the model is.
+ * @param {Sample} sample
+ * @param {Float32Array} image
+ * @param {number} channels
+ */
+function levelsPerUnit(sample, image, channels) {
+  const { std } = sample.session;
+  if (!std) return levelUnits(sample, image, channels).map(({ levels }) => levels);
+  return Array.from({ length: channels }, (_, channel) => 255 * (std[channel] ?? std[0]));
+}
+
+/**
+ * The largest and the mean magnitude of a change.
+ * @param {Float32Array} delta in model units, channel by channel
+ * @param {number[]} units what one unit of the model is, for each channel
+ */
+export function extentOf(delta, units) {
+  const pixels = delta.length / units.length;
+  let largest = 0;
+  let sum = 0;
+  units.forEach((unit, channel) => {
+    for (let i = channel * pixels; i < (channel + 1) * pixels; i++) {
+      const size = Math.abs(delta[i]) * unit;
+      // NaN stays, so that it is not called a small change.
+      largest = Math.max(largest, size);
+      sum += size;
+    }
+  });
+  return { largest, mean: delta.length ? sum / delta.length : 0 };
 }
 
 /**
@@ -132,42 +177,42 @@ function largestOverChannels(gradient, channels) {
 /**
  * @param {Float32Array} gradient
  * @param {Float32Array} magnitude
- * @returns {TargetLevels}
+ * @param {Float32Array} heat the smoothed magnitude
+ * @returns {Omit<TargetLevels, "usualStyle">}
  */
-export function gradientLevels(gradient, magnitude) {
-  const largest = largestFinite(gradient);
-  const largestMagnitude = largestFinite(magnitude);
+export function gradientLevels(gradient, magnitude, heat) {
+  const [end, magnitudeEnd, heatEnd] = [gradient, magnitude, heat].map(scaleEndOf);
   return {
-    gradient: levelsOf(gradient, MIDDLE, largest),
-    largest,
-    magnitude: levelsOf(magnitude, 0, largestMagnitude),
-    largestMagnitude,
+    gradient: levelsOf(gradient, MIDDLE, end),
+    end,
+    magnitude: levelsOf(magnitude, 0, magnitudeEnd),
+    magnitudeEnd,
+    heat: levelsOf(heat, 0, heatEnd),
+    heatEnd,
   };
 }
 
-/** @param {Float32Array} values */
-function largestFinite(values) {
-  let largest = 0;
-  for (const value of values) {
-    const size = Math.abs(value);
-    if (size > largest && size < Infinity) largest = size;
+/**
+ * Positions in a table of colours.
+ * @param {Float32Array} values
+ * @param {number} zero the position of the value zero
+ * @param {number} end values of this magnitude and beyond get the last colour
+ */
+function levelsOf(values, zero, end) {
+  const unit = end && (COLOURS - 1 - zero) / end;
+  const levels = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    levels[i] = Number.isFinite(values[i]) ? tablePosition(zero + unit * values[i]) : NOT_FINITE;
   }
-  return largest;
+  return levels;
 }
 
 /**
- * Positions in a table of colours that ends at the largest magnitude.
- * @param {Float32Array} values
- * @param {number} zero the position of the value zero
- * @param {number} largest
+ * The nearest position in a table of colours.
+ * @param {number} value
  */
-function levelsOf(values, zero, largest) {
-  const unit = largest && (COLOURS - 1 - zero) / largest;
-  const levels = new Uint8Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    levels[i] = Number.isFinite(values[i]) ? Math.round(zero + unit * values[i]) : NOT_FINITE;
-  }
-  return levels;
+function tablePosition(value) {
+  return Math.min(Math.max(Math.round(value), 0), COLOURS - 1);
 }
 
 /**
@@ -176,15 +221,14 @@ function levelsOf(values, zero, largest) {
  * @param {Rectangle} rectangle
  * @param {ImagePicture} picture
  * @param {ColouredGradient} coloured
- * @param {Theme} theme
  */
-export function paintGradient(pixels, stride, [left, top, width, height], picture, coloured, theme) {
-  const { levels, colours, opacity, overlay } = coloured;
+export function paintGradient(pixels, stride, [left, top, width, height], picture, coloured) {
+  const { levels, colours, opacity, ground } = coloured;
   for (let row = 0, i = 0; row < height; row++) {
     let out = (top + row) * stride + left;
     for (const end = out + width; out < end; out++, i++) {
       const colour = colours[levels[i]];
-      pixels[out] = overlay ? blend(grey(picture, i, theme), colour, opacity[levels[i]] / 255) : colour;
+      pixels[out] = ground ? blend(grey(picture, i, ground), colour, opacity[levels[i]] / 255) : colour;
     }
   }
 }
@@ -193,9 +237,9 @@ export function paintGradient(pixels, stride, [left, top, width, height], pictur
  * A pixel of the original in grey, as the background of an overlay.
  * @param {ImagePicture} picture
  * @param {number} i
- * @param {Theme} theme
+ * @param {readonly [least: number, range: number]} ground the darkest grey, and the range above it
  */
-function grey({ base, planes, width, height }, i, theme) {
+function grey({ base, planes, width, height }, i, [least, range]) {
   const plane = width * height;
   const level =
     planes === 1
@@ -203,7 +247,6 @@ function grey({ base, planes, width, height }, i, theme) {
       : planes === 2
         ? (clamp(base[i]) + clamp(base[i + plane])) / 2
         : 0.299 * clamp(base[i]) + 0.587 * clamp(base[i + plane]) + 0.114 * clamp(base[i + 2 * plane]);
-  const [least, range] = GROUND[theme];
   return OPAQUE | (Math.round(least + (range * level) / 255) * 0x010101);
 }
 
@@ -311,4 +354,42 @@ function paintColourRow(pixels, out, width, base, change, strength, i, plane) {
  */
 function clamp(value) {
   return value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0;
+}
+
+/**
+ * Paints a change, enlarged by its gain: of one channel (or two) in the colours of a diverging map, of three as colours
+ * around a middle grey.
+ * @param {Uint32Array} pixels
+ * @param {number} stride
+ * @param {Rectangle} rectangle
+ * @param {ImagePicture} picture
+ * @param {MorphChange} morph
+ * @param {Uint32Array} colours a diverging map
+ */
+export function paintChange(pixels, stride, [left, top, width, height], { planes }, { change, gain }, colours) {
+  const plane = width * height;
+  const unit = (gain * MIDDLE) / HALF_RANGE;
+  for (let row = 0, i = 0; row < height; row++) {
+    let out = (top + row) * stride + left;
+    for (const end = out + width; out < end; out++, i++) {
+      if (planes === 3) {
+        const [red, green, blue] = [change[i], change[i + plane], change[i + 2 * plane]];
+        const isNumber = !Number.isNaN(red + green + blue);
+        pixels[out] = isNumber
+          ? OPAQUE | (enlarged(blue, gain) << 16) | (enlarged(green, gain) << 8) | enlarged(red, gain)
+          : NAN_COLOUR;
+      } else {
+        const value = planes === 1 ? change[i] : (change[i] + change[i + plane]) / 2;
+        pixels[out] = colours[Number.isNaN(value) ? NOT_FINITE : tablePosition(MIDDLE + unit * value)];
+      }
+    }
+  }
+}
+
+/**
+ * @param {number} change
+ * @param {number} gain
+ */
+function enlarged(change, gain) {
+  return clamp(HALF_RANGE + gain * change);
 }

@@ -1,4 +1,4 @@
-/** Shrinks arrays to the size at which they are shown. Pure. */
+/** Shrinks arrays to the size at which they are shown, and smooths them. Pure. */
 
 /**
  * Shrinks planes of pixels. Each new pixel is the weighted mean of the old pixels that it covers; the weights are the
@@ -52,4 +52,43 @@ function weights(from, to) {
     );
     return { first, shares };
   });
+}
+
+/**
+ * Smooths a plane of pixels with a Gaussian. At the edges the weights inside the plane are used alone. Numbers that are
+ * not finite do not spread: they count as 0, and they stay where they are.
+ * @param {Float32Array} values row by row
+ * @param {{width: number, height: number}} size
+ * @param {number} sigma in pixels
+ */
+export function smooth(values, { width, height }, sigma) {
+  const finite = values.map((value) => (Number.isFinite(value) ? value : 0));
+  const across = smoothLines(finite, { count: height, length: width, step: 1, pitch: width }, sigma);
+  const result = smoothLines(across, { count: width, length: height, step: width, pitch: 1 }, sigma);
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) result[i] = values[i];
+  return result;
+}
+
+/**
+ * @param {Float32Array} values
+ * @param {{count: number, length: number, step: number, pitch: number}} lines `step`: from one value of a line to the
+ *   next; `pitch`: from one line to the next
+ * @param {number} sigma
+ */
+function smoothLines(values, { count, length, step, pitch }, sigma) {
+  const reach = Math.ceil(3 * sigma);
+  const kernel = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-0.5 * ((i - reach) / sigma) ** 2));
+  const result = new Float32Array(values.length);
+  for (let at = 0; at < length; at++) {
+    const first = Math.max(at - reach, 0);
+    const last = Math.min(at + reach, length - 1);
+    let weights = 0;
+    for (let i = first; i <= last; i++) weights += kernel[i - at + reach];
+    for (let line = 0; line < count; line++) {
+      let sum = 0;
+      for (let i = first; i <= last; i++) sum += kernel[i - at + reach] * values[line * pitch + i * step];
+      result[line * pitch + at * step] = sum / weights;
+    }
+  }
+  return result;
 }

@@ -7,7 +7,7 @@
 
 import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
-import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLES } from "../drawing/gradient_colors.js";
+import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
 import { ORDERS } from "../samples/sort_orders.js";
 import { VIEWS, initialState } from "../state/state.js";
 import { withFilters } from "../state/transitions.js";
@@ -19,6 +19,8 @@ import { withFilters } from "../state/transitions.js";
 const PREFIX = "p.gradascent.";
 const RUN_FILTER = "regexInput";
 const LARGEST_STRENGTH = 1000;
+/** The longest name of an ascent. */
+const LONGEST_NAME = 64;
 
 /**
  * A field of the state as short text. `encode` returns "" for the default value. `decode` returns the state unchanged
@@ -119,10 +121,14 @@ const FIELDS = {
   },
   colours: gradientColorsField("map", MAPS),
   scale: gradientColorsField("scale", SCALES),
-  gradient: gradientColorsField("style", STYLES),
+  gradient: gradientColorsField("style", STYLE_CHOICES),
   target: {
     encode: ({ target }) => (target === null ? "" : String(target)),
     decode: (state, text) => (/^\d{1,9}$/.test(text) ? { ...state, target: Number(text) } : state),
+  },
+  morph: {
+    encode: ({ chosenMorph }) => chosenMorph ?? "",
+    decode: (state, text) => (text.length <= LONGEST_NAME ? { ...state, chosenMorph: text || null } : state),
   },
   strength: {
     encode: ({ strength }) => unlessDefault(String(strength), String(initialState().strength)),
@@ -130,6 +136,10 @@ const FIELDS = {
       const strength = text.trim() === "" ? NaN : Number(text);
       return strength >= 0 && strength <= LARGEST_STRENGTH ? { ...state, strength } : state;
     },
+  },
+  at: {
+    encode: ({ atFlip }) => (atFlip ? "flip" : ""),
+    decode: (state, text) => withChoice(state, ["flip"], text, () => ({ atFlip: true })),
   },
   selected: {
     encode: ({ selected }) => selected ?? "",

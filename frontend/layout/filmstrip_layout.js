@@ -49,12 +49,17 @@ export function marginLine(samples, position) {
 }
 
 /**
- * Which target of a sample its frame shows: the chosen target, otherwise the label, otherwise the first target.
+ * Which target of a sample its frame shows: the chosen target, otherwise the label, otherwise the first target. If
+ * frames show morphs, a target with a morph comes before a label without one.
  * @param {Sample} sample
  * @param {number | null} target the target that the user chose for all samples
+ * @param {boolean} [isMorph] whether frames show morphs
  * @returns {number} a position among the targets; -1 if the sample has no targets
  */
-export function targetOfFrame({ targets, label }, target) {
+export function targetOfFrame({ targets, label }, target, isMorph = false) {
   const find = (/** @type {number | null} */ wanted) => targets.findIndex(({ index }) => index === wanted);
-  return [find(target), find(label), targets.length ? 0 : -1].find((position) => position >= 0) ?? -1;
+  const withMorph = isMorph ? targets.findIndex(({ morphs }) => morphs.length) : -1;
+  const ofLabel = find(label);
+  const labelled = withMorph >= 0 && ofLabel >= 0 && !targets[ofLabel].morphs.length ? -1 : ofLabel;
+  return [find(target), labelled, withMorph, targets.length ? 0 : -1].find((position) => position >= 0) ?? -1;
 }

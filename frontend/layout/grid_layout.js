@@ -5,11 +5,11 @@
 
 import { className } from "../samples/captions.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
-import { elementsIn } from "../samples/sample_arrays.js";
+import { elementsIn, targetArrayCount } from "../samples/sample_arrays.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
 /** @import {TargetChoice} from "../samples/target_choice.js" */
-/** @import {Panels, Raster, Sample} from "../types.js" */
+/** @import {Panels, Raster, Sample, Target} from "../types.js" */
 
 /** Distances in CSS pixels. The views pass those that the style sheets need to them. */
 const CARD_EDGE = 13;
@@ -17,10 +17,14 @@ export const LINE = 20;
 export const HEADING = 20;
 const META = 90;
 export const LEAST_COLUMN = 84;
-const LEAST_TEXT = 152;
+const LEAST_TEXT = 124;
+/** Pictures become larger only if the text keeps this width, in which no line is cut. */
+const COMFORTABLE_TEXT = 170;
 const MOST_TEXT = 360;
 const LEAST_ROW = 92;
-const PANEL_GAP = 10;
+/** The caption below the panels of a morph, and each line of text about its survival and its judges. */
+export const CAPTION = 16;
+export const PANEL_GAP = 8;
 const TEXT_GAP = 14;
 const ROW_GAP = 8;
 const TITLE_GAP = 8;
@@ -46,7 +50,7 @@ const COMFORTABLE = 60;
 const LARGE = 170;
 /** The lengths of the longer side of a reduced image, and the widths of a signal, for the automatic zoom. */
 const REDUCED = [96, 104, 112, 120, 128, 144, 160, 176, 192, 208, 224];
-const SIGNAL_WIDTHS = [160, 200, 240, 280, 320];
+const SIGNAL_WIDTHS = [120, 160, 200, 240, 280, 320];
 const LARGEST_SIGNAL = 1200;
 
 /**
@@ -96,8 +100,9 @@ function channelHeight(channels) {
  * @property {number} height
  * @property {number} titleLines
  * @property {number} chipLines
+ * @property {number} bodyWidth the width of everything in the card, in CSS pixels
  * @property {number} textWidth the width of the text beside a row, in CSS pixels
- * @property {number} rowHeight in CSS pixels
+ * @property {number[]} rowHeights of each row, in CSS pixels
  * @property {number} scale CSS pixels per canvas pixel
  * @property {Raster} raster the size of a panel
  * @property {Raster} canvas
@@ -114,37 +119,53 @@ function channelHeight(channels) {
  * @property {number} ratio
  * @property {number[]} rows
  * @property {TargetChoice | undefined} [choice]
+ * @property {number} [text] the least width of the text beside a row, in CSS pixels
  * @property {number} [width] the width of the card, in CSS pixels; the default is as narrow as possible
  */
 
 /**
- * The layout of a card: the image at the left, and a row for each target with its gradient, its morph and a text.
+ * The layout of a card: the image at the left, and a row for each target with its gradient, its morph, the change and
+ * a text.
  * @param {Sample} sample
  * @param {CardOptions} options
  * @returns {CardLayout}
  */
-export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth = 0 }) {
+export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEXT, width: cardWidth = 0 }) {
   const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
   const { width, height } = raster;
   const hasResponse = sample.strengths.length > 0;
   const gap = Math.ceil(PANEL_GAP / scale);
   const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
   const morphLeft = gradientLeft + width + gap;
-  const rowHeight = Math.max(height, hasResponse ? Math.ceil(LEAST_ROW / scale) : 0);
-  const pitch = rowHeight + Math.ceil((HEADING + ROW_GAP) / scale);
-  const targets = rows.map((position, row) => ({
-    target: sample.targets[position].index,
-    gradient: rectangle(gradientLeft, row * pitch, raster),
-    morph: sample.targets[position].delta_norm === null ? null : rectangle(morphLeft, row * pitch, raster),
-  }));
-  const morphs = targets.some(({ morph }) => morph);
+  const changeLeft = morphLeft + width + gap;
+  const ofRows = rows.map((position) => sample.targets[position]);
+  const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
+  const rowHeights = ofRows.map((target) =>
+    target.morphs.length
+      ? Math.max(
+          height + Math.ceil(CAPTION / scale),
+          hasResponse ? Math.ceil((LEAST_ROW + extraLines(target) * CAPTION) / scale) : 0,
+        )
+      : height,
+  );
+  const between = Math.ceil((HEADING + ROW_GAP) / scale);
+  let rowsHeight = 0;
+  const targets = ofRows.map(({ index, morphs }, row) => {
+    const top = rowsHeight + (row ? between : 0);
+    rowsHeight = top + rowHeights[row];
+    return {
+      target: index,
+      gradient: rectangle(gradientLeft, top, raster),
+      morph: morphs.length ? rectangle(morphLeft, top, raster) : null,
+      change: morphs.length ? rectangle(changeLeft, top, raster) : null,
+    };
+  });
   const canvas = {
-    width: targets.length ? (morphs ? morphLeft : gradientLeft) + width : width,
-    height: Math.max(targets.length - 1, 0) * pitch + height,
+    width: targets.length ? (hasMorphs ? changeLeft : gradientLeft) + width : width,
+    height: targets.length ? targets[targets.length - 1].gradient[1] + height : height,
   };
   const panelsWidth = Math.max(canvas.width * scale, LEAST_COLUMN);
-  const rowsHeight = Math.max(targets.length - 1, 0) * pitch + rowHeight;
-  const least = panelsWidth + (hasResponse ? TEXT_GAP + LEAST_TEXT : 0);
+  const least = panelsWidth + (hasResponse ? TEXT_GAP + text : 0);
   const bodyWidth = Math.max(cardWidth - 2 * CARD_EDGE, least);
   const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + META);
   const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
@@ -155,8 +176,9 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, width: cardWidth
     height: Math.ceil(2 * CARD_EDGE + top + bodyHeight),
     titleLines,
     chipLines,
+    bodyWidth,
     textWidth: Math.min(Math.floor(bodyWidth - panelsWidth - TEXT_GAP), MOST_TEXT),
-    rowHeight: rowHeight * scale,
+    rowHeights: rowHeights.map((rowHeight) => rowHeight * scale),
     scale,
     raster,
     canvas,
@@ -181,11 +203,20 @@ function rectangle(x, y, { width, height }) {
 }
 
 /**
+ * How many lines of text stand below the flip: one for the survival and one for each judge. A switch to another kind of
+ * morph does not change the layout, so the morph with the most lines counts.
+ * @param {Target} target
+ */
+export function extraLines({ morphs }) {
+  return morphs.reduce((most, { survived, judges }) => Math.max(most, (survived.length ? 1 : 0) + judges.length), 0);
+}
+
+/**
  * How many numbers the arrays of a sample hold.
  * @param {Sample} sample
  */
-function valuesOf({ shape, targets }) {
-  return (1 + 2 * targets.length) * elementsIn(shape);
+function valuesOf(sample) {
+  return (1 + targetArrayCount(sample)) * elementsIn(sample.shape);
 }
 
 /**
@@ -261,6 +292,7 @@ export function sameLayout(one, other) {
     one.scale === other.scale &&
     one.width === other.width &&
     one.height === other.height &&
+    one.rowHeights.join() === other.rowHeights.join() &&
     one.raster.width === other.raster.width &&
     one.choice === other.choice &&
     one.rows.join() === other.rows.join()
@@ -306,7 +338,8 @@ const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length)
  */
 function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
   const zooms = zoom === null ? comfortableZooms(sample.shape) : [zoom];
-  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice };
+  const text = growth ? COMFORTABLE_TEXT : LEAST_TEXT;
+  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice, text };
 }
 
 /**
@@ -314,7 +347,7 @@ function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
  * @param {CardKind} kind
  */
 function widthKind({ sample: { shape, strengths, targets }, rows }) {
-  const morphs = rows.some((position) => targets[position].delta_norm !== null);
+  const morphs = rows.some((position) => targets[position].morphs.length > 0);
   return `${shape} ${rows.length > 0} ${morphs} ${strengths.length > 0}`;
 }
 
@@ -372,7 +405,9 @@ function layoutId(sample) {
 function layoutText(sample) {
   const { shape, targets, strengths, classes } = sample;
   let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
-  for (const { index, delta_norm } of targets) text += delta_norm === null ? ` ${index}` : ` ${index}+`;
+  for (const target of targets) {
+    text += target.morphs.length ? ` ${target.index}+${extraLines(target)}` : ` ${target.index}`;
+  }
   return targets.length > 2 ? `${text}: ${classes}` : text;
 }
 

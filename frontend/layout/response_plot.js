@@ -2,7 +2,7 @@
 
 import { className } from "../samples/captions.js";
 
-/** @import {Sample, Target} from "../types.js" */
+/** @import {Morph, Sample, Target} from "../types.js" */
 
 /** Free space at the edges for the dot of the flip and for half of a line's width. */
 export const INSET = 4;
@@ -89,15 +89,16 @@ function pointsOf(plot, strengths, probabilities) {
  * that class.
  * @param {Sample} sample
  * @param {Target} target
+ * @param {Morph} morph of the target
  * @param {Plot} plot
  */
-export function linesOf({ classes, session, strengths }, target, plot) {
+export function linesOf({ classes, session, strengths }, target, morph, plot) {
   const names = session.class_names;
   const lines = [
-    { kind: "target", name: className(names, target.index), points: pointsOf(plot, strengths, target.probabilities) },
+    { kind: "target", name: className(names, target.index), points: pointsOf(plot, strengths, morph.probabilities) },
   ];
   if (classes.length && classes[0] !== target.index) {
-    const points = pointsOf(plot, strengths, target.original_probabilities);
+    const points = pointsOf(plot, strengths, morph.original_probabilities);
     lines.push({ kind: "original", name: className(names, classes[0]), points });
   }
   const drawn = lines.filter(({ points }) => points.length);

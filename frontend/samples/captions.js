@@ -1,6 +1,6 @@
 /** Captions: what the page writes about a sample. Pure. */
 
-/** @import {Sample, Stopped, Target} from "../types.js" */
+/** @import {Morph, MorphChange, Sample, Stopped, Target} from "../types.js" */
 /** @import {Verdict} from "./verdict.js" */
 
 /** The caption does not name the second class if it is less probable. */
@@ -134,8 +134,93 @@ const STOPPED = {
 
 /**
  * Why the ascent ended before the target reached the confidence; empty if it reached it.
- * @param {Target} target
+ * @param {Morph} morph
  */
 export function stoppedCaption({ stopped }) {
   return STOPPED[stopped];
+}
+
+/**
+ * Why a target has no morph.
+ * @param {Sample} sample
+ * @param {Target} target
+ */
+export function noMorphCaption({ classes, session }, { index }) {
+  if (classes[0] !== index) return "No morph was made.";
+  return `The network already says ${className(session.class_names, index)}.`;
+}
+
+/**
+ * How often the network still predicts the target after a small change of the finished morph; empty if unknown.
+ * @param {Morph} morph
+ * @returns {{long: string, short: string, fragile: boolean}}
+ */
+export function survivalCaption({ survived }) {
+  const held = survived.filter(Boolean).length;
+  const all = survived.length;
+  const fragile = held < FRAGILE_SHARE * all;
+  if (!all) return { long: "", short: "", fragile };
+  const short = fragile ? `fragile: ${held} of ${all}` : `holds in ${held} of ${all}`;
+  return { long: fragile ? short : `${short} small changes`, short, fragile };
+}
+
+/** A morph that holds in less than this share of the small changes is called fragile: in 4 of 8, for instance. */
+const FRAGILE_SHARE = 5 / 8;
+
+/**
+ * "ema: 88 %": a judge's probability of the target.
+ * @param {string} name
+ * @param {{probability: number, exact: boolean} | null} answer `null` outside the recorded strengths
+ */
+export function judgeCaption(name, answer) {
+  if (answer === null) return `${name}: not asked`;
+  return `${name}: ${answer.exact ? "" : "≈ "}${formatPercent(answer.probability)}`;
+}
+
+/** @param {number} probability */
+function formatPercent(probability) {
+  return Number.isFinite(probability) ? `${Math.round(100 * probability)} %` : formatDecimals(probability);
+}
+
+/**
+ * "×33": how many times the change panel enlarges a change.
+ * @param {MorphChange} change
+ */
+export function gainCaption({ gain }) {
+  return `×${gain < 1 ? formatShort(gain) : formatCount(Number(gain.toPrecision(gain < 10 ? 2 : 3)))}`;
+}
+
+/**
+ * "changes no pixel by more than 3/255; 0.2/255 on average"
+ * @param {MorphChange} change
+ * @param {Sample["shape"]} shape
+ * @returns {{long: string, short: string}}
+ */
+export function changeCaption({ largest, mean }, shape) {
+  const isSignal = shape.length === 2;
+  const inWords = (/** @type {string} */ size) => (isSignal ? size : `${size}/255`);
+  const [most, usual] = [inWords(formatAtMost(largest)), inWords(formatShort(mean))];
+  return {
+    long: `changes no ${isSignal ? "value" : "pixel"} by more than ${most}; ${usual} on average`,
+    short: `at most ${most}; ${usual} on average`,
+  };
+}
+
+/**
+ * A number with two significant digits.
+ * @param {number} value
+ */
+export function formatShort(value) {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(2))) : formatDecimals(value);
+}
+
+/**
+ * A number rounded up to two significant digits, so that "no more than" is true.
+ * @param {number} value positive
+ */
+function formatAtMost(value) {
+  if (!Number.isFinite(value) || value === 0) return formatShort(value);
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
+  // A number that has two digits already is not rounded up because of a binary fraction.
+  return formatShort(unit * Math.ceil(value / unit - 1e-6));
 }

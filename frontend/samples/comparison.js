@@ -1,6 +1,7 @@
 /** Compares two runs on the same samples: it pairs the samples and finds their differences. Pure. */
 
 import { memoize } from "./memoize.js";
+import { smallest } from "./morphs.js";
 import { byStep } from "./sort_orders.js";
 import { flipDistanceOf } from "./verdict.js";
 
@@ -114,7 +115,10 @@ export function differencesOf({ first, second }) {
     flipDistances: first.targets.flatMap((target) => {
       const other = second.targets.find(({ index }) => index === target.index);
       if (!other) return [];
-      const distances = [flipDistanceOf(target, first.strengths), flipDistanceOf(other, second.strengths)];
+      const distances = [
+        flipDistanceOf(smallest(target), first.strengths),
+        flipDistanceOf(smallest(other), second.strengths),
+      ];
       return [{ target: target.index, first: distances[0], second: distances[1] }];
     }),
   };

@@ -1,5 +1,6 @@
 /** Filters: which samples pass, and how many would pass with another choice. Pure. */
 
+import { smallest } from "./morphs.js";
 import { flipDistanceOf } from "./verdict.js";
 
 /** @import {Sample} from "../types.js" */
@@ -155,17 +156,17 @@ export function rankOf({ session }) {
 }
 
 /**
- * The smallest flip distance of all targets. A target that the network already predicts for the original does not
- * count. `null` if there is no other finite flip distance.
+ * The smallest flip distance of the smallest morphs of all targets. A target that the network already predicts for
+ * the original does not count. `null` if there is no other finite flip distance.
  * @param {Sample} sample
  */
 export function smallestFlipDistance({ targets, strengths }) {
-  let smallest = Infinity;
+  let least = Infinity;
   for (const target of targets) {
-    const distance = flipDistanceOf(target, strengths);
-    if (distance && distance < smallest) smallest = distance;
+    const distance = flipDistanceOf(smallest(target), strengths);
+    if (distance && distance < least) least = distance;
   }
-  return smallest === Infinity ? null : smallest;
+  return least === Infinity ? null : least;
 }
 
 /** Larger than any number of classes, so that one number can stand for a pair of classes. */

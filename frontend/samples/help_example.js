@@ -1,8 +1,9 @@
 /** Chooses the sample that illustrates the help. Pure. */
 
+import { shownMorph } from "./morphs.js";
 import { flipOf } from "./verdict.js";
 
-/** @import {Sample} from "../types.js" */
+/** @import {Sample, Target} from "../types.js" */
 
 /** At most so many samples are considered. */
 const MOST_SEEN = 100;
@@ -11,12 +12,17 @@ const MOST_SEEN = 100;
  * The first sample whose prediction flips along the morph to a target. If no sample flips, the first one that has
  * a target.
  * @param {Sample[]} samples
+ * @param {string} kind the kind of morph that is shown
  * @returns {{sample: Sample, position: number} | null} the sample, and the position of the target in it
  */
-export function exampleOf(samples) {
+export function exampleOf(samples, kind) {
   const seen = samples.slice(0, MOST_SEEN);
   for (const sample of seen) {
-    const position = sample.targets.findIndex((target) => (flipOf(target, sample.strengths) ?? 0) > 0);
+    const flips = (/** @type {Target} */ target) => {
+      const morph = shownMorph(target, kind);
+      return morph !== null && (flipOf(morph, sample.strengths) ?? 0) > 0;
+    };
+    const position = sample.targets.findIndex(flips);
     if (position >= 0) return { sample, position };
   }
   const any = seen.find(({ targets }) => targets.length);

@@ -11,6 +11,11 @@ import { dimensionsOf, splitArrays } from "./sample_arrays.js";
  */
 
 /**
+ * Which morph of a target is shown, as a position (-1 if it has none), and at which strength.
+ * @typedef {{morph: number, strength: number}} ShownMorph
+ */
+
+/**
  * @typedef {object} Readout
  * @property {number} x
  * @property {number} y 0 for a signal
@@ -25,10 +30,10 @@ import { dimensionsOf, splitArrays } from "./sample_arrays.js";
  * @param {Float32Array[]} arrays in the stored order
  * @param {number} x
  * @param {number} y
- * @param {number} strength
+ * @param {ShownMorph[]} shown one for each target
  * @returns {Readout}
  */
-export function readoutAt(sample, arrays, x, y, strength) {
+export function readoutAt(sample, arrays, x, y, shown) {
   const { mean, std } = sample.session;
   const { channels, height, width } = dimensionsOf(sample.shape);
   const valuesOf = (/** @type {Float32Array} */ array) =>
@@ -43,8 +48,9 @@ export function readoutAt(sample, arrays, x, y, strength) {
   const targets = sample.targets.map(({ index }, position) => {
     const ofTarget = split.targets[position];
     const gradient = both(valuesOf(ofTarget.gradient), (value, channel) => value / scale(channel));
-    if (!ofTarget.delta) return { target: index, gradient, delta: null, morph: null };
-    const delta = valuesOf(ofTarget.delta);
+    const { morph, strength } = shown[position];
+    if (morph < 0) return { target: index, gradient, delta: null, morph: null };
+    const delta = valuesOf(ofTarget.deltas[morph]);
     return {
       target: index,
       gradient,

@@ -3,8 +3,8 @@
 /** @import {Sample} from "../types.js" */
 
 /**
- * The arrays of a sample in the stored order: the image (or signal), then for each target its gradient and,
- * if an ascent was made, its delta. Each is in C order: channels first, in model units.
+ * The arrays of a sample in the stored order: the image (or signal), then for each target its gradient and the
+ * delta of each of its morphs. Each is in C order: channels first, in model units.
  * @typedef {Float32Array<ArrayBuffer>[]} Arrays
  */
 
@@ -36,22 +36,22 @@ export function elementsIn(shape) {
  * @param {Sample} sample
  */
 export function targetArrayCount({ targets }) {
-  return targets.reduce((sum, { delta_norm }) => sum + (delta_norm === null ? 1 : 2), 0);
+  return targets.reduce((sum, { morphs }) => sum + 1 + morphs.length, 0);
 }
 
 /**
  * @template {Float32Array} Values
  * @param {Sample} sample
  * @param {Values[]} arrays in the stored order
- * @returns {{image: Values, targets: {gradient: Values, delta: Values | null}[]}}
+ * @returns {{image: Values, targets: {gradient: Values, deltas: Values[]}[]}}
  */
 export function splitArrays({ targets }, [image, ...rest]) {
   let position = 0;
   return {
     image,
-    targets: targets.map(({ delta_norm }) => {
+    targets: targets.map(({ morphs }) => {
       const gradient = rest[position++];
-      return { gradient, delta: delta_norm === null ? null : rest[position++] };
+      return { gradient, deltas: morphs.map(() => rest[position++]) };
     }),
   };
 }

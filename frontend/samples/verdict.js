@@ -1,6 +1,6 @@
 /** What the network predicts for a morph: recorded at some strengths, interpolated between them. Pure. */
 
-/** @import {Target} from "../types.js" */
+/** @import {Morph, Response, Target} from "../types.js" */
 
 /**
  * - `exact`: the prediction is recorded at this strength.
@@ -18,7 +18,7 @@
 const SAME = 1e-6;
 
 /**
- * @param {Target} target
+ * @param {Response} response
  * @param {number[]} strengths ascending
  * @param {number} strength
  * @returns {Verdict}
@@ -48,7 +48,7 @@ export function isFlipped(verdict, target) {
 
 /**
  * The smallest recorded strength at which the network predicts the target; `null` if it never does.
- * @param {Target} target
+ * @param {Pick<Morph, "flip_position">} morph
  * @param {number[]} strengths
  */
 export function flipOf({ flip_position: position }, strengths) {
@@ -57,13 +57,13 @@ export function flipOf({ flip_position: position }, strengths) {
 
 /**
  * The size of the change that makes the network predict the target: ‖delta‖₂ · strength of the flip, in model
- * units; `null` if it never flips.
- * @param {Target} target
+ * units; `null` if it never flips, or if there is no morph.
+ * @param {Morph | null} morph
  * @param {number[]} strengths
  */
-export function flipDistanceOf(target, strengths) {
-  const flip = flipOf(target, strengths);
-  return flip === null || target.delta_norm === null ? null : flip * target.delta_norm;
+export function flipDistanceOf(morph, strengths) {
+  const flip = morph && flipOf(morph, strengths);
+  return morph === null || flip === null ? null : flip * morph.delta_norm;
 }
 
 /**

@@ -1,18 +1,20 @@
 /** What follows from a state: each function takes a state and computes one thing from it. Pure. */
 
-import { commonEnd } from "../drawing/gradient_colors.js";
+import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
 import { facetsOf, failedFiltersOf, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
+import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
 import { sortedPositions } from "../samples/sort_orders.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
 /** @import {Facets, Filters} from "../samples/filters.js" */
-/** @import {Counts, RunIndex, Sample} from "../types.js" */
+/** @import {Photographs} from "../drawing/gradient_colors.js" */
+/** @import {Counts, RunIndex, Sample, Target} from "../types.js" */
 /** @import {State} from "./state.js" */
 
 /** How many runs are shown until the user ticks others. More would be slow to fetch. */
@@ -213,12 +215,39 @@ export function strengthInUse(state) {
 }
 
 /**
- * The strength at which one sample is shown.
- * @param {Pick<State, "strength" | "strengthOverrides">} state
- * @param {string} key the sample's
+ * The kinds of morphs that the samples have: the names of the ascents.
+ * @type {(state: State) => string[]}
  */
-export function strengthOf({ strength, strengthOverrides }, key) {
-  return (strengthOverrides.size ? strengthOverrides.get(key) : undefined) ?? strength;
+export const morphKinds = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => kindsOf(samplesInUse(state)),
+);
+
+/**
+ * The kind of morph that is shown: the chosen one if it exists, otherwise the visible one.
+ * @param {State} state
+ */
+export function morphInUse(state) {
+  const kinds = morphKinds(state);
+  const { chosenMorph } = state;
+  return chosenMorph !== null && kinds.includes(chosenMorph) ? chosenMorph : defaultKind(kinds);
+}
+
+/**
+ * What decides at which strength a morph is shown. `morph` is the kind that is shown.
+ * @typedef {Pick<State, "strength" | "strengthOverrides" | "atFlip"> & {morph: string}} StrengthSettings
+ */
+
+/**
+ * The strength at which the morph of one target is shown.
+ * @param {StrengthSettings} settings
+ * @param {Sample} sample
+ * @param {Target} [target] the default is the slider's strength, unless the sample has an override
+ */
+export function strengthOf({ strength, strengthOverrides, atFlip, morph }, sample, target) {
+  const override = strengthOverrides.size ? strengthOverrides.get(sample.key) : undefined;
+  if (override !== undefined) return override;
+  return atFlip && target ? strengthAtFlip(shownMorph(target, morph), sample.strengths) : strength;
 }
 
 /**
@@ -353,6 +382,15 @@ export const targetsInUse = memoize(
 export const scaleEnd = memoize(
   (state) => [samplesInUse(state), state.gradientColors.scale],
   (state) => (state.gradientColors.scale === "common" ? commonEnd(samplesInUse(state)) : null),
+);
+
+/**
+ * Whether the samples are photographs, whose gradients are drawn in their own style.
+ * @type {(state: State) => Photographs}
+ */
+export const photographs = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => photographsIn(samplesInUse(state)),
 );
 
 /**

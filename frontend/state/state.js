@@ -37,6 +37,8 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {number} strength the slider's, for all samples without an override
  * @property {ReadonlyMap<string, number>} strengthOverrides by the sample's key, for samples whose strength differs
  *   from the slider's
+ * @property {boolean} atFlip each morph is shown at its own flip, unless its sample has an override
+ * @property {string | null} chosenMorph the kind of morph that is shown; `null`: the user did not choose
  * @property {string | null} selected the key of the sample that the detail dialog shows
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
@@ -66,6 +68,8 @@ export function initialState() {
     targetChoices: new Map(),
     strength: 1,
     strengthOverrides: new Map(),
+    atFlip: false,
+    chosenMorph: null,
     selected: null,
     compared: null,
     frames: "gradient",

@@ -79,13 +79,31 @@ export function withFilters(state, filters) {
 }
 
 /**
- * Sets the slider's strength and removes all overrides.
+ * Sets the slider's strength for all samples: it removes all overrides, and no morph is shown at its flip.
  * @param {State} state
  * @param {number} strength
  * @returns {State}
  */
 export function withStrength(state, strength) {
-  return { ...state, strength, strengthOverrides: state.strengthOverrides.size ? new Map() : state.strengthOverrides };
+  return { ...state, strength, atFlip: false, strengthOverrides: withoutEntries(state.strengthOverrides) };
+}
+
+/**
+ * Shows each morph at its own flip and removes all overrides, or goes back to the slider's strength.
+ * @param {State} state
+ * @param {boolean} atFlip
+ * @returns {State}
+ */
+export function withAtFlip(state, atFlip) {
+  return { ...state, atFlip, strengthOverrides: withoutEntries(state.strengthOverrides) };
+}
+
+/**
+ * @param {ReadonlyMap<string, number>} map
+ * @returns {ReadonlyMap<string, number>} the same map if it is empty
+ */
+function withoutEntries(map) {
+  return map.size ? new Map() : map;
 }
 
 /**

@@ -26,7 +26,9 @@ def test_a_sample_comes_back_as_it_was(sample: CapturedSample) -> None:
         assert getattr(back, field) == getattr(sample, field)
     assert (back.bounds is None) == (sample.bounds is None)
     np.testing.assert_array_equal(
-        np.float32(back.bounds or 0.0), np.float32(sample.bounds or 0.0), strict=True
+        np.array(back.bounds or 0.0, np.float32),
+        np.array(sample.bounds or 0.0, np.float32),
+        strict=True,
     )
     assert back.image.shape == sample.image.shape
     np.testing.assert_array_equal(back.image.view(np.uint32), sample.image.view(np.uint32))

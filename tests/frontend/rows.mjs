@@ -5,16 +5,29 @@ const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none"];
 /** The row of a sample made by `makeSample`, with `dropped` beside its own fields. */
 export function rowOf(sample) {
   const { classes, strengths, targets } = sample;
-  const numbers = [...sample.probabilities, ...strengths];
+  const names = [];
+  const nameIndex = (name) => (names.includes(name) ? names.indexOf(name) : names.push(name) - 1);
+  const numbers = [...sample.probabilities, ...strengths, ...(sample.bounds ?? []).flat()];
   const integers = [...classes];
   for (const target of targets) {
-    numbers.push(target.gradient_norm, target.delta_norm ?? 0);
-    numbers.push(...target.probabilities, ...target.original_probabilities);
-    integers.push(target.index, target.steps, STOPPED.indexOf(target.stopped));
-    integers.push(target.delta_norm === null ? 0 : 1, ...target.predictions);
+    numbers.push(target.gradient_norm, target.gradient_p99 ?? NaN);
+    integers.push(target.index, target.direction === 1 ? 1 : 0, target.morphs.length);
+    for (const morph of target.morphs) {
+      numbers.push(morph.delta_norm, morph.largest_change ?? NaN, morph.mean_change ?? NaN);
+      numbers.push(...morph.probabilities, ...morph.original_probabilities);
+      integers.push(nameIndex(morph.name), morph.steps, STOPPED.indexOf(morph.stopped), morph.survived.length);
+      integers.push(morph.survived.reduce((bits, held, check) => bits | (held << check), 0) >>> 0);
+      integers.push(morph.judges.length, ...morph.predictions);
+      for (const judge of morph.judges) {
+        numbers.push(...judge.probabilities, ...judge.original_probabilities);
+        integers.push(nameIndex(judge.name), ...judge.predictions);
+      }
+    }
   }
   const id = new TextEncoder().encode(sample.id ?? "");
-  const length = Math.ceil((120 + 8 * numbers.length + 4 * integers.length + id.length) / 8) * 8;
+  const namesText = new TextEncoder().encode(names.join("\n"));
+  const texts = id.length + namesText.length;
+  const length = Math.ceil((128 + 8 * numbers.length + 4 * integers.length + texts) / 8) * 8;
   const row = new DataView(new ArrayBuffer(length));
   let at = 0;
   const put = (kind, size, ...values) => {
@@ -24,6 +37,7 @@ export function rowOf(sample) {
     }
   };
   const flags = [sample.probe, sample.id !== null, sample.label !== null, sample.loss !== null];
+  flags.push(sample.bounds !== null);
   put("Uint32", 4, length, sample.index);
   put("BigInt64", 8, sample.capture);
   put("Float64", 8, sample.wall_time, sample.step, sample.label ?? 0, sample.margin, sample.entropy);
@@ -32,9 +46,10 @@ export function rowOf(sample) {
   put("Uint16", 2, sample.version, flags.reduce((sum, flag, position) => sum + (flag ? 1 << position : 0), 0));
   put("Uint32", 4, ...sample.shape, ...(sample.shape.length === 2 ? [0] : []));
   put("Uint32", 4, classes.length, strengths.length, targets.length, id.length);
+  put("Uint32", 4, namesText.length, numbers.length);
   put("Float64", 8, ...numbers);
   put("Uint32", 4, ...integers);
-  put("Uint8", 1, ...id);
+  put("Uint8", 1, ...id, ...namesText);
   return new Uint8Array(row.buffer);
 }
 

@@ -8,6 +8,8 @@ export const DIGITS = {
   mean: null,
   std: null,
   bounds: [[0], [1]],
+  ascents: [],
+  judges: [],
 };
 
 /** A sample that is said to be a 5, or an 8; each argument replaces a field. */
@@ -34,6 +36,7 @@ export function makeSample(fields = {}) {
     entropy: 1.27,
     loss: 0.78,
     strengths: [0, 0.5, 1],
+    bounds: null,
     targets: [makeTarget()],
     every: null,
     payload: { bytes: 10, crc32c: 0 },
@@ -41,17 +44,43 @@ export function makeSample(fields = {}) {
   };
 }
 
-export function makeTarget(fields = {}) {
-  const target = {
-    index: 8,
+/**
+ * A target with one morph; each argument replaces a field of the target, or of its morph. `morphs` replaces the morph.
+ */
+export function makeTarget({ index = 8, direction = 1, gradient_norm = 1, gradient_p99 = 0.5, ...fields } = {}) {
+  const morphs = (fields.morphs ?? [fields]).map((morph) => ({
+    ...morph,
+    flip_position: morph.flip_position ?? makeMorph(morph).predictions.indexOf(index),
+  }));
+  return { index, direction, gradient_norm, gradient_p99, morphs: morphs.map(makeMorph) };
+}
+
+/** A morph towards the class 8; each argument replaces a field. */
+export function makeMorph(fields = {}) {
+  const morph = {
+    name: "smallest",
     probabilities: [0.45, 0.81, 0.95],
     original_probabilities: [0.46, 0.12, 0.03],
     predictions: [5, 8, 8],
     steps: 3,
     stopped: "confidence",
-    gradient_norm: 1,
     delta_norm: 1,
+    largest_change: 0.25,
+    mean_change: 0.125,
+    survived: [],
+    judges: [],
     ...fields,
   };
-  return { ...target, flip_position: target.predictions.indexOf(target.index) };
+  return { flip_position: morph.predictions.indexOf(8), ...morph };
+}
+
+/** The answers of a judge; each argument replaces a field. */
+export function makeJudge(fields = {}) {
+  return {
+    name: "ema",
+    probabilities: [0.3, 0.6, 0.88],
+    original_probabilities: [0.6, 0.3, 0.1],
+    predictions: [5, 8, 8],
+    ...fields,
+  };
 }

@@ -2,16 +2,20 @@
 
 import {
   allProbabilities,
+  changeCaption,
   channelsCaption,
   className,
   formatDecimals,
+  gainCaption,
   isWrong,
+  noMorphCaption,
   predictionCaption,
   labelCaption,
 } from "../../samples/captions.js";
-import { HEADING, LEAST_COLUMN } from "../../layout/grid_layout.js";
+import { HEADING, LEAST_COLUMN, PANEL_GAP } from "../../layout/grid_layout.js";
 import { colourGradient } from "../../drawing/gradient_colors.js";
-import { fitsRaster, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
+import { fitsRaster, showChange, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
+import { shownMorph, shownPosition } from "../../samples/morphs.js";
 import { strengthOf } from "../../state/selectors.js";
 import { withStrengthOverride } from "../../state/transitions.js";
 import { targetChips } from "./target_chips.js";
@@ -21,7 +25,7 @@ import { TargetResponse } from "./target_response.js";
 /** @import {Surface} from "../../drawing/curves.js" */
 /** @import {CardLayout} from "../../layout/grid_layout.js" */
 /** @import {OnChange} from "../../state/state.js" */
-/** @import {Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
+/** @import {MorphChange, Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
 /** @import {DisplaySettings} from "../common/sample_view.js" */
 
 /** A click on one of these does not open the sample. */
@@ -29,13 +33,20 @@ export const INTERACTIVE = "button, input, select, a, label, .curve";
 
 /** The approximate width of a letter in a heading, in CSS pixels. */
 const LETTER = 5.8;
+/** A press on a morph that lasts longer shows the original, and does not open the sample. In milliseconds. */
+const PRESS = 300;
 
 export class Card {
   #onChange;
+  /** The kind of morph that the card shows. */
+  #kind;
   #canvas;
   #body;
   /** @type {TargetResponse[]} */
   #responses = [];
+  /** @type {((change: MorphChange) => void)[]} write the size of each row's change; without an entry if it has none */
+  #changeTexts = [];
+  #isBlinking = false;
   /** @type {HTMLElement | null} */
   #problem = null;
   /** @type {Picture | null} */
@@ -45,7 +56,9 @@ export class Card {
   /** @type {Surface | null} */
   #surface = null;
   #overrideButton = element("button", { type: "button", className: "strength-override", hidden: true });
-  #strength = NaN;
+  /** @type {number[]} the strength of each row */
+  #strengths = [];
+  #atFlip = false;
 
   /**
    * @param {Sample} sample
@@ -56,6 +69,7 @@ export class Card {
   constructor(sample, layout, settings, onChange) {
     this.sample = sample;
     this.layout = layout;
+    this.#kind = settings.morph;
     this.#onChange = onChange;
     const { canvas, panels, scale, raster } = layout;
     this.#canvas = element("canvas", { className: "panels" });
@@ -83,9 +97,9 @@ export class Card {
     this.#canvas.role = "img";
     this.#canvas.ariaLabel = `Original${layout.rows
       .map((position) => {
-        const { index, delta_norm } = sample.targets[position];
+        const { index, morphs } = sample.targets[position];
         const name = className(sample.session.class_names, index);
-        return `, gradient of ${name}${delta_norm === null ? "" : `, morph to ${name}`}`;
+        return `, gradient of ${name}${morphs.length ? `, morph to ${name}, its change` : ""}`;
       })
       .join("")}`;
     this.#overrideButton.title =
@@ -94,6 +108,7 @@ export class Card {
       onChange((state) => withStrengthOverride(state, sample.key, null)),
     );
     this.element.append(this.#overrideButton);
+    this.#listen();
     this.#updateStrength(settings);
     if (!layout.drawable) {
       this.showProblem("This sample is too large for the grid. Click to open it.");
@@ -149,32 +164,80 @@ export class Card {
    * @param {number} row
    * @param {DisplaySettings} settings
    */
-  #addTarget({ gradient, morph }, row, settings) {
+  #addTarget({ gradient, morph, change }, row, settings) {
     const { sample, layout } = this;
     const { canvas, scale } = layout;
     const target = sample.targets[layout.rows[row]];
+    const shown = shownMorph(target, settings.morph);
     const name = className(sample.session.class_names, target.index);
-    const heading = `gradient → ${name}`;
-    if (!morph || gradient[2] * scale >= heading.length * LETTER) {
-      this.#head(heading, gradient);
-      if (morph) this.#head(`morph → ${name}`, morph);
-    } else {
+    if (!morph || !change || !shown) {
       const [left, top, , height] = gradient;
-      const width = morph[0] + morph[2] - left;
-      const shared = `gradient, morph → ${name}`;
-      const fits = width * scale >= shared.length * LETTER;
-      this.#head(fits ? shared : `→ ${name}`, [left, top, width, height], shared);
+      this.#head(`gradient → ${name}`, [left, top, layout.bodyWidth / scale - left, height]);
+      if (sample.strengths.length) this.#addNoMorph(gradient, noMorphCaption(sample, target));
+      return;
     }
+    this.#addHeads({ gradient, morph, change }, row, name, shown.name === settings.morph ? "morph" : shown.name);
     if (!sample.strengths.length) return;
-    const responses = new TargetResponse(sample, target, layout, settings.largestStrength, (strength) =>
+    const size = { textWidth: layout.textWidth, rowHeight: layout.rowHeights[row] };
+    const responses = new TargetResponse(sample, target, shown, size, settings.largestStrength, (strength) =>
       this.#onChange((state) => withStrengthOverride(state, sample.key, strength)),
     );
     // The Tab key stops at only one curve of each card.
-    responses.curve.tabIndex = row ? -1 : 0;
+    responses.curve.tabIndex = this.#responses.length ? -1 : 0;
     const [, top] = gradient;
     setBox(responses.element, { left: canvas.width * scale, top: HEADING + top * scale });
-    this.#responses.push(responses);
+    this.#responses[row] = responses;
     this.#body.append(responses.element);
+  }
+
+  /**
+   * The headings of a row, and the caption below it. Both are written again when the size of the change is known.
+   * @param {{gradient: Rectangle, morph: Rectangle, change: Rectangle}} panels
+   * @param {number} row
+   * @param {string} name the target's
+   * @param {string} kind what the morph is called
+   */
+  #addHeads({ gradient, morph, change }, row, name, kind) {
+    const { scale } = this.layout;
+    const [left, top, , height] = gradient;
+    const width = change[0] + change[2] - left;
+    const heading = `gradient → ${name}`;
+    const isWide = gradient[2] * scale >= heading.length * LETTER;
+    /** @type {HTMLElement | null} */
+    let changeHead = null;
+    if (isWide) {
+      this.#head(heading, gradient);
+      this.#head(`${kind} → ${name}`, morph, "Press the picture, or hold the key B, to see the original in its place");
+      changeHead = this.#head("change", change);
+    } else {
+      const shared = `gradient, ${kind}, change → ${name}`;
+      const fits = width * scale >= shared.length * LETTER;
+      this.#head(fits ? shared : `→ ${name}`, [left, top, width, height], shared);
+    }
+    const caption = element("p", { className: "heading caption" });
+    setBox(caption, { left: left * scale, top: HEADING + (top + height) * scale, width: width * scale });
+    this.#body.append(caption);
+    this.#changeTexts[row] = (size) => {
+      const gain = gainCaption(size);
+      const { long, short } = changeCaption(size, this.sample.shape);
+      if (changeHead) changeHead.textContent = `change ${gain}`;
+      const words = isWide ? long : `change ${gain}: ${short}`;
+      caption.textContent = words.length * LETTER <= width * scale ? words : isWide ? short : `${gain}; ${short}`;
+      caption.title = `The morph ${long}, at strength 1. The change is painted ${gain}.`;
+      if (changeHead) changeHead.title = caption.title;
+    };
+  }
+
+  /**
+   * @param {Rectangle} gradient
+   * @param {string} words
+   */
+  #addNoMorph([left, top, width], words) {
+    const { scale, bodyWidth } = this.layout;
+    const start = (left + width) * scale + PANEL_GAP;
+    const text = element("p", { className: "no-morph" }, words);
+    setBox(text, { left: start, top: HEADING + top * scale, width: bodyWidth - start });
+    this.#body.append(text);
   }
 
   /**
@@ -187,6 +250,7 @@ export class Card {
     const heading = element("span", { className: "heading", title }, text);
     setBox(heading, { left: left * scale, top: top * scale, width: width * scale });
     this.#body.append(heading);
+    return heading;
   }
 
   /**
@@ -202,6 +266,10 @@ export class Card {
     this.#image = new ImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(this.#image.data.buffer);
     this.#surface = { pixels, stride: canvas.width, ratio: 1 / this.layout.scale, theme: settings.theme };
+    this.#changeTexts.forEach((write, row) => {
+      const change = this.#changeOf(row);
+      if (change) write(change);
+    });
     this.repaint(settings);
   }
 
@@ -216,13 +284,12 @@ export class Card {
     const surface = { ...this.#surface, theme: settings.theme };
     this.#surface = surface;
     showOriginal(surface, panels.image, picture);
-    panels.targets.forEach(({ gradient }, row) => {
-      showGradient(
-        surface,
-        gradient,
-        picture,
-        colourGradient(picture.targets[rows[row]], settings.gradientColors, settings.theme, settings.scaleEnd),
-      );
+    const { gradientColors, theme, scaleEnd } = settings;
+    panels.targets.forEach(({ gradient, change }, row) => {
+      const target = picture.targets[rows[row]];
+      showGradient(surface, gradient, picture, colourGradient(target, gradientColors, theme, scaleEnd));
+      const morph = this.#changeOf(row);
+      if (change && morph) showChange(surface, change, picture, morph, gradientColors.map);
     });
     this.#paintMorphs();
     this.#context().putImageData(this.#image, 0, 0);
@@ -234,7 +301,12 @@ export class Card {
    * @param {DisplaySettings} settings
    */
   showStrength(settings) {
-    if (!this.#updateStrength(settings) || !this.#image) return;
+    if (this.#updateStrength(settings)) this.#showMorphs();
+  }
+
+  /** Paints the morphs again. */
+  #showMorphs() {
+    if (!this.#image) return;
     const column = this.#paintMorphs();
     if (column) this.#context().putImageData(this.#image, 0, 0, column[0], column[1], column[2], column[3]);
     this.#markPainted();
@@ -246,12 +318,18 @@ export class Card {
    */
   #updateStrength(settings) {
     const { key } = this.sample;
-    const strength = strengthOf(settings, key);
-    const changed = this.#strength !== strength;
-    this.#strength = strength;
-    if (changed) for (const responses of this.#responses) responses.showStrength(strength);
+    const { atFlip } = settings;
+    const targets = this.layout.rows.map((position) => this.sample.targets[position]);
+    const strengths = (targets.length ? targets : [undefined]).map((target) =>
+      strengthOf(settings, this.sample, target),
+    );
+    const changed =
+      this.#atFlip !== atFlip || strengths.some((strength, position) => strength !== this.#strengths[position]);
+    this.#strengths = strengths;
+    this.#atFlip = atFlip;
+    if (changed) this.#responses.forEach((responses, row) => responses.showStrength(strengths[row], atFlip));
     const isOverridden = settings.strengthOverrides.has(key);
-    if (isOverridden) this.#overrideButton.textContent = `strength ${formatDecimals(strength)} ✕`;
+    if (isOverridden) this.#overrideButton.textContent = `strength ${formatDecimals(strengths[0])} ✕`;
     if (this.#overrideButton.hidden === isOverridden) {
       this.#overrideButton.hidden = !isOverridden;
       this.element.classList.toggle("overridden", isOverridden);
@@ -259,21 +337,78 @@ export class Card {
     return changed;
   }
 
+  /**
+   * The change of the morph in a row; `null` if the row has no morph or the picture is not loaded.
+   * @param {number} row
+   */
+  #changeOf(row) {
+    const position = this.layout.rows[row];
+    const morph = shownPosition(this.sample.targets[position], this.#kind);
+    return this.#picture?.targets[position].morphs[morph] ?? null;
+  }
+
   /** @returns {Rectangle | null} the column with all morphs */
   #paintMorphs() {
-    const { canvas, panels, rows } = this.layout;
+    const { canvas, panels } = this.layout;
     const picture = /** @type {Picture} */ (this.#picture);
     const surface = /** @type {Surface} */ (this.#surface);
     /** @type {Rectangle | null} */
     let column = null;
     for (let row = 0; row < panels.targets.length; row++) {
       const { morph } = panels.targets[row];
-      const { change } = picture.targets[rows[row]];
+      const change = this.#changeOf(row);
       if (!morph || !change) continue;
-      showMorph(surface, morph, picture, change, this.#strength);
+      if (this.#isBlinking) showOriginal(surface, morph, picture);
+      else showMorph(surface, morph, picture, change, this.#strengths[row]);
       column = [morph[0], 0, morph[2], canvas.height];
     }
     return column;
+  }
+
+  /**
+   * Shows the original in place of the morphs, or the morphs again.
+   * @param {boolean} on
+   */
+  blink(on) {
+    if (this.#isBlinking === on) return;
+    this.#isBlinking = on;
+    this.element.classList.toggle("blinking", on);
+    this.#showMorphs();
+  }
+
+  /** Shows the original while the user presses a morph. */
+  #listen() {
+    let pressed = 0;
+    let wasLong = false;
+    const end = () => {
+      if (!this.#isBlinking) return;
+      wasLong = performance.now() - pressed >= PRESS;
+      this.blink(false);
+    };
+    this.#canvas.addEventListener("pointerdown", (event) => {
+      wasLong = false;
+      if (event.button || !this.#isMorphAt(event)) return;
+      pressed = performance.now();
+      this.#canvas.setPointerCapture(event.pointerId);
+      this.blink(true);
+    });
+    this.#canvas.addEventListener("pointerup", end);
+    this.#canvas.addEventListener("pointercancel", end);
+    this.#canvas.addEventListener("click", (event) => {
+      if (wasLong) event.stopPropagation();
+      wasLong = false;
+    });
+  }
+
+  /** @param {PointerEvent} event */
+  #isMorphAt({ offsetX, offsetY }) {
+    const { panels, scale } = this.layout;
+    const [x, y] = [offsetX / scale, offsetY / scale];
+    return panels.targets.some(({ morph }) => {
+      if (!morph) return false;
+      const [left, top, width, height] = morph;
+      return x >= left && x < left + width && y >= top && y < top + height;
+    });
   }
 
   get isPainted() {
@@ -288,7 +423,7 @@ export class Card {
   }
 
   #markPainted() {
-    this.element.dataset.painted = formatDecimals(this.#strength);
+    this.element.dataset.painted = [...new Set(this.#strengths.map(formatDecimals))].join(" ");
   }
 
   #context() {
@@ -309,6 +444,16 @@ export function sampleKeyAt(target) {
 }
 
 /**
+ * Shows the originals in place of the morphs, on the focused card or on all cards; or the morphs again on all cards.
+ * @param {Iterable<Card>} cards
+ * @param {boolean} on
+ */
+export function blinkCards(cards, on) {
+  const focused = on ? sampleKeyAt(document.activeElement) : null;
+  for (const card of cards) if (focused === null || card.sample.key === focused) card.blink(on);
+}
+
+/**
  * Brings cards up to date after the settings changed.
  * @param {Iterable<Card>} cards
  * @param {DisplaySettings} settings
@@ -318,9 +463,9 @@ export function sampleKeyAt(target) {
 export function updateCards(cards, settings, before) {
   const isSame = (/** @type {(keyof DisplaySettings)[]} */ ...fields) =>
     fields.every((field) => settings[field] === before[field]);
-  if (!isSame("runColour", "largestStrength")) return false;
+  if (!isSame("runColour", "largestStrength", "morph")) return false;
   for (const card of cards) {
-    if (!isSame("strength", "strengthOverrides")) card.showStrength(settings);
+    if (!isSame("strength", "strengthOverrides", "atFlip")) card.showStrength(settings);
     if (!isSame("theme", "gradientColors", "scaleEnd")) card.repaint(settings);
   }
   return true;

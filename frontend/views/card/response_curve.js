@@ -6,7 +6,7 @@ import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
 
 /** @import {Plot} from "../../layout/response_plot.js" */
-/** @import {Sample, Target} from "../../types.js" */
+/** @import {Morph, Sample, Target} from "../../types.js" */
 
 const STEP = 0.01;
 /** @type {Record<string, number>} */
@@ -22,16 +22,17 @@ export class ResponseCurve {
   /**
    * @param {Sample} sample
    * @param {Target} target
+   * @param {Morph} morph of the target
    * @param {{width: number, height: number, largestStrength: number}} size
    * @param {(strength: number) => void} onStrength
    */
-  constructor(sample, target, size, onStrength) {
+  constructor(sample, target, morph, size, onStrength) {
     this.onStrength = onStrength;
     const plot = { ...size, labelWidth: labelWidth(sample) };
     this.#plot = plot;
     // The marker is outside the SVG. Inside, each move would cost a layout of the whole drawing.
     this.#now = element("div", { className: "now" });
-    const lines = linesOf(sample, target, plot);
+    const lines = linesOf(sample, target, morph, plot);
     this.element = element(
       "div",
       {
@@ -39,7 +40,7 @@ export class ResponseCurve {
         role: "slider",
         ariaLabel: `Strength of this sample, target ${lines[0]?.name ?? "unknown"}`,
       },
-      this.#drawing(sample, target, lines),
+      this.#drawing(sample, morph, lines),
       ...lines.map(({ kind, name, label }) => {
         const node = element("span", { className: `label ${kind}`, title: name, ariaHidden: "true" }, name);
         node.style.top = `${label}px`;
@@ -59,18 +60,18 @@ export class ResponseCurve {
 
   /**
    * @param {Sample} sample
-   * @param {Target} target
+   * @param {Morph} morph
    * @param {ReturnType<typeof linesOf>} lines
    */
-  #drawing(sample, target, lines) {
+  #drawing(sample, morph, lines) {
     const { width, height, labelWidth } = this.#plot;
     const node = svgElement("svg", { width: width - labelWidth, height, "aria-hidden": "true" });
     // The line of the target comes last, so that it is on top.
     for (const { kind, points } of lines.toReversed()) {
       node.append(svgElement("polyline", { class: kind, points: points.map((point) => point.join()).join(" ") }));
     }
-    const flip = flipOf(target, sample.strengths);
-    const probability = flip === null ? NaN : target.probabilities[sample.strengths.indexOf(flip)];
+    const flip = flipOf(morph, sample.strengths);
+    const probability = flip === null ? NaN : morph.probabilities[sample.strengths.indexOf(flip)];
     if (flip !== null && Number.isFinite(probability)) {
       const [x, y] = [xOf(this.#plot, flip), yOf(this.#plot, probability)];
       node.append(svgElement("line", { class: "flip-line", x1: x, x2: x, y1: y, y2: height }));

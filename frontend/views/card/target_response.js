@@ -1,51 +1,71 @@
-/** The texts beside a target's morph: the verdict, the response curve and the flip. */
+/** The texts beside a target's morph: the verdict, the response curve, the flip, the survival and the judges. */
 
-import { className, flipCaption, stoppedCaption } from "../../samples/captions.js";
-import { flipOf, verdictAt } from "../../samples/verdict.js";
+import {
+  className,
+  flipCaption,
+  judgeCaption,
+  stoppedCaption,
+  survivalCaption,
+} from "../../samples/captions.js";
+import { CAPTION } from "../../layout/grid_layout.js";
+import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 import { ResponseCurve } from "./response_curve.js";
 import { VerdictChip } from "./verdict_chip.js";
 
-/** @import {CardLayout} from "../../layout/grid_layout.js" */
-/** @import {Sample, Target} from "../../types.js" */
+/** @import {Morph, Response, Sample, Target} from "../../types.js" */
 
-/** The height of the texts above and below the curve. */
+/** The height of the texts above and below the curve: the verdict and the flip. */
 const WORDS_HEIGHT = 44;
 const HIGHEST_CURVE = 120;
+/** The approximate width of a letter, in CSS pixels. */
+const LETTER = 5.6;
 
 export class TargetResponse {
   #chip;
   #curve;
+  #flip;
+  #never;
+  /** @type {{judge: Response, line: HTMLElement}[]} */
+  #judges;
 
   /**
    * @param {Sample} sample
    * @param {Target} target
-   * @param {CardLayout} layout
+   * @param {Morph} morph of the target
+   * @param {{textWidth: number, rowHeight: number}} size in CSS pixels
    * @param {number} largestStrength the strength at the end of every curve, so that curves can be compared
    * @param {(strength: number) => void} onStrength the user chose a strength on the curve
    */
-  constructor(sample, target, { textWidth, rowHeight }, largestStrength, onStrength) {
+  constructor(sample, target, morph, { textWidth, rowHeight }, largestStrength, onStrength) {
     this.sample = sample;
     this.target = target;
+    this.morph = morph;
     const names = sample.session.class_names;
     const goal = className(names, target.index);
-    const flip = flipOf(target, sample.strengths);
+    const flip = flipOf(morph, sample.strengths);
+    this.#never = flip === null;
     this.#chip = new VerdictChip(target, names);
     this.#chip.element.title =
       `What the network predicts for this morph, and the probability of ${goal}. ` +
       "≈ means interpolated between the two nearest recorded strengths.";
-    const height = Math.min(rowHeight - WORDS_HEIGHT, HIGHEST_CURVE);
-    this.#curve = new ResponseCurve(sample, target, { width: textWidth, height, largestStrength }, onStrength);
-    const below = [flipCaption(flip, target, names), stoppedCaption(target)].filter(Boolean).join(" · ");
+    const below = [flipCaption(flip, target, names), stoppedCaption(morph)].filter(Boolean).join(" · ");
+    this.#flip = element("p", { className: "flip", title: below }, below);
+    this.#judges = morph.judges.map((judge) => ({ judge, line: element("p", { className: "judge" }) }));
+    const more = [...survivalLine(morph, goal, textWidth), ...this.#judges.map(({ line }) => line)];
+    const room = rowHeight - WORDS_HEIGHT - CAPTION * more.length;
+    const height = Math.min(room, HIGHEST_CURVE);
+    this.#curve = new ResponseCurve(sample, target, morph, { width: textWidth, height, largestStrength }, onStrength);
     this.element = element(
       "div",
       { className: "words" },
       this.#chip.element,
       this.#curve.element,
-      element("p", { className: "flip", title: below }, below),
+      this.#flip,
+      ...more,
     );
     this.element.style.setProperty("--width", `${textWidth}px`);
-    this.element.style.setProperty("--height", `${height + WORDS_HEIGHT}px`);
+    this.element.style.setProperty("--height", `${height + WORDS_HEIGHT + CAPTION * more.length}px`);
   }
 
   /** The element that takes the focus. */
@@ -53,10 +73,45 @@ export class TargetResponse {
     return this.#curve.element;
   }
 
-  /** @param {number} strength */
-  showStrength(strength) {
-    const { sample, target } = this;
-    const words = this.#chip.show(verdictAt(target, sample.strengths, strength));
+  /**
+   * @param {number} strength
+   * @param {boolean} atFlip whether each morph is shown at its flip: then a morph that never flips is marked
+   */
+  showStrength(strength, atFlip) {
+    const { sample, target, morph } = this;
+    const words = this.#chip.show(verdictAt(morph, sample.strengths, strength));
     this.#curve.showStrength(strength, words);
+    this.#flip.classList.toggle("never", atFlip && this.#never);
+    for (const { judge, line } of this.#judges) showJudge(line, judge, sample, target, strength);
   }
+}
+
+/**
+ * @param {Morph} morph
+ * @param {string} goal
+ * @param {number} width
+ * @returns {HTMLElement[]} empty if it is unknown
+ */
+function survivalLine(morph, goal, width) {
+  const { long, short, fragile } = survivalCaption(morph);
+  if (!long) return [];
+  const title = `${long}: so often the network still predicts ${goal} if the finished morph is changed a little`;
+  const line = element("p", { className: "survival", title }, long.length * LETTER <= width ? long : short);
+  line.classList.toggle("fragile", fragile);
+  return [line];
+}
+
+/**
+ * Writes a judge's probability of the target at a strength.
+ * @param {HTMLElement} line
+ * @param {Response} judge
+ * @param {Sample} sample
+ * @param {Target} target
+ * @param {number} strength
+ */
+export function showJudge(line, judge, { strengths }, target, strength) {
+  const caption = judgeCaption(judge.name, probabilityAt(strengths, judge.probabilities, strength));
+  line.textContent = caption;
+  line.title = `${caption}: what another network, ${judge.name}, gives to the target`;
+  line.classList.toggle("convinced", isFlipped(verdictAt(judge, strengths, strength), target));
 }

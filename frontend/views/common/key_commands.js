@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"left" | "right" | "up" | "down" | "first" | "last" | "open" | "stronger" | "weaker" | "play"
- *   | "search" | "help"} Command
+ *   | "blink" | "search" | "help"} Command
  */
 
 /** @typedef {{key: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean}} Press */
@@ -11,15 +11,25 @@
  * What has the focus.
  * - "text": a field for text.
  * - "choice": a field that uses the arrows and space, such as a slider.
+ * - "list": a choice that also uses letters: it jumps to the option that starts with the typed one.
  * - "button": an element that space or Enter presses.
  * - "card": the card of a sample.
  * - "page": anything else.
  *
- * @typedef {"text" | "choice" | "button" | "card" | "page"} Focus
+ * @typedef {"text" | "choice" | "list" | "button" | "card" | "page"} Focus
  */
 
 /** @type {Record<string, Command>} */
-const ANYWHERE = { "+": "stronger", "=": "stronger", "-": "weaker", "−": "weaker", "/": "search", "?": "help" };
+const ANYWHERE = {
+  "+": "stronger",
+  "=": "stronger",
+  "-": "weaker",
+  "−": "weaker",
+  "/": "search",
+  "?": "help",
+};
+/** @type {Record<string, Command>} */
+const LETTERS = { b: "blink", B: "blink" };
 /** @type {Record<string, Command>} */
 const ON_CARDS = {
   ArrowLeft: "left",
@@ -38,6 +48,7 @@ export const KEYS = [
   [["Esc"], "Close a dialog or a menu."],
   [["+", "−"], "Change the strength of all morphs by 0.05."],
   [["Space"], "Play the morphs back and forth, or pause."],
+  [["B"], "Hold: show the originals in place of the morphs, or of the focused sample's morphs."],
   [["/"], "Go to the search box."],
   [["?"], "Open this help."],
 ];
@@ -56,6 +67,7 @@ export function commandOf({ key, ctrlKey, metaKey, altKey }, focus) {
   // A list jumps to the option that starts with the typed character. No option starts with one of these.
   const anywhere = Object.hasOwn(ANYWHERE, key) ? ANYWHERE[key] : null;
   if (anywhere) return anywhere;
+  if (Object.hasOwn(LETTERS, key)) return focus === "list" ? null : LETTERS[key];
   if (key === " ") return focus === "page" || focus === "card" ? "play" : null;
   if (focus !== "page" && focus !== "card") return null;
   return Object.hasOwn(ON_CARDS, key) ? ON_CARDS[key] : null;

@@ -8,10 +8,15 @@ const TEXT = "input:not([type]), input[type=text], input[type=search], input[typ
 const CHOICE = "input, select, [role=application], [role=tablist], [role=slider], [role=menu]";
 const BUTTON = "button, a, summary, [role=button]";
 /** The commands that also work while a dialog is open. */
-const IN_DIALOG = ["stronger", "weaker", "play"];
+const IN_DIALOG = ["stronger", "weaker", "play", "blink"];
 
-/** @param {(command: Command) => void} onCommand */
-export function listenToKeyboard(onCommand) {
+/**
+ * @param {(command: Command) => void} onCommand
+ * @param {() => void} onRelease any key is released, or the page loses the keyboard
+ */
+export function listenToKeyboard(onCommand, onRelease) {
+  document.addEventListener("keyup", onRelease);
+  window.addEventListener("blur", onRelease);
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;
     const command = commandOf(event, focusOf(event.target));
@@ -28,6 +33,7 @@ export function listenToKeyboard(onCommand) {
 function focusOf(target) {
   if (!(target instanceof Element)) return "page";
   if (target.closest(TEXT)) return "text";
+  if (target.closest("select")) return "list";
   if (target.closest(CHOICE)) return "choice";
   if (target.matches(".sample, .frame")) return "card";
   return target.closest(BUTTON) ? "button" : "page";

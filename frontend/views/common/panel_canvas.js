@@ -1,7 +1,7 @@
-/** Paints one panel of a sample (the original, a gradient or a morph) on its own canvas. */
+/** Paints one panel of a sample (the original, a gradient, a morph or a change) on its own canvas. */
 
 import { colourGradient } from "../../drawing/gradient_colors.js";
-import { showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
+import { showChange, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
 import { element } from "./dom.js";
 
 /** @import {Picture, Rectangle} from "../../types.js" */
@@ -11,8 +11,10 @@ import { element } from "./dom.js";
 export const THUMBNAIL = 84;
 
 /**
- * Which panel is painted. `position` is the position of the target in the sample.
- * @typedef {{kind: "original"} | {kind: "gradient" | "morph", position: number}} PanelContent
+ * Which panel is painted. `position` is the position of the target in the sample, `morph` that of the morph in the
+ * target.
+ * @typedef {{kind: "original"} | {kind: "gradient", position: number}
+ *   | {kind: "morph" | "change", position: number, morph: number}} PanelContent
  */
 
 /**
@@ -38,17 +40,15 @@ export function paintPanel(canvas, picture, content, size, { strength, theme, gr
   const surface = { pixels: new Uint32Array(image.data.buffer), stride: width, ratio, theme };
   /** @type {Rectangle} */
   const all = [0, 0, width, height];
-  if (content.kind === "gradient") {
-    showGradient(
-      surface,
-      all,
-      picture,
-      colourGradient(picture.targets[content.position], gradientColors, theme, scaleEnd),
-    );
+  if (content.kind === "original") {
+    showOriginal(surface, all, picture);
+  } else if (content.kind === "gradient") {
+    const coloured = colourGradient(picture.targets[content.position], gradientColors, theme, scaleEnd);
+    showGradient(surface, all, picture, coloured);
   } else {
-    const change = content.kind === "morph" ? picture.targets[content.position].change : null;
-    if (change) showMorph(surface, all, picture, change, strength);
-    else showOriginal(surface, all, picture);
+    const morph = picture.targets[content.position].morphs[content.morph];
+    if (content.kind === "morph") showMorph(surface, all, picture, morph, strength);
+    else showChange(surface, all, picture, morph, gradientColors.map);
   }
   // The page writes the pixels itself, so the canvas need not be in the memory of the graphics card.
   canvas.getContext("2d", { willReadFrequently: true })?.putImageData(image, 0, 0);

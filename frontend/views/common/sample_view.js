@@ -1,19 +1,33 @@
 /** Types and functions that the views of samples share: the grid, Follow and Compare. */
 
-import { largestStrength, runColours, scaleEnd, strengthInUse } from "../../state/selectors.js";
+import {
+  largestStrength,
+  morphInUse,
+  morphKinds,
+  photographs,
+  runColours,
+  scaleEnd,
+  strengthInUse,
+  strengthOf,
+} from "../../state/selectors.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
-/** @import {GradientColors, Picture, Sample, Theme} from "../../types.js" */
+/** @import {Photographs} from "../../drawing/gradient_colors.js" */
+/** @import {GradientColors, Picture, Sample, Target, Theme} from "../../types.js" */
 
 /**
  * @typedef {object} DisplaySettings how all samples are drawn
  * @property {number} strength the slider's
  * @property {ReadonlyMap<string, number>} strengthOverrides by the sample's key
+ * @property {boolean} atFlip each morph is shown at its own flip, unless its sample has an override
  * @property {number} largestStrength the largest recorded one
+ * @property {string} morph the kind of morph that is shown
+ * @property {string[]} morphKinds all kinds
  * @property {Theme} theme
  * @property {GradientColors} gradientColors
  * @property {number | null} scaleEnd the magnitude at which the common colour scale ends; `null`: each gradient
  *   has its own scale
+ * @property {Photographs} photographs whether the samples are photographs
  * @property {((run: string) => string) | null} runColour `null` if there is only one run
  */
 
@@ -26,12 +40,26 @@ export function displaySettings(state, theme) {
   return {
     strength: strengthInUse(state),
     strengthOverrides: state.strengthOverrides,
+    atFlip: state.atFlip,
     largestStrength: largestStrength(state),
+    morph: morphInUse(state),
+    morphKinds: morphKinds(state),
     theme,
     gradientColors: state.gradientColors,
     scaleEnd: scaleEnd(state),
+    photographs: photographs(state),
     runColour: runColours(state),
   };
+}
+
+/**
+ * The strength at which one morph is shown, at most the largest one that is recorded for its sample.
+ * @param {DisplaySettings} settings
+ * @param {Sample} sample
+ * @param {Target} [target] the default is the sample as a whole
+ */
+export function shownStrength(settings, sample, target) {
+  return Math.min(strengthOf(settings, sample, target), sample.strengths[sample.strengths.length - 1] ?? 0);
 }
 
 /**

@@ -8,7 +8,7 @@ import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/p
 import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns } from "../../state/selectors.js";
 import { withCompared } from "../../state/transitions.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
-import { Card, INTERACTIVE, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
+import { Card, INTERACTIVE, blinkCards, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
 import { labelledField, select, setOptions } from "../common/form_fields.js";
 import { note } from "../common/messages.js";
@@ -281,12 +281,23 @@ export class Compare {
     this.#card(key)?.showProblem(problem);
   }
 
+  get #cards() {
+    return [...this.#rows.values()].flatMap((row) => row.cards);
+  }
+
+  /**
+   * Shows the originals in place of the morphs, on the focused card or on all cards; or the morphs again.
+   * @param {boolean} on
+   */
+  blink(on) {
+    blinkCards(this.#cards, on);
+  }
+
   /** @param {DisplaySettings} settings */
   applySettings(settings) {
     const before = this.settings;
     this.settings = settings;
-    const cards = [...this.#rows.values()].flatMap((row) => row.cards);
-    if (updateCards(cards, settings, before)) return;
+    if (updateCards(this.#cards, settings, before)) return;
     const focused = sampleKeyAt(document.activeElement);
     for (const [key, row] of this.#rows) this.#drop(key, row);
     this.#render();

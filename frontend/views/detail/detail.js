@@ -1,13 +1,25 @@
 /** The detail dialog of one sample: its pictures, response curves, probabilities and properties. */
 
-import { formatCount, formatDecimals, isWrong, predictionCaption, labelCaption } from "../../samples/captions.js";
+import {
+  className,
+  formatCount,
+  formatDecimals,
+  isWrong,
+  noMorphCaption,
+  predictionCaption,
+  labelCaption,
+  survivalCaption,
+} from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
-import { strengthOf } from "../../state/selectors.js";
+import { shownMorph } from "../../samples/morphs.js";
 import { withStrength } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/clipboard.js";
 import { Dialog } from "../common/dialog.js";
 import { element } from "../common/dom.js";
+import { MorphSwitch } from "../common/morph_switch.js";
+import { shownStrength } from "../common/sample_view.js";
+import { showJudge } from "../card/target_response.js";
 import { sampleProperties, targetProperties } from "./properties.js";
 import { PictureInspector } from "./picture_inspector.js";
 import { ProbabilityTable } from "./probability_table.js";
@@ -27,10 +39,13 @@ export class Detail {
   #neighbours = [];
   /** @type {PictureInspector | null} */
   #pictures = null;
-  /** @type {{showStrength: (strength: number) => void}[]} everything that follows the strength */
+  /** @type {{target: Target, showStrength: (strength: number) => void}[]} everything that follows the strength */
   #followers = [];
+  /** @type {ProbabilityTable | null} */
+  #probabilities = null;
   #slider = element("input", { type: "range", id: "detail-strength", min: "0", step: "0.005" });
   #output = element("output", { htmlFor: "detail-strength", ariaLive: "off" });
+  #switch;
   #positionText = element("span", { className: "position" });
   #previous = button("‹", "Previous sample", () => this.#go(-1));
   #next = button("›", "Next sample", () => this.#go(1));
@@ -51,6 +66,7 @@ export class Detail {
     this.arrays = arrays;
     this.onChange = onChange;
     this.onClose = onClose;
+    this.#switch = new MorphSwitch(onChange);
     const copy = element("button", { type: "button" }, "Copy link");
     copy.addEventListener("click", async () => {
       const copied = await copyText(link(), this.element);
@@ -81,8 +97,35 @@ export class Detail {
 
   /** @param {DisplaySettings} settings */
   applySettings(settings) {
+    const sameMorph = settings.morph === this.settings.morph && settings.morphKinds === this.settings.morphKinds;
     this.settings = settings;
-    if (this.#sample) this.#showSettings();
+    if (!this.#sample) return;
+    if (sameMorph) this.#showSettings();
+    else this.#rebuild(this.#sample);
+  }
+
+  /**
+   * Shows another kind of morph. The scroll position and the focus stay.
+   * @param {Sample} sample
+   */
+  #rebuild(sample) {
+    const { scrollTop } = this.#dialog.content;
+    const focused = document.activeElement;
+    this.#build(sample);
+    this.#dialog.content.scrollTop = scrollTop;
+    if (focused instanceof HTMLElement && this.#switch.element.contains(focused)) focused.focus();
+  }
+
+  /**
+   * Shows the original in place of the morphs, or the morphs again.
+   * @param {boolean} on
+   */
+  blink(on) {
+    this.#pictures?.blink(on);
+  }
+
+  get isOpen() {
+    return this.#sample !== null;
   }
 
   /** @param {Sample} sample */
@@ -96,6 +139,7 @@ export class Detail {
     this.#dialog.heading.replaceChildren(predictionCaption(sample), "; ", verdict);
     const problem = element("p", { role: "status", className: "note" }, "Loading…");
     const hasResponse = sample.strengths.length > 0;
+    this.#probabilities = new ProbabilityTable(sample, this.settings.morph);
     this.#dialog.content.replaceChildren(
       problem,
       ...(hasResponse ? [this.#strengthRow()] : []),
@@ -110,7 +154,7 @@ export class Detail {
         ),
       ),
       section("Values", pictures.readout),
-      section("Probabilities", this.#follow(new ProbabilityTable(sample))),
+      section("Probabilities", this.#probabilities.element),
       section("Sample", sampleProperties(sample)),
     );
     this.#dialog.content.scrollTop = 0;
@@ -120,7 +164,7 @@ export class Detail {
 
   #strengthRow() {
     const label = element("label", { htmlFor: "detail-strength" }, "strength");
-    return element("div", { className: "detail-strength" }, label, this.#slider, this.#output);
+    return element("div", { className: "detail-strength" }, label, this.#slider, this.#output, this.#switch.element);
   }
 
   /**
@@ -129,19 +173,34 @@ export class Detail {
    * @param {HTMLElement[]} pictures
    */
   #target(sample, target, pictures) {
-    const facts = targetProperties(sample, target);
-    if (target.delta_norm === null) return element("div", { className: "towards" }, ...pictures, facts);
+    const morph = shownMorph(target, this.settings.morph);
+    const facts = targetProperties(sample, target, morph);
     const beside = element("div", { className: sample.shape.length === 2 ? "stacked" : "beside" }, ...pictures);
+    if (!morph) {
+      const words = sample.strengths.length ? noMorphCaption(sample, target) : "";
+      return element(
+        "div",
+        { className: "towards" },
+        beside,
+        element("div", {}, ...(words ? [element("p", { className: "no-morph" }, words)] : []), facts),
+      );
+    }
     const chip = new VerdictChip(target, sample.session.class_names);
-    this.#followers.push({ showStrength: (strength) => chip.show(verdictAt(target, sample.strengths, strength)) });
-    const chart = this.#follow(new ResponseChart(sample, target));
-    return element("div", { className: "towards" }, beside, chart, element("div", {}, chip.element, facts));
-  }
-
-  /** @param {{element: HTMLElement, showStrength: (strength: number) => void}} part */
-  #follow(part) {
-    this.#followers.push(part);
-    return part.element;
+    const chart = new ResponseChart(sample, target, morph);
+    const lines = morph.judges.map((judge) => ({ judge, line: element("p", { className: "judge" }) }));
+    this.#followers.push({
+      target,
+      showStrength: (strength) => {
+        chip.show(verdictAt(morph, sample.strengths, strength));
+        chart.showStrength(strength);
+        for (const { judge, line } of lines) showJudge(line, judge, sample, target, strength);
+      },
+    });
+    const { long, fragile } = survivalCaption(morph);
+    const survival = element("p", { className: fragile ? "survival fragile" : "survival", hidden: !long }, long);
+    survival.title = `So often the network still predicts ${className(sample.session.class_names, target.index)} if the finished morph is changed a little`;
+    const words = element("div", {}, chip.element, survival, ...lines.map(({ line }) => line), facts);
+    return element("div", { className: "towards" }, beside, chart.element, words);
   }
 
   /**
@@ -160,14 +219,19 @@ export class Detail {
   }
 
   #showSettings() {
-    const strengths = this.#sample?.strengths ?? [];
-    const largest = strengths[strengths.length - 1] ?? 0;
-    const strength = this.#sample ? Math.min(strengthOf(this.settings, this.#sample.key), largest) : 0;
-    this.#slider.max = String(largest || 1);
+    const sample = this.#sample;
+    if (!sample) return;
+    const { settings } = this;
+    const strength = shownStrength(settings, sample);
+    this.#slider.max = String(sample.strengths[sample.strengths.length - 1] || 1);
     this.#slider.value = String(strength);
-    this.#output.value = formatDecimals(strength);
-    for (const follower of this.#followers) follower.showStrength(strength);
-    this.#pictures?.applySettings({ ...this.settings, strength });
+    const isAtFlip = settings.atFlip && !settings.strengthOverrides.has(sample.key);
+    this.#output.value = isAtFlip ? "at its flip" : formatDecimals(strength);
+    this.#switch.show(settings);
+    const strengthOf = (/** @type {Target} */ target) => shownStrength(settings, sample, target);
+    for (const { target, showStrength } of this.#followers) showStrength(strengthOf(target));
+    this.#probabilities?.showStrengths(strengthOf);
+    this.#pictures?.applySettings(settings);
   }
 
   #positionInNeighbours() {
@@ -202,6 +266,7 @@ export class Detail {
     this.#sample = null;
     this.#pictures = null;
     this.#followers = [];
+    this.#probabilities = null;
     this.#dialog.content.replaceChildren();
     this.onChange((state) => (state.selected === null ? state : { ...state, selected: null }));
     if (sample) this.onClose(sample);

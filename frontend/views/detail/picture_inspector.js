@@ -1,9 +1,12 @@
 /** The large pictures of a sample, and the values of the pixel under the pointer or the cursor. */
 
-import { className, formatDecimals, formatPrecise } from "../../samples/captions.js";
+import { changeCaption, className, formatDecimals, formatPrecise, gainCaption } from "../../samples/captions.js";
+import { shownPosition } from "../../samples/morphs.js";
 import { readoutAt } from "../../samples/pixel_readout.js";
 import { element } from "../common/dom.js";
 import { paintPanel } from "../common/panel_canvas.js";
+import { shownStrength } from "../common/sample_view.js";
+import { Wipe } from "./wipe.js";
 
 /** @import {Arrays} from "../../samples/sample_arrays.js" */
 /** @import {Values} from "../../samples/pixel_readout.js" */
@@ -23,7 +26,15 @@ const LEAP = 10;
 /** @type {Record<string, [number, number]>} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** @typedef {{content: PanelContent, canvas: HTMLCanvasElement, frame: HTMLElement, marker: HTMLElement}} Shown */
+/**
+ * @typedef {object} Shown a picture
+ * @property {PanelContent} content
+ * @property {HTMLCanvasElement} canvas
+ * @property {HTMLElement} frame
+ * @property {HTMLElement} marker shows the cursor
+ * @property {HTMLElement} caption
+ * @property {Wipe | null} wipe of a morph
+ */
 
 export class PictureInspector {
   /** @type {Shown[]} */
@@ -36,7 +47,7 @@ export class PictureInspector {
   /** @type {{arrays: Arrays, picture: Picture} | null} */
   #loaded = null;
   original;
-  /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph */
+  /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph and the change */
   ofTargets;
   /** The values of all pictures at one pixel. */
   readout = element(
@@ -57,12 +68,17 @@ export class PictureInspector {
     this.height = sides.length > 1 ? sides[0] : 1;
     const names = sample.session.class_names;
     this.original = this.#figure({ kind: "original" }, "original");
-    this.ofTargets = sample.targets.map(({ index, delta_norm }, position) => {
-      const name = className(names, index);
+    this.ofTargets = sample.targets.map((target, position) => {
+      const name = className(names, target.index);
       const gradient = this.#figure({ kind: "gradient", position }, `gradient → ${name}`);
-      return delta_norm === null
-        ? [gradient]
-        : [gradient, this.#figure({ kind: "morph", position }, `morph → ${name}`)];
+      const morph = shownPosition(target, settings.morph);
+      if (morph < 0) return [gradient];
+      const kind = settings.morphKinds.length > 1 ? `: ${target.morphs[morph].name}` : "";
+      return [
+        gradient,
+        this.#figure({ kind: "morph", position, morph }, `morph → ${name}${kind}`),
+        this.#figure({ kind: "change", position, morph }, `change → ${name}${kind}`),
+      ];
     });
     this.#showReadout();
   }
@@ -82,14 +98,17 @@ export class PictureInspector {
     );
     frame.dataset.part = content.kind === "original" ? "original" : `${content.kind}-${content.position}`;
     Object.assign(frame.style, { width: `${this.#size().width}px`, height: `${this.#size().height}px` });
-    canvas.classList.toggle("crisp", this.#size().width >= this.width);
+    const isEnlarged = this.#size().width >= this.width;
+    canvas.classList.toggle("crisp", isEnlarged);
+    const wipe = content.kind === "morph" ? new Wipe(frame, isEnlarged) : null;
     frame.addEventListener("pointermove", (event) => this.#point(frame, event));
     frame.addEventListener("keydown", (event) => this.#move(event));
     frame.addEventListener("focus", () => {
       if (!this.#cursor) this.#setCursor(Math.floor(this.width / 2), Math.floor(this.height / 2));
     });
-    this.#shown.push({ content, canvas, frame, marker });
-    return element("figure", {}, frame, element("figcaption", {}, words));
+    const caption = element("figcaption", {}, words);
+    this.#shown.push({ content, canvas, frame, marker, caption, wipe });
+    return element("figure", {}, frame, caption, ...(wipe ? [wipe.element] : []));
   }
 
   /** The size of a picture in CSS pixels. A small image is enlarged by a whole number. */
@@ -155,26 +174,46 @@ export class PictureInspector {
   showArrays(arrays, picture) {
     this.#loaded = { arrays, picture };
     this.#paint(this.#shown);
+    for (const { content, caption, wipe } of this.#shown) {
+      if (wipe) paintPanel(wipe.canvas, picture, { kind: "original" }, this.#size(), { ...this.settings, strength: 0 });
+      if (content.kind !== "change") continue;
+      const change = picture.targets[content.position].morphs[content.morph];
+      caption.append(`, ${gainCaption(change)}. The morph ${changeCaption(change, this.sample.shape).long}.`);
+    }
     this.#showReadout();
   }
 
   /** @param {DisplaySettings} settings */
   applySettings(settings) {
-    const { theme, gradientColors, scaleEnd, strength } = this.settings;
+    const { theme, gradientColors, scaleEnd } = this.settings;
     const sameColours =
       settings.theme === theme && settings.gradientColors === gradientColors && settings.scaleEnd === scaleEnd;
     this.settings = settings;
-    if (!sameColours) this.#paint(this.#shown);
-    else if (settings.strength !== strength) this.#paint(this.#shown.filter(({ content }) => content.kind === "morph"));
-    if (settings.strength !== strength) this.#showReadout();
+    this.#paint(sameColours ? this.#shown.filter(({ content }) => content.kind === "morph") : this.#shown);
+    this.#showReadout();
+  }
+
+  /**
+   * Shows the original in place of the morphs, or the morphs again.
+   * @param {boolean} on
+   */
+  blink(on) {
+    for (const { wipe } of this.#shown) wipe?.blink(on);
+  }
+
+  /** @param {PanelContent} content */
+  #strengthOf(content) {
+    const target = content.kind === "original" ? undefined : this.sample.targets[content.position];
+    return shownStrength(this.settings, this.sample, target);
   }
 
   /** @param {Shown[]} shown */
   #paint(shown) {
     if (!this.#loaded) return;
     for (const { canvas, content, frame } of shown) {
-      paintPanel(canvas, this.#loaded.picture, content, this.#size(), this.settings);
-      frame.dataset.painted = formatDecimals(this.settings.strength);
+      const strength = this.#strengthOf(content);
+      paintPanel(canvas, this.#loaded.picture, content, this.#size(), { ...this.settings, strength });
+      frame.dataset.painted = formatDecimals(strength);
     }
   }
 
@@ -187,7 +226,11 @@ export class PictureInspector {
     }
     const { x, y } = this.#cursor;
     const { sample, settings } = this;
-    const { image, targets } = readoutAt(sample, this.#loaded.arrays, x, y, settings.strength);
+    const shown = sample.targets.map((target) => ({
+      morph: shownPosition(target, settings.morph),
+      strength: shownStrength(settings, sample, target),
+    }));
+    const { image, targets } = readoutAt(sample, this.#loaded.arrays, x, y, shown);
     this.#where.textContent = sample.shape.length === 2 ? `at ${x}` : `at column ${x}, row ${y}`;
     this.#readout.replaceChildren(
       valuesRow("original", image),

@@ -1,23 +1,28 @@
 /** The probabilities of all recorded classes as bars: for the original, and for the morph to each class. */
 
 import { className, formatDecimals } from "../../samples/captions.js";
+import { shownMorph } from "../../samples/morphs.js";
 import { probabilityAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 
 /** @import {Sample, Target} from "../../types.js" */
 
 export class ProbabilityTable {
-  /** @type {{cell: HTMLTableCellElement, probabilities: number[]}[]} the cells that follow the strength */
+  /** @type {{cell: HTMLTableCellElement, target: Target, probabilities: number[]}[]} the cells that follow the strength */
   #ofMorphs = [];
   element;
 
-  /** @param {Sample} sample */
-  constructor(sample) {
+  /**
+   * @param {Sample} sample
+   * @param {string} kind the kind of morph that is shown
+   */
+  constructor(sample, kind) {
     this.sample = sample;
+    this.kind = kind;
     const { classes, session, targets } = sample;
     const rows = [...new Set([...classes, ...targets.map(({ index }) => index)])];
     const heads = [head("class"), head("original")];
-    if (targets.some(({ delta_norm }) => delta_norm !== null)) {
+    if (targets.some(({ morphs }) => morphs.length)) {
       const name = className(session.class_names, classes[0]);
       heads.push(
         head("morph to it", "The probability of the row's class in the morph to this class"),
@@ -39,7 +44,7 @@ export class ProbabilityTable {
   #row(index, morphs) {
     const { classes, probabilities, session, targets, label } = this.sample;
     const position = classes.indexOf(index);
-    const target = targets.find((one) => one.index === index && one.delta_norm !== null);
+    const target = targets.find((one) => one.index === index);
     return element(
       "tr",
       {},
@@ -54,18 +59,19 @@ export class ProbabilityTable {
   /** @param {Target | undefined} target */
   #ofMorph(target) {
     const missing = "There is no morph to this class";
-    if (!target) return [nothing(missing), nothing(missing)];
-    return [target.probabilities, target.original_probabilities].map((probabilities) => {
+    const morph = target && shownMorph(target, this.kind);
+    if (!target || !morph) return [nothing(missing), nothing(missing)];
+    return [morph.probabilities, morph.original_probabilities].map((probabilities) => {
       const cell = element("td");
-      this.#ofMorphs.push({ cell, probabilities });
+      this.#ofMorphs.push({ cell, target, probabilities });
       return cell;
     });
   }
 
-  /** @param {number} strength */
-  showStrength(strength) {
-    for (const { cell, probabilities } of this.#ofMorphs) {
-      const found = probabilityAt(this.sample.strengths, probabilities, strength);
+  /** @param {(target: Target) => number} strengthOf the strength at which the morph of a target is shown */
+  showStrengths(strengthOf) {
+    for (const { cell, target, probabilities } of this.#ofMorphs) {
+      const found = probabilityAt(this.sample.strengths, probabilities, strengthOf(target));
       cell.replaceChildren(...(found ? bar(found.probability, found.exact ? "" : "≈ ") : ["not evaluated"]));
     }
   }

@@ -4,7 +4,7 @@ import { className, flipCaption, formatPrecise, stoppedCaption } from "../../sam
 import { flipDistanceOf, flipOf } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 
-/** @import {Sample, Target} from "../../types.js" */
+/** @import {Morph, Sample, Target} from "../../types.js" */
 
 /** @param {Sample} sample */
 export function sampleProperties(sample) {
@@ -35,18 +35,25 @@ export function sampleProperties(sample) {
 /**
  * @param {Sample} sample
  * @param {Target} target
+ * @param {Morph | null} morph the morph that is shown
  */
-export function targetProperties(sample, target) {
+export function targetProperties(sample, target, morph) {
   const names = sample.session.class_names;
-  const flip = flipOf(target, sample.strengths);
-  const distance = flipDistanceOf(target, sample.strengths);
   /** @type {Property[]} */
   const properties = [["gradient norm", formatPrecise(target.gradient_norm), "‖gradient‖₂, in model units"]];
-  if (target.delta_norm === null) return list([...properties, ["ascent", "none"]]);
+  if (!morph) return list([...properties, ["ascent", "none"]]);
+  const flip = flipOf(morph, sample.strengths);
+  const distance = flipDistanceOf(morph, sample.strengths);
+  if (target.gradient_p99 !== null) {
+    properties.push(["gradient p99", formatPrecise(target.gradient_p99), "99 % of the gradient's magnitudes are smaller"]);
+  }
+  properties.push(["delta norm", formatPrecise(morph.delta_norm), "‖delta‖₂: how far the ascent went, in model units"]);
+  if (morph.largest_change !== null) {
+    properties.push(["largest change", formatPrecise(morph.largest_change), "max |delta|, in model units"]);
+  }
   return list([
     ...properties,
-    ["delta norm", formatPrecise(target.delta_norm), "‖delta‖₂: how far the ascent went, in model units"],
-    ["ascent", `${target.steps} steps; ${stoppedCaption(target) || "reached the confidence"}`],
+    ["ascent", `${morph.steps} steps; ${stoppedCaption(morph) || "reached the confidence"}`],
     ["flip", flipCaption(flip, target, names)],
     [
       "flip distance",

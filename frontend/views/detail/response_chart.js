@@ -4,7 +4,7 @@ import { className, formatDecimals } from "../../samples/captions.js";
 import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
 
-/** @import {Sample, Target} from "../../types.js" */
+/** @import {Morph, Sample, Target} from "../../types.js" */
 
 const WIDTH = 340;
 const HEIGHT = 190;
@@ -20,8 +20,9 @@ export class ResponseChart {
   /**
    * @param {Sample} sample
    * @param {Target} target
+   * @param {Morph} morph of the target
    */
-  constructor(sample, target) {
+  constructor(sample, target, morph) {
     this.sample = sample;
     const { strengths, session, classes } = sample;
     this.largest = strengths[strengths.length - 1] || 1;
@@ -35,7 +36,7 @@ export class ResponseChart {
         role: "img",
         "aria-label": `Probability of ${goal} along the morph: ${strengths
           .map(
-            (strength, position) => `${formatDecimals(target.probabilities[position])} at ${formatDecimals(strength)}`,
+            (strength, position) => `${formatDecimals(morph.probabilities[position])} at ${formatDecimals(strength)}`,
           )
           .join(", ")}`,
       },
@@ -43,13 +44,20 @@ export class ResponseChart {
       this.#now,
     );
     if (classes.length && classes[0] !== target.index) {
-      chart.append(...this.#curve(target.original_probabilities, "original"));
+      chart.append(...this.#curve(morph.original_probabilities, "original"));
     }
-    chart.append(...this.#curve(target.probabilities, "target"), ...this.#flip(target));
-    const legend = element("figcaption", {}, element("span", { className: "key target" }), `target ${goal}`);
+    chart.append(
+      ...morph.judges.flatMap(({ probabilities }, position) => this.#curve(probabilities, judgeClass(position))),
+      ...this.#curve(morph.probabilities, "target"),
+      ...this.#flip(morph),
+    );
+    const legend = element("figcaption", {}, key("target", `target ${goal}`));
     if (classes.length && classes[0] !== target.index) {
-      legend.append(element("span", { className: "key original" }), `original prediction ${original}`);
+      legend.append(key("original", `original prediction ${original}`));
     }
+    legend.append(
+      ...morph.judges.map(({ name }, position) => key(judgeClass(position), `${name}: ${goal}`)),
+    );
     this.element = element("figure", { className: "response" }, chart, legend);
   }
 
@@ -69,9 +77,9 @@ export class ResponseChart {
     return [...rows, ...columns, title];
   }
 
-  /** @param {Target} target */
-  #flip(target) {
-    const flip = flipOf(target, this.sample.strengths);
+  /** @param {Morph} morph */
+  #flip(morph) {
+    const flip = flipOf(morph, this.sample.strengths);
     if (!flip) return [];
     const x = this.#x(flip);
     const near = x > WIDTH / 2;
@@ -121,4 +129,18 @@ export class ResponseChart {
  */
 function label(x, y, words, anchor) {
   return svgElement("text", { x, y, "text-anchor": anchor }, document.createTextNode(words));
+}
+
+/** @param {number} position */
+function judgeClass(position) {
+  return `judge judge-${position}`;
+}
+
+/**
+ * An entry of the legend.
+ * @param {string} kind the class of the curve
+ * @param {string} words
+ */
+function key(kind, words) {
+  return element("span", { className: "entry" }, element("span", { className: `key ${kind}` }), words);
 }

@@ -15,6 +15,7 @@ export class FilmstripFrame {
   #what = element("span", { className: "frame-step" });
   /** @type {Picture | null} */
   #picture = null;
+  #isBlinking = false;
   element;
 
   /**
@@ -85,9 +86,24 @@ export class FilmstripFrame {
   /** @param {DisplaySettings} settings */
   showSettings(settings) {
     if (!this.#picture) return;
-    const strength = strengthOf(settings, this.sample.key);
-    paintThumbnail(this.#canvas, this.#picture, this.content, { ...settings, strength });
+    const { sample, content } = this;
+    const target = content.kind === "original" ? undefined : sample.targets[content.position];
+    const strength = strengthOf(settings, sample, target);
+    /** @type {PanelContent} */
+    const shown = this.#isBlinking ? { kind: "original" } : content;
+    paintThumbnail(this.#canvas, this.#picture, shown, { ...settings, strength });
     this.element.dataset.painted = formatDecimals(strength);
+  }
+
+  /**
+   * Shows the original in place of a morph, or the morph again.
+   * @param {boolean} on
+   * @param {DisplaySettings} settings
+   */
+  blink(on, settings) {
+    if (this.#isBlinking === on || this.content.kind !== "morph") return;
+    this.#isBlinking = on;
+    this.showSettings(settings);
   }
 
   /** @param {string} problem */

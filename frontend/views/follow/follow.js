@@ -11,7 +11,8 @@ import {
 } from "../../layout/filmstrip_layout.js";
 import { historiesOf } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
-import { runColour } from "../../state/selectors.js";
+import { shownPosition } from "../../samples/morphs.js";
+import { morphInUse, runColour } from "../../state/selectors.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { element, setBox } from "../common/dom.js";
 import { labelledField, select } from "../common/form_fields.js";
@@ -53,7 +54,7 @@ export class Follow {
   #histories = [];
   /** @type {Map<string, Row>} */
   #rows = new Map();
-  /** @type {{samples: Sample[], frames: State["frames"], target: number | null} | null} */
+  /** @type {{samples: Sample[], frames: State["frames"], target: number | null, morph: string} | null} */
   #shown = null;
   /** @type {unknown} the value of `#shown` that belongs to the present histories */
   #arranged = null;
@@ -106,8 +107,13 @@ export class Follow {
     this.#frames.value = state.frames;
     const { frames, target } = state;
     const before = this.#shown;
-    const same = before?.samples === samples && before.frames === frames && before.target === target;
-    if (!same) this.#shown = { samples, frames, target };
+    const morph = morphInUse(state);
+    const same =
+      before?.samples === samples &&
+      before.frames === frames &&
+      before.target === target &&
+      (before.morph === morph || frames !== "morph");
+    if (!same) this.#shown = { samples, frames, target, morph };
     this.#anchorMode = stricterMode(anchorMode, this.#anchorMode);
     this.#colourOf = (run) => runColour(state, run);
     for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
@@ -259,10 +265,12 @@ export class Follow {
    * @returns {PanelContent}
    */
   #contentOf(sample) {
-    const position = targetOfFrame(sample, this.#shown?.target ?? null);
+    const isMorph = this.#shown?.frames === "morph";
+    const position = targetOfFrame(sample, this.#shown?.target ?? null, isMorph);
     if (position < 0) return { kind: "original" };
-    const isMorph = this.#shown?.frames === "morph" && sample.targets[position].delta_norm !== null;
-    return { kind: isMorph ? "morph" : "gradient", position };
+    const morph = shownPosition(sample.targets[position], this.#shown?.morph ?? "");
+    if (!isMorph || morph < 0) return { kind: "gradient", position };
+    return { kind: "morph", position, morph };
   }
 
   /**
@@ -343,6 +351,14 @@ export class Follow {
         if (!sameColours || frame.content.kind === "morph") frame.showSettings(settings);
       }
     }
+  }
+
+  /**
+   * Shows the originals in place of the morphs, or the morphs again.
+   * @param {boolean} on
+   */
+  blink(on) {
+    for (const { frames } of this.#rows.values()) for (const frame of frames.values()) frame.blink(on, this.settings);
   }
 
   /** @param {EventTarget | null} target */

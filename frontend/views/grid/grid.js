@@ -3,7 +3,7 @@
 import { neighbour } from "../common/key_commands.js";
 import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../../layout/grid_layout.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
-import { Card, INTERACTIVE, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
+import { Card, INTERACTIVE, blinkCards, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
 import { showLoaded } from "../common/sample_view.js";
 
@@ -299,6 +299,14 @@ export class Grid {
     const { columns } = this.#layout;
     const to = position >= 0 && stands ? neighbour(position, command, columns, this.#samples.length) : first;
     this.focus(this.#samples[to]);
+  }
+
+  /**
+   * Shows the originals in place of the morphs, on the focused card or on all cards; or the morphs again.
+   * @param {boolean} on
+   */
+  blink(on) {
+    blinkCards(this.#cards.values(), on);
   }
 
   /** Opens the focused sample. */

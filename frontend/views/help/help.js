@@ -27,8 +27,12 @@ const TOPICS = [
     "g = ∂s / ∂x: how the score s of the target class changes with each pixel of this one image. The weights " +
       "stay fixed. The score is the logit of the target, unless the hook has another score. A red pixel raises " +
       "the score if it becomes brighter, and a blue pixel lowers it. The background colour means zero. For a " +
-      "colour image, the page paints the sum over the channels. The magnitude is the saliency map of Simonyan et " +
-      "al. [2]. Early in the training the gradient is noise. Later it shows strokes.",
+      "colour image, the page paints the sum over the channels. The colours end at the 99th percentile of the " +
+      "magnitudes, so that a few outliers do not make all else pale. The magnitude is the saliency map of Simonyan " +
+      "et al. [2]. An image with a side above 96 pixels shows the smoothed magnitude, as heat over the darkened " +
+      "original. The Appearance menu has all styles. A gradient says how sensitive the score is to a pixel. It does " +
+      "not say that the pixel caused the prediction. Early in the training the gradient is noise. Later it shows " +
+      "strokes.",
   ],
   [
     "The ascent",
@@ -47,8 +51,44 @@ const TOPICS = [
     "morph",
     "morph = original + strength × delta. One slider sets the strength for all samples. Strength 0 is the " +
       "original, and strength 1 is the end of the ascent. A larger strength continues in the same direction. " +
-      "Often a very small change is enough: Szegedy et al. [3] and Goodfellow et al. [4] found that networks are " +
-      "sensitive to such directions.",
+      "“Each at its flip” shows each morph at the strength where the prediction becomes the target. A morph that " +
+      "never flips stays at strength 1 and is marked. Press a morph, or hold the key B, to see the original in its " +
+      "place. The class that the network predicts already has a gradient and no morph.",
+  ],
+  [
+    "Smallest and visible morphs",
+    null,
+    "The smallest morph is the smallest change that convinces the network. It shows how fragile the prediction is. " +
+      "Often a person cannot see it: Szegedy et al. [3] and Goodfellow et al. [4] found that networks are sensitive " +
+      "to such directions. The visible morph prefers changes that a person can see: smooth ones in natural colours " +
+      "(Olah et al. [8]) that also convince the network after small random shifts, scalings and noise (Athalye et " +
+      "al. [9]). It shows what the network looks for. Neither morph shows why the network made its prediction: both " +
+      "show a sensitivity, not a cause. And a visible change is not always a meaningful one. The flip distance, the " +
+      "filters and the orders always mean the smallest morph.",
+  ],
+  [
+    "The change",
+    "change",
+    "The delta alone, painted larger: “×33” means that it is enlarged 33 times, so that its 99th percentile reaches " +
+      "the end of the colours. Grey images use the colours of the gradient: red pixels become brighter, blue ones " +
+      "darker. Colour images show their channels around a middle grey. The caption gives the true size: 255/255 is " +
+      "the whole range from black to white. A strong pattern here can be invisible in the morph.",
+  ],
+  [
+    "Survival",
+    null,
+    "The hook changes each finished morph a little and asks the network again: shifts by one pixel, blur, noise and " +
+      "rounding to 8 bits. “Holds in 7 of 8 small changes” means that the network still predicts the target after " +
+      "seven of them. Fewer than five of eight are called fragile: the morph depends on exact pixel values. A morph " +
+      "that holds is stable for this network. It can still mean nothing to a person.",
+  ],
+  [
+    "Judges",
+    null,
+    "Judges are other networks that took no part in the ascent. “ema: 88 %” is the probability that the judge ema " +
+      "gives to the target, at the strength that is shown. The text is coloured if the target is its prediction. If " +
+      "judges agree, the change shows something that several networks look for. If only the network itself is " +
+      "convinced, the change is its own peculiarity. Judges can share a mistake, so agreement is no proof.",
   ],
   [
     "The prediction for the morph",
@@ -57,7 +97,7 @@ const TOPICS = [
       "points of the curve, and at these strengths the page shows the recorded prediction. Between two points " +
       "the page interpolates the probability and marks it with ≈. If the predictions at both points differ, it " +
       "names both classes. Beyond the last point it shows nothing. The flip is the smallest recorded strength at " +
-      "which the network predicts the target.",
+      "which the network predicts the target. In the large view, dotted curves belong to the judges.",
   ],
   [
     "The flip distance",
@@ -122,6 +162,14 @@ const SOURCES = [
     "B. Settles: Active learning literature survey. University of Wisconsin–Madison, 2009",
     "https://minds.wisconsin.edu/handle/1793/60660",
   ],
+  [
+    "C. Olah, A. Mordvintsev, L. Schubert: Feature visualization. Distill, 2017",
+    "https://distill.pub/2017/feature-visualization/",
+  ],
+  [
+    "A. Athalye, L. Engstrom, A. Ilyas, K. Kwok: Synthesizing robust adversarial examples. 2017",
+    "https://arxiv.org/abs/1707.07397",
+  ],
 ];
 
 /**
@@ -176,8 +224,9 @@ export class Help {
 
   open() {
     const { samples, matrix, nameOf } = this.shown();
-    const example = exampleOf(samples);
-    if (example) this.#show(new HelpFigures(example.sample, example.position));
+    const { morph } = this.settings;
+    const example = exampleOf(samples, morph);
+    if (example) this.#show(new HelpFigures(example.sample, example.position, morph));
     if (matrix.classes.length) this.#put("matrix", matrixFigure(matrix, nameOf));
     this.#dialog.open();
   }

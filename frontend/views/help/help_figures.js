@@ -8,6 +8,7 @@ import {
   stoppedCaption,
   labelCaption,
 } from "../../samples/captions.js";
+import { shownPosition } from "../../samples/morphs.js";
 import { evenlySpaced } from "../../samples/help_example.js";
 import { STYLES } from "../../drawing/gradient_colors.js";
 import { makePicture } from "../../drawing/picture.js";
@@ -18,7 +19,7 @@ import { ResponseChart } from "../detail/response_chart.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 
 /** @import {Arrays} from "../../samples/sample_arrays.js" */
-/** @import {GradientStyle, Picture, Sample, Target} from "../../types.js" */
+/** @import {GradientStyle, Morph, Picture, Sample, Target} from "../../types.js" */
 /** @import {DisplaySettings} from "../common/sample_view.js" */
 /** @import {PanelContent} from "../common/panel_canvas.js" */
 
@@ -43,19 +44,23 @@ export class HelpFigures {
   /**
    * @param {Sample} sample
    * @param {number} position the position of the illustrated target in the sample
+   * @param {string} kind the kind of morph that is shown
    */
-  constructor(sample, position) {
+  constructor(sample, position, kind) {
     this.sample = sample;
     this.position = position;
     const target = sample.targets[position];
     this.goal = className(sample.session.class_names, target.index);
     this.elements = { original: this.#original(), gradient: this.#gradients(), measures: this.#measures() };
-    if (target.delta_norm === null || !sample.strengths.length) return;
-    this.#chart = new ResponseChart(sample, target);
-    this.elements.ascent = this.#ascent(target, target.delta_norm);
-    this.elements.morph = this.#morphs(target);
+    const at = shownPosition(target, kind);
+    if (at < 0 || !sample.strengths.length) return;
+    const morph = target.morphs[at];
+    this.#chart = new ResponseChart(sample, target, morph);
+    this.elements.ascent = this.#ascent(morph);
+    this.elements.morph = this.#morphs(target, at);
+    this.elements.change = this.#change(at);
     this.elements.response = this.#chart.element;
-    this.elements.distance = this.#distance(target, target.delta_norm);
+    this.elements.distance = this.#distance(morph);
   }
 
   #original() {
@@ -71,17 +76,21 @@ export class HelpFigures {
     const panels = styles.map(([style, words]) =>
       this.#panel({ kind: "gradient", position: this.position }, { style }, words),
     );
-    return figure(panels, `Its gradient → ${this.goal}, in the three styles of the Appearance menu.`);
+    return figure(panels, `Its gradient → ${this.goal}, in the styles of the Appearance menu.`);
   }
 
-  /** @param {Target} target */
-  #morphs(target) {
+  /**
+   * @param {Target} target
+   * @param {number} at the position of the morph in the target
+   */
+  #morphs(target, at) {
     const { session, strengths } = this.sample;
+    const morph = target.morphs[at];
     const panels = evenlySpaced(strengths, MOST_MORPHS).map((strength) => {
       const chip = new VerdictChip(target, session.class_names);
-      chip.element.title = chip.show(verdictAt(target, strengths, strength));
+      chip.element.title = chip.show(verdictAt(morph, strengths, strength));
       return this.#panel(
-        { kind: "morph", position: this.position },
+        { kind: "morph", position: this.position, morph: at },
         { strength },
         formatDecimals(strength),
         chip.element,
@@ -90,23 +99,25 @@ export class HelpFigures {
     return figure(panels, `Its morph → ${this.goal} at several strengths, with the network's predictions.`);
   }
 
-  /**
-   * @param {Target} target
-   * @param {number} norm the norm of its delta
-   */
-  #ascent(target, norm) {
-    const steps = target.steps === 1 ? "1 step" : `${target.steps} steps`;
-    const end = stoppedCaption(target) || "reached the confidence";
-    return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${formatPrecise(norm)}.`);
+  /** @param {number} at the position of the morph in the target */
+  #change(at) {
+    const panel = this.#panel({ kind: "change", position: this.position, morph: at }, {}, "change");
+    return figure([panel], `What the morph → ${this.goal} adds to the original, enlarged.`);
   }
 
-  /**
-   * @param {Target} target
-   * @param {number} norm the norm of its delta
-   */
-  #distance(target, norm) {
-    const flip = flipOf(target, this.sample.strengths);
-    const distance = flipDistanceOf(target, this.sample.strengths);
+  /** @param {Morph} morph */
+  #ascent(morph) {
+    const steps = morph.steps === 1 ? "1 step" : `${morph.steps} steps`;
+    const end = stoppedCaption(morph) || "reached the confidence";
+    const norm = formatPrecise(morph.delta_norm);
+    return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${norm}.`);
+  }
+
+  /** @param {Morph} morph */
+  #distance(morph) {
+    const flip = flipOf(morph, this.sample.strengths);
+    const distance = flipDistanceOf(morph, this.sample.strengths);
+    const norm = morph.delta_norm;
     return example(
       flip === null || distance === null
         ? `The sample shown here never becomes ${this.goal}. It has no flip and no flip distance.`

@@ -30,8 +30,8 @@ export class Legend {
   ];
 
   /** @param {DisplaySettings} settings */
-  show({ gradientColors, theme, scaleEnd }) {
-    const { colours, marks, words } = legendOf(gradientColors, theme, scaleEnd);
+  show({ gradientColors, theme, scaleEnd, photographs }) {
+    const { colours, marks, words } = legendOf(gradientColors, theme, scaleEnd, photographs);
     const image = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
     this.#ramp.getContext("2d")?.putImageData(image, 0, 0);
     this.#marks.replaceChildren(...marks.map((mark) => element("span", {}, mark)));

@@ -1,7 +1,7 @@
 /** The Appearance menu: the zoom, and the style, colours and scale of the gradients. */
 
 import { ZOOMS } from "../../layout/grid_layout.js";
-import { MAPS, SCALES, STYLES } from "../../drawing/gradient_colors.js";
+import { MAPS, SCALES, STYLE_CHOICES } from "../../drawing/gradient_colors.js";
 import { element } from "../common/dom.js";
 import { labelledField, select, setOptions } from "../common/form_fields.js";
 import { menu } from "../common/menu.js";
@@ -27,7 +27,7 @@ export class AppearanceMenu {
       [FIT, "automatic"],
       ...ZOOMS.map((zoom) => /** @type {[string, string]} */ ([String(zoom), ZOOM_NAMES[zoom] ?? `× ${zoom}`])),
     ]);
-    this.#gradient = select("gradient", choose("style"), Object.entries(STYLES));
+    this.#gradient = select("gradient", choose("style"), Object.entries(STYLE_CHOICES));
     this.#map = select("map", choose("map"), mapsIn("light"));
     this.#scale = select("scale", choose("scale"), Object.entries(SCALES));
     const summary = element("summary", { title: "Zoom, colours and scale" }, "Appearance");
@@ -47,7 +47,7 @@ export class AppearanceMenu {
     this.#gradient.value = gradientColors.style;
     this.#map.value = gradientColors.map;
     this.#scale.value = gradientColors.scale;
-    this.#map.disabled = gradientColors.style === "magnitude";
+    this.#map.disabled = false;
   }
 
   /** @param {Theme} theme */

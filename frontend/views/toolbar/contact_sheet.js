@@ -3,6 +3,7 @@
 import { className, formatDecimals, predictionCaption, labelCaption } from "../../samples/captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
 import { makePicture } from "../../drawing/picture.js";
+import { shownPosition } from "../../samples/morphs.js";
 import { strengthOf } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 import { paintPanel } from "../common/panel_canvas.js";
@@ -67,8 +68,7 @@ export class ContactSheetPainter {
       return;
     }
     const picture = makePicture(sample, arrays);
-    const strength = strengthOf(this.settings, sample.key);
-    contentsOf(sample, strength).forEach(([content, words], at) => {
+    contentsOf(sample, this.settings).forEach(({ content, words, strength }, at) => {
       const size = panelSize(sample);
       paintPanel(this.#panel, picture, content, size, { ...this.settings, strength });
       this.#panelAt(size, words, left + panelsOf(sample).lefts[at], top + TITLE);
@@ -120,19 +120,23 @@ export class ContactSheetPainter {
 
 /**
  * @param {Sample} sample
- * @param {number} strength
- * @returns {[PanelContent, string][]}
+ * @param {DisplaySettings} settings
+ * @returns {{content: PanelContent, words: string, strength: number}[]}
  */
-function contentsOf({ session, targets }, strength) {
+function contentsOf(sample, settings) {
   return [
-    [{ kind: "original" }, "original"],
-    ...targets.flatMap(({ index, delta_norm }, position) => {
-      const name = className(session.class_names, index);
-      /** @type {[PanelContent, string][]} */
-      const contents = [[{ kind: "gradient", position }, `gradient → ${name}`]];
-      if (delta_norm !== null)
-        contents.push([{ kind: "morph", position }, `morph → ${name}, ${formatDecimals(strength)}`]);
-      return contents;
+    { content: { kind: "original" }, words: "original", strength: 0 },
+    ...sample.targets.flatMap((target, position) => {
+      const name = className(sample.session.class_names, target.index);
+      const strength = strengthOf(settings, sample, target);
+      const morph = shownPosition(target, settings.morph);
+      /** @type {PanelContent[]} */
+      const contents = [{ kind: "gradient", position }];
+      if (morph >= 0) contents.push({ kind: "morph", position, morph });
+      return contents.map((content) => {
+        const at = content.kind === "morph" ? `, ${formatDecimals(strength)}` : "";
+        return { content, words: `${content.kind} → ${name}${at}`, strength };
+      });
     }),
   ];
 }

@@ -78,7 +78,7 @@ export class DownloadMenu {
       },
       {
         name: "Numbers",
-        words: "CSV: one row for each target",
+        words: "CSV: one row for each morph",
         capacity: (samples) => samples.length,
         run: async (samples) => {
           save([csvOf(numbersOf(samples))], "text/csv;charset=utf-8", nameOf(samples, "csv"));
@@ -87,7 +87,7 @@ export class DownloadMenu {
       },
       {
         name: "Arrays",
-        words: "NPZ: images, gradients, deltas and numbers, for numpy.load",
+        words: "NPZ: images, gradients, deltas of all morphs and numbers, for numpy.load",
         capacity: npzCapacity,
         run: (samples, signal) => this.#saveArrays(samples, signal),
       },

@@ -3,8 +3,10 @@
 import { formatDecimals } from "../../samples/captions.js";
 import { withStrength } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
+import { MorphSwitch } from "../common/morph_switch.js";
 
 /** @import {OnChange} from "../../state/state.js" */
+/** @import {DisplaySettings} from "../common/sample_view.js" */
 
 const STEP = 0.005;
 
@@ -13,6 +15,7 @@ export class StrengthBar {
   #output = element("output", { htmlFor: "strength", ariaLive: "off" });
   #ticks = element("datalist", { id: "strengths" });
   #end = element("span", { className: "end" }, "1.00: the end of the ascent");
+  #switch;
   #play = element("button", { type: "button", className: "play" });
 
   /**
@@ -20,6 +23,7 @@ export class StrengthBar {
    * @param {() => void} onPlay
    */
   constructor(onChange, onPlay) {
+    this.#switch = new MorphSwitch(onChange);
     this.#play.addEventListener("click", onPlay);
     this.showPlaying(false);
     this.#slider.setAttribute("list", "strengths");
@@ -42,6 +46,7 @@ export class StrengthBar {
       ),
       this.#output,
     );
+    this.switch = this.#switch.element;
   }
 
   /** @param {boolean} playing */
@@ -52,16 +57,18 @@ export class StrengthBar {
   }
 
   /**
-   * @param {number} strength
-   * @param {number} largest the largest recorded strength; 0 if no morph is recorded
+   * @param {DisplaySettings} settings
    * @param {number[]} [recorded] the recorded strengths, if they may have changed
    */
-  show(strength, largest, recorded) {
+  show(settings, recorded) {
+    const { strength, largestStrength: largest, atFlip } = settings;
+    this.#switch.show(settings);
     this.#slider.disabled = largest === 0;
     this.#play.disabled = largest === 0;
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
-    this.#output.value = formatDecimals(strength);
+    this.#output.value = atFlip ? "flip" : formatDecimals(strength);
+    this.element.classList.toggle("at-flip", atFlip);
     this.element.style.setProperty("--end", String(1 / (largest || 1)));
     this.#end.hidden = largest < 1;
     const values = recorded?.map(String);

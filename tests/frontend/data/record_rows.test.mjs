@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { readRecords } from "../../../frontend/data/api.js";
 import { readRows } from "../../../frontend/data/record_rows.js";
 import { recordsAnswer } from "../rows.mjs";
-import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
+import { DIGITS, makeJudge, makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
 const SOURCE = { run: "run", tag: "confused", session: DIGITS };
 
@@ -13,26 +13,39 @@ function readBack(...samples) {
   return readRows(buffer, start, start + length, SOURCE);
 }
 
+const NESTED = ["targets", "morphs", "judges"];
+
 /** @returns the fields of `like`, read from `sample` */
 function fieldsOf(sample, like) {
   return Object.fromEntries(
     Object.keys(like).map((name) => [
       name,
-      name === "targets"
-        ? sample.targets.map((target, position) => fieldsOf(target, like.targets[position]))
-        : sample[name],
+      NESTED.includes(name) ? sample[name].map((one, position) => fieldsOf(one, like[name][position])) : sample[name],
     ]),
   );
 }
 
 test("every field of a sample is read as it was packed", () => {
-  const without = { delta_norm: null, stopped: "none", probabilities: [], predictions: [] };
+  const visible = makeMorph({
+    name: "visible",
+    largest_change: null,
+    mean_change: null,
+    predictions: [5, 5, 5],
+    survived: [true, false, true, true, false, false, false, true],
+    judges: [makeJudge(), makeJudge({ name: "größer", probabilities: [0, 0.5, NaN], predictions: [1, 2, 3] })],
+  });
+  const both = [makeMorph({ judges: [makeJudge()] }), visible];
+  const unpromising = makeTarget({ index: 5, direction: -1, gradient_p99: null, morphs: [] });
   const samples = [
     makeSample(),
     makeSample({ index: 1, id: "Größe/☃", label: null, loss: null, probe: true, step: -3, wall_time: 1.5 }),
     makeSample({ index: 2, id: "", label: 0, loss: 0, targets: [], classes: [], probabilities: [] }),
     makeSample({ index: 3, shape: [12, 300], targets: [makeTarget(), makeTarget({ index: 5, stopped: "stalled" })] }),
-    makeSample({ index: 4, strengths: [], targets: [makeTarget({ ...without, original_probabilities: [] })] }),
+    makeSample({ index: 4, strengths: [], targets: [makeTarget({ morphs: [] })] }),
+    makeSample({ index: 6, id: "x", targets: [unpromising, makeTarget({ morphs: both }), makeTarget({ index: 3 })] }),
+    makeSample({ index: 7, shape: [2, 2, 2], bounds: [[-1, -2], [1, 2]], targets: [makeTarget({ morphs: both })] }),
+    makeSample({ index: 8, shape: [2, 300], bounds: [[0, 0], [1, 0.5]], id: "after" }),
+    makeSample({ index: 9, targets: [makeTarget({ morphs: [makeMorph({ survived: Array(16).fill(true) })] })] }),
     makeSample({ index: 5, margin: NaN, loss: Infinity, probabilities: [NaN, -Infinity, 0], every: 400 }),
   ];
   const { samples: read, dropped } = readBack(...samples);

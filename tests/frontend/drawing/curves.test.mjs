@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MIDDLE, NAN_COLOUR } from "../../../frontend/drawing/colormap.js";
-import { drawGradient, drawMorph, drawSignal, envelope, makeSignalPicture } from "../../../frontend/drawing/curves.js";
+import { drawChange, drawGradient, drawMorph, drawSignal, envelope, makeSignalPicture } from "../../../frontend/drawing/curves.js";
 import { INITIAL_GRADIENT_COLORS, colourGradient } from "../../../frontend/drawing/gradient_colors.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
@@ -84,7 +84,7 @@ test("nothing outside the panel is painted", () => {
   const panel = [3, 2, 10, 12];
   const pixels = draw(20, 20, panel, (sheet) => {
     drawSignal(sheet, panel, picture);
-    drawMorph(sheet, panel, picture, picture.targets[0].change, 1);
+    drawMorph(sheet, panel, picture, picture.targets[0].morphs[0].change, 1);
     drawGradient(sheet, panel, picture, colourGradient(picture.targets[0], INITIAL_GRADIENT_COLORS, "light", null));
   });
   pixels.forEach((pixel, i) => {
@@ -132,10 +132,34 @@ test("a morph at strength 0 lies on the original, and moves with the strength", 
   assert.deepEqual(picture.ranges[0].map(Math.round), [-1, 3]);
   const middles = [0, 0.5, 1].map((strength) => {
     const pixels = draw(50, 60, [0, 0, 50, 60], (sheet, panel) =>
-      drawMorph(sheet, panel, picture, picture.targets[0].change, strength),
+      drawMorph(sheet, panel, picture, picture.targets[0].morphs[0].change, strength),
     );
     const black = pixels.map((pixel) => (brightness(pixel) < 200 ? 0xff000000 : 0xffffffff));
     return darkMiddles(black, 50, 0, 60)[20];
   });
   assert.ok(middles[0] > middles[1] + 8 && middles[1] > middles[2] + 8);
+});
+
+test("a change is drawn around the middle of its row, and its 99th percentile reaches the edge", () => {
+  const length = 200;
+  const change = Float32Array.from({ length }, (_, i) => 0.01 * Math.sin(0.2 * i));
+  const picture = pictureOf([2, length / 2], [new Float32Array(length).fill(1), change, change]);
+  const [morph] = picture.targets[0].morphs;
+  const [low, high] = picture.ranges[0];
+  assert.ok(Math.abs(morph.gain - (high - low) / 2 / 0.00999) < 1, `${morph.gain}`);
+  assert.ok(Math.abs(morph.largest - 0.01) < 1e-5);
+  const pixels = draw(100, 80, [0, 0, 100, 80], (sheet, panel) => drawChange(sheet, panel, picture, morph));
+  const black = pixels.map((pixel) => (brightness(pixel) < 200 ? 0xff000000 : 0xffffffff));
+  const middles = darkMiddles(black, 100, 0, 40);
+  const values = [...change.subarray(0, 100)];
+  const between = middles.slice(1, -1).map((_, i) => (values[i + 1] + values[Math.min(i + 2, 99)]) / 2);
+  assert.ok(correlate(between, middles.slice(1, -1)) < -0.98);
+  assert.ok(Math.min(...middles) < 10 && Math.max(...middles) > 30);
+});
+
+test("a change of zero is a line in the middle", () => {
+  const picture = pictureOf([1, 20], [wave(20, 0), wave(20, 0), new Float32Array(20)]);
+  const [morph] = picture.targets[0].morphs;
+  const pixels = draw(20, 41, [0, 0, 20, 41], (sheet, panel) => drawChange(sheet, panel, picture, morph));
+  for (const middle of darkMiddles(pixels, 20, 0, 41)) assert.ok(Math.abs(middle - 20.5) < 0.5);
 });

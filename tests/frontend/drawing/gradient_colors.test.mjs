@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COLOURS, DIVERGING, MIDDLE, NAN_COLOUR, NOT_FINITE, SEQUENTIAL } from "../../../frontend/drawing/colormap.js";
-import { INITIAL_GRADIENT_COLORS, MAPS, commonEnd, colourGradient, legendOf } from "../../../frontend/drawing/gradient_colors.js";
+import {
+  INITIAL_GRADIENT_COLORS,
+  MAPS,
+  colourGradient,
+  commonEnd,
+  legendOf,
+  photographsIn,
+} from "../../../frontend/drawing/gradient_colors.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 /** As seen with the colour vision that 1 in 12 men have: Machado et al. 2009, severity 1, linear RGB. */
@@ -71,9 +78,12 @@ test("a magnitude's colours go from the paper's lightness to the other end", () 
 
 const LEVELS = {
   gradient: Uint8Array.of(0, MIDDLE, 254, NOT_FINITE),
-  largest: 2,
+  end: 2,
   magnitude: Uint8Array.of(254, 0, 254, NOT_FINITE),
-  largestMagnitude: 2,
+  magnitudeEnd: 2,
+  heat: Uint8Array.of(254, 0, 254, NOT_FINITE),
+  heatEnd: 1,
+  usualStyle: "signed",
 };
 
 function colourOf(position, gradientColors, end) {
@@ -96,24 +106,46 @@ test("a magnitude can have its own scale", () => {
 });
 
 test("with a common scale, gradients of zero stay zero", () => {
-  const flat = { ...LEVELS, gradient: Uint8Array.of(MIDDLE), largest: 0 };
+  const flat = { ...LEVELS, gradient: Uint8Array.of(MIDDLE), end: 0 };
   const coloured = colourGradient(flat, INITIAL_GRADIENT_COLORS, "light", 0);
   assert.equal(coloured.colours[coloured.levels[0]], DIVERGING.RdBu.light[MIDDLE]);
 });
 
-test("the common scale ends at four root mean squares of a gradient that nine of ten stay below", () => {
-  const samples = Array.from({ length: 100 }, (_, i) =>
-    makeSample({ shape: [3, 4, 4], targets: [makeTarget({ gradient_norm: i === 99 ? 1e6 : i + 1 })] }),
-  );
-  assert.equal(commonEnd(samples), (4 * 90) / Math.sqrt(16));
-  assert.equal(commonEnd([makeSample({ targets: [makeTarget({ gradient_norm: NaN })] })]), 0);
+test("the common scale ends at the largest 99th percentile, which is estimated where it is unknown", () => {
+  const samples = [0.5, 3, NaN].map((gradient_p99) => makeSample({ shape: [1, 4, 4], targets: [makeTarget({ gradient_p99 })] }));
+  assert.equal(commonEnd(samples), 3);
+  const old = makeSample({ shape: [1, 4, 4], targets: [makeTarget({ gradient_p99: null, gradient_norm: 8 })] });
+  assert.ok(Math.abs(commonEnd([old]) - 2.58 * 2) < 1e-9);
+  const colour = makeSample({ shape: [4, 4, 4], targets: [makeTarget({ gradient_p99: 3 })] });
+  assert.equal(commonEnd([colour]), 6);
+  assert.equal(commonEnd([makeSample({ targets: [makeTarget({ gradient_p99: NaN })] })]), 0);
   assert.equal(commonEnd([]), 0);
 });
 
+test("samples with a side above 96 pixels are photographs", () => {
+  const ofShapes = (...shapes) => photographsIn(shapes.map((shape) => makeSample({ shape })));
+  assert.equal(ofShapes([1, 28, 28], [3, 96, 96], [1, 5000]), "none");
+  assert.equal(ofShapes([3, 97, 20], [3, 224, 224]), "all");
+  assert.equal(ofShapes([1, 28, 28], [3, 224, 224]), "some");
+});
+
+test("heat covers the strong parts, and the original stays visible under the weak ones", () => {
+  const { colours, opacity, ground } = colourGradient(LEVELS, { ...INITIAL_GRADIENT_COLORS, style: "heat" }, "light", null);
+  assert.deepEqual(ground, [0, 120]);
+  assert.equal(opacity[0], 0);
+  assert.ok(opacity[254] > 200 && opacity[254] < 255);
+  assert.equal(colours[254], SEQUENTIAL.dark[254]);
+});
+
 test("the legend shows the end of a common scale", () => {
-  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", null).marks, ["lowers", "0", "raises"]);
-  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", 0.1234).marks, ["−0.12", "0", "0.12"]);
-  const saliency = legendOf({ ...INITIAL_GRADIENT_COLORS, style: "magnitude" }, "dark", 3);
+  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", null, "none").marks, ["lowers", "0", "raises"]);
+  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", 0.1234, "none").marks, ["−0.12", "0", "0.12"]);
+  const saliency = legendOf({ ...INITIAL_GRADIENT_COLORS, style: "magnitude" }, "dark", 3, "none");
   assert.deepEqual(saliency.marks, ["0", "3"]);
   assert.equal(saliency.colours.length, COLOURS);
+  for (const style of ["auto", "signed", "heat", "magnitude"]) {
+    assert.match(legendOf({ ...INITIAL_GRADIENT_COLORS, style }, "light", null, "none").words, /colours end at the 99th percentile/);
+  }
+  assert.deepEqual(legendOf(INITIAL_GRADIENT_COLORS, "light", null, "all").marks, ["0", "strong"]);
+  assert.match(legendOf(INITIAL_GRADIENT_COLORS, "light", null, "some").words, /On photographs/);
 });

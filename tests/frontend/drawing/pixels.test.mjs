@@ -5,6 +5,7 @@ import { INITIAL_GRADIENT_COLORS, colourGradient } from "../../../frontend/drawi
 import {
   gradientLevels,
   makeImagePicture,
+  paintChange,
   paintGradient,
   paintImage,
   paintMorph,
@@ -45,7 +46,7 @@ for (const channels of [1, 2, 3, 4]) {
       return Math.min(Math.max(Math.round(255 * share), 0), 255);
     };
     for (const strength of [0, 0.3, 1, 1.25]) {
-      const levels = painted(picture, picture.targets[0].change, strength);
+      const levels = painted(picture, picture.targets[0].morphs[0].change, strength);
       for (let pixel = 0; pixel < pixels; pixel++) {
         for (let colour = 0; colour < 3; colour++) {
           const expected =
@@ -66,7 +67,7 @@ test("NaN is marked, and infinity is as bright as can be", () => {
   const pixels = new Uint32Array(4);
   paintImage(pixels, 2, [0, 0, 2, 2], picture);
   assert.deepEqual([...pixels], [0xff808080, NAN_COLOUR, 0xffffffff, 0xff000000]);
-  paintMorph(pixels, 2, [0, 0, 2, 2], picture, picture.targets[0].change, 1);
+  paintMorph(pixels, 2, [0, 0, 2, 2], picture, picture.targets[0].morphs[0].change, 1);
   assert.deepEqual([...pixels], [NAN_COLOUR, NAN_COLOUR, 0xffffffff, 0xff000000]);
 });
 
@@ -88,12 +89,17 @@ test("without bounds the range of the image is used", () => {
 });
 
 function levels(gradient, magnitude = gradient.map(Math.abs)) {
-  const { gradient: signed, magnitude: sizes } = gradientLevels(Float32Array.from(gradient), Float32Array.from(magnitude));
+  const arrays = [gradient, magnitude, magnitude].map((values) => Float32Array.from(values));
+  const { gradient: signed, magnitude: sizes } = gradientLevels(...arrays);
   return [[...signed], [...sizes]];
 }
 
-test("a gradient's scale is symmetric and ends at its largest finite magnitude", () => {
+test("a gradient's scale is symmetric and ends at the 99th percentile of its finite magnitudes", () => {
   assert.deepEqual(levels([-2, 0, 1, 2]), [[0, MIDDLE, 191, 254], [254, 0, 127, 254]]);
+  const outlier = [...Array(199).fill(0.5), 100];
+  assert.deepEqual(levels(outlier).map((positions) => positions.slice(-2)), [[254, 254], [254, 254]]);
+  const lone = [...Array(199).fill(0), 100];
+  assert.deepEqual(levels(lone).map((positions) => positions.slice(-2)), [[MIDDLE, 254], [0, 254]]);
   assert.deepEqual(levels([NaN, Infinity, 1, 0]), [
     [NOT_FINITE, NOT_FINITE, 254, MIDDLE],
     [NOT_FINITE, NOT_FINITE, 254, 0],
@@ -106,7 +112,7 @@ test("a gradient of several channels is their sum, and its magnitude the largest
   const [target] = pictureOf([2, 2, 2], null, [gradient, gradient, gradient]).targets;
   assert.deepEqual([...target.gradient], [254, 95, 159, NOT_FINITE]);
   assert.deepEqual([...target.magnitude], [254, 254, 127, NOT_FINITE]);
-  assert.deepEqual([target.largest, target.largestMagnitude], [2, 1]);
+  assert.deepEqual([target.end, target.magnitudeEnd].map((end) => Number(end.toFixed(2))), [1.97, 1]);
 });
 
 test("an image that is too long for a canvas is reduced", () => {
@@ -114,15 +120,15 @@ test("an image that is too long for a canvas is reduced", () => {
   for (const [shape, size] of [[[1, 1, 65_536], [16_384, 1]], [[1, 65_536, 1], [1, 16_384]]]) {
     const { width, height, targets } = pictureOf(shape, null, [values, values, values]);
     assert.deepEqual([width, height], size);
-    assert.equal(targets[0].change.length, 16_384);
+    assert.equal(targets[0].morphs[0].change.length, 16_384);
   }
 });
 
-test("a target without a delta has no morph", () => {
+test("a target without a morph has no change", () => {
   const gradient = Float32Array.of(1, 0, 0, 0);
-  const target = makeTarget({ delta_norm: null });
+  const target = makeTarget({ morphs: [] });
   const { targets } = pictureOf([1, 2, 2], null, [gradient, gradient], [target]);
-  assert.equal(targets[0].change, null);
+  assert.deepEqual(targets[0].morphs, []);
 });
 
 test("at a smaller size a morph is the mean of the morph's pixels", () => {
@@ -133,8 +139,8 @@ test("at a smaller size a morph is the mean of the morph's pixels", () => {
   const full = makeImagePicture(sample, [image, image, delta]);
   const small = makeImagePicture(sample, [image, image, delta], { width: 4, height: 3 });
   assert.deepEqual([small.width, small.height, small.base.length], [4, 3, 36]);
-  const large = painted(full, full.targets[0].change, 0.5);
-  painted(small, small.targets[0].change, 0.5).forEach((level, i) => {
+  const large = painted(full, full.targets[0].morphs[0].change, 0.5);
+  painted(small, small.targets[0].morphs[0].change, 0.5).forEach((level, i) => {
     const [pixel, colour] = [Math.floor(i / 3), i % 3];
     const corner = 2 * Math.floor(pixel / 4) * width + 2 * (pixel % 4);
     const block = [corner, corner + 1, corner + width, corner + width + 1].map((at) => large[3 * at + colour]);
@@ -145,7 +151,7 @@ test("at a smaller size a morph is the mean of the morph's pixels", () => {
 function gradientPixels(picture, gradientColors, theme = "light") {
   const pixels = new Uint32Array(picture.width * picture.height);
   const coloured = colourGradient(picture.targets[0], { ...INITIAL_GRADIENT_COLORS, ...gradientColors }, theme, null);
-  paintGradient(pixels, picture.width, [0, 0, picture.width, picture.height], picture, coloured, theme);
+  paintGradient(pixels, picture.width, [0, 0, picture.width, picture.height], picture, coloured);
   return [...pixels].map((pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255]);
 }
 
@@ -174,3 +180,60 @@ for (const theme of ["light", "dark"]) {
     assert.ok(!colours.slice(0, NOT_FINITE).includes(NAN_COLOUR));
   });
 }
+
+function changePixels(picture) {
+  const pixels = new Uint32Array(picture.width * picture.height);
+  const all = [0, 0, picture.width, picture.height];
+  paintChange(pixels, picture.width, all, picture, picture.targets[0].morphs[0], DIVERGING.RdBu.light);
+  return pixels;
+}
+
+test("the change of one channel is a diverging map that ends at its 99th percentile", () => {
+  const delta = Float32Array.of(-0.25, 0, 0.125, NaN, 0.25, 0.25);
+  const picture = pictureOf([1, 2, 3], [[0], [1]], [new Float32Array(6), delta, delta]);
+  const [morph] = picture.targets[0].morphs;
+  assert.ok(Math.abs(morph.gain - 2) < 1e-6);
+  const table = DIVERGING.RdBu.light;
+  assert.deepEqual([...changePixels(picture)], [table[0], table[127], table[191], NAN_COLOUR, table[254], table[254]]);
+});
+
+test("the change of three channels is their colours around a middle grey", () => {
+  const delta = Float32Array.of(0, 0.1, /* green */ 0, -0.1, /* blue */ 0, 0.05);
+  const picture = pictureOf([3, 1, 2], [[0], [1]], [new Float32Array(6), delta, delta]);
+  const levelsOf = (pixel) => [0, 8, 16].map((shift) => (pixel >>> shift) & 255);
+  const [neutral, coloured] = [...changePixels(picture)].map(levelsOf);
+  assert.deepEqual(neutral, [128, 128, 128]);
+  assert.deepEqual([coloured[0], coloured[1]], [255, 0]);
+  assert.ok(Math.abs(coloured[2] - 191) <= 1);
+});
+
+test("the extent of a change is in 255ths of the display's range", () => {
+  const delta = Float32Array.of(0.5, 0, 0, 0, /* second channel */ -1, 0, 0, 0);
+  const extent = (session) => {
+    const sample = makeSample({ shape: [2, 2, 2], session: { ...DIGITS, ...session } });
+    const { largest, mean } = makeImagePicture(sample, [delta, delta, delta]).targets[0].morphs[0];
+    return [largest, mean];
+  };
+  assert.deepEqual(extent({ std: [0.2, 0.4], bounds: [[0, 0], [1, 1]] }).map(Math.round), [102, 16]);
+  assert.deepEqual(extent({ std: null, bounds: [[0, 0], [2, 4]] }).map(Math.round), [64, 16]);
+});
+
+test("a sample's own bounds replace those of the session", () => {
+  const sample = makeSample({ shape: [1, 1, 2], bounds: [[0], [2]], targets: [] });
+  assert.deepEqual([...makeImagePicture(sample, [Float32Array.of(0, 2)]).base], [0, 255]);
+});
+
+test("photographs are drawn as heat over the darkened original, unless a style is chosen", () => {
+  const side = 128;
+  const gradient = new Float32Array(side * side);
+  gradient[64 * side + 64] = 1;
+  const image = new Float32Array(side * side).fill(1);
+  const picture = pictureOf([1, side, side], [[0], [1]], [image, gradient, gradient]);
+  const pixels = gradientPixels(picture, { style: "auto" });
+  const [far, near] = [pixels[0], pixels[64 * side + 66]];
+  assert.ok(far.every((level) => level === far[0]) && far[0] > 80 && far[0] < 160, `${far}`);
+  assert.ok(near[0] > near[2] + 30, `${near}`);
+  assert.ok(gradientPixels(picture, { style: "signed" })[0].every((level) => level > 240));
+  const digit = pictureOf([1, 2, 2], [[0], [1]], [image, image, image].map((values) => values.subarray(0, 4)));
+  assert.deepEqual(gradientPixels(digit, { style: "auto" }), gradientPixels(digit, { style: "signed" }));
+});

@@ -19,7 +19,7 @@ function chosen() {
     id: "a=b&c 50%",
   });
   const gradientColors = { map: "PuOr", scale: "common", style: "overlay" };
-  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385 };
+  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
   return { ...state, ...opened, ...seen };
 }
 
@@ -77,6 +77,9 @@ for (const [name, text] of [
   ["runs", "neither,ticked"],
   ["selected", ""],
   ["frames", "all"],
+  ["at", "once"],
+  ["morph", ""],
+  ["morph", "m".repeat(65)],
   ["compared", "one"],
   ["compared", "one,two,three"],
   ["steps", "-5.5"],

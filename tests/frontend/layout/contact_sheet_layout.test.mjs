@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { MOST_ON_SHEET, panelSize, panelsOf, sheetOf } from "../../../frontend/layout/contact_sheet_layout.js";
-import { makeSample, makeTarget } from "../samples.mjs";
+import { makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
 const digit = makeSample({ shape: [1, 28, 28] });
 const many = (count, sample = digit) => Array.from({ length: count }, () => sample);
@@ -18,8 +18,10 @@ test("the sheet holds a limited number of samples and fits a browser's canvas", 
   }
 });
 
-test("each sample has a panel for the original, and for each gradient and morph", () => {
-  assert.equal(panelsOf(makeSample({ targets: [makeTarget(), makeTarget({ delta_norm: null })] })).lefts.length, 4);
+test("each sample has a panel for the original, for each gradient, and for one morph of each target", () => {
+  assert.equal(panelsOf(makeSample({ targets: [makeTarget(), makeTarget({ morphs: [] })] })).lefts.length, 4);
+  const both = makeTarget({ morphs: [makeMorph(), makeMorph({ name: "visible" })] });
+  assert.equal(panelsOf(makeSample({ targets: [both] })).lefts.length, 3);
 });
 
 test("small images are enlarged by whole numbers, large ones are reduced", () => {

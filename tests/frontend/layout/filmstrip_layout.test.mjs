@@ -38,3 +38,13 @@ test("a frame shows the chosen target, otherwise the label, otherwise the first 
   assert.equal(targetOfFrame({ ...sample, label: null }, null), 0);
   assert.equal(targetOfFrame(makeSample({ targets: [] }), null), -1);
 });
+
+test("a frame for morphs shows a target with a morph rather than a label without one", () => {
+  const targets = [makeTarget({ index: 5, morphs: [] }), makeTarget({ index: 3 })];
+  const sample = makeSample({ label: 5, targets });
+  assert.deepEqual([targetOfFrame(sample, null), targetOfFrame(sample, null, true)], [0, 1]);
+  assert.equal(targetOfFrame(sample, 5, true), 0);
+  assert.equal(targetOfFrame(makeSample({ label: 3, targets }), null, true), 1);
+  assert.equal(targetOfFrame(makeSample({ label: 5, targets: targets.slice(0, 1) }), null, true), 0);
+  assert.equal(targetOfFrame(makeSample({ targets: [] }), null, true), -1);
+});

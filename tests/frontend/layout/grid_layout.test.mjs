@@ -10,7 +10,7 @@ import {
   sizeOf,
   withLead,
 } from "../../../frontend/layout/grid_layout.js";
-import { makeSample, makeTarget } from "../samples.mjs";
+import { makeJudge, makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
 const SHAPE = [1, 28, 28];
 
@@ -20,7 +20,7 @@ function layoutOf(sample, fit = {}) {
 }
 
 function grid(samples, frame = {}) {
-  return gridLayout(samples, { zoom: null, ratio: 1, width: 1000, target: null, choices: new Map(), ...frame });
+  return gridLayout(samples, { zoom: null, ratio: 1, width: 1200, target: null, choices: new Map(), ...frame });
 }
 
 function overlap([x, y, width, height], [left, top, across, down]) {
@@ -30,12 +30,12 @@ function overlap([x, y, width, height], [left, top, across, down]) {
 for (const ratio of [1, 1.25, 2]) {
   for (const zoom of [0.125, 0.5, 1, 3, 6]) {
     test(`at × ${zoom}, ${ratio} pixels a CSS pixel, panels are alike, apart, and on the canvas`, () => {
-      const targets = [makeTarget(), makeTarget({ index: 5 }), makeTarget({ index: 1, delta_norm: null })];
+      const targets = [makeTarget(), makeTarget({ index: 5 }), makeTarget({ index: 1, morphs: [] })];
       const sample = makeSample({ shape: [3, 20, 40], targets });
       const { canvas, panels, raster, scale } = layoutOf(sample, { zoom, ratio });
-      const rectangles = [panels.image, ...panels.targets.flatMap(({ gradient, morph }) => [gradient, morph])];
+      const rectangles = [panels.image, ...panels.targets.flatMap(({ gradient, morph, change }) => [gradient, morph, change])];
       const present = rectangles.filter((rectangle) => rectangle !== null);
-      assert.equal(present.length, 6);
+      assert.equal(present.length, 8);
       present.forEach((one, i) => {
         assert.deepEqual(one.slice(2), [raster.width, raster.height]);
         assert.ok(one.every(Number.isInteger));
@@ -62,13 +62,13 @@ for (const [channels, length] of [[1, 20], [3, 187], [12, 5000], [64, 100]]) {
   for (const zoom of [0.125, 1, 6]) {
     test(`at × ${zoom} a signal of ${channels} × ${length} has a row for each channel that can be seen`, () => {
       const { canvas, drawable, panels } = layoutOf(makeSample({ shape: [channels, length] }), { zoom, ratio: 2 });
-      const [{ gradient, morph }] = panels.targets;
-      for (const [x, y, width, height] of [panels.image, gradient, morph]) {
+      const [{ gradient, morph, change }] = panels.targets;
+      for (const [x, y, width, height] of [panels.image, gradient, morph, change]) {
         assert.ok(width >= 2 * 84 && width <= 2400);
         assert.ok(height / channels >= 10 && height <= 700);
         assert.ok(x + width <= canvas.width && y + height <= canvas.height);
       }
-      assert.ok(!overlap(panels.image, gradient) && !overlap(gradient, morph));
+      assert.ok(!overlap(panels.image, gradient) && !overlap(gradient, morph) && !overlap(morph, change));
       assert.ok(drawable);
     });
   }
@@ -90,7 +90,7 @@ test("small images are enlarged and large ones reduced", () => {
   const zooms = (side) => comfortableZooms([1, side, side]);
   assert.deepEqual([8, 28, 32, 64, 96, 224, 512].map((side) => zooms(side)[0]), [6, 3, 2, 1, 1, 96 / 224, 96 / 512]);
   assert.deepEqual([zooms(28), zooms(224).at(-1)], [[3, 4, 5, 6], 1]);
-  assert.equal(comfortableZooms([12, 5000])[0], 160 / 5000);
+  assert.equal(comfortableZooms([12, 5000])[0], 120 / 5000);
 });
 
 test("a card with a too large canvas or too large arrays is not drawn", () => {
@@ -119,15 +119,15 @@ test("a target that is chosen for all cards, or for one, is the only row", () =>
 });
 
 test("cards fill the width first with larger pictures, then with wider texts", () => {
-  for (const width of [560, 700, 1105, 1500, 2500]) {
+  for (const width of [560, 700, 1105, 1330, 1500, 2500]) {
     const { columns, columnWidth, cards } = grid(SAMPLES, { width });
     const left = width - (columns * (columnWidth + 16) + 16);
     assert.ok(left >= 0 && left < columns, `${left} of ${width}`);
     assert.equal(cards[0].width, columnWidth);
   }
-  assert.ok(grid(SAMPLES, { width: 900 }).cards[0].scale > grid(SAMPLES, { width: 1000 }).cards[0].scale);
-  const narrow = grid(SAMPLES, { width: 1000 }).cards[0];
-  assert.ok(grid(SAMPLES, { width: 1090 }).cards[0].textWidth > narrow.textWidth);
+  assert.ok(grid(SAMPLES, { width: 1090 }).cards[0].scale > grid(SAMPLES, { width: 1110 }).cards[0].scale);
+  const narrow = grid(SAMPLES, { width: 1110 }).cards[0];
+  assert.ok(grid(SAMPLES, { width: 1190 }).cards[0].textWidth > narrow.textWidth);
 });
 
 const SAMPLES = Array.from({ length: 10 }, (_, index) => makeSample({ shape: SHAPE, index }));
@@ -154,4 +154,39 @@ test("empty cells at the start move every sample on, and none is lost", () => {
 test("an empty grid and a too narrow grid have a layout", () => {
   assert.deepEqual(samplesBetween(grid([]), 0, 500), { first: 0, end: 0 });
   assert.equal(grid(SAMPLES, { zoom: 6, width: 100 }).columns, 1);
+});
+
+test("every card fits beside the sidebar of a window of 1024 pixels", () => {
+  const shapes = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 50, 50], [3, 64, 64], [3, 128, 128], [3, 129, 100], [3, 170, 170]];
+  for (const shape of [...shapes, [3, 224, 224], [3, 100, 1000], [3, 4000, 4000], [1, 10], [2, 300], [12, 5000]]) {
+    for (const ratio of [1, 1.25, 2]) {
+      const { width } = sizeOf(grid([makeSample({ shape })], { width: 1024 - 280, ratio }));
+      assert.ok(width <= 1024 - 280, `${shape} at ${ratio}: ${width}`);
+    }
+  }
+});
+
+test("texts about survival and judges make a row higher, the same for all kinds of morphs", () => {
+  const visible = makeMorph({ name: "visible", survived: [true], judges: [makeJudge(), makeJudge({ name: "b" })] });
+  const heightOf = (...morphs) => layoutOf(makeSample({ shape: SHAPE, targets: [makeTarget({ morphs })] }), { zoom: 2 }).rowHeights[0];
+  const plain = heightOf(makeMorph());
+  assert.equal(heightOf(makeMorph(), visible) - plain, 3 * 16);
+  assert.equal(heightOf(makeMorph({ survived: [true] }), visible), heightOf(makeMorph(), visible));
+});
+
+test("there is space for the caption below the panels of each row", () => {
+  const targets = [makeTarget(), makeTarget({ index: 5 })];
+  const { panels, scale } = layoutOf(makeSample({ shape: [1, 120, 120], targets }));
+  const [first, second] = panels.targets;
+  assert.ok((second.gradient[1] - first.gradient[1] - first.gradient[3]) * scale >= 16 + 20);
+});
+
+test("a row without a morph is only as high as its gradient", () => {
+  const survived = [true];
+  const targets = [makeTarget({ index: 5, morphs: [] }), makeTarget({ survived }), makeTarget({ index: 3, morphs: [] })];
+  const { rowHeights, panels, scale, canvas } = layoutOf(makeSample({ shape: SHAPE, targets }), { zoom: 3 });
+  assert.deepEqual(rowHeights, [84, 108, 84]);
+  const tops = panels.targets.map(({ gradient }) => gradient[1] * scale);
+  assert.deepEqual(tops, [0, 84 + 30, 84 + 30 + 108 + 30]);
+  assert.equal(canvas.height * scale, tops[2] + 84);
 });

@@ -5,6 +5,11 @@ import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
 const PLOT = { width: 200, height: 60, labelWidth: 20, largestStrength: 1.25 };
 
+/** The lines of a target's first morph. */
+function lines(target) {
+  return linesOf(makeSample(), target, target.morphs[0], PLOT);
+}
+
 test("dragging chooses the strength at the pointer, within the ends", () => {
   for (const strength of [0, 0.5, 1, 1.25]) assert.equal(strengthAt(PLOT, xOf(PLOT, strength), 0.01), strength);
   assert.equal(strengthAt(PLOT, -50, 0.01), 0);
@@ -12,24 +17,24 @@ test("dragging chooses the strength at the pointer, within the ends", () => {
 });
 
 test("there is a line for the target and one for the original class, through recorded values only", () => {
-  const [target, original] = linesOf(makeSample(), makeTarget(), PLOT);
+  const [target, original] = lines(makeTarget());
   assert.deepEqual([target.kind, target.name, original.kind, original.name], ["target", "8", "original", "5"]);
   assert.deepEqual(target.points, [0.45, 0.81, 0.95].map((p, i) => [xOf(PLOT, i / 2), yOf(PLOT, p)]));
   assert.deepEqual(original.points, [0.46, 0.12, 0.03].map((p, i) => [xOf(PLOT, i / 2), yOf(PLOT, p)]));
 });
 
 test("a target that is already predicted for the original has one line", () => {
-  assert.deepEqual(linesOf(makeSample(), makeTarget({ index: 5 }), PLOT).map(({ kind }) => kind), ["target"]);
+  assert.deepEqual(lines(makeTarget({ index: 5 })).map(({ kind }) => kind), ["target"]);
 });
 
 test("NaN is not drawn", () => {
-  const lines = linesOf(makeSample(), makeTarget({ probabilities: [NaN, 0.5, 1], original_probabilities: [NaN, NaN, NaN] }), PLOT);
-  assert.deepEqual(lines.map(({ points }) => points.length), [2]);
+  const drawn = lines(makeTarget({ probabilities: [NaN, 0.5, 1], original_probabilities: [NaN, NaN, NaN] }));
+  assert.deepEqual(drawn.map(({ points }) => points.length), [2]);
 });
 
 test("a number outside 0 to 1 is drawn at the edge", () => {
   const beyond = makeTarget({ probabilities: [1e308, -1e308, 2], original_probabilities: [0, 1, 0.5] });
-  const [{ points }] = linesOf(makeSample(), beyond, PLOT);
+  const [{ points }] = lines(beyond);
   assert.deepEqual(points.map(([, y]) => y), [1, 0, 1].map((p) => yOf(PLOT, p)));
   assert.ok(points.flat().every((at) => at >= 0 && at <= 200));
 });

@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { channelsCaption, className, formatDecimals, isWrong, predictionCaption, formatSigned, stoppedCaption, labelCaption } from "../../../frontend/samples/captions.js";
-import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
+import {
+  changeCaption,
+  channelsCaption,
+  className,
+  formatDecimals,
+  formatSigned,
+  gainCaption,
+  isWrong,
+  judgeCaption,
+  labelCaption,
+  noMorphCaption,
+  predictionCaption,
+  stoppedCaption,
+  survivalCaption,
+} from "../../../frontend/samples/captions.js";
+import { DIGITS, makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
 test("the captions name the two most probable classes and the label", () => {
   const sample = makeSample();
@@ -46,12 +60,47 @@ test("numbers that are not finite have a text", () => {
 });
 
 test("only an ascent that did not reach the confidence has a caption", () => {
-  assert.equal(stoppedCaption(makeTarget()), "");
-  assert.equal(stoppedCaption(makeTarget({ stopped: "max_steps" })), "stopped after max_steps");
-  assert.match(stoppedCaption(makeTarget({ stopped: "stalled" })), /^stalled/);
-  assert.match(stoppedCaption(makeTarget({ stopped: "nonfinite" })), /^nonfinite/);
+  assert.equal(stoppedCaption(makeMorph()), "");
+  assert.equal(stoppedCaption(makeMorph({ stopped: "max_steps" })), "stopped after max_steps");
+  assert.match(stoppedCaption(makeMorph({ stopped: "stalled" })), /^stalled/);
+  assert.match(stoppedCaption(makeMorph({ stopped: "nonfinite" })), /^nonfinite/);
 });
 
 test("a change has a sign unless it is rounded to zero", () => {
   assert.deepEqual([0.5, -0.25, 0, -0.001, -Infinity].map(formatSigned), ["+0.50", "−0.25", "0.00", "0.00", "−∞"]);
+});
+
+test("a target without a morph says why", () => {
+  assert.equal(noMorphCaption(makeSample(), makeTarget({ index: 5, morphs: [] })), "The network already says 5.");
+  assert.equal(noMorphCaption(makeSample(), makeTarget({ morphs: [] })), "No morph was made.");
+});
+
+test("a morph that holds in fewer than five of eight small changes is fragile", () => {
+  const caption = (held, all = 8) => survivalCaption(makeMorph({ survived: Array.from({ length: all }, (_, i) => i < held) }));
+  assert.equal(caption(7).long, "holds in 7 of 8 small changes");
+  assert.equal(caption(7).short, "holds in 7 of 8");
+  assert.equal(caption(1).long, "fragile: 1 of 8");
+  assert.deepEqual([0, 4, 5, 8].map((held) => caption(held).fragile), [true, true, false, false]);
+  assert.deepEqual(caption(0, 0), { long: "", short: "", fragile: false });
+});
+
+test("a judge's answer is a percentage, marked if it is interpolated", () => {
+  assert.equal(judgeCaption("ema", { probability: 0.884, exact: true }), "ema: 88 %");
+  assert.equal(judgeCaption("ema", { probability: 0.5, exact: false }), "ema: ≈ 50 %");
+  assert.equal(judgeCaption("ema", { probability: NaN, exact: true }), "ema: NaN");
+  assert.equal(judgeCaption("ema", null), "ema: not asked");
+});
+
+test("the size of a change is in 255ths for an image, and rounded up", () => {
+  const words = (largest, mean, shape = [1, 28, 28]) => changeCaption({ largest, mean }, shape);
+  assert.equal(words(3, 0.2).long, "changes no pixel by more than 3/255; 0.2/255 on average");
+  assert.equal(words(3.01, 0.163).short, "at most 3.1/255; 0.16/255 on average");
+  assert.equal(words(0.3, 0.05, [2, 300]).long, "changes no value by more than 0.3; 0.05 on average");
+  assert.equal(words(0, 0).long, "changes no pixel by more than 0/255; 0/255 on average");
+  assert.equal(words(NaN, NaN).long, "changes no pixel by more than NaN/255; NaN/255 on average");
+  assert.equal(words(122.3, 11.2).long, "changes no pixel by more than 130/255; 11/255 on average");
+});
+
+test("a gain is written with few digits", () => {
+  assert.deepEqual([33.3, 1234.5, 2.04, 0.8765, 1].map((gain) => gainCaption({ gain })), ["×33.3", "×1,230", "×2", "×0.88", "×1"]);
 });

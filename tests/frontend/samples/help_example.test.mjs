@@ -11,19 +11,19 @@ test("the help shows the first sample whose prediction flips", () => {
   const samples = [[stubborn, convinced], [stubborn, flips], [flips]].map((targets, index) =>
     makeSample({ index, targets }),
   );
-  assert.deepEqual(exampleOf(samples), { sample: samples[1], position: 1 });
+  assert.deepEqual(exampleOf(samples, "smallest"), { sample: samples[1], position: 1 });
 });
 
 test("if no sample flips, the help shows the first one with a gradient", () => {
   const samples = [[], [stubborn]].map((targets, index) => makeSample({ index, targets }));
-  assert.deepEqual(exampleOf(samples), { sample: samples[1], position: 0 });
-  assert.equal(exampleOf(samples.slice(0, 1)), null);
-  assert.equal(exampleOf([]), null);
+  assert.deepEqual(exampleOf(samples, "smallest"), { sample: samples[1], position: 0 });
+  assert.equal(exampleOf(samples.slice(0, 1), "smallest"), null);
+  assert.equal(exampleOf([], "smallest"), null);
 });
 
 test("only the first samples are considered", () => {
   const far = [...Array(1000).keys()].map((index) => makeSample({ index, targets: index === 999 ? [flips] : [] }));
-  assert.equal(exampleOf(far), null);
+  assert.equal(exampleOf(far, "smallest"), null);
 });
 
 test("a selection of strengths contains both ends", () => {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { flipCaption, verdictCaption } from "../../../frontend/samples/captions.js";
 import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../../frontend/samples/verdict.js";
-import { makeTarget } from "../samples.mjs";
+import { makeMorph, makeTarget } from "../samples.mjs";
 
 const STRENGTHS = [0, 0.5, 1];
 const NAMES = [..."0123456789"];
 
 function caption(strength, target = makeTarget(), strengths = STRENGTHS) {
-  return verdictCaption(verdictAt(target, strengths, strength), target, NAMES).join("");
+  return verdictCaption(verdictAt(target.morphs[0], strengths, strength), target, NAMES).join("");
 }
 
 test("at a recorded strength the verdict is the recorded one", () => {
@@ -30,14 +30,14 @@ test("between two equal predictions the probability is interpolated and marked",
 test("between two different predictions both are named, and it is no flip", () => {
   const target = makeTarget();
   assert.equal(caption(0.25), "5 or 8");
-  assert.equal(isFlipped(verdictAt(target, STRENGTHS, 0.25), target), false);
+  assert.equal(isFlipped(verdictAt(target.morphs[0], STRENGTHS, 0.25), target), false);
 });
 
 test("nothing is extrapolated", () => {
-  const target = makeTarget();
-  assert.deepEqual(verdictAt(target, STRENGTHS, 1.1), { kind: "unknown" });
-  assert.deepEqual(verdictAt(target, [0.2, 0.5, 1], 0.1), { kind: "unknown" });
-  assert.deepEqual(verdictAt(makeTarget({ probabilities: [], predictions: [] }), [], 0), { kind: "unknown" });
+  const morph = makeMorph();
+  assert.deepEqual(verdictAt(morph, STRENGTHS, 1.1), { kind: "unknown" });
+  assert.deepEqual(verdictAt(morph, [0.2, 0.5, 1], 0.1), { kind: "unknown" });
+  assert.deepEqual(verdictAt(makeMorph({ probabilities: [], predictions: [] }), [], 0), { kind: "unknown" });
 });
 
 test("a probability is recorded, interpolated or unknown", () => {
@@ -51,10 +51,10 @@ test("a probability is recorded, interpolated or unknown", () => {
 
 test("the flip is the first strength at which the target is predicted", () => {
   const again = makeTarget({ predictions: [5, 8, 5] });
-  assert.equal(flipOf(again, STRENGTHS), 0.5);
+  assert.equal(flipOf(again.morphs[0], STRENGTHS), 0.5);
   assert.equal(flipCaption(0.5, again, NAMES), "flips at 0.50");
-  assert.equal(flipOf(makeTarget({ predictions: [5, 5, 3] }), STRENGTHS), null);
+  assert.equal(flipOf(makeMorph({ predictions: [5, 5, 3] }), STRENGTHS), null);
   assert.equal(flipCaption(null, again, NAMES), "never flips");
-  assert.equal(flipOf(makeTarget({ predictions: [8, 8, 8] }), STRENGTHS), 0);
+  assert.equal(flipOf(makeMorph({ predictions: [8, 8, 8] }), STRENGTHS), 0);
   assert.equal(flipCaption(0, again, NAMES), "already predicts 8");
 });

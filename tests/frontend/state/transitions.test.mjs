@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  morphInUse,
+  morphKinds,
   samplesInUse,
   shownSamples,
   strengthOf,
@@ -13,6 +15,7 @@ import {
   chooseTag,
   tick,
   tickOthers,
+  withAtFlip,
   withTargetChoice,
   withIndex,
   withStrengthOverride,
@@ -20,7 +23,7 @@ import {
   withStrength,
   withTarget,
 } from "../../../frontend/state/transitions.js";
-import { makeTarget } from "../samples.mjs";
+import { makeMorph, makeSample, makeTarget } from "../samples.mjs";
 import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
 
 test("all runs are ticked, or none, and runs that appear later follow", () => {
@@ -50,9 +53,35 @@ test("the samples of a run that no longer exists are removed", () => {
 
 test("a strength override lasts until the slider moves", () => {
   const own = withStrengthOverride(initialState(), "a", 0.25);
-  assert.deepEqual([strengthOf(own, "a"), strengthOf(own, "b")], [0.25, 1]);
-  assert.equal(strengthOf(withStrengthOverride(own, "a", null), "a"), 1);
-  assert.equal(strengthOf(withStrength(own, 0.5), "a"), 0.5);
+  const [a, b] = ["a", "b"].map((key) => makeSample({ key }));
+  const at = (state, sample) => strengthOf({ ...state, morph: "smallest" }, sample, sample.targets[0]);
+  assert.deepEqual([at(own, a), at(own, b)], [0.25, 1]);
+  assert.equal(at(withStrengthOverride(own, "a", null), a), 1);
+  assert.equal(at(withStrength(own, 0.5), a), 0.5);
+});
+
+test("each morph is at its own flip until the slider moves, and one that never flips is at 1", () => {
+  const morphs = [makeMorph(), makeMorph({ name: "visible", predictions: [5, 5, 8] })];
+  const sample = makeSample({ key: "a", targets: [makeTarget({ morphs }), makeTarget({ predictions: [5, 5, 5] })] });
+  const state = withAtFlip(withStrengthOverride(withStrength(initialState(), 0.25), "a", 0.1), true);
+  const at = (some, morph) => sample.targets.map((target) => strengthOf({ ...some, morph }, sample, target));
+  assert.deepEqual(at(state, "smallest"), [0.5, 1]);
+  assert.deepEqual(at(state, "visible"), [1, 1]);
+  assert.deepEqual(at(withStrengthOverride(state, "a", 0.75), "smallest"), [0.75, 0.75]);
+  assert.deepEqual(at(withAtFlip(state, false), "smallest"), [0.25, 0.25]);
+  assert.deepEqual(at(withStrength(state, 0.3), "smallest"), [0.3, 0.3]);
+});
+
+test("the visible morphs are shown if there are any and the user chose no other kind", () => {
+  const named = (...names) => sampleAt(names.length, { targets: [makeTarget({ morphs: names.map((name) => makeMorph({ name })) })] });
+  const state = (...samples) => stateWith(indexOf("a", samples));
+  assert.equal(morphInUse(state()), "smallest");
+  assert.equal(morphInUse(state(named("morph"))), "morph");
+  const both = state(named("smallest"), named("smallest", "visible"));
+  assert.deepEqual(morphKinds(both), ["smallest", "visible"]);
+  assert.equal(morphInUse(both), "visible");
+  assert.equal(morphInUse({ ...both, chosenMorph: "smallest" }), "smallest");
+  assert.equal(morphInUse({ ...both, chosenMorph: "gone" }), "visible");
 });
 
 test("choosing a target leaves out samples without it and forgets the choices on single cards", () => {

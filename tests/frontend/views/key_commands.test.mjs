@@ -57,3 +57,10 @@ test("arrows follow the columns and stop at the ends", () => {
   // The last row is short. Down from the sixth sample goes to the last one.
   assert.equal(go(5, "down"), 7);
 });
+
+test("B shows the originals, but a text field and a list keep their letters", () => {
+  for (const key of ["b", "B"]) {
+    for (const focus of ["page", "card", "button", "choice"]) assert.equal(commandOf(press(key), focus), "blink");
+    for (const focus of ["text", "list"]) assert.equal(commandOf(press(key), focus), null);
+  }
+});
