@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tb_gradascent.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from tb_gradascent.format.samples import Morph as Morph
     from tb_gradascent.format.samples import Sample as Sample
     from tb_gradascent.format.samples import Target as Target
     from tb_gradascent.functional.ascent import Ascent as Ascent
@@ -31,6 +32,7 @@ _MODULE_OF = {
     "LogitMargin": "functional.criteria",
     "Loss": "functional.criteria",
     "Misclassified": "functional.criteria",
+    "Morph": "format.samples",
     "ProbabilityMargin": "functional.criteria",
     "Sample": "format.samples",
     "Target": "format.samples",

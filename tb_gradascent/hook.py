@@ -146,6 +146,7 @@ class GradAscentHook:
         check_criterion(criterion)
         check_score(score)
         ascents = arguments.ascents(ascent)
+        asked = arguments.judges(judges)
         if forward is not None and not callable(forward):
             raise ValueError(
                 f"forward must be a callable (model, inputs) -> logits, got {forward!r}"
@@ -173,7 +174,7 @@ class GradAscentHook:
             std=stds,
             bounds=recipe.bounds,
             ascents=tuple(ascents),
-            judges=tuple(judges or ()),
+            judges=tuple(asked),
             rank=process_rank and process_rank.rank,
             world_size=process_rank and process_rank.world_size,
         )
@@ -181,7 +182,7 @@ class GradAscentHook:
         self._calls_forward = forward is not None
         self._captured = 0
         self._faults = FaultPolicy(strict=bool(strict))
-        self._runner = ModelRunner(model, forward, arguments.judges(judges))
+        self._runner = ModelRunner(model, forward, asked)
         self._recorder = Recorder(criterion, top_k, recipe, info, self._faults)
         self._probes = ProbeList(info, targets)
         files = self._recording_job.world_size if self._recording_job else 1

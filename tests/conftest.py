@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from torch.utils.data import Subset
 from demo.__main__ import RUNS
 from demo.data import load_digits
 from demo.train import train
+from tb_gradascent.training import overhead
 from testing import chromium
 from testing.board import Board
 from testing.browser import ARGUMENTS
@@ -44,6 +46,14 @@ TIMEOUT = 120_000
 """Milliseconds until a wait for the browser fails. Only a test that fails waits so long."""
 
 expect.set_options(timeout=TIMEOUT)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def captures_at_any_speed() -> Iterator[None]:
+    """Let captures take any time, so that a slow machine makes as many of them as a fast one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overhead, "FREE_SECONDS", math.inf)
+        yield
 
 
 @pytest.fixture(scope="session")

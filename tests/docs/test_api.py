@@ -17,6 +17,7 @@ import tb_gradascent
 from tb_gradascent import (
     Ascent,
     GradAscentHook,
+    Morph,
     Sample,
     Target,
     hook,
@@ -36,7 +37,7 @@ ADAPTERS = {
     "transformers.GradAscentCallback": transformers.GradAscentCallback,
     "ignite.GradAscentHandler": ignite.GradAscentHandler,
 }
-RECORDS = {"Sample": Sample, "Target": Target, "Stats": hook.Stats}
+RECORDS = {"Sample": Sample, "Target": Target, "Morph": Morph, "Stats": hook.Stats}
 
 
 def public_methods(kind: type) -> dict[str, Any]:
