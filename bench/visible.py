@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ class Morphs(NamedTuple):
 
     Attributes:
         inputs: Shape (N, …).
-        passes: Forward and backward passes of a row.
+        passes: Forward passes of a row beyond the first one; about as many backward passes.
         own: The probability of the target, shape (N,).
         blurred: The same after a blur of 3×3 pixels, shape (N,).
         change: Mean absolute change of an element, as a part of the legal range.
@@ -107,7 +107,10 @@ def morph(
         return logits
 
     low, high = torch.tensor(bounds[0]), torch.tensor(bounds[1])
-    ends = ascend(forward, images, targets, ascent, bounds=(low, high)).inputs
+    # As in a capture, which has asked for the logits before, and counts that pass by itself.
+    start = images.clone().requires_grad_()
+    logits = model(start)
+    ends = ascend(forward, start, targets, ascent, bounds=(low, high), logits=logits).inputs
     blurred = functional.avg_pool2d(functional.pad(ends, (1, 1, 1, 1), mode="reflect"), 3, 1)
     return Morphs(
         ends,
@@ -216,9 +219,9 @@ def on_digits_by_a_transformer() -> Found:
 def _judged(
     what: str,
     network: Callable[[int], nn.Module],
-    judges: dict[str, Callable[[], nn.Module]],
-    ways: dict[str, Ascent],
-    goals: dict[str, str],
+    judges: Mapping[str, Callable[[], nn.Module]],
+    ways: Mapping[str, Ascent],
+    goals: Mapping[str, str],
     picture: list[Image.Image] | None = None,
 ) -> Found:
     """All ways on the test digits, with networks and judges from other seeds."""
@@ -238,7 +241,8 @@ def _judged(
     if picture is not None:
         shown = (images, *(found[way][0].inputs for way in ways if way != "visible"))
         picture.append(sheet(shown, bounds, DRAWN_DIGITS, 2 * 28))
-    figures, rows = [], []
+    figures: list[report.Figure] = []
+    rows: list[tuple[str, ...]] = []
     for way, runs in found.items():
         own = [part(run.own >= CONFIDENCE - 1e-5) for run in runs]
         said = [
@@ -277,7 +281,9 @@ def on_photographs(picture: list[Image.Image]) -> Found:
         "visible, 60 passes": lambda seed: Ascent.visible(steps=50, seed=seed),
     }
     goals = {"visible": (4.0, 0.55), "visible, 60 passes": (5.0, 0.70)}
-    figures, rows, shown = [], [], [images]
+    figures: list[report.Figure] = []
+    rows: list[tuple[str, ...]] = []
+    shown = [images]
     for way, ascent in tqdm(ways.items(), desc="photographs", leave=False, disable=None):
         runs = [
             morph(model, [judge], images, targets, ascent(seed), bounds)
@@ -333,9 +339,8 @@ def _photograph(name: str) -> Tensor:
     """The middle of one of scikit-image's photographs, normalised, shape (3, 224, 224)."""
     # The package itself is not imported, since it needs others.
     spec = importlib.util.find_spec("skimage")
-    folders = (spec and spec.submodule_search_locations) or []
-    folder = folders[0]
-    image = Image.open(Path(folder) / "data" / name).convert("RGB")
+    folders = (spec and spec.submodule_search_locations) or ["skimage"]
+    image = Image.open(Path(folders[0]) / "data" / name).convert("RGB")
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2

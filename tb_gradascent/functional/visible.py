@@ -15,8 +15,8 @@ from tb_gradascent.functional.transformations import Transformations
 
 #: Under transformations a row rests at this part of the way from the confidence to 1, and a step
 #: aims at that one. Other networks then follow more often than at the confidence itself.
-_REST = 0.9
-_AIM = 0.96
+_REST = 0.98
+_AIM = 0.995
 
 #: Each step follows a running mean of the gradients. This is the weight of the earlier gradients.
 #: Other networks then follow more often (momentum, Dong et al., arXiv:1710.06081).
