@@ -29,6 +29,7 @@ class Overhead:
         self._loop_seconds = 0.0
         self._writer_seconds = 0.0
         self._captures = 0
+        self._last_cost = 0.0
         self._started: float | None = None
 
     @property
@@ -48,16 +49,17 @@ class Overhead:
             loop_seconds: How long the loop waited for it.
             writer_seconds: The processor time of the writing thread in all.
         """
+        before = self.seconds
         self._loop_seconds += loop_seconds
         self._writer_seconds = writer_seconds
         self._captures += 1
+        self._last_cost = self.seconds - before
 
     def allows_another(self) -> bool:
         """Whether one more capture keeps within the limit."""
         if self._limit is None or not self._captures:
             return True
-        allowed = max(FREE_SECONDS, self._limit * self._elapsed())
-        return self.seconds * (1 + 1 / self._captures) <= allowed
+        return self._with_another() <= max(FREE_SECONDS, self._limit * self._elapsed())
 
     def stretch(self, every: int, steps: int) -> int:
         """Return by how much captures have to be rarer than each ``every`` steps: a power of two.
@@ -68,11 +70,15 @@ class Overhead:
         """
         if self._limit is None or not self._captures or not steps:
             return 1
-        if self.seconds * (1 + 1 / self._captures) <= FREE_SECONDS:
+        if self._with_another() <= FREE_SECONDS:
             return 1
         cost = self.seconds / self._captures
         wanted = cost * steps / (self._limit * self._elapsed() * every)
         return 1 if wanted <= 1 else 1 << min(math.ceil(math.log2(wanted)), 62)
+
+    def _with_another(self) -> float:
+        """Seconds after one more capture, which costs as much as the mean or the last one."""
+        return self.seconds + max(self.seconds / self._captures, self._last_cost)
 
     def _elapsed(self) -> float:
         """Seconds since the training's clock was started, without those of the captures."""

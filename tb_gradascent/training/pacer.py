@@ -86,7 +86,6 @@ class Pacer:
         self._schedules = [self.main]
         self.overhead = overhead
         self._faults = faults
-        self._overhead_stretch = 1
         self._steps = 0
         self._file: SizedFile | None = None
         self._agreed_stretch: int | None = None
@@ -125,7 +124,9 @@ class Pacer:
     def own_stretch(self) -> int:
         """What :attr:`stretch` would be if this process had to agree with no other."""
         used = self._file.size if self._file else 0
-        return max(stretch(used, self.budget), self._overhead_stretch)
+        # By the time so far: at the first capture hardly any of the training's time has passed.
+        wanted = self.overhead.stretch(self.main.every, self._steps)
+        return max(stretch(used, self.budget), wanted)
 
     @property
     def every(self) -> int:
@@ -148,7 +149,6 @@ class Pacer:
     def account(self, loop_seconds: float, writer_seconds: float) -> None:
         """Account for the time of a capture, see :meth:`Overhead.add`."""
         self.overhead.add(loop_seconds, writer_seconds)
-        self._overhead_stretch = self.overhead.stretch(self.main.every, self._steps)
 
     def take_due(self, step: int) -> list[Schedule]:
         """Return the schedules that are due at a step, and mark them.
