@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
-from playwright.sync_api import Frame, Locator, Page, Route
+from playwright.sync_api import Frame, Locator, Page, Route, expect
 
 ARGUMENTS = [
     "--no-sandbox",  # Chromium does not start as root without it, and CI often runs as root.
@@ -141,3 +141,18 @@ def read_pixels(canvas: Locator, x: int, y: int, w: int, h: int) -> npt.NDArray[
     pixels = np.frombuffer(base64.b64decode(encoded), np.uint8).reshape(h, w, 4)
     assert (pixels[..., 3] == 255).all(), "a panel is painted in full"
     return pixels[..., :3].astype(np.int64)
+
+
+def read_panel(card: Locator, kind: str, row: int = 0) -> npt.NDArray[np.int64]:
+    """Return a panel's pixels: the ``image``, or a row's ``gradient``, ``morph`` or ``change``."""
+    panels = panels_of(card)
+    rectangle = panels["image"] if kind == "image" else panels["targets"][row][kind]
+    return read_pixels(card.locator("canvas.panels"), *rectangle)
+
+
+def choose_appearance(tab: Frame, name: str, choice: str) -> None:
+    """Choose in the appearance menu as a user would, and close the menu."""
+    tab.get_by_text("Appearance", exact=True).click()
+    tab.get_by_label(name, exact=True).select_option(choice)
+    tab.page.keyboard.press("Escape")
+    expect(tab.get_by_label(name, exact=True)).to_be_hidden()

@@ -54,7 +54,7 @@ const HEAT_END = 0.5;
 
 /**
  * The magnitude at which the common scale ends: the largest 99th percentile of all gradients. It follows from the
- * records, so it does not depend on which pictures are loaded. In a record without the percentile, it is estimated from
+ * records, so it does not depend on which pictures are loaded. If a record has no percentile, the page estimates it from
  * the norm. A picture paints the sum of its channels, so the percentile of several channels counts by the root of
  * their number.
  * @param {Sample[]} samples

@@ -147,7 +147,7 @@ function groupOf(loaded) {
 }
 
 /**
- * The delta of the smallest morph, or NaN if there is none.
+ * The delta of the smallest morph; NaN if no ascent was made.
  * @param {Row} row
  */
 function smallestDelta({ target, gradient, deltas }) {

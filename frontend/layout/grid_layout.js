@@ -18,7 +18,7 @@ export const HEADING = 20;
 const META = 90;
 export const LEAST_COLUMN = 84;
 const LEAST_TEXT = 124;
-/** Pictures become larger only if the text keeps this width, in which no line is cut. */
+/** Pictures become larger only if the text keeps this width. It is wide enough for every line. */
 const COMFORTABLE_TEXT = 170;
 const MOST_TEXT = 360;
 const LEAST_ROW = 92;

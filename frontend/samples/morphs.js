@@ -51,7 +51,7 @@ function positionOf(morphs, kind) {
 }
 
 /**
- * The names of all morphs, in the order in which they appear.
+ * The names of all morphs, in the order of their appearance.
  * @param {Sample[]} samples
  */
 export function kindsOf(samples) {

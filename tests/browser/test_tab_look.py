@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect
 from tb_gradascent import Sample, read_samples
 from testing.board import Board
 from testing.browser import (
+    choose_appearance,
     open_page,
-    panels_of,
+    read_panel,
     read_pixels,
     set_strength,
     set_theme,
@@ -98,21 +99,6 @@ def sample_of(card: Locator, recorded: dict[str, Sample]) -> Sample:
     return recorded[key]
 
 
-def panel(card: Locator, kind: str, row: int = 0) -> Pixels:
-    """Return a panel's pixels: the ``image``, or a row's ``gradient`` or ``morph``."""
-    canvas, panels = card.locator("canvas.panels"), panels_of(card)
-    rectangle = panels["image"] if kind == "image" else panels["targets"][row][kind]
-    return read_pixels(canvas, *rectangle)
-
-
-def choose(tab: Frame, name: str, choice: str) -> None:
-    """Choose in the appearance menu as a user would, and close the menu."""
-    tab.get_by_text("Appearance", exact=True).click()
-    tab.get_by_label(name, exact=True).select_option(choice)
-    tab.page.keyboard.press("Escape")
-    expect(tab.get_by_label(name, exact=True)).to_be_hidden()
-
-
 def hues(pixels: Pixels) -> Pixels:
     """Return red minus blue, which has opposite signs at the ends of the first map."""
     difference: Pixels = pixels[..., 0] - pixels[..., 2]
@@ -145,13 +131,13 @@ def test_cards_fill_the_width_and_image_pixels_are_whole_screen_pixels(
 def test_zoom_repaints_the_cards(look: Callable[..., Frame], recorded: dict[str, Sample]) -> None:
     tab = look(tag="digits")
     for zoom in (1, 6):
-        choose(tab, "Zoom", str(zoom))
+        choose_appearance(tab, "Zoom", str(zoom))
         canvas = first(tab).locator("canvas.panels")
         drawn, shown = canvas.evaluate("c => [c.width, c.getBoundingClientRect().width]")
         assert abs(shown - zoom * drawn) < 0.01
         image = sample_of(first(tab), recorded).image[0]
         levels = np.clip((image - LOW) / (HIGH - LOW), 0, 1) * 255
-        assert np.abs(panel(first(tab), "image")[..., 0] - levels).max() <= 1
+        assert np.abs(read_panel(first(tab), "image")[..., 0] - levels).max() <= 1
 
 
 def test_every_colour_map_distinguishes_raising_from_lowering(
@@ -168,8 +154,8 @@ def assert_maps_tell_raising_from_lowering(tab: Frame, recorded: dict[str, Sampl
     share = gradient / np.abs(gradient).max()
     seen = []
     for name in ("RdBu", "PuOr", "BrBG"):
-        choose(tab, "Colours", name)
-        painted = panel(first(tab), "gradient")
+        choose_appearance(tab, "Colours", name)
+        painted = read_panel(first(tab), "gradient")
         zero = painted[np.abs(share) < 0.01].mean(axis=0)
         raised, lowered = (painted[side].mean(axis=0) for side in (share > 0.5, share < -0.5))
         for one, other in ((raised, lowered), (raised, zero), (lowered, zero)):
@@ -189,10 +175,10 @@ def test_on_one_scale_for_all_a_weak_gradient_is_pale(
     tab = look(tag="digits")
     sizes = {}
     for scale in ("own", "common"):
-        choose(tab, "Scale", scale)
+        choose_appearance(tab, "Scale", scale)
         for card in tab.locator(".sample[data-painted]").all()[:3]:
             sample = sample_of(card, recorded)
-            sizes[scale, sample.index] = int(np.abs(hues(panel(card, "gradient"))).max())
+            sizes[scale, sample.index] = int(np.abs(hues(read_panel(card, "gradient"))).max())
     assert sizes["own", 0] > 60
     assert sizes["common", 0] < 60
     assert sizes["common", 1] > 60
@@ -208,14 +194,14 @@ def test_an_overlay_shows_the_original_and_a_magnitude_hides_the_sign(
     sample = sample_of(first(tab), recorded)
     gradient = sample.targets[0].gradient[0]
     share = gradient / np.abs(gradient).max()
-    painted = panel(first(tab), "gradient")
+    painted = read_panel(first(tab), "gradient")
     levels = np.clip((sample.image[0] - LOW) / (HIGH - LOW), 0, 1)
     faint = np.abs(share) < 0.02
     assert np.corrcoef(levels[faint], painted[faint].mean(axis=1))[0, 1] > 0.9
     assert (hues(painted)[share > 0.5] > 40).all()
     assert (hues(painted)[share < -0.5] < -20).all()
-    choose(tab, "Gradient", "magnitude")
-    painted = panel(first(tab), "gradient")
+    choose_appearance(tab, "Gradient", "magnitude")
+    painted = read_panel(first(tab), "gradient")
     assert np.corrcoef(np.abs(share).ravel(), painted.mean(axis=2).ravel())[0, 1] < -0.95
     expect(tab.locator(".legend").first).not_to_contain_text("lowers")
 
@@ -232,7 +218,7 @@ def test_many_targets_fold_and_a_chip_shows_only_its_target(look: Callable[..., 
     card.get_by_role("button", name="7", exact=True).click()
     expect(card.locator(".verdict")).to_have_count(1)
     expect(card.locator('.verdict[data-target="7"]')).to_be_visible()
-    assert panel(card, "morph").max() > 0, "it is painted again"
+    assert read_panel(card, "morph").max() > 0, "it is painted again"
     card.get_by_role("button", name="7", exact=True).click()
     expect(card.locator(".verdict")).to_have_count(3)
     expect(tab.locator(".sample").nth(1).locator(".verdict")).to_have_count(3)
@@ -283,7 +269,7 @@ def test_choosing_a_target_shows_only_its_morphs(
     assert sample.targets[1].index == 5
     assert delta is not None
     levels = np.clip((sample.image[0] + delta[0] - LOW) / (HIGH - LOW), 0, 1) * 255
-    assert np.abs(panel(card, "morph")[..., 0] - levels).max() <= 2
+    assert np.abs(read_panel(card, "morph")[..., 0] - levels).max() <= 2
 
 
 def test_class_names_of_any_session_are_shown(
@@ -315,7 +301,7 @@ def test_dragging_a_curve_sets_the_strength_of_one_sample(look: Callable[..., Fr
     tab.page.mouse.up()
     expect(card).to_have_attribute("data-painted", "0.00")
     expect(other).to_have_attribute("data-painted", "1.00")
-    assert np.array_equal(panel(card, "morph"), panel(card, "image"))
+    assert np.array_equal(read_panel(card, "morph"), read_panel(card, "image"))
     curve.press("ArrowRight")
     expect(card).to_have_attribute("data-painted", "0.05")
     card.get_by_role("button", name="strength 0.05").click()
@@ -461,7 +447,7 @@ def test_a_large_image_is_drawn_at_its_displayed_size(
     for kind, image in (("image", sample.image), ("morph", sample.image + delta)):
         levels = (image - LOW) / (HIGH - LOW) * 255
         means = levels.reshape(3, 112, 2, 112, 2).mean(axis=(2, 4)).transpose(1, 2, 0)
-        assert np.abs(panel(card, kind) - np.clip(means, 0, 255)).max() <= 1
+        assert np.abs(read_panel(card, kind) - np.clip(means, 0, 255)).max() <= 1
 
 
 def test_a_signal_is_a_curve_with_its_gradient_along_it(
@@ -470,7 +456,7 @@ def test_a_signal_is_a_curve_with_its_gradient_along_it(
     tab = look(tag="signals", strength="0")
     card = first(tab)
     sample = sample_of(card, recorded)
-    painted = panel(card, "image")
+    painted = read_panel(card, "image")
     height, width, _ = painted.shape
     for channel, values in enumerate(sample.image):
         row = painted[channel * height // 2 : (channel + 1) * height // 2]
@@ -480,7 +466,7 @@ def test_a_signal_is_a_curve_with_its_gradient_along_it(
         assert np.corrcoef(along, middles)[0, 1] < -0.99, (
             "the higher the value, the higher the line"
         )
-    colour = panel(card, "gradient")
+    colour = read_panel(card, "gradient")
     redness = hues(colour)[: height // 2]
     gradient = sample.targets[0].gradient[0]
     columns = np.array([redness[np.abs(redness[:, c]).argmax(), c] for c in range(width)])
@@ -492,6 +478,6 @@ def test_a_signal_is_a_curve_with_its_gradient_along_it(
             assert np.sign(columns[column]) == np.sign(gradient[place])
             compared += 1
     assert compared >= 5
-    before = panel(card, "morph")
+    before = read_panel(card, "morph")
     set_strength(tab, 1)
-    assert np.abs(panel(card, "morph") - before).max() > 100
+    assert np.abs(read_panel(card, "morph") - before).max() > 100

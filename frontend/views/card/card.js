@@ -195,7 +195,7 @@ export class Card {
    * @param {{gradient: Rectangle, morph: Rectangle, change: Rectangle}} panels
    * @param {number} row
    * @param {string} name the target's
-   * @param {string} kind what the morph is called
+   * @param {string} kind the name for the morph
    */
   #addHeads({ gradient, morph, change }, row, name, kind) {
     const { scale } = this.layout;
@@ -423,7 +423,10 @@ export class Card {
   }
 
   #markPainted() {
-    this.element.dataset.painted = [...new Set(this.#strengths.map(formatDecimals))].join(" ");
+    const { targets } = this.layout.panels;
+    const ofMorphs = this.#strengths.filter((_, row) => targets[row]?.morph);
+    const shown = ofMorphs.length ? ofMorphs : this.#strengths.slice(0, 1);
+    this.element.dataset.painted = [...new Set(shown.map(formatDecimals))].join(" ");
   }
 
   #context() {
