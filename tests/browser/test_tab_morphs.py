@@ -38,7 +38,11 @@ LOW, HIGH = -0.4242, 2.8215
 STD = 0.3081
 BOTH = ("smallest", "visible")
 NEVER = 9.0
-FLIPS = ({"smallest": 0.5, "visible": 0.75}, {"smallest": NEVER, "visible": NEVER}, {})
+FLIPS: tuple[dict[str, float], ...] = (
+    {"smallest": 0.5, "visible": 0.75},
+    {"smallest": NEVER, "visible": NEVER},
+    {},
+)
 """The flip of each kind of morph, for each sample of the tag "both"; the last one flips at 0.25."""
 HELD = (7, 1, 5)
 OUTLIER = 500.0
@@ -147,7 +151,8 @@ def p99(values: npt.NDArray[Any]) -> float:
 def in_colours(tab: Frame, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the legend's colours of shares of the scale, from -1 to 1."""
     ramp = read_pixels(tab.locator("canvas.ramp").first, 0, 0, 255, 1)[0]
-    return ramp[np.clip(np.rint(127 + 127 * shares), 0, 254).astype(int)]
+    colours: npt.NDArray[np.int64] = ramp[np.clip(np.rint(127 + 127 * shares), 0, 254).astype(int)]
+    return colours
 
 
 def press(card: Locator, held: float) -> None:
