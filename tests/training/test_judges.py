@@ -51,7 +51,7 @@ def record(
     model: nn.Module, judges: Mapping[str, nn.Module] | None, folder: Path, **options: Any
 ) -> list[Sample]:
     """Record one capture of the images."""
-    given = {"ascent": ASCENTS, "criterion": CRITERION, "strict": True} | options
+    given: dict[str, Any] = {"ascent": ASCENTS, "criterion": CRITERION, "strict": True} | options
     with GradAscentHook(model, folder, judges=judges, **given) as hook:
         assert hook(IMAGES, None) == 4
         assert hook.stats.failed == 0
