@@ -6,7 +6,7 @@ is compared with
 
 - a training step;
 - the bare passes: the forward and backward passes that it cannot avoid, in eval mode, of the same
-  pixels, in the same pieces, as many as the ascent of that very capture took, and nothing else;
+  pixels, in the same pieces, as many as the ascents of that very capture took, and nothing else;
 - the alternatives, see ``alternatives``: on four samples of the same batch.
 
 Before each of them the network is trained by a step, so that all meet the same caches.
@@ -18,7 +18,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,7 +32,9 @@ from bench.measure import Work, by_turns, ratio, spread
 from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
+from tb_gradascent.functional.ascent import DEFAULT_ASCENTS
 from tb_gradascent.functional.capture import STRENGTHS
+from tb_gradascent.functional.survival import small_changes
 
 SAMPLES, TARGETS = 4, 2
 
@@ -72,43 +74,47 @@ class Given(NamedTuple):
 
     Attributes:
         images: For the predictions.
-        ascent: Where the ascent began, and where it stood after each step.
+        ascents: Of each ascent, where it began, and where it stood after each step.
         points: For the verdicts, piece by piece.
     """
 
     images: Tensor
-    ascent: Sequence[Tensor]
+    ascents: Sequence[Sequence[Tensor]]
     points: Sequence[Tensor]
 
 
 def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
     """What the capture of these samples gave the network, all steps of an ascent taken as equal."""
-    targets = [(sample.image, target) for sample in samples for target in sample.targets]
-    images = torch.tensor(np.stack([image for image, _ in targets]))
-    deltas = torch.tensor(
-        np.stack([target.delta for _, target in targets if target.delta is not None])
-    )
-    steps = torch.tensor([target.steps for _, target in targets]).reshape(-1, 1, 1, 1)
-    walked = [step / steps.clamp_min(1) for step in range(int(steps.max()) + 1)]
+    ascents: list[Sequence[Tensor]] = []
+    points: list[Tensor] = []
     strengths = torch.tensor(STRENGTHS[1:]).reshape(-1, 1, 1, 1, 1)
-    return Given(
-        torch.tensor(np.stack([sample.image for sample in samples])),
-        [images + deltas * part.clamp_max(1) for part in walked],
-        (images + deltas * strengths).flatten(0, 1).split(max_rows),
-    )
+    targets = [(sample.image, target) for sample in samples for target in sample.targets]
+    for name in DEFAULT_ASCENTS:
+        pairs = [(image, target.morphs[name]) for image, target in targets if target.morphs]
+        images = torch.tensor(np.stack([image for image, _ in pairs]))
+        deltas = torch.tensor(np.stack([morph.delta for _, morph in pairs]))
+        steps = torch.tensor([morph.steps for _, morph in pairs]).reshape(-1, 1, 1, 1)
+        walked = [step / steps.clamp_min(1) for step in range(int(steps.max()) + 1)]
+        ascents.append([images + deltas * part.clamp_max(1) for part in walked])
+        changes = small_changes(images + deltas, images.min(), images.max())
+        for rows in (images + deltas * strengths, changes):
+            points += rows.flatten(0, 1).split(max_rows)
+    return Given(torch.tensor(np.stack([sample.image for sample in samples])), ascents, points)
 
 
 def bare_passes(model: nn.Module, given: Given) -> None:
     """The passes of a capture, and nothing else."""
-    with torch.no_grad():
-        model(given.images)
-    x = given.ascent[0].requires_grad_()
+    x = given.images.requires_grad_()
     logits = model(x)
-    torch.autograd.grad(logits[:, 0].sum(), x, retain_graph=True)
-    for after in given.ascent[1:]:
-        torch.autograd.grad(logits[:, 1].sum(), x)
-        x = after.requires_grad_()
+    for target in range(TARGETS):
+        torch.autograd.grad(logits[:, target].sum(), x, retain_graph=True)
+    for first, *others in given.ascents:
+        x = first.requires_grad_()
         logits = model(x)
+        for after in others:
+            torch.autograd.grad(logits[:, 1].sum(), x)
+            x = after.requires_grad_()
+            logits = model(x)
     with torch.no_grad():
         for piece in given.points:
             model(piece)
@@ -138,18 +144,20 @@ class Loop:
 def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[str, ...]]]:
     """A case's ratios, and all that was measured of it."""
     loop = Loop(case)
-    criterion = ProbabilityMargin(max_margin=1)
+    often: dict[str, Any] = {
+        "every": 1,
+        "criterion": ProbabilityMargin(max_margin=1),
+        "max_overhead": None,
+    }
     with (
-        GradAscentHook(case.model, folder / "full", every=1, criterion=criterion) as full,
-        GradAscentHook(
-            case.model, folder / "gradients", every=1, criterion=criterion, ascent=None
-        ) as gradients,
+        GradAscentHook(case.model, folder / "full", **often) as full,
+        GradAscentHook(case.model, folder / "gradients", ascent=None, **often) as gradients,
         SummaryWriter(str(folder / "figures")) as figures,
         SummaryWriter(str(folder / "images")) as images,
     ):
 
         def call(hook: GradAscentHook) -> Work:
-            return lambda: hook(loop.inputs, loop.logits, loop.labels, step=loop.steps)
+            return lambda: hook(loop.inputs, loop.logits, step=loop.steps)
 
         def log(
             way: Callable[[SummaryWriter, nn.Module, Tensor, int], None], to: SummaryWriter

@@ -87,7 +87,7 @@ def _train(
     heard.close()  # so that this process ends with the one that listens
     model = models.cnn((1, 28, 28), 10)
     optimizer = torch.optim.Adam(model.parameters())
-    with GradAscentHook(model, folder, every=1, top_k=2) as hook:
+    with GradAscentHook(model, folder, every=1, top_k=2, max_overhead=None) as hook:
         for images, labels in itertools.cycle(batches):
             logits = model(images)
             optimizer.zero_grad()
@@ -128,7 +128,14 @@ def loop(calls: int) -> None:
     logits = _sums(model, batch)
     with tempfile.TemporaryDirectory() as folder:
         hook = GradAscentHook(
-            model, folder, every=1, top_k=1, forward=_sums, ascent=None, budget_mb=budget_mb
+            model,
+            folder,
+            every=1,
+            top_k=1,
+            forward=_sums,
+            ascent=None,
+            budget_mb=budget_mb,
+            max_overhead=None,
         )
         before = 0
         with hook:

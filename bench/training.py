@@ -121,7 +121,7 @@ def measure(case: Case) -> tuple[Spread, Spread]:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        GradAscentHook(trained, folder, every=case.every, strict=True) as hook,
+        GradAscentHook(trained, folder, every=case.every, max_overhead=None, strict=True) as hook,
     ):
 
         def without() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -34,9 +32,8 @@ def changed_by_hand(inputs: Array) -> list[Array | None]:
     def window(*by: int) -> Array:
         """What stands ``by`` places further right, or further down and further right."""
         ends = zip(by, inputs.shape[2:], strict=True)
-        index: Any = (..., *(slice(2 + step, 2 + step + size) for step, size in ends))
-        part: Array = padded[index]
-        return part
+        places = tuple(slice(2 + step, 2 + step + size) for step, size in ends)
+        return padded[(slice(None), slice(None)) + places]  # noqa: RUF005
 
     if sides == 2:
         left, right, up, down = window(0, 1), window(0, -1), window(1, 0), window(-1, 0)

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from tb_gradascent import GradAscentHook, ProbabilityMargin
+from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin
+from tb_gradascent.functional.ascent import DEFAULT_ASCENTS
 from tb_gradascent.training import arguments
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
@@ -33,6 +34,16 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("std tiny", {"mean": 0.0, "std": 1e-320}, "std must not be so small"),
     ("log null", {"log": "a\0b"}, "log must be a directory"),
     ("ascent", {"ascent": 0.9}, "ascent must be an Ascent"),
+    ("ascent list", {"ascent": [Ascent()]}, "ascent must be an Ascent"),
+    ("ascent empty", {"ascent": {}}, "a mapping of 1 to 4 of them by name, or None, got {}"),
+    ("five ascents", {"ascent": dict.fromkeys("abcde", Ascent())}, "ascent must be an Ascent"),
+    ("ascent class", {"ascent": {"a": Ascent}}, "ascent must be an Ascent"),
+    ("ascent name", {"ascent": {"": Ascent()}}, "ascent must have names of 1 to 64 printable"),
+    ("ascent number", {"ascent": {1: Ascent()}}, "ascent must have names of 1 to 64 printable"),
+    ("judges", {"judges": nn.Linear(2, 2)}, "judges must be a mapping of at most 4"),
+    ("judges text", {"judges": {"ema": "model"}}, 'judges={"ema": ema_model}'),
+    ("judge name", {"judges": {"a\n": nn.Linear(2, 2)}}, "judges must have names of 1 to 64"),
+    ("overhead", {"max_overhead": 1}, "max_overhead must be a part above 0 and below 1, got 1"),
     ("names text", {"class_names": "0123456789"}, "class_names must be a list"),
     ("names numbers", {"class_names": [0, 1]}, "class_names[0] must be text"),
     ("names length", {"class_names": ["x" * 300]}, "class_names[0] must be text of at most 256"),
@@ -89,3 +100,51 @@ def test_bounds_follow_from_mean_and_std() -> None:
 def test_the_directory_of_a_summary_writer_is_used() -> None:
     for name in ("log_dir", "logdir"):
         assert arguments.log_directory(SimpleNamespace(**{name: "runs/x"})) == Path("runs/x")
+
+
+def test_ascents_by_name() -> None:
+    smallest, visible = Ascent.smallest(confidence=0.9), Ascent.visible(steps=3)
+    assert arguments.ascents(None) == {}
+    assert arguments.ascents(smallest) == {"smallest": smallest}
+    assert arguments.ascents(Ascent(step_size=1.0)) == {"smallest": Ascent(step_size=1.0)}
+    assert arguments.ascents(visible) == {"visible": visible}
+    named = {"z": visible, "a": smallest, "b" * 64: smallest}
+    assert list(arguments.ascents(named).items()) == list(named.items()), "in their order"
+    assert arguments.ascents(DEFAULT_ASCENTS) == {
+        "smallest": Ascent.smallest(),
+        "visible": Ascent.visible(),
+    }
+
+
+def test_ascents_are_a_copy() -> None:
+    """The caller may change the mapping afterwards."""
+    given = {"smallest": Ascent()}
+    taken = arguments.ascents(given)
+    given.clear()
+    assert list(taken) == ["smallest"]
+
+
+def test_judges_by_name() -> None:
+    judges = {name: nn.Linear(2, 2) for name in ("z", "a", "ä ö", "b" * 64)}
+    assert arguments.judges(None) == arguments.judges({}) == {}
+    taken = arguments.judges(judges)
+    assert list(taken.items()) == list(judges.items())
+    assert taken is not judges
+
+
+@pytest.mark.parametrize("value", [1e-9, 0.01, 0.999, np.float64(0.5)])
+def test_a_fraction_is_between_its_ends(value: float) -> None:
+    taken = arguments.fraction("part", value)
+    assert taken == value
+    assert type(taken) is float
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, -0.1, 2, np.nan, np.inf, True, "0.5", [0.5]])
+def test_what_is_no_fraction_is_named_with_its_remedy(value: object) -> None:
+    with pytest.raises(ValueError, match="part must be a part above 0 and below 1") as raised:
+        arguments.fraction("part", value)
+    assert f"got {value!r}: 0.01 is one per cent, and None sets no limit" in str(raised.value)
+
+
+def test_no_fraction_is_no_limit() -> None:
+    assert arguments.fraction("part", None) is None

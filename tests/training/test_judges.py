@@ -182,12 +182,12 @@ def test_a_judge_is_left_as_it_was(
     tmp_path: Path, made: Callable[[], nn.Module], training: bool
 ) -> None:
     """Its weights, buffers, modes, gradients and attributes, and the random states."""
-    judge = made().train(training)
+    model, judge = zoo.plain(), made().train(training)
     inputs = torch.rand(4, *zoo.SHAPE)
     judge(inputs).sum().backward()  # gradients that must stay
     before = untouched(judge)
     with GradAscentHook(
-        zoo.plain(), tmp_path, criterion=CRITERION, judges={"judge": judge}, strict=True
+        model, tmp_path, criterion=CRITERION, judges={"judge": judge}, strict=True
     ) as hook:
         assert hook(inputs, None) == 4
         assert differences(before, untouched(judge)) == []
@@ -196,9 +196,9 @@ def test_a_judge_is_left_as_it_was(
 
 
 def test_a_judge_that_failed_is_left_as_it_was(tmp_path: Path) -> None:
-    judge = Failing(after=-1)
+    model, judge = convolutional(), Failing()
     before = untouched(judge.inner)
-    record(convolutional(), {"bad": judge}, tmp_path)
+    record(model, {"bad": judge}, tmp_path)
     assert differences(before, untouched(judge.inner)) == []
     assert judge.training
 
