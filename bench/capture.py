@@ -32,7 +32,6 @@ from bench.measure import Work, by_turns, ratio, spread
 from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
-from tb_gradascent.functional.ascent import DEFAULT_ASCENTS
 from tb_gradascent.functional.capture import STRENGTHS
 from tb_gradascent.functional.survival import small_changes
 
@@ -74,32 +73,32 @@ class Given(NamedTuple):
 
     Attributes:
         images: For the predictions.
-        ascents: Of each ascent, where it began, and where it stood after each step.
-        points: For the verdicts, piece by piece.
+        ascents: Of each ascent, where it began and where it stood after each step; and the points
+            for the verdicts on its morphs, piece by piece.
     """
 
     images: Tensor
-    ascents: Sequence[Sequence[Tensor]]
-    points: Sequence[Tensor]
+    ascents: Sequence[tuple[Sequence[Tensor], Sequence[Tensor]]]
 
 
 def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
     """What the capture of these samples gave the network, all steps of an ascent taken as equal."""
-    ascents: list[Sequence[Tensor]] = []
-    points: list[Tensor] = []
+    ascents: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []
     strengths = torch.tensor(STRENGTHS[1:]).reshape(-1, 1, 1, 1, 1)
     targets = [(sample.image, target) for sample in samples for target in sample.targets]
-    for name in DEFAULT_ASCENTS:
+    for name in dict.fromkeys(name for _, target in targets for name in target.morphs):
         pairs = [(image, target.morphs[name]) for image, target in targets if target.morphs]
         images = torch.tensor(np.stack([image for image, _ in pairs]))
         deltas = torch.tensor(np.stack([morph.delta for _, morph in pairs]))
         steps = torch.tensor([morph.steps for _, morph in pairs]).reshape(-1, 1, 1, 1)
         walked = [step / steps.clamp_min(1) for step in range(int(steps.max()) + 1)]
-        ascents.append([images + deltas * part.clamp_max(1) for part in walked])
-        changes = small_changes(images + deltas, images.min(), images.max())
+        points: list[Tensor] = []
+        ends = images + deltas
+        changes = small_changes(ends, ends.amin((1, 2, 3), True), ends.amax((1, 2, 3), True))
         for rows in (images + deltas * strengths, changes):
             points += rows.flatten(0, 1).split(max_rows)
-    return Given(torch.tensor(np.stack([sample.image for sample in samples])), ascents, points)
+        ascents.append(([images + deltas * part.clamp_max(1) for part in walked], points))
+    return Given(torch.tensor(np.stack([sample.image for sample in samples])), ascents)
 
 
 def bare_passes(model: nn.Module, given: Given) -> None:
@@ -108,16 +107,16 @@ def bare_passes(model: nn.Module, given: Given) -> None:
     logits = model(x)
     for target in range(TARGETS):
         torch.autograd.grad(logits[:, target].sum(), x, retain_graph=True)
-    for first, *others in given.ascents:
+    for (first, *others), points in given.ascents:
         x = first.requires_grad_()
         logits = model(x)
         for after in others:
             torch.autograd.grad(logits[:, 1].sum(), x)
             x = after.requires_grad_()
             logits = model(x)
-    with torch.no_grad():
-        for piece in given.points:
-            model(piece)
+        with torch.no_grad():
+            for piece in points:
+                model(piece)
 
 
 class Loop:
@@ -164,7 +163,7 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
         ) -> Work:
             return lambda: way(to, case.model, loop.inputs[:SAMPLES], loop.steps)
 
-        given = Given(loop.inputs, [], [])
+        given = Given(loop.inputs, [])
 
         def before(name: str) -> None:
             nonlocal given

@@ -55,6 +55,7 @@ def train(data: Data, logdir: Path, settings: Settings) -> float:
             model,
             writer,
             every=settings.every,
+            max_overhead=None,
             class_names=data.class_names,
             mean=data.mean,
             std=data.std,

@@ -117,7 +117,7 @@ def test_captures_of_one_cost_never_take_more_than_their_part(
     captures = simulate(clock, lambda _: seconds, part=part)
     for capture in captures:
         assert capture.seconds <= max(5.0, part * capture.trained) + 1e-6
-    # What is allowed is used, as far as captures each ten steps can use it.
+    # At least half of the allowed time is used if enough captures are due.
     used = captures[-1].seconds
     wanted = min(max(5.0, part * TWENTY_MINUTES), seconds * TWENTY_MINUTES / STEP_SECONDS / 10)
     assert used > wanted / 2 - seconds
@@ -135,7 +135,7 @@ GROWING: dict[str, Callable[[int], float]] = {
 def test_captures_whose_cost_grows_exceed_their_part_by_the_growth_at_most(
     clock: Clock, cost: Callable[[int], float]
 ) -> None:
-    """Nobody knows that a capture will be more expensive than those before it."""
+    """The cost of a capture is known only afterwards."""
     captures = simulate(clock, cost)
     assert len(captures) > 5
     for capture in captures:
