@@ -56,7 +56,7 @@ export function flipOf({ flip_position: position }, strengths) {
 }
 
 /**
- * The size of the change that makes the network predict the target, ‖delta‖₂ · strength of the flip. In model
+ * The size of the change that makes the network predict the target: ‖delta‖₂ · strength of the flip, in model
  * units. `null` if it never flips, or without a morph.
  * @param {Morph | null} morph
  * @param {number[]} strengths

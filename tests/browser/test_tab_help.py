@@ -27,6 +27,10 @@ TOPICS = (
     "The ascent",
     "The morph",
     "The prediction for the morph",
+    "Smallest and visible morphs",
+    "The change",
+    "Survival",
+    "Judges",
     "The flip distance",
     "Margin, entropy and loss",
     "The confusion matrix",
@@ -100,7 +104,7 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     assert np.abs(painted(original.locator("canvas")) - levels(sample.image)).max() <= 1
 
     gradients = about(panel, "The gradient").locator("canvas")
-    expect(gradients).to_have_count(3)
+    expect(gradients).to_have_count(4)
     pixels = read_pixels(gradients.first, 0, 0, 28, 28)
     redness = pixels[..., 0] - pixels[..., 2]
     share = target.gradient[0] / np.abs(target.gradient).max()
@@ -180,15 +184,16 @@ def test_the_help_has_no_pictures_of_what_was_not_recorded(
     open_help: Callable[[str], tuple[Frame, Locator]],
 ) -> None:
     _, panel = open_help("gradients")
-    expect(about(panel, "The gradient").locator("canvas")).to_have_count(3)
-    for topic in ("The ascent", "The morph", "The prediction for the morph", "The flip distance"):
+    expect(about(panel, "The gradient").locator("canvas")).to_have_count(4)
+    topics = ("The ascent", "The morph", "The change", "The prediction for the morph")
+    for topic in (*topics, "The flip distance"):
         assert about(panel, topic).locator(".illustration").inner_html() == ""
 
 
 def test_signals_are_drawn_as_curves(open_help: Callable[[str], tuple[Frame, Locator]]) -> None:
     _, panel = open_help("signals")
     canvases = panel.locator("canvas")
-    expect(canvases).to_have_count(1 + 3 + 5)
+    expect(canvases).to_have_count(1 + 4 + 5 + 1)
     for canvas in canvases.all():
         assert len(np.unique(read_pixels(canvas, 0, 0, 84, 84).reshape(-1, 3), axis=0)) > 2
 
