@@ -46,8 +46,11 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
             page.wait_for_timeout(1500)  # until pictures have arrived and transitions have ended
             path = folder / f"screenshot-{name}.png"
             page.screenshot(path=str(path))
-            if name == "photos":  # in all its colours the picture has more than 600 kB
-                Image.open(path).quantize(256).save(path, optimize=True)
+            if name == "photos":  # with 86 levels a channel, 500 kB instead of 680 kB
+                picture = Image.open(path).convert("RGB")
+                picture.point([(level + 1) // 3 * 3 for level in range(256)] * 3).save(
+                    path, optimize=True
+                )
             page.close()
         browser.close()
 
