@@ -20,8 +20,8 @@ import pytest
 import torch
 from torch.utils.data import Subset
 
-from demo import data, models
-from demo.__main__ import fresh, parse
+from demo import data, models, photos
+from demo.__main__ import fresh, main, parse
 from demo.optional import torchvision_module
 from demo.train import Settings, train
 from tb_gradascent import read_samples
@@ -145,6 +145,43 @@ def test_one_line_says_that_torchvision_cannot_be_imported(
         torchvision_module("models", "--model resnet18")
     assert "\n" not in str(exit_.value)
     assert str(exit_.value).startswith("--model resnet18 needs")
+
+
+def test_one_line_says_which_packages_the_photographs_need(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(photos, "PACKAGES", ("PIL", "no_such_network", "no_such_pictures"))
+    with pytest.raises(SystemExit) as exit_:
+        main(["--dataset", "photos", "--no-serve", "--logdir", str(tmp_path)])
+    assert str(exit_.value) == (
+        "--dataset photos needs no_such_network, no_such_pictures; "
+        "run: pip install -c constraints.txt -e '.[photos]'"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(bool(photos.missing()), reason=f"needs {', '.join(photos.missing())}")
+def test_photographs_are_recorded_with_both_morphs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cat = {"chelsea.png": photos.PHOTOGRAPHS["chelsea.png"]}
+    monkeypatch.setattr(photos, "PHOTOGRAPHS", cat)
+    main(["--dataset", "photos", "--no-serve", "--logdir", str(tmp_path)])
+    (sample,) = read_samples(tmp_path, run="photos")
+    assert (sample.id, sample.tag, sample.image.shape) == (
+        "chelsea.png",
+        "photographs",
+        (3, 224, 224),
+    )
+    names = sample.class_names
+    assert names is not None
+    assert len(names) == 1000
+    assert sample.label is not None
+    assert (names[sample.label], names[sample.classes[0]]) == ("tabby", "Egyptian cat")
+    assert [names[target.index] for target in sample.targets] == ["tiger cat", "golden retriever"]
+    for target in sample.targets:
+        assert set(target.morphs) == {"smallest", "visible"}
+        assert all(set(morph.judges) == {"Lite1"} for morph in target.morphs.values())
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
