@@ -457,6 +457,7 @@ class GradAscentHook:
     ) -> int:
         """Make the captures that are due at a step; return the number of samples."""
         due = self._pacer.take_due(step)
+        every = self._pacer.stretched_every
         with self._open_passes() as passes:
             if passes is None:
                 return 0
@@ -471,7 +472,6 @@ class GradAscentHook:
                 select=self._pacer.main in due,
                 probes=self._probes.due(due),
             )
-        every = self._pacer.stretched_every
         return self._enqueue(PendingCapture(self._tag, step, parts, scalars, every))
 
     def _scan(

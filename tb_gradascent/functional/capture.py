@@ -199,6 +199,14 @@ def _bounds_like(images: Tensor, bounds: Bounds | None) -> tuple[Tensor, Tensor]
     return low, high
 
 
+def _each_channel(bounds: Bounds | None, channels: int) -> Bounds | None:
+    """The bounds with one value a channel."""
+    if bounds is None:
+        return None
+    low, high = (values * channels if len(values) == 1 else values for values in bounds)
+    return low, high
+
+
 class _PendingMorphs(NamedTuple):
     """One morph of each changed pair of image and target.
 
@@ -316,7 +324,7 @@ class PendingSamples:
             loss=cross_entropy_of(logits, label),
             targets=targets,
             probe=self.probe,
-            bounds=self.bounds,
+            bounds=_each_channel(self.bounds, len(image)),
         )
 
 

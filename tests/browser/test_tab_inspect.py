@@ -103,7 +103,7 @@ def test_the_pictures_are_large_and_exact_at_another_strength(
         assert min(box["width"], box["height"]) >= 200
         assert target.delta is not None
         levels = (sample.image[0] + 0.5 * target.delta[0] - low) / (high - low) * 255
-        painted = read_pixels(frame.locator("canvas"), 0, 0, 28, 28)[..., 0]
+        painted = read_pixels(frame.locator("canvas").first, 0, 0, 28, 28)[..., 0]
         assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 1
     expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
 
@@ -320,7 +320,7 @@ def test_a_sample_is_followed_through_training(
         target = next(
             (one for one in sample.targets if one.index == sample.label), sample.targets[0]
         )
-        painted = read_pixels(frame.locator("canvas"), 0, 0, 28, 28)
+        painted = read_pixels(frame.locator("canvas").first, 0, 0, 28, 28)
         share = target.gradient[0] / np.abs(target.gradient).max()
         redness = painted[..., 0] - painted[..., 2]
         assert (redness[share > 0.1] > 0).all()
@@ -341,7 +341,7 @@ def test_a_sample_is_followed_through_training(
     target = next((one for one in sample.targets if one.index == sample.label), sample.targets[0])
     assert target.delta is not None
     levels = (sample.image[0] + 0.5 * target.delta[0] - LOW) / (HIGH - LOW) * 255
-    painted = read_pixels(frame.locator("canvas"), 0, 0, 28, 28)[..., 0]
+    painted = read_pixels(frame.locator("canvas").first, 0, 0, 28, 28)[..., 0]
     assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 2
 
 

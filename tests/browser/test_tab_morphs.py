@@ -523,7 +523,7 @@ def test_survival_and_judges_are_told_on_the_card_and_in_the_large_view(
     expect(detail.locator(".judge").first).to_be_visible()
     expect(detail.locator("p.judge")).to_have_text(f"ema: {100 * at_one:.0f} %")
     chart = detail.locator(".response")
-    expect(chart.locator("figcaption")).to_contain_text("ema: probability of 8")
+    expect(chart.locator("figcaption")).to_contain_text("ema: 8")
     drawn = chart.locator("polyline.judge").get_attribute("points") or ""
     heights = np.array([float(point.split(",")[1]) for point in drawn.split()])
     scale = np.polyfit(judge.probabilities, heights, 1)

@@ -233,6 +233,6 @@ def test_the_help_explains_and_names_its_sources(page: Page, tab: Frame) -> None
     opened = tab.get_by_role("dialog", name="What you see, and the keys")
     for words in ("DeepFool", "Simonyan", "Goodfellow", "Canziani", "Scheffer", "log₂", "Esc"):
         expect(opened).to_contain_text(words)
-    assert opened.locator("a").count() == 7
+    assert opened.locator("a").count() == 9
     page.keyboard.press("Escape")
     expect(opened).to_be_hidden()

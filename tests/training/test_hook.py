@@ -362,6 +362,16 @@ def test_mean_std_and_bounds_are_stored(tmp_path: Path) -> None:
             assert shown.max() <= 1 + 1e-2
 
 
+@pytest.mark.parametrize("given", [{"mean": 0.5, "std": 0.25}, {"bounds": (0, 1)}])
+def test_one_number_serves_all_channels(tmp_path: Path, given: dict[str, Any]) -> None:
+    model = convolutional(3)
+    with GradAscentHook(model, tmp_path, strict=True, **given) as hook:
+        assert hook(torch.rand(4, 3, 12, 12), torch.zeros(4, 10)) == 4
+    for sample in read_samples(tmp_path):
+        assert sample.bounds is not None
+        assert [len(values) for values in sample.bounds] == [3, 3]
+
+
 def test_forward_and_ascent_are_used(tmp_path: Path) -> None:
     class Output(nn.Module):
         def __init__(self) -> None:
