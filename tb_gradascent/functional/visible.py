@@ -75,7 +75,8 @@ def climb_visibly(
             margin = TargetMargin(seen.detach(), targets)
             margins += margin.values / ascent.draws
             gradients += gradient_of(seen, leaf, margin.slopes()) / ascent.draws
-        mean = mean.lerp(gradients, 1 - _MOMENTUM)
+        # A single gradient that is not finite must not spoil the mean for good.
+        mean = mean.lerp(gradients.nan_to_num(0, 0, 0), 1 - _MOMENTUM)
         gradients = mean / (1 - _MOMENTUM ** (step + 1))
         direction, slopes = directions(region.inward(x, gradients))
         length = ((aim - margins) / slopes).to(x.dtype)

@@ -192,6 +192,23 @@ def test_a_row_ends_where_it_ends_alone_and_a_bad_one_harms_no_other(
         torch.testing.assert_close(alone.inputs[0], together.inputs[row], rtol=1e-3, atol=1e-3)
 
 
+def test_one_answer_that_is_no_number_is_overcome() -> None:
+    model = Quadratic(2)
+    asked = 0
+
+    def forward(x: Tensor) -> Tensor:
+        nonlocal asked
+        asked += 1
+        logits: Tensor = model(x)
+        return logits * math.nan if asked == 3 else logits
+
+    x = torch.randn(2, 1, 4, 5, generator=torch.Generator().manual_seed(2))
+    targets = 1 - model(x).argmax(1)
+    end = ascend(forward, x, targets, Ascent.visible())
+    assert asked > 3
+    assert end.stopped == ["confidence"] * 2
+
+
 def test_every_row_takes_part_in_the_same_passes(
     trained: nn.Module, images: Tensor, targets: Tensor
 ) -> None:
