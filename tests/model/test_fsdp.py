@@ -53,9 +53,12 @@ def test_a_sharded_model_records_the_samples_of_the_whole_model(
                 same.steps,
                 same.stopped,
             )
-            assert target.delta is not None
-            assert same.delta is not None
-            for array, twin in ((target.gradient, same.gradient), (target.delta, same.delta)):
+            pairs = [(target.gradient, same.gradient)]
+            assert list(target.morphs) == list(same.morphs)
+            pairs += [
+                (morph.delta, same.morphs[name].delta) for name, morph in target.morphs.items()
+            ]
+            for array, twin in pairs:
                 assert np.abs(array - twin).max() <= np.abs(array).max() / 100
             assert np.allclose(target.probabilities, same.probabilities, atol=1e-3)
 
