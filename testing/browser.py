@@ -100,6 +100,15 @@ def wait_for_paint(tab: Frame) -> None:
     tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
 
 
+def wait_for_samples(tab: Frame) -> None:
+    """Wait until the page has read all samples that it shows, and painted the first of them.
+
+    A card can be painted while samples of another run still come in above it.
+    """
+    tab.locator('button.reload[aria-busy="false"]').wait_for(state="attached")
+    tab.locator(".sample[data-painted]").first.wait_for()
+
+
 class Answers:
     """Counts the page's requests that match a pattern, and can hold back their answers."""
 

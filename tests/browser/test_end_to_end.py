@@ -17,7 +17,15 @@ from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import Morph, Sample, Target, read_samples
 from testing.board import Board
-from testing.browser import open_page, open_tab, panels_of, press_reload, read_pixels, set_strength
+from testing.browser import (
+    open_page,
+    open_tab,
+    panels_of,
+    press_reload,
+    read_pixels,
+    set_strength,
+    wait_for_samples,
+)
 from testing.index_reader import read_index
 from testing.synthetic import make_captures, write_session
 
@@ -89,7 +97,7 @@ def test_the_screen_shows_what_was_computed(
     served = serve(demo_runs, f"--load_fast={load_fast}")
     tab = open_tab(page, served)
     expect(tab.locator(".count")).to_contain_text(f"of {len(recorded)} samples")
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     known = {
         key: recorded[address] for key, address in addresses(served, ("baseline", "noise")).items()
     }
@@ -210,7 +218,7 @@ def test_colours_are_painted_channel_by_channel(
     write_session(tmp_path / "run", make_captures(1, shape=(3, 20, 24)))
     recorded = {sample.index: sample for sample in read_samples(tmp_path)}
     tab = open_page(page, serve_here(tmp_path).address)
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     set_strength(tab, 0.5)
     for card in cards(tab):
         sample = recorded[int(key_of(card).rpartition(".")[2])]

@@ -25,6 +25,7 @@ from testing.browser import (
     set_dark_mode,
     set_strength,
     wait_for_paint,
+    wait_for_samples,
 )
 from testing.synthetic import make_captures, make_sample, write_session
 
@@ -52,10 +53,6 @@ def tab(page: Page, served: str) -> Frame:
     tab = open_tab(page, served)
     wait_for_samples(tab)
     return tab
-
-
-def wait_for_samples(tab: Frame) -> None:
-    tab.locator(".sample[data-painted]").first.wait_for()
 
 
 def key_of(card: Locator) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Frame, Page
 
-from testing.browser import open_page, set_theme
+from testing.browser import open_page, set_theme, wait_for_samples
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -99,7 +99,7 @@ def violations(tab: Frame, options: dict[str, Any]) -> list[str]:
 
 def open_painted(page: Page, served: str) -> Frame:
     tab = open_page(page, served)
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     return tab
 
 

@@ -21,7 +21,7 @@ from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import CapturedSample as Sample
 from testing.board import Board
-from testing.browser import open_page, press_reload
+from testing.browser import open_page, press_reload, wait_for_samples
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 
 pytestmark = pytest.mark.browser
@@ -59,10 +59,6 @@ def tab(page: Page, served: str) -> Frame:
     tab = open_page(page, served)
     wait_for_samples(tab)
     return tab
-
-
-def wait_for_samples(tab: Frame) -> None:
-    tab.locator(".sample[data-painted]").first.wait_for()
 
 
 def option(tab: Frame, select: str, words: str) -> str:
@@ -353,7 +349,7 @@ def test_a_label_below_zero_comes_back_from_the_address(
     strange = [dataclasses.replace(sample, label=-1) for sample in samples[:2]]
     write_session(tmp_path, [[*strange, *samples[2:]]])
     tab = open_page(page, serve_here(tmp_path).address)
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     tab.locator("#label").select_option(option(tab, "#label", "class -1"))
     expect(tab.locator(".count")).to_have_text("2 of 4 samples")
     page.wait_for_url("**p.gradascent.label=-1")
@@ -386,7 +382,7 @@ def test_on_a_narrow_page_the_filters_fold_away(
 
 def test_removing_a_filter_moves_the_focus_to_the_next_one(page: Page, served: str) -> None:
     tab = open_page(page, served, outcome="wrong", id="train", steps="0..900")
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     chips = tab.locator(".active-filters li button")
     expect(chips).to_have_count(3)
     chips.nth(1).press("Enter")

@@ -14,7 +14,7 @@ from playwright.sync_api import Frame, Locator, Page, expect
 from tb_gradascent import read_samples
 from tb_gradascent.format.samples import CapturedSample
 from testing.board import Board
-from testing.browser import open_page, read_pixels, set_strength, set_theme
+from testing.browser import open_page, read_pixels, set_strength, set_theme, wait_for_samples
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -69,7 +69,7 @@ def open_help(page: Page, served: str) -> Callable[[str], tuple[Frame, Locator]]
     def opened(tag: str) -> tuple[Frame, Locator]:
         tab = open_page(page, served, tag=tag)
         tab.locator("#sort").select_option("margin")
-        tab.locator(".sample[data-painted]").first.wait_for()
+        wait_for_samples(tab)
         tab.get_by_role("button", name="Help").click()
         return tab, tab.get_by_role("dialog", name="What you see, and the keys")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from testing.browser import open_page, wait_for_paint
+from testing.browser import open_page, wait_for_paint, wait_for_samples
 from testing.hostile import (
     CANARY,
     FOLDERS,
@@ -93,7 +93,7 @@ def test_ids_and_class_names_are_text(page: Page, tab: Frame) -> None:
     text = ""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        tab.locator(".sample[data-painted]").first.wait_for()
+        wait_for_samples(tab)
         assert_nothing_hangs_over(tab)
         text += tab.locator("body").inner_text()
     assert CANARY in text
@@ -133,7 +133,7 @@ def test_names_of_ten_thousand_characters_are_cut_or_counted(page: Page, tab: Fr
     expect(cards).to_have_count(1)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        tab.locator(".sample[data-painted]").first.wait_for()
+        wait_for_samples(tab)
         assert_nothing_hangs_over(tab)
     expect(cards.first).to_contain_text("sound")
     expect(tab.locator("p.count")).to_have_text("1 of 1 samples, 1 unreadable")
@@ -149,7 +149,7 @@ def test_samples_with_impossible_numbers_are_shown_or_counted(page: Page, tab: F
     expect(tab.locator("p.count")).to_have_text(
         f"{readable} of {readable} samples, {len(NO_STRENGTHS)} unreadable"
     )
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     cells = tab.locator('[role="gridcell"]')
     rows = cells.evaluate_all("cells => cells.map(({ dataset }) => Number(dataset.row))")
     assert set(map(float, rows)) >= set(map(float, LABELS))
@@ -183,6 +183,6 @@ def test_every_run_and_tag_has_its_own_name(page: Page, tab: Frame) -> None:
         if refused:
             expect(tab.locator("article.sample").first).to_contain_text("--load_fast=false")
         else:
-            tab.locator(".sample[data-painted]").first.wait_for()
+            wait_for_samples(tab)
         assert_nothing_hangs_over(tab)
     assert tab.locator('[role="alert"]:visible').count() == 0

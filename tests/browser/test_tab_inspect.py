@@ -14,7 +14,7 @@ from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
 from testing.board import Board
-from testing.browser import open_page, read_pixels, set_strength, wait_for_paint
+from testing.browser import open_page, read_pixels, set_strength, wait_for_paint, wait_for_samples
 from testing.synthetic import make_captures, make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -52,7 +52,7 @@ def recorded(logdir: Path) -> dict[str, Sample]:
 def tab(page: Page, served: str) -> Frame:
     """The page with its first samples painted."""
     tab = open_page(page, served)
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     return tab
 
 

@@ -28,6 +28,7 @@ from testing.browser import (
     set_strength,
     set_theme,
     wait_for_paint,
+    wait_for_samples,
 )
 from testing.synthetic import DIGITS, STRENGTHS, make_sample, write_session
 
@@ -113,7 +114,7 @@ def look(page: Page, served: str) -> Callable[..., Frame]:
 
     def open_painted(**link: str) -> Frame:
         tab = open_page(page, served, **link)
-        tab.locator(".sample[data-painted]").first.wait_for()
+        wait_for_samples(tab)
         wait_for_paint(tab)
         return tab
 

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Frame, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from testing.browser import open_page, set_strength
+from testing.browser import open_page, set_strength, wait_for_samples
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def tab(page: Page, served: str) -> Frame:
     tab.locator('input[name="run"][value="other"]').set_checked(False)
     expect(tab.locator(".count")).to_contain_text("6 of 6 samples")
     tab.locator("#sort").select_option("margin")
-    tab.locator(".sample[data-painted]").first.wait_for()
+    wait_for_samples(tab)
     return tab
 
 
