@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tb_gradascent.format.samples import Morph as Morph
     from tb_gradascent.format.samples import Sample as Sample
     from tb_gradascent.format.samples import Target as Target
+    from tb_gradascent.format.status import Notice as Notice
     from tb_gradascent.functional.ascent import Ascent as Ascent
     from tb_gradascent.functional.criteria import Entropy as Entropy
     from tb_gradascent.functional.criteria import LogitMargin as LogitMargin
@@ -33,6 +34,7 @@ _MODULE_OF = {
     "Loss": "functional.criteria",
     "Misclassified": "functional.criteria",
     "Morph": "format.samples",
+    "Notice": "format.status",
     "ProbabilityMargin": "functional.criteria",
     "Sample": "format.samples",
     "Target": "format.samples",

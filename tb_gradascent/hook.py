@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.remote import RemotePath
+from tb_gradascent.format.status import Notice
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, Ascent
 from tb_gradascent.functional.capture import PendingSamples, Recipe
 from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, check_criterion
@@ -41,6 +42,7 @@ from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, Labels
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.health import Health
 from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
@@ -181,13 +183,14 @@ class GradAscentHook:
         self._model = model
         self._calls_forward = forward is not None
         self._captured = 0
-        self._faults = FaultPolicy(strict=bool(strict))
+        self._health = Health(strict=bool(strict))
+        self._faults = FaultPolicy(strict=bool(strict), health=self._health)
         self._runner = ModelRunner(model, forward, asked)
-        self._recorder = Recorder(criterion, top_k, recipe, info, self._faults)
+        self._recorder = Recorder(criterion, top_k, recipe, info, self._health)
         self._probes = ProbeList(info, targets)
         files = self._recording_job.world_size if self._recording_job else 1
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
-        self._pacer = Pacer(every, budget_mb, files, overhead, self._faults)
+        self._pacer = Pacer(every, budget_mb, files, overhead, self._health)
         records = process_rank is None or process_rank.rank == 0 or ranks == "all"
         self._writer = self._open(arguments.log_directory(log), info, records=records)
         self._pacer.watch(self._writer)
@@ -376,6 +379,14 @@ class GradAscentHook:
         return self._captured - before
 
     @property
+    def health(self) -> tuple[Notice, ...]:
+        """What was found out about the training and about what is recorded, the first found first.
+
+        Each notice is logged once, and shown at the top of the tab.
+        """
+        return self._health.notices
+
+    @property
     def stats(self) -> Stats:
         """What became of everything so far."""
         writer = self._writer
@@ -534,9 +545,11 @@ class _CopiedHook(GradAscentHook):
         return NullWriter()
 
     def _records(self) -> bool:
-        self._faults.warn_once(
+        self._health.report(
             "copy",
+            "warning",
             "This hook is a copy, made with its model or handed to another process. It records "
-            "nothing: make the hook in the process that trains",
+            "nothing.",
+            "Make the hook in the process that trains.",
         )
         return False

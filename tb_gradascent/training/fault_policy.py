@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator
 
-logger = logging.getLogger("tb_gradascent")
+from tb_gradascent.training.health import Health
 
 #: Captures that may fail in a row before the hook switches itself off.
 PATIENCE = 10
@@ -17,18 +16,19 @@ class FaultPolicy:
 
     Args:
         strict: Raise each fault instead of logging it.
+        health: Logs the first fault of each kind, and keeps it for the tab.
 
     Attributes:
         failed: Captures and scans that failed.
         gave_up: Whether so many captures failed in a row that the hook switched itself off.
     """
 
-    def __init__(self, *, strict: bool) -> None:
+    def __init__(self, *, strict: bool, health: Health) -> None:
         self.failed = 0
         self.gave_up = False
         self._strict = strict
+        self._health = health
         self._failed_in_a_row = 0
-        self._logged: set[str] = set()
         self._raised_write_failure = False
 
     @contextlib.contextmanager
@@ -56,17 +56,21 @@ class FaultPolicy:
         self._failed_in_a_row += 1
         if self._strict:
             raise error
-        self.warn_once(
-            what,
-            "%s failed. Training is not affected. Later failures are counted in hook.stats and "
-            "not logged; strict=True raises them. %s: %s",
-            what,
-            type(error).__name__,
-            error,
+        kind = type(error).__name__
+        self._health.report(
+            f"{what.rpartition(' ')[2]}-failed-{kind}",
+            "error",
+            f"{what} failed: {kind}: {error}.",
+            "Training is not affected. Further failures of this kind are counted in hook.stats and "
+            "not logged; strict=True raises them.",
         )
         if self._failed_in_a_row == PATIENCE:
             self.gave_up = True
-            logger.warning("%d captures in a row failed: the hook is now off", PATIENCE)
+            self._health.report(
+                "switched-off",
+                "error",
+                f"{PATIENCE} captures in a row failed: the hook is now off.",
+            )
 
     def raise_write_failure(self, failure: Exception | None, *, again: bool = True) -> None:
         """Raise what the writing thread met, if ``strict``.
@@ -81,9 +85,3 @@ class FaultPolicy:
         if self._strict and failure and (again or not self._raised_write_failure):
             self._raised_write_failure = True
             raise failure
-
-    def warn_once(self, subject: str, message: str, *values: object) -> None:
-        """Log a warning, once a subject."""
-        if subject not in self._logged:
-            self._logged.add(subject)
-            logger.warning(message, *values)

@@ -6,7 +6,7 @@ import math
 import sys
 from typing import Protocol
 
-from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.health import Health
 from tb_gradascent.training.overhead import Overhead
 
 #: The interval doubles each time another of so many parts of the budget is used up.
@@ -71,7 +71,7 @@ class Pacer:
         budget_mb: Megabytes that all files of the job may take.
         files: How many files share the budget.
         overhead: The time of captures, and its limit.
-        faults: Logs, once, that the intervals grow.
+        health: Is told that the intervals grow.
 
     Attributes:
         main: The schedule of the hook's own captures. Probes may have schedules of their own.
@@ -79,13 +79,13 @@ class Pacer:
     """
 
     def __init__(
-        self, every: int, budget_mb: float, files: int, overhead: Overhead, faults: FaultPolicy
+        self, every: int, budget_mb: float, files: int, overhead: Overhead, health: Health
     ) -> None:
         self.main = Schedule(every)
         self.budget = int(min(budget_mb * 1e6, sys.maxsize)) // files
         self._schedules = [self.main]
         self.overhead = overhead
-        self._faults = faults
+        self._health = health
         self._steps = 0
         self._file: SizedFile | None = None
         self._agreed_stretch: int | None = None
@@ -157,12 +157,11 @@ class Pacer:
         """
         stretched = self.stretch
         if self._file and stretch(self._file.size, self.budget) > 1:
-            self._faults.warn_once(
+            self._health.report(
                 "budget",
-                "A part of budget_mb=%g is used up: captures are now %d steps apart. The interval "
-                "will double again as more is used",
-                self.budget / 1e6,
-                self.every,
+                "warning",
+                f"A part of budget_mb={self.budget / 1e6:g} is used up: captures are now "
+                f"{self.every} steps apart. The interval will double again as more is used.",
             )
         due = [schedule for schedule in self._schedules if schedule.is_due(step, stretched)]
         for schedule in due:

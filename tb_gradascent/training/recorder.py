@@ -14,7 +14,7 @@ from tb_gradascent.functional.criteria import Criterion, most_confused, scores_o
 from tb_gradascent.model.model_io import logits_in
 from tb_gradascent.model.runner import JudgeError, Passes
 from tb_gradascent.training.batch import Batch, Labels, id_text
-from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.health import Health
 from tb_gradascent.training.pending import BatchScalars
 
 
@@ -27,14 +27,14 @@ class Recorder:
         top_k: Samples in a capture at most.
         recipe: What is recorded of each sample.
         info: The session's constants.
-        faults: Logs what does not fit.
+        health: Is told what does not fit.
     """
 
     criterion: Criterion | Callable[[Tensor, Tensor | None], Tensor]
     top_k: int
     recipe: Recipe
     info: SessionInfo
-    faults: FaultPolicy
+    health: Health
 
     def record_batch(
         self,
@@ -159,17 +159,18 @@ class Recorder:
             )
         except JudgeError as error:
             del passes.judges[error.name]
-            self.faults.warn_once(f"judge {error.name}", "%s. Its answers are not recorded", error)
+            self.health.report(
+                f"judge-{error.name}", "warning", f"{error}. Its answers are not recorded."
+            )
         # Again, without that judge.
         return self._record_together(passes, chosen, rows, loop_batch, step, probe)
 
     def _check_class_names(self, classes: int) -> None:
         names = self.info.class_names
         if names is not None and len(names) != classes:
-            self.faults.warn_once(
-                "class_names",
-                "class_names has %d names and the logits have %d classes: classes without a name "
-                "are shown by number",
-                len(names),
-                classes,
+            self.health.report(
+                "class-names",
+                "warning",
+                f"class_names has {len(names)} names and the logits have {classes} classes: "
+                "classes without a name are shown by number.",
             )

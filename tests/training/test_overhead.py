@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from tb_gradascent.training import overhead
-from tb_gradascent.training.fault_policy import FaultPolicy
+from tb_gradascent.training.health import Health
 from tb_gradascent.training.overhead import FREE_SECONDS, Overhead
 from tb_gradascent.training.pacer import Pacer
 
@@ -64,7 +64,7 @@ class Capture:
 
 def pacer_of(part: float | None, every: int) -> Pacer:
     """A pacer whose budget lasts for ever."""
-    return Pacer(every, 1e9, 1, Overhead(part), FaultPolicy(strict=True))
+    return Pacer(every, 1e9, 1, Overhead(part), Health(strict=True))
 
 
 def simulate(

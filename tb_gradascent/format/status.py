@@ -1,0 +1,153 @@
+"""What a session tells about itself, also when it captured nothing: its status and its notices.
+
+The status series of a session, ``<tag>/status/<session>``, has one event each time the status
+changes. The first comes when the hook is made. Each event holds the whole status as JSON, and the
+last one counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any, Literal, get_args
+
+from tb_gradascent.format.metadata import MAX_CAPTURES, is_short_name
+
+MAX_STATUS_BYTES = 1 << 16
+MAX_NOTICES = 64
+MAX_NOTICE_LENGTH = 1000
+"""The most characters of a notice's message, and of its remedy."""
+
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Notice:
+    """Something that the user should know about the training or about what is recorded.
+
+    Attributes:
+        code: A short name of the situation, the same in every session: ``"softmax-output"``.
+        severity: ``"error"`` if what is recorded would be wrong or is missing, ``"warning"`` if it
+            may mislead, ``"info"`` if the user may want to know it.
+        message: What was found, in one or two sentences.
+        remedy: What to do about it; empty if there is nothing to do.
+        step: The training step at which it was found first; ``None`` before the first step.
+        count: How often it was found.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+    step: int | None = None
+    count: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """What is known of a session at one moment.
+
+    Attributes:
+        notices: What was found so far, the first found first.
+        steps: Steps of the training that the hook has seen.
+        captured: Samples captured.
+        dropped: Captured samples that could not be written.
+        failed: Captures and scans that failed.
+        overhead: Seconds that captures took.
+        elapsed: Seconds of the training so far, without those of the captures.
+        every: Steps between captures as things stand.
+        least_margin: The smallest difference between the two largest probabilities that the hook
+            has seen in the batches of due steps; ``None`` if it has seen none.
+        switched_off: Whether the hook records nothing any more.
+        ended: Whether the hook was closed.
+    """
+
+    notices: tuple[Notice, ...] = ()
+    steps: int = 0
+    captured: int = 0
+    dropped: int = 0
+    failed: int = 0
+    overhead: float = 0.0
+    elapsed: float = 0.0
+    every: int | None = None
+    least_margin: float | None = None
+    switched_off: bool = False
+    ended: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object that is stored and that the viewer's page gets."""
+        return dataclasses.asdict(self)
+
+    def encode(self) -> bytes:
+        """Return the JSON object as bytes, at most ``MAX_STATUS_BYTES`` of them.
+
+        If there are too many notices, the last ones are left out.
+        """
+        notices = self.notices[:MAX_NOTICES]
+        while True:
+            status = dataclasses.replace(self, notices=notices)
+            data = json.dumps(status.to_json(), separators=(",", ":"), allow_nan=False).encode()
+            if len(data) <= MAX_STATUS_BYTES:
+                return data
+            notices = notices[:-1]
+
+    @classmethod
+    def decode(cls, data: object) -> Status:
+        """Invert :meth:`encode`. A missing or malformed field gets its default. It never raises."""
+        try:
+            readable = isinstance(data, bytes) and len(data) <= MAX_STATUS_BYTES
+            fields = json.loads(data) if readable else {}  # type: ignore[arg-type]  # bytes
+        except (ValueError, RecursionError):
+            fields = {}
+        if not isinstance(fields, dict):
+            fields = {}
+        notices = fields.get("notices")
+        listed = notices[:MAX_NOTICES] if isinstance(notices, list) else []
+        return cls(
+            notices=tuple(filter(None, map(_decode_notice, listed))),
+            steps=_count(fields.get("steps")),
+            captured=_count(fields.get("captured")),
+            dropped=_count(fields.get("dropped")),
+            failed=_count(fields.get("failed")),
+            overhead=_seconds(fields.get("overhead")),
+            elapsed=_seconds(fields.get("elapsed")),
+            every=_count(fields.get("every")) or None,
+            least_margin=_probability(fields.get("least_margin")),
+            switched_off=fields.get("switched_off") is True,
+            ended=fields.get("ended") is True,
+        )
+
+
+def _decode_notice(fields: object) -> Notice | None:
+    if not isinstance(fields, dict):
+        return None
+    code, severity, message = (fields.get(name) for name in ("code", "severity", "message"))
+    if not is_short_name(code) or severity not in get_args(Severity):
+        return None
+    if not isinstance(message, str) or not message:
+        return None
+    remedy, step = fields.get("remedy"), fields.get("step")
+    return Notice(
+        code=code,
+        severity=severity,  # type: ignore[arg-type]  # one of them: checked just above
+        message=message[:MAX_NOTICE_LENGTH],
+        remedy=remedy[:MAX_NOTICE_LENGTH] if isinstance(remedy, str) else "",
+        step=step if type(step) is int and abs(step) < MAX_CAPTURES else None,
+        count=max(_count(fields.get("count")), 1),
+    )
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and 0 <= value < MAX_CAPTURES else 0
+
+
+def _seconds(value: object) -> float:
+    return float(value) if type(value) in (int, float) and 0 <= value < 1e12 else 0.0  # type: ignore[operator, arg-type]  # a number
+
+
+def _probability(value: object) -> float | None:
+    if type(value) not in (int, float):
+        return None
+    number = float(value) if abs(value) <= 1 else math.nan  # type: ignore[arg-type]  # a number
+    return number if 0 <= number <= 1 else None

@@ -1,0 +1,72 @@
+"""What the hook has found out about the training: notices, each logged once."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from tb_gradascent.format.metadata import MAX_SHORT_NAME_LENGTH
+from tb_gradascent.format.status import MAX_NOTICE_LENGTH, Notice, Severity
+
+logger = logging.getLogger("tb_gradascent")
+
+_LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.WARNING}
+
+
+class HealthError(ValueError):
+    """A notice says that what would be recorded is wrong, and the hook is ``strict``."""
+
+
+class Health:
+    """Collect notices. The first of each code is logged; later ones are counted.
+
+    Args:
+        strict: Raise the notices that are errors.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when a notice is new. The writer thread may call it."""
+        self._strict = strict
+        self._notices: dict[str, Notice] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """All notices so far, the first found first."""
+        with self._lock:
+            return tuple(self._notices.values())
+
+    def report(
+        self, code: str, severity: Severity, message: str, remedy: str = "", step: int | None = None
+    ) -> None:
+        """Log a notice if it is the first of its code, and count it otherwise.
+
+        Args:
+            code, severity, message, remedy, step: See :class:`Notice`.
+
+        Raises:
+            HealthError: The notice is an error, and the hook is ``strict``.
+        """
+        code = code[:MAX_SHORT_NAME_LENGTH]
+        with self._lock:
+            known = self._notices.get(code)
+            self._notices[code] = (
+                dataclasses.replace(known, count=known.count + 1)
+                if known
+                else Notice(
+                    code,
+                    severity,
+                    message[:MAX_NOTICE_LENGTH],
+                    remedy[:MAX_NOTICE_LENGTH],
+                    step,
+                )
+            )
+        if not known:
+            logger.log(_LEVELS[severity], "%s", f"{message} {remedy}".strip())
+            self.on_change()
+        if severity == "error" and self._strict:
+            raise HealthError(f"{message} {remedy}".strip())
