@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, Labels
+from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.health import Health
@@ -104,8 +106,8 @@ class GradAscentHook:
             called as ``model(inputs)``. Other modules that it runs must be submodules of
             ``model``; otherwise they are not put into eval mode and not restored.
         tag: The name under which the tab shows the samples.
-        budget_mb: Megabytes that the hook writes at most. As they are used up, the interval between
-            captures doubles, so that the captures cover a training of any length. Ranks that
+        budget_mb: Megabytes that the hook writes at most. As they are used up, captures hold fewer
+            samples and become rarer, so that they cover a training of any length. Ranks that
             record share them evenly.
         max_overhead: The part of the training's time that captures may take, above 0 and below 1.
             Captures take at most this part, or 5 seconds if that is more: beyond it, they become
@@ -186,14 +188,15 @@ class GradAscentHook:
         self._health = Health(strict=bool(strict))
         self._faults = FaultPolicy(strict=bool(strict), health=self._health)
         self._runner = ModelRunner(model, forward, asked)
-        self._recorder = Recorder(criterion, top_k, recipe, info, self._health)
+        self._recorder = Recorder(criterion, recipe, info, self._health)
         self._probes = ProbeList(info, targets)
         files = self._recording_job.world_size if self._recording_job else 1
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
-        self._pacer = Pacer(every, budget_mb, files, overhead, self._health)
+        self._budget = Budget(int(min(budget_mb * 1e6, sys.maxsize)) // files)
+        self._pacer = Pacer(every, top_k, self._budget, overhead, self._health)
         records = process_rank is None or process_rank.rank == 0 or ranks == "all"
         self._writer = self._open(arguments.log_directory(log), info, records=records)
-        self._pacer.watch(self._writer)
+        self._budget.watch(self._writer)
 
     def __call__(
         self,
@@ -323,6 +326,8 @@ class GradAscentHook:
         if every is not None:
             schedule = self._pacer.add_schedule(arguments.whole_number("every", every, 1))
         self._probes.add(inputs, labels, ids, schedule, additional_forward_args)
+        if schedule is self._pacer.main:
+            self._pacer.probes += len(inputs)
 
     def scan(
         self,
@@ -428,7 +433,7 @@ class GradAscentHook:
     def _open(
         self, directory: Path | RemotePath, info: SessionInfo, *, records: bool
     ) -> SampleWriter | NullWriter:
-        return SampleWriter(directory, info, self._pacer.budget) if records else NullWriter()
+        return SampleWriter(directory, info, self._budget.total) if records else NullWriter()
 
     def _capture_pass(self, recorded: RecordedPass | None) -> int:
         if recorded is None:
@@ -480,7 +485,7 @@ class GradAscentHook:
                 batch,
                 logits,
                 step,
-                select=self._pacer.main in due,
+                top_k=self._pacer.top_k if self._pacer.main in due else 0,
                 probes=self._probes.due(due),
             )
         return self._enqueue(PendingCapture(self._tag, step, parts, scalars, every))

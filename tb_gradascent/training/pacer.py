@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from typing import Protocol
-
+from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.health import Health
 from tb_gradascent.training.overhead import Overhead
-
-#: The interval doubles each time another of so many parts of the budget is used up.
-PARTS = 8
 
 
 class Schedule:
@@ -25,42 +19,18 @@ class Schedule:
         self._last: int | None = None
 
     def is_due(self, step: int, stretch: int = 1) -> bool:
-        """Whether a capture is due at a step, if the interval is ``every * stretch``.
+        """Whether a capture is due at a step, if ``stretch`` multiples have to be passed.
 
         A step that goes backwards is due: the loop went back to a checkpoint.
         """
-        last, interval = self._last, self.every * stretch
-        return last is None or step < last or step // interval != last // interval
+        last = self._last
+        if last is None or step < last:
+            return True
+        return step // self.every - last // self.every >= stretch
 
     def mark(self, step: int) -> None:
         """Remember that a capture was due at a step."""
         self._last = step
-
-
-def stretch(used: int, budget: int) -> int:
-    """Return by how much the interval is longer once ``used`` bytes of a budget are written.
-
-    The result is a power of two. Each of the first parts doubles the interval; within the last
-    part, each half of what remains doubles it. So captures go on to the end of any training. The
-    gaps are at most ``PARTS`` times as wide as evenly spread ones if the training would spend the
-    budget up to 16 times, and wider beyond.
-    """
-    if used >= budget:
-        return 1 << 62
-    part = PARTS * used // budget
-    if part < PARTS - 1:
-        return 1 << part
-    halvings = int(math.log2(budget / (PARTS * (budget - used))))
-    return 1 << (PARTS - 1 + halvings)
-
-
-class SizedFile(Protocol):
-    """A file that uses up the budget."""
-
-    @property
-    def size(self) -> int:
-        """Bytes written so far."""
-        ...
 
 
 class Pacer:
@@ -68,31 +38,31 @@ class Pacer:
 
     Args:
         every: Steps between captures, at least 1.
-        budget_mb: Megabytes that all files of the job may take.
-        files: How many files share the budget.
+        top_k: Samples of a batch that a capture holds at most.
+        budget: The bytes that may be written.
         overhead: The time of captures, and its limit.
-        health: Is told that the intervals grow.
+        health: Is told that captures become rarer.
 
     Attributes:
         main: The schedule of the hook's own captures. Probes may have schedules of their own.
-        budget: Bytes that this process's file may take.
+        overhead: As given.
+        probes: Fixed samples in each of the main captures.
     """
 
     def __init__(
-        self, every: int, budget_mb: float, files: int, overhead: Overhead, health: Health
+        self, every: int, top_k: int, budget: Budget, overhead: Overhead, health: Health
     ) -> None:
         self.main = Schedule(every)
-        self.budget = int(min(budget_mb * 1e6, sys.maxsize)) // files
-        self._schedules = [self.main]
         self.overhead = overhead
+        self.probes = 0
+        self._top_k = top_k
+        self._budget = budget
+        self._schedules = [self.main]
         self._health = health
         self._steps = 0
-        self._file: SizedFile | None = None
+        self._first: int | None = None
+        self._latest = 0
         self._agreed_stretch: int | None = None
-
-    def watch(self, file: SizedFile) -> None:
-        """Take the bytes used from a file."""
-        self._file = file
 
     def agree(self, stretch: int) -> None:
         """Stretch by the same number as all other ranks from here on."""
@@ -116,6 +86,11 @@ class Pacer:
         self._steps += 1
 
     @property
+    def top_k(self) -> int:
+        """Samples of a batch that a capture holds at most, as things stand."""
+        return self._budget.samples_at_once(self._top_k)
+
+    @property
     def stretch(self) -> int:
         """By how much all intervals are longer than they were asked to be."""
         return self.own_stretch if self._agreed_stretch is None else self._agreed_stretch
@@ -123,10 +98,12 @@ class Pacer:
     @property
     def own_stretch(self) -> int:
         """What :attr:`stretch` would be if this process had to agree with no other."""
-        used = self._file.size if self._file else 0
         # By the time so far: at the first capture hardly any of the training's time has passed.
-        wanted = self.overhead.stretch(self.main.every, self._steps)
-        return max(stretch(used, self.budget), wanted)
+        return max(self._budget_stretch(), self.overhead.stretch(self.main.every, self._steps))
+
+    def _budget_stretch(self) -> int:
+        steps = self._latest - (self._first or 0)
+        return self._budget.stretch(self.main.every, steps, self.top_k + self.probes)
 
     @property
     def every(self) -> int:
@@ -140,6 +117,8 @@ class Pacer:
 
     def is_due(self, step: int) -> bool:
         """Whether any capture is due at a step."""
+        if not any(schedule.is_due(step) for schedule in self._schedules):
+            return False
         stretched = self.stretch
         if not any(schedule.is_due(step, stretched) for schedule in self._schedules):
             return False
@@ -156,14 +135,20 @@ class Pacer:
         They are marked before the capture can fail, so that a failed one is not repeated at once.
         """
         stretched = self.stretch
-        if self._file and stretch(self._file.size, self.budget) > 1:
-            self._health.report(
-                "budget",
-                "warning",
-                f"A part of budget_mb={self.budget / 1e6:g} is used up: captures are now "
-                f"{self.every} steps apart. The interval will double again as more is used.",
-            )
         due = [schedule for schedule in self._schedules if schedule.is_due(step, stretched)]
         for schedule in due:
             schedule.mark(step)
+        if self._first is None or step < self._first:
+            self._first = step
+        self._latest = step
+        if self._budget_stretch() > 1 or self.top_k < self._top_k:
+            self._health.report(
+                "budget",
+                "warning",
+                f"budget_mb={self._budget.total / 1e6:g} has to last for the whole training: "
+                f"captures are now {self.every} steps apart and hold at most {self.top_k} samples "
+                "of a batch. They become rarer as the training goes on.",
+                "Raise budget_mb to have more of them.",
+                step,
+            )
         return due

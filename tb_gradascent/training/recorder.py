@@ -24,14 +24,12 @@ class Recorder:
 
     Attributes:
         criterion: See ``GradAscentHook(criterion=…)``.
-        top_k: Samples in a capture at most.
         recipe: What is recorded of each sample.
         info: The session's constants.
         health: Is told what does not fit.
     """
 
     criterion: Criterion | Callable[[Tensor, Tensor | None], Tensor]
-    top_k: int
     recipe: Recipe
     info: SessionInfo
     health: Health
@@ -43,7 +41,7 @@ class Recorder:
         answer: object,
         step: int,
         *,
-        select: bool,
+        top_k: int,
         probes: Iterable[Batch],
     ) -> tuple[list[PendingSamples], BatchScalars | None]:
         """Record what is due of the loop's batch and of the probes.
@@ -53,11 +51,12 @@ class Recorder:
             batch: The loop's.
             answer: The output of the loop's model; ``None`` asks the model if logits are needed.
             step: The training step.
-            select: Whether samples of the batch are recorded.
+            top_k: Samples of the batch that are recorded at most; 0 for none.
             probes: Whose samples are recorded, too.
 
         Returns:
-            The samples, and how confused the batch is as a whole if ``select``.
+            The samples, and how confused the batch is as a whole unless ``top_k``
+            is 0.
 
         Raises:
             ValueError: The inputs do not fit the session, or the answer holds no logits.
@@ -69,12 +68,12 @@ class Recorder:
             logits = logits_in(answer, len(batch.inputs), "logits must be")
         parts: list[PendingSamples] = []
         scalars = None
-        if select:
+        if top_k:
             if logits is None:
                 logits = passes.ask(batch.inputs, batch.forward_args)
             scores = self.score(logits.detach(), batch.labels)
             scalars = BatchScalars(scores, logits)
-            rows = most_confused(scores, self.top_k)
+            rows = most_confused(scores, top_k)
             parts += self.record(passes, batch, rows, batch, step)
         for fixed in probes:
             rows = list(range(len(fixed.inputs)))

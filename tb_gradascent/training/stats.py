@@ -16,7 +16,7 @@ class Stats:
         failed: Captures and scans that failed. They left no samples.
         waited: Seconds that the loop waited because writing did not keep up.
         bytes: The event file's size.
-        every: Steps between captures as things stand. It doubles as the budget is used up.
+        every: Steps between captures as things stand. It grows as the budget is used up.
         overhead: Seconds that captures took so far, in the loop and on the writing thread.
     """
 

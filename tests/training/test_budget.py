@@ -58,22 +58,20 @@ def test_captures_cover_a_training_that_exceeds_the_budget(
     assert one * length > 5 * 250_000, "the training must exceed the budget"
     steps = sorted({sample.step for sample in read_samples(tmp_path)})
     gaps = [after - before for before, after in itertools.pairwise([*steps, length])]
-    even = length / (250_000 / one)
     assert steps[0] == 0
-    assert max(gaps) <= 9 * even
-    assert stats.every == 1 << (stats.every.bit_length() - 1) > 1
+    assert all(
+        gap <= max(1, 0.2 * step) for gap, step in zip(gaps, [*steps[1:], length], strict=True)
+    )
+    assert stats.every > 1
     assert stats.dropped == 0
-    # Each sample stores the interval, from the first doubling on, for the tab to show.
+    # Each sample stores the interval, once it is longer than asked, for the tab to show.
     told = {record["step"]: record.get("every", 1) for record in records_in(file)}
     intervals = [every for _, every in sorted(told.items())]
     assert intervals == sorted(intervals)
     assert intervals[0] == 1
-    assert intervals[-1] in (stats.every, stats.every // 2)
-    assert set(intervals) == {1 << power for power in range(intervals[-1].bit_length())}
-    for step, every in told.items():
-        assert step % every == 0
+    assert 1 < intervals[-1] <= stats.every
     messages = [record.getMessage() for record in caplog.records]
-    assert ["A part of budget_mb=0.25 is used up" in message for message in messages] == [True]
+    assert ["budget_mb=0.25 has to last" in message for message in messages] == [True]
 
 
 def test_within_the_budget_every_due_step_is_captured(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from tb_gradascent.training import overhead
+from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.health import Health
 from tb_gradascent.training.overhead import FREE_SECONDS, Overhead
 from tb_gradascent.training.pacer import Pacer
@@ -64,7 +65,7 @@ class Capture:
 
 def pacer_of(part: float | None, every: int) -> Pacer:
     """A pacer whose budget lasts for ever."""
-    return Pacer(every, 1e9, 1, Overhead(part), Health(strict=True))
+    return Pacer(every, 4, Budget(10**15), Overhead(part), Health(strict=True))
 
 
 def simulate(
