@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.model_io import LABEL_NAMES, find_inputs, find_labels, find_logits
+from tb_gradascent.model.private_apis import is_transformed
 
 
 class RecordedPass(NamedTuple):
@@ -114,7 +114,7 @@ class ForwardRecorder:
         if logits is None or logits.dim() != 2:
             return
         inputs = find_inputs(args, kwargs)
-        if _is_transformed(logits) or _is_transformed(inputs):
+        if is_transformed(logits) or is_transformed(inputs):
             return
         if inputs is not None and len(inputs) == len(logits):
             self._last = module, inputs, logits, args, kwargs
@@ -122,13 +122,3 @@ class ForwardRecorder:
             before = self._last[2].shape
             if len(output) == before[0] and output.shape[1] != before[1]:
                 self._last = None
-
-
-def _is_transformed(value: object) -> bool:
-    """Return whether a tensor belongs to a transform of ``torch.func``.
-
-    Such a tensor cannot be used after the transform.
-    """
-    if torch.compiler.is_compiling():
-        return False
-    return isinstance(value, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(value)

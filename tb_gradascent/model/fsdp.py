@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from tb_gradascent.functional.gradients import Forward
+from tb_gradascent.model.private_apis import stop_reducing_gradients
 
 #: The next action of a rank. All ranks do the largest of the actions that they want.
 _DONE, _FORWARD, _FORWARD_WITH_GRAPH, _BACKWARD = range(4)
@@ -77,7 +78,7 @@ class Lockstep:
         self._kept: list[tuple[Any, bool]] = []
 
     def __enter__(self) -> Lockstep:
-        self._kept = _keep_gradients(self._module)
+        self._kept = stop_reducing_gradients(self._module)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -185,24 +186,3 @@ def _device_of(module: nn.Module) -> torch.device:
     parameter = next(module.parameters())
     mesh = getattr(parameter, "device_mesh", None)
     return parameter.device if mesh is None else torch.device(mesh.device_type)
-
-
-def _keep_gradients(module: nn.Module) -> list[tuple[Any, bool]]:
-    """Prevent that the end of a backward pass reduces the gradients that the loop accumulated.
-
-    Returns:
-        Each group of parameters, and its previous ``reduce_grads``.
-    """
-    # The public set_requires_gradient_sync has no getter, so it could not be restored.
-    sharded: list[Any] = [inner for inner in module.modules() if hasattr(inner, "_get_fsdp_state")]
-    states = [inner._get_fsdp_state() for inner in sharded]
-    groups = [
-        group
-        for state in states
-        for group in getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group]
-        if group is not None
-    ]
-    kept = [(group, group.reduce_grads) for group in groups]
-    for group in groups:
-        group.reduce_grads = False
-    return kept

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tb_gradascent.model.private_apis import parametrizations_computed
+
 _T = TypeVar("_T")
 
 
@@ -118,7 +120,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
         torch.inference_mode(False),
         torch.enable_grad(),
         _full_precision(devices),
-        _parametrizations_computed(),
+        parametrizations_computed(),
         _not_compiled(),
         _cudnn_untuned(modules),
         _resharded(modules),
@@ -257,20 +259,6 @@ def _autocasts(kind: str) -> bool:
         return torch.is_autocast_enabled(kind)
     except RuntimeError:  # this kind of device has no autocast
         return False
-
-
-@contextlib.contextmanager
-def _parametrizations_computed() -> Iterator[None]:
-    # The cached values belong to training mode, and perhaps to the weights before the last step.
-    parametrize: Any = nn.utils.parametrize
-    if not getattr(parametrize, "_cache_enabled", False):
-        yield
-        return
-    kept, parametrize._cache = parametrize._cache, {}
-    try:
-        yield
-    finally:
-        parametrize._cache = kept
 
 
 @contextlib.contextmanager

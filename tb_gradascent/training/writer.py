@@ -11,7 +11,6 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
@@ -24,6 +23,7 @@ from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, framed_size
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.model.private_apis import call_before_executors_stop
 from tb_gradascent.training.pending import PendingCapture
 
 logger = logging.getLogger("tb_gradascent")
@@ -60,7 +60,7 @@ class SampleWriter:
         # It also runs when the interpreter ends, and holds no reference to self.
         self._finish = weakref.finalize(self, self._worker.close)
         if isinstance(file, RemoteEventFile):
-            _before_executors_stop(self._finish)
+            call_before_executors_stop(self._finish)
 
     @property
     def closed(self) -> bool:
@@ -107,18 +107,6 @@ class SampleWriter:
     def close(self) -> None:
         """Write the queued captures and close the file. A second call does nothing."""
         self._finish()
-
-
-def _before_executors_stop(function: Callable[[], object]) -> None:
-    """Call a function when the interpreter ends, while clients of remote stores still work.
-
-    The clients resolve names in an executor. ``concurrent.futures`` stops all executors before
-    ``atexit`` calls its first function, and it does so through this registration. The last
-    registered function is called first.
-    """
-    register = getattr(threading, "_register_atexit", None)
-    if register is not None:
-        register(function)
 
 
 class NullWriter:
