@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Literal
@@ -246,20 +247,26 @@ class Sample:
     bounds: Bounds | None = None
 
 
-def mean_flip_distance(samples: Iterable[CapturedSample]) -> dict[str, float]:
-    """Return the mean ``flip_distance`` of all targets that flip, as ``{"flip_distance": …}``.
+def flip_distances(samples: Iterable[CapturedSample]) -> dict[str, float]:
+    """Return the median distance to a flip, for probes and for selected samples by themselves.
 
-    Probes do not count. Neither do targets that the network predicts for the image itself. The
-    result is empty if no target is left.
+    Each class that the network does not predict for the image itself gives one distance. A class
+    that is never reached gives infinity.
+
+    Returns:
+        ``probes/flip_distance`` and ``selected/flip_distance``. A group without a distance is left
+        out, and a median can be infinite.
     """
-    distances = [
-        target.flip_distance
-        for sample in samples
-        if not sample.probe
-        for target in sample.targets
-        if target.flip_distance
-    ]
-    return {"flip_distance": math.fsum(distances) / len(distances)} if distances else {}
+    found: dict[str, list[float]] = {}
+    for sample in samples:
+        group = "probes" if sample.probe else "selected"
+        for target in sample.targets:
+            if target.smallest is not None and target.flip_distance != 0:
+                distance = target.flip_distance
+                found.setdefault(group, []).append(math.inf if distance is None else distance)
+    return {
+        f"{group}/flip_distance": statistics.median(distances) for group, distances in found.items()
+    }
 
 
 def _norm(array: Array) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tb_gradascent.format.samples import CapturedSample, mean_flip_distance
+from tb_gradascent.format.samples import CapturedSample, flip_distances
 from tb_gradascent.functional.capture import PendingSamples
 from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import probability_margin
@@ -75,5 +75,5 @@ class PendingCapture:
         """
         group = "gradascent" if self.tag == "confused" else f"gradascent/{self.tag}"
         numbers = self.batch.compute() if self.batch else {}
-        numbers |= mean_flip_distance(samples)
+        numbers |= flip_distances(samples)
         return {f"{group}/{name}": value for name, value in numbers.items()}

@@ -47,6 +47,7 @@ def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path)
     images, labels = digits("test")
     expected: dict[int, tuple[float, float]] = {}
     with GradAscentHook(model, tmp_path, every=10, criterion=LogitMargin(1.0), strict=True) as hook:
+        hook.probe(images[-3:], labels[-3:])
         for step in range(25):
             rows = slice(64 * step, 64 * step + 64)
             with torch.no_grad():
@@ -60,20 +61,25 @@ def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path)
             )
     found = scalars(tmp_path)
     assert set(found) == {
-        f"gradascent/{n}" for n in ("confused_fraction", "margin", "flip_distance")
+        f"gradascent/{n}"
+        for n in ("confused_fraction", "margin", "selected/flip_distance", "probes/flip_distance")
     }
     for values in found.values():
         assert list(values) == [0, 10, 20]
     for step in (0, 10, 20):
         assert found["gradascent/confused_fraction"][step] == pytest.approx(expected[step][0])
         assert found["gradascent/margin"][step] == pytest.approx(expected[step][1], abs=1e-5)
-        distances = [
-            np.linalg.norm(target.delta) * target.flip
-            for sample in read_samples(tmp_path, step=step)
-            for target in sample.targets
-            if target.flip and target.delta is not None
-        ]
-        assert found["gradascent/flip_distance"][step] == pytest.approx(np.mean(distances))
+        for group, probe in (("selected", False), ("probes", True)):
+            distances = [
+                np.inf if target.flip is None else np.linalg.norm(target.delta) * target.flip
+                for sample in read_samples(tmp_path, step=step)
+                for target in sample.targets
+                if sample.probe == probe and target.delta is not None
+            ]
+            assert distances
+            assert found[f"gradascent/{group}/flip_distance"][step] == pytest.approx(
+                np.median(distances)
+            )
 
 
 def test_a_digit_with_both_kinds_of_morph_takes_at_most_6_kb(tmp_path: Path) -> None:
