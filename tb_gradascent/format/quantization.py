@@ -11,12 +11,15 @@ they do not store the low bits of small values.
 A delta has ``DELTA_LEVELS``. Fewer levels are enough, because the network is asked about the
 rounded delta, which is also the one that a viewer shows.
 
-Both numbers are powers of two. Therefore rounding an array twice gives the same result as rounding
-it once. So a delta can be rounded before the network is asked about it, and is stored unchanged.
+``GRADIENT_LEVELS`` and ``DELTA_LEVELS`` are powers of two. Therefore rounding an array to one of
+them twice gives the same result as rounding it once. So a delta can be rounded before the network
+is asked about it, and is stored unchanged. A delta that was rounded to a smaller power of two is
+stored unchanged, too.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -26,11 +29,33 @@ from tb_gradascent.format.samples import Array
 
 GRADIENT_LEVELS: Final = 1024
 DELTA_LEVELS: Final = 128
+LARGE: Final = 1 << 14
+"""The number of elements from which a gradient may have fewer levels; for example 3×74×74."""
+LEAST_COSINE: Final = 0.999
 
 _NAN, _NEGATIVE_INFINITY, _INFINITY = -32768, -32767, 32767
 
 
 _LEAST_QUANTUM = np.finfo(np.float32).smallest_subnormal
+
+
+def gradient_levels(gradient: Array) -> int:
+    """Return how many levels a gradient has. See the top of this module."""
+    if gradient.size < LARGE or not np.isfinite(gradient).all():
+        return GRADIENT_LEVELS
+    true = gradient.astype(np.float64).ravel()
+    rms = float(np.sqrt(np.mean(true**2)))
+    if rms == 0:
+        return GRADIENT_LEVELS
+    # Errors that are spread evenly have a cosine of about 1 - (quantum / rms)² / 24.
+    coarsest = math.sqrt(24 * (1 - LEAST_COSINE)) * rms
+    levels = math.ceil(float(np.abs(true).max()) / coarsest)
+    while levels < GRADIENT_LEVELS:
+        stored = dequantize(*quantize(gradient, levels)).astype(np.float64).ravel()
+        if true @ stored >= LEAST_COSINE * float(np.linalg.norm(stored)) * rms * true.size**0.5:
+            return levels
+        levels += 1 + levels // 16
+    return GRADIENT_LEVELS
 
 
 def quantize(array: Array, levels: int) -> tuple[np.float32, npt.NDArray[np.int16]]:
