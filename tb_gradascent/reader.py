@@ -47,9 +47,9 @@ def read_samples(
 
     Yields:
         Samples. Images are exact. The error of a gradient is at most 1/2048 of its largest
-        magnitude. A gradient of at least 16384 elements has a larger error; its cosine with the
-        true gradient is at least 0.999. The error of a delta is at most 1/256 of its largest
-        magnitude. Damaged records are skipped, and one warning in the log counts them.
+        magnitude. A gradient of at least 16384 elements has a cosine of at least 0.999 with the
+        true gradient instead. Deltas are exactly those that the network was asked about. Damaged
+        records are skipped, and one warning in the log counts them.
 
     Raises:
         FileNotFoundError: ``logdir`` is not a directory.

