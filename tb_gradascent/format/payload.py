@@ -5,8 +5,8 @@ A payload is a zlib stream of three sections:
 1. The image or signal, exact to the bit: see ``image_codec``.
 2. A quantum for each further array, as a little-endian float32. The arrays come target by target:
    the gradient, and then the delta of each morph.
-3. Each of these arrays, in the same order, as 16-bit integers: see ``folding``. What the integers
-   are depends on the array's codec:
+3. Each of these arrays, in the same order, as 16-bit integers: see ``folding``. The array's codec
+   says how to read them:
 
    - ``levels``: its levels, see ``quantization``. Records of version 1 have only these.
    - ``coarse_levels``: the same, of a large gradient with fewer levels.

@@ -2,10 +2,10 @@
 
 The values are integers: levels or palette indices. First, each channel becomes its difference from
 the channel before it, because the channels of a photograph are alike. The first channel stays as it
-is. Then each difference ``d`` is predicted as the median of ``W``, ``N`` and ``W + N - NW``: its
-neighbours to the left, above, and above to the left. A neighbour outside of the image is 0. The
-prediction is that of JPEG-LS (Weinberger, Seroussi and Sapiro, doi:10.1109/83.855427). The residual
-is ``d`` minus its prediction.
+is. Then each difference ``d`` is predicted as the median of ``W``, ``N`` and ``W + N - NW``. These
+are its neighbours to the left, above, and above to the left. A neighbour outside of the image is 0.
+The prediction is that of JPEG-LS (Weinberger, Seroussi and Sapiro, doi:10.1109/83.855427). The
+residual is ``d`` minus its prediction.
 """
 
 from __future__ import annotations

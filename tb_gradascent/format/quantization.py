@@ -36,7 +36,7 @@ GRADIENT_LEVELS: Final = 1024
 DELTA_LEVELS: Final = 128
 LARGE_DELTA_LEVELS: Final = 32
 LARGE: Final = 1 << 14
-"""The number of elements from which arrays have other levels; 3×74×74 are a few more."""
+"""An array with this many elements or more is large. For example 3×74×74 is large."""
 LEAST_COSINE: Final = 0.999
 
 _NAN, _NEGATIVE_INFINITY, _INFINITY = -32768, -32767, 32767
