@@ -23,9 +23,9 @@ from tb_gradascent.format.record import Record, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import decode_sample, encode_sample
 from tb_gradascent.format.samples import CapturedSample
+from testing.prediction import restore_by_loop
 from testing.strategies import SHAPES, captured_samples, stored
 from testing.synthetic import make_sample
-from tests.format.test_prediction import restore_by_loop
 
 
 def decode_by_hand(record: dict[str, Any], payload: bytes) -> list[list[float]]:

@@ -13,26 +13,10 @@ from hypothesis.extra import numpy as hnp
 
 from tb_gradascent.format.folding import fold, unfold
 from tb_gradascent.format.prediction import LARGEST_SIDE, can_predict, residuals_of, restore
+from testing.prediction import restore_by_loop
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9))
 VALUES = hnp.arrays(np.int32, SHAPES, elements=st.integers(-300, 300))
-
-
-def restore_by_loop(residuals: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Restore values pixel by pixel, as http_api.md describes it."""
-    differences: dict[tuple[int, int, int], int] = {}
-    values = np.zeros_like(residuals)
-    channels, height, width = residuals.shape
-    for c in range(channels):
-        for y in range(height):
-            for x in range(width):
-                west = differences.get((c, y, x - 1), 0)
-                north = differences.get((c, y - 1, x), 0)
-                corner = differences.get((c, y - 1, x - 1), 0)
-                prediction = sorted([west, north, west + north - corner])[1]
-                differences[c, y, x] = int(residuals[c, y, x]) + prediction
-                values[c, y, x] = differences[c, y, x] + (values[c - 1, y, x] if c else 0)
-    return values
 
 
 @given(VALUES)

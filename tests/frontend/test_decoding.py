@@ -12,9 +12,9 @@ import pytest
 from tb_gradascent.format.payload import unpack_payload
 from tb_gradascent.format.record import Codec
 from tb_gradascent.format.samples import Array, CapturedSample
+from testing.node import node
 from testing.strategies import stored
 from testing.synthetic import make_sample
-from tests.browser.test_page_files import node
 
 CODECS = get_args(Codec)
 PAGE = """
