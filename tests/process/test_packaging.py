@@ -73,7 +73,7 @@ def test_the_wheels_metadata_name_the_package_and_its_plugin(wheel: zipfile.ZipF
     assert metadata["Version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0"
     assert set(metadata.get_all("Provides-Extra", [])) >= {"torch", *ADAPTERS}
-    assert f"{info}/licenses/LICENSE" in wheel.namelist()
+    assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE"} <= set(wheel.namelist())
     entry_points = configparser.ConfigParser()
     entry_points.read_string(wheel.read(f"{info}/entry_points.txt").decode())
     assert dict(entry_points["tensorboard_plugins"]) == {
