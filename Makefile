@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# The versions that are installed.
+CONSTRAINTS ?= constraints.txt
 # Two processes share the test files. The tests of one file share what they serve.
 PARALLEL ?= -n 2 --dist loadfile
 
@@ -73,7 +75,7 @@ $(run):
 	@$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of extras in setup.py.
-$(VENV)/installed-%: setup.py pyproject.toml constraints.txt tb_gradascent/version.py | $(run)
+$(VENV)/installed-%: setup.py pyproject.toml $(CONSTRAINTS) tb_gradascent/version.py | $(run)
 	@$(run) -m testing.progress "Installing packages into $(VENV)" \
-		$(run) -m pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
+		$(run) -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e '.[$*]'
 	@touch $@

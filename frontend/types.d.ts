@@ -92,7 +92,8 @@ export interface Sample {
   /** The sample's own `bounds`; `null`: those of the session hold. */
   bounds: [number[], number[]] | null;
   targets: Target[];
-  payload: { bytes: number; crc32c: number };
+  /** `codecs` has the codec of the image, then of each further array in the payload. */
+  payload: { bytes: number; crc32c: number; codecs: number[] };
   /** The steps between captures, if the hook's budget made captures rarer; otherwise `null`. */
   every: number | null;
 }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 STOPPED = ("confidence", "max_steps", "stalled", "nonfinite", "none")
-CODECS = ("palette", "levels")
+CODECS = ("palette", "levels", "coarse_levels", "predicted_palette", "predicted_levels")
 
 
 def read_index(index: dict[str, Any], ask: Callable[[str], bytes]) -> dict[str, Any]:

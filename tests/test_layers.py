@@ -146,6 +146,12 @@ def test_only_one_module_of_the_page_talks_to_the_back_end() -> None:
     assert callers == {"data/api.js"}
 
 
+def test_no_test_file_imports_another() -> None:
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        imported = re.findall(r"^from (tests[.\w]*) ", path.read_text(encoding="utf-8"), re.M)
+        assert not [name for name in imported if ".test_" in name], path
+
+
 def check_no_circles(graph: Mapping[str, set[str]]) -> None:
     left = dict(graph)
     while left:

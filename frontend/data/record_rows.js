@@ -3,6 +3,8 @@
  * read only when it is used, so that a hundred thousand samples cost little time and memory. Pure.
  */
 
+import { targetArrayCount } from "../samples/sample_arrays.js";
+
 /** @import {Morph, Response, Sample, Session, Stopped, Target} from "../types.js" */
 
 const PROBE = 1;
@@ -161,8 +163,15 @@ class RowSample {
     return this.#view.getUint16(this.#at + AT.version, true);
   }
 
+  /** @returns {Sample["payload"]} */
   get payload() {
-    return { bytes: this.#integer(AT.payloadBytes), crc32c: this.#integer(AT.payloadChecksum) };
+    const start = this.#idAt + this.#integer(AT.idBytes) + this.#integer(AT.namesBytes);
+    const count = 1 + targetArrayCount(this);
+    return {
+      bytes: this.#integer(AT.payloadBytes),
+      crc32c: this.#integer(AT.payloadChecksum),
+      codecs: [...new Uint8Array(this.#view.buffer, this.#view.byteOffset + start, count)],
+    };
   }
 
   /** @returns {Sample["shape"]} */

@@ -8,15 +8,23 @@ A gradient has ``GRADIENT_LEVELS``, so its error is at most 1/2048 of its larges
 has the same error for the largest values. After deflating, levels take 70 % of its bytes, because
 they do not store the low bits of small values.
 
-A delta has ``DELTA_LEVELS``. Fewer levels are enough, because the network is asked about the
-rounded delta, which is also the one that a viewer shows.
+A gradient of at least ``LARGE`` elements has the number of levels that its direction needs: see
+:func:`gradient_levels`. Most such gradients need 80 to 300. Levels at unequal distances would not
+save bytes, because deflating already gives frequent levels short codes.
 
-Both numbers are powers of two. Therefore rounding an array twice gives the same result as rounding
-it once. So a delta can be rounded before the network is asked about it, and is stored unchanged.
+A delta has ``DELTA_LEVELS``. Fewer levels are enough, because the network is asked about the
+rounded delta, which is also the one that a viewer shows. A delta of at least ``LARGE`` elements has
+``LARGE_DELTA_LEVELS`` if it is not smooth. A smooth delta takes few bytes with many levels, and the
+edges between few levels would change what the network sees.
+
+The numbers of levels of a delta are powers of two. Therefore rounding a delta to one of them and
+then to the same or a larger one gives the same result as rounding it once. So a delta is rounded
+before the network is asked about it, and is stored unchanged, with ``DELTA_LEVELS``.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -26,11 +34,38 @@ from tb_gradascent.format.samples import Array
 
 GRADIENT_LEVELS: Final = 1024
 DELTA_LEVELS: Final = 128
+LARGE_DELTA_LEVELS: Final = 32
+LARGE: Final = 1 << 14
+"""An array with this many elements or more is large. For example 3×74×74 is large."""
+LEAST_COSINE: Final = 0.999
 
 _NAN, _NEGATIVE_INFINITY, _INFINITY = -32768, -32767, 32767
-
+_MOST_LEVELS: Final = 32766
 
 _LEAST_QUANTUM = np.finfo(np.float32).smallest_subnormal
+
+
+def gradient_levels(gradient: Array) -> int:
+    """Return how many levels a gradient has.
+
+    A finite gradient of at least ``LARGE`` elements has about as few as leave it a cosine of
+    ``LEAST_COSINE`` with its rounded form.
+    """
+    if gradient.size < LARGE or not np.isfinite(gradient).all():
+        return GRADIENT_LEVELS
+    true = gradient.astype(np.float64).ravel()
+    rms = float(np.sqrt(np.mean(true**2)))
+    if rms == 0:
+        return GRADIENT_LEVELS
+    # Errors that are spread evenly have a cosine of about 1 - (quantum / rms)² / 24.
+    coarsest = math.sqrt(24 * (1 - LEAST_COSINE)) * rms
+    levels = math.ceil(float(np.abs(true).max()) / coarsest)
+    while levels < _MOST_LEVELS:
+        stored = dequantize(*quantize(gradient, levels)).astype(np.float64).ravel()
+        if true @ stored >= LEAST_COSINE * float(np.linalg.norm(stored)) * rms * true.size**0.5:
+            return levels
+        levels += 1 + levels // 16
+    return _MOST_LEVELS
 
 
 def quantize(array: Array, levels: int) -> tuple[np.float32, npt.NDArray[np.int16]]:

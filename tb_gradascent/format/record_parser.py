@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final, NoReturn, TypeVar, get_args
 
 from tb_gradascent.format import metadata, record_version1
-from tb_gradascent.format.payload import ARRAY_CODECS, IMAGE_CODECS, count_arrays, largest_payload
+from tb_gradascent.format.image_codec import IMAGE_CODECS
+from tb_gradascent.format.payload import ARRAY_CODECS, PREDICTED, count_arrays, largest_payload
+from tb_gradascent.format.prediction import LARGEST_SIDE, can_predict
 from tb_gradascent.format.record import (
     LARGEST_INTERVAL,
     NOT_FINITE,
@@ -103,7 +105,7 @@ def parse_record(data: bytes) -> Record:
         "payload": {
             "bytes": _integer(payload, "bytes", high=metadata.MAX_PAYLOAD_BYTES),
             "crc32c": _integer(payload, "crc32c", high=2**32 - 1),
-            "codecs": _codecs(payload, count_arrays(targets)),
+            "codecs": _codecs(payload, count_arrays(targets), shape),
         },
     }
     if fields.get("bounds") is not None:
@@ -202,12 +204,15 @@ def _shape(fields: dict[str, Any]) -> list[int]:
     return shape
 
 
-def _codecs(payload: dict[str, Any], arrays: int) -> list[Codec]:
+def _codecs(payload: dict[str, Any], arrays: int, shape: Sequence[int]) -> list[Codec]:
     codecs = _list(payload, "codecs", exactly=1 + arrays)
     for position, codec in enumerate(codecs):
         known: Collection[str] = ARRAY_CODECS if position else IMAGE_CODECS
         if codec not in known:
             _fail("codecs", f"must be one of {known} {_NEWER}", codec)
+        if codec in PREDICTED and not can_predict(shape):
+            rule = f"may be {PREDICTED} only of an image whose sides are at most {LARGEST_SIDE}"
+            _fail("codecs", rule, codec)
     return codecs
 
 

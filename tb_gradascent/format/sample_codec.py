@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from tb_gradascent.format.metadata import RECORD_VERSION
 from tb_gradascent.format.payload import pack_payload, unpack_payload
-from tb_gradascent.format.quantization import DELTA_LEVELS, GRADIENT_LEVELS
 from tb_gradascent.format.record import (
     LARGEST_INTERVAL,
     JsonNumber,
@@ -46,17 +45,14 @@ def encode_sample(
     Raises:
         ValueError: The sample breaks a limit of the format, or its arrays do not fit each other.
     """
-    arrays: list[tuple[Array, int]] = []
-    for target in sample.targets:
-        arrays.append((target.gradient, GRADIENT_LEVELS))
-        arrays += [(morph.delta, DELTA_LEVELS) for morph in target.morphs.values()]
     shape = sample.image.shape
-    for array, _ in arrays:
-        if array.shape != shape:
-            raise ValueError(
-                f"gradients and deltas must have the image's shape {shape}, got {array.shape}"
-            )
-    payload, described = pack_payload(sample.image, arrays)
+    for target in sample.targets:
+        for array in (target.gradient, *(morph.delta for morph in target.morphs.values())):
+            if array.shape != shape:
+                raise ValueError(
+                    f"gradients and deltas must have the image's shape {shape}, got {array.shape}"
+                )
+    payload, described = pack_payload(sample.image, sample.targets)
     strengths = _common_strengths(sample.targets)
     record: Record = {
         "version": RECORD_VERSION,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tb_gradascent.format.quantization import DELTA_LEVELS
+from tb_gradascent.format.quantization import DELTA_LEVELS, LARGE, LARGE_DELTA_LEVELS
 from tb_gradascent.format.samples import (
     Array,
     Bounds,
@@ -23,7 +23,7 @@ from tb_gradascent.format.samples import (
     Target,
 )
 from tb_gradascent.functional.ascend import ascend
-from tb_gradascent.functional.ascent import Ascent
+from tb_gradascent.functional.ascent import Ascent, VisibleAscent
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import at_least_float32, ranked
@@ -172,6 +172,8 @@ def _morphs(
     """Make one morph of each start (M, …) towards its target (M,), and ask the networks."""
     bounds = _bounds_like(starts, recipe.bounds)
     at_once = max_rows or len(starts)
+    coarse = starts.shape[1:].numel() >= LARGE and not isinstance(ascent, VisibleAscent)
+    levels = LARGE_DELTA_LEVELS if coarse else DELTA_LEVELS
     steps: list[int] = []
     stopped: list[Stopped] = []
     results: list[list[Tensor]] = []
@@ -181,7 +183,7 @@ def _morphs(
         end = ascend(forward, x, target, ascent, bounds=bounds, score=recipe.score)
         steps += end.steps
         stopped += end.stopped
-        delta = as_stored(end.inputs - x)
+        delta = as_stored(end.inputs - x, levels)
         line = (x, delta, STRENGTHS)
         answers = [response(forward, *line, max_rows=max_rows, logits=answer)]
         answers += [response(judge, *line, max_rows=max_rows) for judge in judges.values()]
@@ -357,8 +359,13 @@ def _targets(
     ]
 
 
-def as_stored(arrays: Tensor) -> Tensor:
-    """Round each row (N, …), float32, to what ``quantization`` stores of a delta."""
+def as_stored(arrays: Tensor, levels: int) -> Tensor:
+    """Round each row (N, …), float32, to values that ``quantization`` stores unchanged.
+
+    Args:
+        levels: ``DELTA_LEVELS`` or ``LARGE_DELTA_LEVELS``.
+    """
     magnitude = arrays.nan_to_num(0, 0, 0).abs_().amax(all_but_rows(arrays), keepdim=True)
-    quantum = (magnitude / DELTA_LEVELS).clamp_min_(_LEAST)
+    # A whole multiple of the stored quantum, even where float32 has few bits left.
+    quantum = (magnitude / DELTA_LEVELS).clamp_min_(_LEAST) * (DELTA_LEVELS // levels)
     return (arrays / quantum).round_().mul_(quantum)

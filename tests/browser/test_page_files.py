@@ -6,7 +6,6 @@ import ast
 import csv
 import io
 import json
-import subprocess
 import unicodedata
 import zipfile
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testing.paths import ROOT
+from testing.node import node
 
 pytestmark = pytest.mark.process
 
@@ -64,30 +63,6 @@ GUARDED = {
     "\0": "\N{REPLACEMENT CHARACTER}",
 }
 """The texts that a spreadsheet might run, and the one at which some readers stop."""
-
-
-def node(code: str, value: object) -> bytes:
-    """Run a module that gets ``value`` as ``input``; return the bytes that it writes to ``out``."""
-    driver = pytest.importorskip("playwright._impl._driver")
-    executable, _ = driver.compute_driver_executable()
-    module = f"""
-        import {{ readFileSync, writeSync }} from "node:fs";
-        const input = JSON.parse(readFileSync(0, "utf-8"));
-        const out = (bytes) => {{
-            for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
-        }};
-        {code}
-    """
-    outcome = subprocess.run(
-        [executable, "--input-type=module", "-e", module],
-        input=json.dumps(value).encode(),
-        capture_output=True,
-        timeout=300,
-        check=False,
-        cwd=ROOT / "frontend",
-    )
-    assert outcome.returncode == 0, outcome.stderr.decode()
-    return outcome.stdout
 
 
 def as_csv(rows: list[list[Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import struct
@@ -14,11 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tb_gradascent.format.folding import fold
+from tb_gradascent.format.image_codec import encode_image
 from tb_gradascent.format.payload import payload_info, unpack_payload
+from tb_gradascent.format.quantization import LARGE
 from tb_gradascent.format.record import Record, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import decode_sample, encode_sample
 from tb_gradascent.format.samples import CapturedSample
+from testing.prediction import restore_by_loop
 from testing.strategies import SHAPES, captured_samples, stored
 from testing.synthetic import make_sample
 
@@ -27,7 +32,9 @@ def decode_by_hand(record: dict[str, Any], payload: bytes) -> list[list[float]]:
     """Decode each array of a payload to a flat list, only by http_api.md and ``struct``."""
     data = memoryview(zlib.decompress(payload))
     channels, *sides = record["shape"]
-    pixels = sides[0] * sides[1] if len(sides) == 2 else sides[0]
+    height, width = sides if len(sides) == 2 else (1, sides[0])
+    pixels = height * width
+    image_codec, *codecs = record["payload"]["codecs"]
 
     def take(size: int) -> bytes:
         nonlocal data
@@ -39,26 +46,36 @@ def decode_by_hand(record: dict[str, Any], payload: bytes) -> list[list[float]]:
         raw = take(4 * count)
         return [struct.unpack("<f", raw[i::count])[0] for i in range(count)]
 
+    def unfold(raw: bytes) -> list[int]:
+        half = len(raw) // 2
+        folded = [low + 256 * high for low, high in zip(raw[:half], raw[half:], strict=True)]
+        return [each // 2 if each % 2 == 0 else -(each + 1) // 2 for each in folded]
+
+    def restore(residuals: list[int]) -> list[int]:
+        shape = (channels, height, width)
+        return list(restore_by_loop(np.array(residuals, np.int32).reshape(shape)).flat)
+
     image: list[float] = []
-    for _ in range(channels):
-        (entries,) = struct.unpack("<H", take(2))
-        if entries:
-            palette = planes(entries)
-            image += [palette[index] for index in take(pixels)]
-        else:
-            image += planes(pixels)
+    if image_codec == "predicted_palette":
+        palettes = [planes(struct.unpack("<H", take(2))[0]) for _ in range(channels)]
+        indices = restore(unfold(take(2 * channels * pixels)))
+        image = [palettes[at // pixels][index] for at, index in enumerate(indices)]
+    else:
+        for _ in range(channels):
+            (entries,) = struct.unpack("<H", take(2))
+            if entries:
+                palette = planes(entries)
+                image += [palette[index] for index in take(pixels)]
+            else:
+                image += planes(pixels)
     count = sum(1 + len(target["morphs"]) for target in record["targets"])
-    assert record["payload"]["codecs"] == ["palette", *["levels"] * count]
+    assert len(codecs) == count
     quanta = struct.unpack(f"<{count}f", take(4 * count))
     arrays = [image]
-    for quantum in quanta:
-        raw = take(2 * channels * pixels)
-        half = len(raw) // 2
-        levels = [
-            folded // 2 if folded % 2 == 0 else -(folded + 1) // 2
-            for low, high in zip(raw[:half], raw[half:], strict=True)
-            for folded in [low + 256 * high]
-        ]
+    for quantum, codec in zip(quanta, codecs, strict=True):
+        levels = unfold(take(2 * channels * pixels))
+        if codec == "predicted_levels":
+            levels = restore(levels)
         special = {-32768: float("nan"), -32767: -float("inf"), 32767: float("inf")}
         arrays.append(
             [
@@ -78,6 +95,50 @@ def test_a_payload_is_as_the_http_api_documents(sample: CapturedSample) -> None:
     assert len(by_hand) == len(ours)
     for hand, own in zip(by_hand, ours, strict=True):
         np.testing.assert_array_equal(np.array(hand, np.float32), own.reshape(-1))
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 30), (3, 74, 75), (4, 20, 20)], ids=str)
+def test_a_photograph_with_smooth_morphs_is_as_the_http_api_documents(
+    shape: tuple[int, ...],
+) -> None:
+    rng = np.random.default_rng(0)
+    sample = make_sample(rng, shape=shape, morphs=("smallest", "visible"))
+    pixels = np.rint(255 / 3.2457 * (sample.image + 0.4242)).astype(np.float32)
+    sample = dataclasses.replace(sample, image=pixels)
+    data, payload = encode_sample(sample)
+    codecs = json.loads(data)["payload"]["codecs"]
+    gradient = "coarse_levels" if pixels.size >= LARGE else "levels"
+    assert codecs == ["predicted_palette", *[gradient, "levels", "predicted_levels"] * 2]
+    ours = unpack_payload(parse_record(data), payload)
+    for hand, own in zip(decode_by_hand(json.loads(data), payload), ours, strict=True):
+        np.testing.assert_array_equal(np.array(hand, np.float32), own.reshape(-1))
+    np.testing.assert_array_equal(ours[0], pixels)
+
+
+def test_special_values_in_a_smooth_delta_come_back() -> None:
+    sample = make_sample(np.random.default_rng(0), morphs=("visible",), targets=(5,))
+    (target,) = sample.targets
+    delta = target.morphs["visible"].delta.copy()
+    delta[0, 3, 4:7] = (np.nan, np.inf, -np.inf)
+    morph = dataclasses.replace(target.morphs["visible"], delta=delta)
+    sample = dataclasses.replace(
+        sample, targets=(dataclasses.replace(target, morphs={"visible": morph}),)
+    )
+    back = decode_sample(*stored(sample)).targets[0].morphs["visible"].delta
+    np.testing.assert_array_equal(back[0, 3, 4:7], delta[0, 3, 4:7])
+    np.testing.assert_allclose(back, delta, atol=delta[np.isfinite(delta)].max() / 256 * 1.001)
+
+
+def test_a_restored_level_that_is_out_of_range_raises_record_error() -> None:
+    sample = make_sample(np.random.default_rng(0), shape=(1, 2, 2), targets=(5,), morphs=())
+    record, _ = stored(sample)
+    record["payload"]["codecs"] = ["palette", "predicted_levels"]
+    image, _ = encode_image(sample.image)
+    for residuals, fits in (([32767, 0, 0, 0], True), ([32767, 1, 0, 0], False)):
+        body = fold(np.array(residuals, np.int16))
+        payload = zlib.compress(image + struct.pack("<f", 1.0) + body)
+        with contextlib.nullcontext() if fits else pytest.raises(RecordError, match="level"):
+            assert len(unpack_payload(with_payload(record, payload), payload)) == 2
 
 
 @pytest.mark.parametrize(

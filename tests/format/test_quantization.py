@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tb_gradascent.format.quantization import DELTA_LEVELS, GRADIENT_LEVELS, dequantize, quantize
+from tb_gradascent.format.quantization import (
+    DELTA_LEVELS,
+    GRADIENT_LEVELS,
+    LARGE,
+    LEAST_COSINE,
+    dequantize,
+    gradient_levels,
+    quantize,
+)
 
 Array = npt.NDArray[np.float32]
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=3, max_side=6)
@@ -79,6 +87,38 @@ def test_a_tie_caused_by_float32_rounding_stays_within_the_slack() -> None:
     quantum, levels = quantize(array, GRADIENT_LEVELS)
     error = np.abs(dequantize(quantum, levels).astype(np.float64) - array.astype(np.float64))
     assert np.float64(quantum) / 2 < error.max() <= np.float64(quantum) / 2 * SLACK
+
+
+@pytest.mark.parametrize("kind", ["noise", "sparse", "heavy tails", "one", "tiny", "huge"])
+def test_a_large_gradient_keeps_its_direction_with_few_levels(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(1, 128, 128))
+    gradient = {
+        "noise": noise,
+        "sparse": noise * (rng.random(noise.shape) < 0.02),
+        "heavy tails": noise**3,
+        "one": np.eye(1, LARGE).reshape(noise.shape),
+        "tiny": noise * 1e-30,
+        "huge": noise * 1e35,
+    }[kind].astype(np.float32)
+    levels = gradient_levels(gradient)
+    stored = dequantize(*quantize(gradient, levels)).astype(np.float64)
+    true = gradient.astype(np.float64)
+    cosine = (stored * true).sum() / np.linalg.norm(stored) / np.linalg.norm(true)
+    assert cosine >= LEAST_COSINE
+    assert levels <= (GRADIENT_LEVELS if kind == "one" else 250)
+    if kind == "noise":
+        coarser = dequantize(*quantize(gradient, levels * 9 // 10)).astype(np.float64)
+        assert (coarser * true).sum() / np.linalg.norm(coarser) / np.linalg.norm(true) < 0.999
+
+
+def test_small_and_odd_gradients_have_all_levels() -> None:
+    noise = np.random.default_rng(0).normal(size=LARGE).astype(np.float32)
+    assert gradient_levels(noise[:-1]) == GRADIENT_LEVELS
+    assert gradient_levels(noise * 0) == GRADIENT_LEVELS
+    for special in (np.nan, np.inf):
+        noise[7] = special
+        assert gradient_levels(noise) == GRADIENT_LEVELS
 
 
 def test_zeros_cause_no_division_by_zero() -> None:

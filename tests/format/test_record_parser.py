@@ -131,11 +131,11 @@ def test_a_record_with_one_replaced_field_is_read_or_raises_record_error(
         ),
         (
             {"payload": {**FIELDS["payload"], "codecs": ["levels"] * 7}},
-            r"codecs must be one of .'palette',. \(update .*\), got 'levels'",
+            r"codecs must be one of .'palette', .* \(update .*\), got 'levels'",
         ),
         (
             {"payload": {**FIELDS["payload"], "codecs": ["palette", *["palette"] * 6]}},
-            r"codecs must be one of .'levels',. \(update .*\), got 'palette'",
+            r"codecs must be one of .'levels', .* \(update .*\), got 'palette'",
         ),
         ({"payload": {**FIELDS["payload"], "codecs": ["palette", *[[]] * 6]}}, "codecs"),
     ],
@@ -217,6 +217,16 @@ def refuse(change: dict[str, object], message: str) -> None:
     with pytest.raises(RecordError, match=f"^{message}") as raised:
         parse_record(json.dumps({**FIELDS, **change}).encode())
     assert ", got " in str(raised.value)
+
+
+@pytest.mark.parametrize("shape", [[1, 784], [1, 1, 4097]])
+@pytest.mark.parametrize("position", [0, 3])
+def test_only_moderate_images_may_have_a_predicting_codec(shape: list[int], position: int) -> None:
+    codecs = ["palette", *["levels"] * 6]
+    codecs[position] = "predicted_levels" if position else "predicted_palette"
+    change: dict[str, Any] = {"payload": {**FIELDS["payload"], "codecs": codecs}}
+    parse_record(json.dumps({**FIELDS, **change}).encode())
+    refuse({**change, "shape": shape}, "codecs may be .* only of an image whose sides are at most")
 
 
 def test_the_largest_numbers_of_morphs_judges_and_checks_are_read() -> None:

@@ -26,7 +26,8 @@ export function rowOf(sample) {
   }
   const id = new TextEncoder().encode(sample.id ?? "");
   const namesText = new TextEncoder().encode(names.join("\n"));
-  const texts = id.length + namesText.length;
+  const { bytes, crc32c, codecs } = sample.payload;
+  const texts = id.length + namesText.length + codecs.length;
   const length = Math.ceil((128 + 8 * numbers.length + 4 * integers.length + texts) / 8) * 8;
   const row = new DataView(new ArrayBuffer(length));
   let at = 0;
@@ -42,14 +43,14 @@ export function rowOf(sample) {
   put("BigInt64", 8, sample.capture);
   put("Float64", 8, sample.wall_time, sample.step, sample.label ?? 0, sample.margin, sample.entropy);
   put("Float64", 8, sample.loss ?? 0, sample.dropped ?? 0, sample.every ?? 0);
-  put("Uint32", 4, sample.payload.bytes, sample.payload.crc32c);
+  put("Uint32", 4, bytes, crc32c);
   put("Uint16", 2, sample.version, flags.reduce((sum, flag, position) => sum + (flag ? 1 << position : 0), 0));
   put("Uint32", 4, ...sample.shape, ...(sample.shape.length === 2 ? [0] : []));
   put("Uint32", 4, classes.length, strengths.length, targets.length, id.length);
   put("Uint32", 4, namesText.length, numbers.length);
   put("Float64", 8, ...numbers);
   put("Uint32", 4, ...integers);
-  put("Uint8", 1, ...id, ...namesText);
+  put("Uint8", 1, ...id, ...namesText, ...codecs);
   return new Uint8Array(row.buffer);
 }
 

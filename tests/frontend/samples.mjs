@@ -14,7 +14,8 @@ export const DIGITS = {
 
 /** A sample that is said to be a 5, or an 8; each argument replaces a field. */
 export function makeSample(fields = {}) {
-  const index = fields.index ?? 0;
+  const { index = 0, targets = [makeTarget()] } = fields;
+  const arrays = targets.reduce((sum, { morphs }) => sum + 1 + morphs.length, 0);
   return {
     key: `run|s.0.${index}`,
     address: `s.0.${index}`,
@@ -37,9 +38,9 @@ export function makeSample(fields = {}) {
     loss: 0.78,
     strengths: [0, 0.5, 1],
     bounds: null,
-    targets: [makeTarget()],
+    targets,
     every: null,
-    payload: { bytes: 10, crc32c: 0 },
+    payload: { bytes: 10, crc32c: 0, codecs: [0, ...Array(arrays).fill(1)] },
     ...fields,
   };
 }

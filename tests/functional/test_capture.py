@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tb_gradascent.format.quantization import (
     DELTA_LEVELS,
     GRADIENT_LEVELS,
+    LARGE_DELTA_LEVELS,
     dequantize,
     quantize,
 )
@@ -306,9 +307,29 @@ def test_other_precisions(dtype: torch.dtype) -> None:
     )
 )
 def test_as_stored_is_what_is_stored(array: np.ndarray) -> None:
-    on_device = as_stored(torch.tensor(array)[None])[0].numpy()
+    on_device = as_stored(torch.tensor(array)[None], DELTA_LEVELS)[0].numpy()
     on_disk = dequantize(*quantize(array, DELTA_LEVELS))
     np.testing.assert_array_equal(on_device, on_disk)
+    coarse = as_stored(torch.tensor(array)[None], LARGE_DELTA_LEVELS)[0].numpy()
+    np.testing.assert_array_equal(coarse, dequantize(*quantize(coarse, DELTA_LEVELS)))
+
+
+@pytest.mark.parametrize(("side", "levels"), [(127, DELTA_LEVELS), (128, LARGE_DELTA_LEVELS)])
+def test_only_a_large_delta_that_is_not_smooth_has_fewer_levels(side: int, levels: int) -> None:
+    ascents = {"smallest": Ascent.smallest(), "visible": Ascent.visible()}
+    weights = torch.randn(10, side * side, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(1))
+
+    def forward(x: Tensor) -> Tensor:
+        return x.flatten(1) @ weights.T / side
+
+    (sample,) = capture(forward, images, Recipe(ascents=ascents), step=0)
+    morphs = sample.targets[1].morphs
+    for name, expected in (("smallest", levels), ("visible", DELTA_LEVELS)):
+        delta = morphs[name].delta
+        magnitudes = np.unique(np.abs(delta) / np.abs(delta).max() * expected)
+        np.testing.assert_allclose(magnitudes, np.rint(magnitudes), atol=1e-3)
+        assert len(magnitudes) > expected / 2
 
 
 class _Scale(nn.Module):

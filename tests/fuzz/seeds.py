@@ -30,7 +30,8 @@ def _payloads() -> Iterator[bytes]:
 def _images() -> Iterator[bytes]:
     for choice, shape in enumerate(SHAPES):
         image = full_sample(shape).image
-        yield bytes([choice]) + image_codec.encode_image(image)
+        encoded, codec = image_codec.encode_image(image)
+        yield bytes([2 * choice + image_codec.IMAGE_CODECS.index(codec)]) + encoded
 
 
 def _names() -> Iterator[bytes]:

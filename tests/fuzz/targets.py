@@ -29,6 +29,7 @@ from tb_gradascent.format import image_codec, metadata
 from tb_gradascent.format.event_file import EventFile, file_name, frame
 from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
 from tb_gradascent.format.payload import largest_payload, payload_info
+from tb_gradascent.format.prediction import can_predict
 from tb_gradascent.format.record import PayloadRecord, Record, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import decode_sample, encode_sample
@@ -85,16 +86,19 @@ def payload(data: bytes) -> None:
 
 
 def image(data: bytes) -> None:
-    """An encoded image. The first byte chooses its shape."""
-    shape = SHAPES[(data[0] if data else 0) % len(SHAPES)]
+    """An encoded image. The first byte chooses its shape and its codec."""
+    choice = data[0] if data else 0
+    shape = SHAPES[choice // 2 % len(SHAPES)]
+    codec = image_codec.IMAGE_CODECS[choice % 2 if can_predict(shape) else 0]
     try:
-        decoded, size = image_codec.decode_image(data[1:], shape)
+        decoded, size = image_codec.decode_image(data[1:], shape, codec)
     except ValueError as error:
         _is_a_sentence(error)
         return
     assert decoded.shape == shape
-    assert size <= min(len(data) - 1, image_codec.largest_size(shape))
-    again, _ = image_codec.decode_image(image_codec.encode_image(decoded), shape)
+    assert size <= min(len(data) - 1, image_codec.largest_size(shape, codec))
+    encoded, codec = image_codec.encode_image(decoded)
+    again, _ = image_codec.decode_image(encoded, shape, codec)
     assert again.tobytes() == decoded.tobytes()
 
 

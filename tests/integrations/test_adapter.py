@@ -53,6 +53,7 @@ def test_a_missing_framework_is_named_with_the_command_to_install_it() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_framework_that_fails_to_import_raises_its_own_error() -> None:
     assert errors({"torchmetrics"}, ["lightning"]) == ["No module named 'torchmetrics'"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import struct
@@ -66,9 +67,10 @@ def get(client: Client, path: str, **options: Any) -> TestResponse:
 
 def error_of(response: TestResponse) -> str:
     assert response.mimetype == "application/json"
-    assert response.json is not None
-    assert response.json.keys() == {"error"}
-    error = response.json["error"]
+    gzipped = response.headers.get("Content-Encoding") == "gzip"
+    answer = json.loads(gzip.decompress(response.data) if gzipped else response.data)
+    assert answer.keys() == {"error"}
+    error = answer["error"]
     assert isinstance(error, str)
     assert "Traceback" not in error
     return error

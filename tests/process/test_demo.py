@@ -40,6 +40,7 @@ def heeding_interrupts() -> Iterator[None]:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_the_demo_trains_two_runs_and_serves_them_until_it_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "demo", "--epochs", "1", "--port", "0"]
     command += ["--logdir", str(tmp_path)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import email
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,32 +22,48 @@ ADAPTERS = {"lightning", "transformers", "ignite"}
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of all files that git tracks or does not ignore."""
-    folder = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
+    """A copy of the project's files, without what was built or installed among them."""
+    folder = tmp_path_factory.mktemp("checkout") / "copy"
+    made = (".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "build", "*.egg-info")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made))
     return folder
 
 
 @pytest.fixture(scope="module")
-def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel that a release publishes."""
+def unpacked(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution that a release publishes, unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
+    code = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder)], cwd=checkout, check=True, capture_output=True
+    )
+    (built,) = folder.glob("*.tar.gz")
+    shutil.unpack_archive(built, folder, filter="data")
+    return folder / built.name.removesuffix(".tar.gz")
+
+
+@pytest.fixture(scope="module")
+def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel that a release publishes, built from the source distribution."""
     folder = tmp_path_factory.mktemp("wheel")
     options = ["-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, checkout], check=True
+        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, unpacked], check=True
     )
     (built,) = folder.glob("*.whl")
     return zipfile.ZipFile(built)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_source_distribution_holds_everything_that_its_tests_need(
+    checkout: Path, unpacked: Path
+) -> None:
+    missing = {name for name in files(checkout) - files(unpacked) if "egg-info" not in name}
+    assert missing <= {".gitignore"}
+    assert "tests/process/test_packaging.py" in files(unpacked)
 
 
 def test_the_wheel_holds_the_package_and_the_page_and_nothing_else(
@@ -73,7 +90,7 @@ def test_the_wheels_metadata_name_the_package_and_its_plugin(wheel: zipfile.ZipF
     assert metadata["Version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0"
     assert set(metadata.get_all("Provides-Extra", [])) >= {"torch", *ADAPTERS}
-    assert f"{info}/licenses/LICENSE" in wheel.namelist()
+    assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE"} <= set(wheel.namelist())
     entry_points = configparser.ConfigParser()
     entry_points.read_string(wheel.read(f"{info}/entry_points.txt").decode())
     assert dict(entry_points["tensorboard_plugins"]) == {
