@@ -14,6 +14,7 @@ MODULES = (
     "training",
     "capture",
     "sizes",
+    "budget",
     "quality",
     "visible",
     "startup",

@@ -53,20 +53,20 @@ WAYS = {
 }
 
 
+def subjects() -> list[tuple[Tensor, nn.Module]]:
+    """Images of three shapes, each with a network."""
+    digits = test_digits()[0][:SAMPLES]
+    small, large = (photographs(SAMPLES, (3, side, side)) for side in (32, 224))
+    return [(digits, trained_cnn()), (small, resnet18()), (large, resnet18(large=True))]
+
+
 def run() -> report.Section:
     """Measures all shapes."""
     torch.manual_seed(0)
-    digits = test_digits()[0][:SAMPLES]
-    small, large = (photographs(SAMPLES, (3, side, side)) for side in (32, 224))
     rows, figures = [], []
-    for images, model in tqdm(
-        [(digits, trained_cnn()), (small, resnet18()), (large, resnet18(large=True))],
-        desc="sizes",
-        leave=False,
-        disable=None,
-    ):
+    for images, model in tqdm(subjects(), desc="sizes", leave=False, disable=None):
         shape = "×".join(map(str, images.shape[1:]))
-        sizes = [_bytes(way, model, images) / SAMPLES for way in WAYS.values()]
+        sizes = [bytes_of(way, model, images) / SAMPLES for way in WAYS.values()]
         rows.append((shape, *(f"{size / 1e3:.1f}" for size in sizes)))
         goal = {28: "at most 6 kB", 224: "at most 400 kB"}.get(images.shape[-1], "")
         figures.append(
@@ -77,7 +77,10 @@ def run() -> report.Section:
     )
 
 
-def _bytes(way: Callable[[Path, nn.Module, Tensor], None], model: nn.Module, images: Tensor) -> int:
+def bytes_of(
+    way: Callable[[Path, nn.Module, Tensor], None], model: nn.Module, images: Tensor
+) -> int:
+    """How many bytes a way writes for some images."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         way(folder, model, images)
