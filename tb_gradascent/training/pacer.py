@@ -6,11 +6,17 @@ import math
 import sys
 from typing import Protocol
 
+from tb_gradascent.format.status import MAX_STATUS_BYTES
 from tb_gradascent.training.health import Health
 from tb_gradascent.training.overhead import Overhead
 
 #: The interval doubles each time another of so many parts of the budget is used up.
 PARTS = 8
+
+
+def status_reserve(budget: int) -> int:
+    """Return how many bytes of a budget are kept for the session's notices and its end."""
+    return min(budget // 16, MAX_STATUS_BYTES)
 
 
 class Schedule:
@@ -76,6 +82,8 @@ class Pacer:
     Attributes:
         main: The schedule of the hook's own captures. Probes may have schedules of their own.
         budget: Bytes that this process's file may take.
+        overhead: See above.
+        steps: Steps of the loop so far.
     """
 
     def __init__(
@@ -83,10 +91,11 @@ class Pacer:
     ) -> None:
         self.main = Schedule(every)
         self.budget = int(min(budget_mb * 1e6, sys.maxsize)) // files
+        self._for_captures = self.budget - status_reserve(self.budget)
         self._schedules = [self.main]
         self.overhead = overhead
         self._health = health
-        self._steps = 0
+        self.steps = 0
         self._file: SizedFile | None = None
         self._agreed_stretch: int | None = None
 
@@ -107,13 +116,13 @@ class Pacer:
     @property
     def next_step(self) -> int:
         """The step of the next call, if the loop does not say it: calls are counted from 0."""
-        return self._steps
+        return self.steps
 
     def count_step(self) -> None:
         """Count one step of the loop."""
-        if not self._steps:
+        if not self.steps:
             self.overhead.start()
-        self._steps += 1
+        self.steps += 1
 
     @property
     def stretch(self) -> int:
@@ -125,8 +134,8 @@ class Pacer:
         """What :attr:`stretch` would be if this process had to agree with no other."""
         used = self._file.size if self._file else 0
         # By the time so far: at the first capture hardly any of the training's time has passed.
-        wanted = self.overhead.stretch(self.main.every, self._steps)
-        return max(stretch(used, self.budget), wanted)
+        wanted = self.overhead.stretch(self.main.every, self.steps)
+        return max(stretch(used, self._for_captures), wanted)
 
     @property
     def every(self) -> int:
@@ -156,12 +165,13 @@ class Pacer:
         They are marked before the capture can fail, so that a failed one is not repeated at once.
         """
         stretched = self.stretch
-        if self._file and stretch(self._file.size, self.budget) > 1:
+        if self._file and stretch(self._file.size, self._for_captures) > 1:
             self._health.report(
                 "budget",
                 "warning",
                 f"A part of budget_mb={self.budget / 1e6:g} is used up: captures are now "
                 f"{self.every} steps apart. The interval will double again as more is used.",
+                step=step,
             )
         due = [schedule for schedule in self._schedules if schedule.is_due(step, stretched)]
         for schedule in due:
