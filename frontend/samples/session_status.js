@@ -18,7 +18,7 @@ export const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
  */
 
 /**
- * The notices of a run, the worst first: those of its newest session, and of the sessions whose samples are shown.
+ * The notices of a run: those of its newest session, and of the sessions whose samples are shown.
  * @param {RunIndex} index
  * @returns {RunNotice[]}
  */
@@ -33,7 +33,7 @@ export function runNotices({ run, sessions }) {
       found.set(notice.message, { ...notice, count: notice.count + (known?.count ?? 0) });
     }
   }
-  const notices = [...found.values()].map(({ severity, message, remedy, step, count }) => ({
+  return [...found.values()].map(({ severity, message, remedy, step, count }) => ({
     key: JSON.stringify([run, message]),
     run,
     severity,
@@ -41,6 +41,10 @@ export function runNotices({ run, sessions }) {
     remedy,
     found: foundCaption(step, count),
   }));
+}
+
+/** @param {RunNotice[]} notices */
+export function worstFirst(notices) {
   return SEVERITIES.flatMap((severity) => notices.filter((notice) => notice.severity === severity));
 }
 

@@ -6,7 +6,7 @@ import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
 import { facetsOf, failedFiltersOf, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
-import { runNotices } from "../samples/session_status.js";
+import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
 import { sortedPositions } from "../samples/sort_orders.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
@@ -123,15 +123,13 @@ export const samplesInUse = memoize(
 );
 
 /**
- * What the hooks of the ticked runs found out, without the notices that the user dismissed.
+ * What the hooks of the ticked runs found out, the worst first, without the notices that the user dismissed.
  * @type {(state: State) => RunNotice[]}
  */
 export const noticesInUse = memoize(
   (state) => [indexesInUse(state), state.dismissed],
   (state) =>
-    indexesInUse(state)
-      .flatMap(runNotices)
-      .filter(({ key }) => !state.dismissed.has(key)),
+    worstFirst(indexesInUse(state).flatMap(runNotices)).filter(({ key }) => !state.dismissed.has(key)),
 );
 
 /**

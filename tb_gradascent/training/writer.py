@@ -376,7 +376,7 @@ class _Worker:
         if not self._batches or self._selected:
             return
         least = self._least_margin
-        margin = f" The smallest margin was {least:.2g}." if least < math.inf else ""
+        margin = f" The smallest margin was {least:.4g}." if least < math.inf else ""
         above = min(math.floor(least * 100 + 1) / 100, 1.0) if least < math.inf else 1.0
         self._health.note(
             "nothing-confused",

@@ -61,7 +61,7 @@ export class NoticeList {
     words.append(message);
     if (remedy) words.append(" ", element("span", { className: "remedy" }, remedy));
     if (found) words.append(" ", element("span", { className: "found" }, `(${found})`));
-    const dismiss = element("button", { type: "button", ariaLabel: `Dismiss: ${message}` }, "×");
+    const dismiss = element("button", { type: "button", ariaLabel: "Dismiss this notice" }, "×");
     dismiss.title = "Dismiss until the page is loaded again";
     dismiss.addEventListener("click", () => this.onChange((state) => withoutNotice(state, key)));
     return element("li", { className: `notice ${severity}` }, words, dismiss);

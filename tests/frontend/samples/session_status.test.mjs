@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { noSamplesCaption, overheadCaption, runNotices } from "../../../frontend/samples/session_status.js";
+import { noSamplesCaption, overheadCaption, runNotices, worstFirst } from "../../../frontend/samples/session_status.js";
 import { makeNotice, makeRunSession, makeStatus } from "../statuses.mjs";
 
-const messages = (sessions) => runNotices({ run: "a", sessions }).map(({ message }) => message);
+const messages = (sessions) => worstFirst(runNotices({ run: "a", sessions })).map(({ message }) => message);
 
 test("the worst notice comes first", () => {
   const notices = ["info", "warning", "error"].map((severity) => makeNotice({ severity, message: severity }));
