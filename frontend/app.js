@@ -26,6 +26,7 @@ import { withIndex, withRunOrder, withRuns, withStrength } from "./state/transit
 import { element } from "./views/common/dom.js";
 import { nextStrength } from "./views/common/key_commands.js";
 import { listenToKeyboard } from "./views/common/keyboard_listener.js";
+import { NoticeList } from "./views/common/notice_list.js";
 import { ProblemList, emptyState, note, emptyReason } from "./views/common/messages.js";
 import { displaySettings } from "./views/common/sample_view.js";
 import { Sidebar } from "./views/sidebar/sidebar.js";
@@ -167,12 +168,14 @@ class App {
   );
 
   #problemList = new ProblemList(() => this.#reload());
+  #noticeList = new NoticeList(this.#onChange);
   #message = element("div", { className: "message" });
   #main = element(
     "main",
     {},
     this.#bar,
     this.#problemList.element,
+    this.#noticeList.element,
     this.#activeFilters.element,
     this.#message,
     ...Object.values(this.#viewElements),
@@ -251,6 +254,7 @@ class App {
     this.#tabs.show(state.view);
     this.#showMessage();
     this.#showProblems();
+    this.#noticeList.show(state);
     // The views come last, because they measure the space that everything above leaves. A ResizeObserver does
     // not report an element that is hidden or resized for less than a frame.
     if (samples.length) this.#main.classList.remove("vacant");

@@ -23,6 +23,7 @@ const STYLES = [
   "response_curve",
   "thumbnail",
   "messages",
+  "notices",
   "dialog",
   "detail",
   "downloads",

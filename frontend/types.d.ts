@@ -3,6 +3,8 @@
 export interface RunTags {
   run: string;
   tags: string[];
+  /** Those of the tags that have no captures. */
+  empty_tags: string[];
 }
 
 export interface Session {
@@ -105,11 +107,51 @@ export interface Counts {
   dropped: number;
 }
 
+/** Something that the hook found out about the training or about what is recorded. */
+export interface Notice {
+  code: string;
+  severity: "error" | "warning" | "info";
+  message: string;
+  /** Empty if there is nothing to do. */
+  remedy: string;
+  step: number | null;
+  count: number;
+}
+
+/** What a session told about itself, at `wall_time`. */
+export interface Status {
+  wall_time: number;
+  notices: Notice[];
+  steps: number;
+  captured: number;
+  dropped: number;
+  failed: number;
+  /** Seconds that captures took, and seconds of the training without them. */
+  overhead: number;
+  elapsed: number;
+  every: number | null;
+  /** The smallest margin seen in the batches of due steps; `null` if none was seen. */
+  least_margin: number | null;
+  ended: boolean;
+}
+
+/** A session of a run, with or without captures. */
+export interface RunSession {
+  session: Session;
+  captures: number;
+  /** How many of its samples that were read are not superseded. */
+  shown: number;
+  /** `null` if an older version recorded it. */
+  status: Status | null;
+}
+
 export interface RunIndex {
   run: string;
   tag: string;
   counts: Counts;
   samples: Sample[];
+  /** Sorted by their start. */
+  sessions: RunSession[];
 }
 
 /** x, y, width and height, in canvas pixels. */

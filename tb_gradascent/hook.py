@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.remote import RemotePath
-from tb_gradascent.format.status import Notice
+from tb_gradascent.format.status import Notice, Status
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, Ascent
 from tb_gradascent.functional.capture import PendingSamples, Recipe
 from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, check_criterion
@@ -196,7 +196,7 @@ class GradAscentHook:
         self._pacer = Pacer(every, top_k, self._budget, overhead, self._health)
         records = process_rank is None or process_rank.rank == 0 or ranks == "all"
         self._writer = self._open(arguments.log_directory(log), info, records=records)
-        self._budget.watch(self._writer)
+        self._health.on_change = self._writer.refresh
 
     def __call__(
         self,
@@ -244,11 +244,13 @@ class GradAscentHook:
             return 0
         captured = 0
         start = time.perf_counter()
-        with self._faults.contain("A capture"):
+        with self._faults.contain("A capture", now):
             captured = self._capture_due(now, inputs, logits, labels, ids, additional_forward_args)
             self._captured += captured
             self._faults.raise_write_failure(self._writer.failure)
-        self._pacer.account(time.perf_counter() - start, self._writer.processor_seconds)
+        if not self._faults.resting:
+            self._pacer.account(time.perf_counter() - start, self._writer.processor_seconds)
+            self._writer.refresh()
         return captured
 
     @property
@@ -378,7 +380,7 @@ class GradAscentHook:
         top_k = arguments.whole_number("top_k", top_k, 1)
         tag = arguments.tag_name(tag)
         before = self._captured
-        with self._faults.contain("A scan"):
+        with self._faults.contain("A scan", now):
             self._scan(loader, now, ids, unpack, top_k, tag)
             self._faults.raise_write_failure(self._writer.failure)
         return self._captured - before
@@ -433,7 +435,18 @@ class GradAscentHook:
     def _open(
         self, directory: Path | RemotePath, info: SessionInfo, *, records: bool
     ) -> SampleWriter | NullWriter:
-        return SampleWriter(directory, info, self._budget.total) if records else NullWriter()
+        if not records:
+            return NullWriter()
+        writer = SampleWriter(
+            directory,
+            info,
+            self._budget.total,
+            tag=self._tag,
+            health=self._health,
+            status=functools.partial(_status_of, self._health, self._faults, self._pacer),
+        )
+        self._budget.watch(writer.progress)
+        return writer
 
     def _capture_pass(self, recorded: RecordedPass | None) -> int:
         if recorded is None:
@@ -441,23 +454,24 @@ class GradAscentHook:
         return self(**recorded.hook_arguments(with_forward_args=not self._calls_forward))
 
     def _records(self) -> bool:
-        """Whether this process still records anything."""
-        return not (self._faults.gave_up or isinstance(self._writer, NullWriter))
+        """Whether this process records anything."""
+        return not isinstance(self._writer, NullWriter)
 
     @contextlib.contextmanager
-    def _open_passes(self) -> Iterator[Passes | None]:
-        """Passes through the model; ``None`` if this process records nothing.
+    def _open_passes(self, *, rest: bool = False) -> Iterator[Passes | None]:
+        """Passes through the model; ``None`` if this process records nothing, or has to rest.
 
         A rank of a sharded model has to enter all the same, since the others need it.
         """
-        if not (self._records() or self._runner.is_sharded):
+        records = self._records() and not rest
+        if not (records or self._runner.is_sharded):
             yield None
             return
         try:
             with self._runner.passes(self._pacer.own_stretch) as passes:
                 if self._writer.closed:
                     raise RuntimeError("the hook was used after close(): make a new one")
-                yield passes if self._records() else None
+                yield passes if records else None
         finally:
             if self._runner.agreed_stretch is not None:
                 self._pacer.agree(self._runner.agreed_stretch)
@@ -474,7 +488,7 @@ class GradAscentHook:
         """Make the captures that are due at a step; return the number of samples."""
         due = self._pacer.take_due(step)
         every = self._pacer.stretched_every
-        with self._open_passes() as passes:
+        with self._open_passes(rest=self._faults.passes_over()) as passes:
             if passes is None:
                 return 0
             batch = Batch.of(inputs, labels, ids, additional_forward_args)
@@ -536,6 +550,17 @@ class GradAscentHook:
         """Queue a capture for writing, and return how many samples it has."""
         self._writer.put(capture)
         return capture.size
+
+
+def _status_of(health: Health, faults: FaultPolicy, pacer: Pacer) -> Status:
+    return Status(
+        notices=health.notices,
+        steps=pacer.steps,
+        failed=faults.failed,
+        overhead=pacer.overhead.seconds,
+        elapsed=pacer.overhead.elapsed,
+        every=pacer.every,
+    )
 
 
 class _CopiedHook(GradAscentHook):

@@ -171,7 +171,7 @@ class _Run:
     def _add(self, path: Readable, offset: int, event: Event) -> None:
         for value in event.summary.value:
             split = split_series_tag(value.tag)
-            if split is None:
+            if split is None or split[1] == "status":
                 continue
             tag, kind, name = split
             session = self.sessions.setdefault(tag, {}).setdefault(name, _Session())

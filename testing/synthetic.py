@@ -19,6 +19,7 @@ from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import Bounds, CapturedSample, Morph, Response, Target
+from tb_gradascent.format.status import Status
 
 STRENGTHS = np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 1.25], np.float32)
 DIGITS = metadata.SessionInfo(
@@ -140,6 +141,24 @@ def make_event(
     )
 
 
+def make_status_event(
+    tag: str,
+    session: str,
+    number: int,
+    status: Status,
+    info: metadata.SessionInfo,
+    wall_time: float,
+) -> Event:
+    """Return one event of a status series as the hook writes it."""
+    content = dataclasses.replace(info, class_names=None).encode()
+    value = Summary.Value(
+        tag=metadata.series_tag(tag, "status", session),
+        metadata=metadata.summary_metadata("status", content),
+        tensor=string_tensor([status.encode()]),
+    )
+    return Event(wall_time=wall_time, step=number, summary=Summary(value=[value]))
+
+
 def write_session(
     directory: Path,
     captures: Iterable[Sequence[CapturedSample]],
@@ -148,10 +167,13 @@ def write_session(
     session: str | None = None,
     info: metadata.SessionInfo = DIGITS,
     start: float | None = None,
+    statuses: Sequence[Status] = (),
+    status_tag: str | None = None,
 ) -> str:
     """Write one session's event file into a run's directory and return the session's name.
 
-    The session starts at ``start``, seconds since the epoch. It has one capture a second.
+    The session starts at ``start``, seconds since the epoch. It has one capture a second, and tells
+    one status a second, under ``tag`` unless ``status_tag`` is given.
     """
     session = session or metadata.new_session()
     start = time.time() if start is None else start
@@ -160,6 +182,9 @@ def write_session(
     for number, samples in enumerate(captures):
         encoded = [encode_sample(sample) for sample in samples]
         file.append(make_event(tag, session, number, encoded, info, start + number))
+    for number, status in enumerate(statuses):
+        told = status_tag or tag
+        file.append(make_status_event(told, session, number, status, info, start + number))
     file.close()
     return session
 

@@ -1,6 +1,6 @@
 /** The requests to the back end. `tb_gradascent/plugin/http_api.md` documents them. */
 
-/** @import {RunTags, Session} from "../types.js" */
+/** @import {RunTags, Session, Status} from "../types.js" */
 
 const INCOMPLETE = "TensorBoard's answer is incomplete. Reload to try again.";
 
@@ -15,7 +15,13 @@ export async function fetchRuns(signal) {
 
 /**
  * A session as the route `index` lists it.
- * @typedef {Session & {captures: number, damaged: boolean, superseded_from: number | null}} ListedSession
+ * @typedef {object} SessionState
+ * @property {number} captures
+ * @property {boolean} damaged
+ * @property {number | null} superseded_from
+ * @property {Status | null} status
+ *
+ * @typedef {Session & SessionState} ListedSession
  */
 
 /**

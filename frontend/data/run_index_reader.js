@@ -7,7 +7,7 @@ import { fetchRecords, fetchSessions } from "./api.js";
 import { byStep } from "../samples/sort_orders.js";
 import { readRows } from "./record_rows.js";
 
-/** @import {RunIndex, Sample, Session} from "../types.js" */
+/** @import {RunIndex, RunSession, Sample, Session, Status} from "../types.js" */
 /** @import {ListedSession, CaptureRange, CaptureRecords} from "./api.js" */
 
 /** The first request asks for few captures, so that the first samples appear quickly. */
@@ -25,6 +25,7 @@ const MOST_RANGES = 256;
  * @property {number} captures how many captures it has
  * @property {boolean} damaged
  * @property {number} supersededFrom
+ * @property {Status | null} status
  * @property {Chunk[]} chunks sorted, without overlap
  */
 
@@ -71,15 +72,18 @@ export class RunIndexReader {
   list(listed) {
     /** @type {Map<string, KnownSession>} */
     const sessions = new Map();
-    for (const { captures, damaged, superseded_from, ...session } of listed) {
+    for (const { captures, damaged, superseded_from, status, ...session } of listed) {
       const before = this.#sessions.get(session.session);
       const supersededFrom = superseded_from ?? Infinity;
       this.#changed ||= !before || before.supersededFrom !== supersededFrom || before.damaged !== damaged;
+      this.#changed ||= JSON.stringify(before?.status) !== JSON.stringify(status);
       sessions.set(session.session, {
-        session: before?.session ?? session,
+        // The constants of a session without captures lack the class names.
+        session: before?.captures ? before.session : session,
         captures,
         damaged,
         supersededFrom,
+        status,
         chunks: before?.chunks ?? [],
       });
     }
@@ -157,8 +161,11 @@ function gather(sessions) {
   const counts = { samples: 0, unreadable: 0, superseded: 0, dropped: 0 };
   /** @type {Sample[]} */
   const samples = [];
-  for (const { damaged, supersededFrom, chunks } of sessions) {
-    let dropped = 0;
+  /** @type {RunSession[]} */
+  const recorded = [];
+  for (const { session, captures, damaged, supersededFrom, status, chunks } of sessions) {
+    const before = samples.length;
+    let dropped = status?.dropped ?? 0;
     for (const chunk of chunks) {
       counts.unreadable += chunk.unreadable;
       dropped = Math.max(dropped, chunk.dropped);
@@ -169,8 +176,9 @@ function gather(sessions) {
     }
     counts.unreadable += Number(damaged);
     counts.dropped += dropped;
+    recorded.push({ session, captures, shown: samples.length - before, status });
   }
   counts.samples = samples.length;
   samples.sort((one, other) => byStep(one, other) || one.index - other.index);
-  return { counts, samples };
+  return { counts, samples, sessions: recorded };
 }

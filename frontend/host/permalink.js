@@ -187,8 +187,8 @@ export function toLink(state) {
  * @param {Record<string, string>} link
  */
 export function withLink(state, link) {
-  const { runs, recordVersion, runOrder, indexes } = state;
-  let next = { ...initialState(), runs, recordVersion, runOrder, indexes };
+  const { runs, recordVersion, runOrder, dismissed, indexes } = state;
+  let next = { ...initialState(), runs, recordVersion, runOrder, dismissed, indexes };
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);
   }

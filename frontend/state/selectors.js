@@ -6,6 +6,7 @@ import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
 import { facetsOf, failedFiltersOf, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
+import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
 import { sortedPositions } from "../samples/sort_orders.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
@@ -14,7 +15,8 @@ import { hasTarget, targetCounts } from "../samples/target_choice.js";
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
 /** @import {Facets, Filters} from "../samples/filters.js" */
 /** @import {Photographs} from "../drawing/gradient_colors.js" */
-/** @import {Counts, RunIndex, Sample, Target} from "../types.js" */
+/** @import {RunNotice} from "../samples/session_status.js" */
+/** @import {Counts, RunIndex, Sample, Status, Target} from "../types.js" */
 /** @import {State} from "./state.js" */
 
 /** How many runs are shown until the user ticks others. More would be slow to fetch. */
@@ -28,12 +30,16 @@ export function tagsOf({ runs }) {
 }
 
 /**
- * The chosen tag, or the first one if the chosen tag does not exist.
+ * The chosen tag. If it does not exist: the first one with captures, or else the first one.
  * @param {State} state
  */
 export function tagInUse(state) {
   const tags = tagsOf(state);
-  return state.chosenTag !== null && tags.includes(state.chosenTag) ? state.chosenTag : (tags[0] ?? null);
+  if (state.chosenTag !== null && tags.includes(state.chosenTag)) return state.chosenTag;
+  const runs = state.runs ?? [];
+  const hasCaptures = (/** @type {string} */ tag) =>
+    runs.some((run) => run.tags.includes(tag) && !run.empty_tags.includes(tag));
+  return tags.find(hasCaptures) ?? tags[0] ?? null;
 }
 
 /**
@@ -114,6 +120,29 @@ const indexesInUse = memoize(
 export const samplesInUse = memoize(
   (state) => [indexesInUse(state)],
   (state) => indexesInUse(state).flatMap(({ samples }) => samples),
+);
+
+/**
+ * What the hooks of the ticked runs found out, the worst first, without the notices that the user dismissed.
+ * @type {(state: State) => RunNotice[]}
+ */
+export const noticesInUse = memoize(
+  (state) => [indexesInUse(state), state.dismissed],
+  (state) =>
+    worstFirst(indexesInUse(state).flatMap(runNotices)).filter(({ key }) => !state.dismissed.has(key)),
+);
+
+/**
+ * The last status of the newest session of each ticked run that tells one.
+ * @type {(state: State) => {run: string, status: Status}[]}
+ */
+export const statusesInUse = memoize(
+  (state) => [indexesInUse(state)],
+  (state) =>
+    indexesInUse(state).flatMap(({ run, sessions }) => {
+      const status = sessions.at(-1)?.status;
+      return status ? [{ run, status }] : [];
+    }),
 );
 
 /** @type {(state: State) => boolean} */

@@ -42,6 +42,7 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {string | null} selected the key of the sample that the detail dialog shows
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
+ * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
 
@@ -73,6 +74,7 @@ export function initialState() {
     selected: null,
     compared: null,
     frames: "gradient",
+    dismissed: new Set(),
     indexes: new Map(),
   };
 }

@@ -70,6 +70,16 @@ export function withIndex(state, index) {
 }
 
 /**
+ * Dismisses a notice for as long as the page is open.
+ * @param {State} state
+ * @param {string} key the notice's
+ * @returns {State}
+ */
+export function withoutNotice(state, key) {
+  return { ...state, dismissed: new Set(state.dismissed).add(key) };
+}
+
+/**
  * @param {State} state
  * @param {Partial<Filters>} filters the filters that change
  * @returns {State}

@@ -79,17 +79,18 @@ class EventFile:
 
     Args:
         path: The file; it must not exist. Missing directories are created.
+        events: Events that the file starts with.
 
     Raises:
         OSError: The file cannot be created.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *events: Event) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  # closed by close()
         self.size = 0
         """Bytes written so far."""
-        self.append(first_event())
+        self.append(first_event(), *events)
 
     def append(self, *events: Event) -> None:
         """Append events atomically: all of them, or none.

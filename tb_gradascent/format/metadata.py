@@ -1,6 +1,6 @@
 """Names, limits and session constants that the training side and the viewer share.
 
-A *session* is one hook in one process, from its construction to its end. Each session has two time
+A *session* is one hook in one process, from its construction to its end. Each session has time
 series of its own. So two writers, or a restart from a checkpoint, never delete each other's
 records:
 
@@ -10,6 +10,9 @@ tag                                   data class     content, one event a captur
 ``<tag>/payload/<session>``           blob sequence  one blob a sample: its arrays
 ``<tag>/index/<session>``             tensor         one JSON record a sample: everything else
 ====================================  =============  ===========================================
+
+A third series, ``<tag>/status/<session>``, is there from the start, also without any capture. It is
+a tensor with one element an event: see ``status.py``.
 """
 
 from __future__ import annotations
@@ -67,10 +70,14 @@ MAX_SESSION_INFO_BYTES = 1 << 20
 MAX_CAPTURES = 1 << 53
 """A capture's number is less. JavaScript represents no larger integer exactly."""
 
-Kind = Literal["payload", "index"]
+Kind = Literal["payload", "index", "status"]
 
 _SESSION = re.compile(r"[0-9A-Za-z-]{1,64}")
-_DATA_CLASS = {"payload": DATA_CLASS_BLOB_SEQUENCE, "index": DATA_CLASS_TENSOR}
+_DATA_CLASS = {
+    "payload": DATA_CLASS_BLOB_SEQUENCE,
+    "index": DATA_CLASS_TENSOR,
+    "status": DATA_CLASS_TENSOR,
+}
 
 
 def is_sample_shape(shape: Sequence[int]) -> bool:
@@ -100,7 +107,7 @@ def new_session() -> str:
 
 
 def series_tag(tag: str, kind: Kind, session: str) -> str:
-    """Return TensorBoard's tag for one of the two series of a session."""
+    """Return TensorBoard's tag for one of the series of a session."""
     return f"{tag}/{kind}/{session}"
 
 
@@ -126,6 +133,8 @@ def summary_metadata(kind: Kind, content: bytes = b"") -> SummaryMetadata:
 @dataclasses.dataclass(frozen=True)
 class SessionInfo:
     """The constants of a session. They are written once, into the metadata of its index series.
+
+    The metadata of its status series holds them without the class names.
 
     Attributes:
         started: When the session began, seconds since the epoch.

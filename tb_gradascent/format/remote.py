@@ -104,18 +104,19 @@ class RemoteEventFile:
 
     Args:
         path: The path of the first part. The paths of later parts end in ``.0001`` and so on.
+        events: Events that the first part starts with.
 
     Raises:
         OSError: The first part cannot be put.
         ValueError: The store is read-only.
     """
 
-    def __init__(self, path: RemotePath) -> None:
+    def __init__(self, path: RemotePath, *events: Event) -> None:
         self._system, self._path = path.file_system()
         self._url = path.url
         self._lock = threading.Lock()
         self._number = 0
-        self._part = _new_part()
+        self._part = _new_part(*events)
         self._unput = len(self._part)
         self._last_put = -PUT_SECONDS
         self.size = len(self._part)
@@ -187,5 +188,6 @@ class RemoteEventFile:
         self._unput = 0
 
 
-def _new_part() -> bytearray:
-    return bytearray(frame(first_event().SerializeToString()))
+def _new_part(*events: Event) -> bytearray:
+    framed = (frame(event.SerializeToString()) for event in (first_event(), *events))
+    return bytearray(b"".join(framed))

@@ -58,7 +58,7 @@ class Span(NamedTuple):
         name: The session's name.
         info: The session's constants.
         began: Seconds since the epoch.
-        ended: The wall time of its last capture; minus infinity if it has none.
+        ended: The wall time of its last capture; its start if it has none.
         first_step: Its first training step; infinity if it has none.
     """
 
@@ -171,7 +171,7 @@ def span_of(
     """
     first = min(wall_times, default=math.inf)
     began = info.started if 0 < info.started < first else first
-    ended = max(wall_times, default=-math.inf)
+    ended = max(wall_times, default=began)
     return Span(name, info, began, ended, math.inf if first_step is None else first_step)
 
 

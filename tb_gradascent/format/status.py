@@ -1,8 +1,8 @@
 """What a session tells about itself, also when it captured nothing: its status and its notices.
 
-The status series of a session, ``<tag>/status/<session>``, has one event each time the status
-changes. The first comes when the hook is made. Each event holds the whole status as JSON, and the
-last one counts.
+The status series of a session, ``<tag>/status/<session>``, begins when the hook is made. It has an
+event for the hook's end and for changes in between. Each event holds the whole status as JSON, and
+the last one counts.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ class Status:
         every: Steps between captures as things stand.
         least_margin: The smallest difference between the two largest probabilities that the hook
             has seen in the batches of due steps; ``None`` if it has seen none.
-        switched_off: Whether the hook records nothing any more.
         ended: Whether the hook was closed.
     """
 
@@ -72,7 +71,6 @@ class Status:
     elapsed: float = 0.0
     every: int | None = None
     least_margin: float | None = None
-    switched_off: bool = False
     ended: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -114,7 +112,6 @@ class Status:
             elapsed=_seconds(fields.get("elapsed")),
             every=_count(fields.get("every")) or None,
             least_margin=_probability(fields.get("least_margin")),
-            switched_off=fields.get("switched_off") is True,
             ended=fields.get("ended") is True,
         )
 

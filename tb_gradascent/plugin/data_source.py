@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -39,12 +39,33 @@ class Scope(NamedTuple):
     experiment: str
 
 
-class SessionState(NamedTuple):
-    """What TensorBoard has loaded of a session. It changes when the session has new captures."""
+class SeriesState(NamedTuple):
+    """What TensorBoard has loaded of a series. It changes when the series has new events.
 
-    last_capture: int | None
+    Attributes:
+        series: TensorBoard's tag of the series.
+        last_step: The largest step of its events.
+        last_wall_time: The latest wall time of its events.
+        info: The session's constants, encoded.
+    """
+
+    series: str
+    last_step: int | None
     last_wall_time: float | None
     info: bytes
+
+
+class SessionState(NamedTuple):
+    """What TensorBoard has loaded of a session.
+
+    Attributes:
+        captures: The state of its index series; ``None`` if it has no captures.
+        status: The state of its status series, which another tag may hold; ``None`` if an older
+            version recorded the session.
+    """
+
+    captures: SeriesState | None
+    status: SeriesState | None
 
 
 class PayloadLocation(NamedTuple):
@@ -70,6 +91,8 @@ class DataSource:
     ) -> dict[str, dict[str, dict[str, SessionState]]]:
         """Return each session's state by run, tag and session name. ``run`` limits it to one run.
 
+        A session is listed under each tag with captures of it, and under the tag of its status.
+
         Raises:
             UnavailableError: TensorBoard's data server does not answer.
         """
@@ -79,35 +102,50 @@ class DataSource:
                 listed = self._ask(self._provider.list_tensors, scope, only)
         except errors.NotFoundError:
             return {}
-        found: dict[str, dict[str, dict[str, SessionState]]] = {}
-        for name, series in listed.items():
-            for text, of in series.items():
-                split = split_series_tag(text)
-                if split is not None and split[1] == "index":
-                    tag, _, session = split
-                    state = SessionState(of.max_step, of.max_wall_time, bytes(of.plugin_content))
-                    found.setdefault(name, {}).setdefault(tag, {})[session] = state
-        return found
+        runs = {name: _sessions_of(series) for name, series in listed.items()}
+        return {name: tags for name, tags in runs.items() if tags}
 
     def read_records(
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
     ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
         """Yield each session's name and captures; ``None`` if TensorBoard cannot read them.
 
-        If a read fails, its sessions are read again in two halves.
-
         Raises:
             TooLargeError: One session has more records than TensorBoard can return.
             UnavailableError: TensorBoard's data server does not answer.
         """
-        starts = range(0, len(sessions), _SESSIONS_AT_ONCE)
-        waiting = [sessions[start : start + _SESSIONS_AT_ONCE] for start in reversed(starts)]
+        series = {series_tag(tag, "index", session): session for session in sessions}
+        return self._read_each(scope, run, series, _ALL)
+
+    def read_statuses(
+        self, scope: Scope, run: str, series: Mapping[str, str]
+    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+        """Yield each session's name and last status event; ``None`` if it cannot be read.
+
+        Args:
+            scope, run: See above.
+            series: Names of sessions, by TensorBoard's tag of their status series.
+
+        Raises:
+            TooLargeError: One session has a larger status than TensorBoard can return.
+            UnavailableError: TensorBoard's data server does not answer.
+        """
+        # TensorBoard keeps the last event of a series when it thins it out.
+        return self._read_each(scope, run, series, 1)
+
+    def _read_each(
+        self, scope: Scope, run: str, series: Mapping[str, str], downsample: int
+    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+        """Yield each session's name and events. If a read fails, it is repeated in two halves."""
+        names = list(series)
+        starts = range(0, len(names), _SESSIONS_AT_ONCE)
+        waiting = [names[start : start + _SESSIONS_AT_ONCE] for start in reversed(starts)]
         failed = 0
         while waiting:
             group = waiting.pop()
             try:
                 with _translated_errors():
-                    read = self._read_records(scope, run, tag, group)
+                    read = self._read(self._provider.read_tensors, scope, run, group, downsample)
             except UnavailableError:
                 raise
             except Exception as error:
@@ -118,16 +156,9 @@ class DataSource:
                     middle = len(group) // 2
                     waiting += group[middle:], group[:middle]
                 else:
-                    yield from dict.fromkeys(group).items()
+                    yield from ((series[name], None) for name in group)
             else:
-                yield from read.items()
-
-    def _read_records(
-        self, scope: Scope, run: str, tag: str, sessions: Collection[str]
-    ) -> dict[str, list[TensorDatum] | None]:
-        tags = {series_tag(tag, "index", session): session for session in sessions}
-        read = self._read(self._provider.read_tensors, scope, run, tags)
-        return {session: read.get(text, []) for text, session in tags.items()}
+                yield from ((series[name], read.get(name, [])) for name in group)
 
     def read_blob_keys(
         self, scope: Scope, run: str, tag: str, session: str
@@ -154,15 +185,22 @@ class DataSource:
         }
 
     def _read(
-        self, read: Callable[..., Any], scope: Scope, run: str, tags: Iterable[str]
+        self,
+        read: Callable[..., Any],
+        scope: Scope,
+        run: str,
+        tags: Iterable[str],
+        downsample: int = _ALL,
     ) -> dict[str, Any]:
-        """Return whole series of one run, by tag. Only one thread reads at a time.
+        """Return series of one run, by tag, each with at most so many events.
+
+        Only one thread reads at a time.
 
         TensorBoard needs many times the memory of what it returns, and the allocator keeps that
         memory for each thread that ever asked.
         """
         only = RunTagFilter(runs=[run], tags=list(tags))
-        answer = self._reader.submit(self._ask, read, scope, only, downsample=_ALL).result()
+        answer = self._reader.submit(self._ask, read, scope, only, downsample=downsample).result()
         series: dict[str, Any] = answer.get(run, {})
         return series
 
@@ -201,6 +239,32 @@ class DataSource:
         except RecordError:
             return DAMAGED, b""
         return OK, payload
+
+
+def _sessions_of(listed: Mapping[str, Any]) -> dict[str, dict[str, SessionState]]:
+    """Return the sessions of one run by tag and name.
+
+    Args:
+        listed: What TensorBoard says of each series of this plugin in the run.
+    """
+    captures: dict[str, dict[str, SeriesState]] = {}
+    statuses: dict[str, dict[str, SeriesState]] = {}
+    for text, of in sorted(listed.items()):
+        split = split_series_tag(text)
+        if split is not None and split[1] != "payload":
+            tag, kind, session = split
+            known = captures if kind == "index" else statuses
+            state = SeriesState(text, of.max_step, of.max_wall_time, bytes(of.plugin_content))
+            known.setdefault(tag, {})[session] = state
+    anywhere = {session: state for of in statuses.values() for session, state in of.items()}
+    found = {}
+    for tag in sorted(captures.keys() | statuses.keys()):
+        recorded, told = captures.get(tag, {}), statuses.get(tag, {})
+        found[tag] = {
+            session: SessionState(recorded.get(session), told.get(session, anywhere.get(session)))
+            for session in recorded.keys() | told.keys()
+        }
+    return found
 
 
 @contextlib.contextmanager

@@ -24,13 +24,7 @@ class DataRoutes:
     def runs(self, request: Request) -> Response:
         """Answer with the runs and their tags."""
         runs = self._store.runs(_scope(request))
-        return respond_json(
-            request,
-            {
-                "record_version": RECORD_VERSION,
-                "runs": [{"run": run, "tags": tags} for run, tags in runs.items()],
-            },
-        )
+        return respond_json(request, {"record_version": RECORD_VERSION, "runs": runs})
 
     def index(self, request: Request) -> Response:
         """Answer with the sessions of one tag of one run."""

@@ -10,14 +10,21 @@ import contextlib
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 from tensorboard.data.provider import DataProvider
 
 from tb_gradascent.plugin.addresses import Address, CaptureRange
-from tb_gradascent.plugin.data_source import LEFT_OUT, MISSING, OK, DataSource, Scope
+from tb_gradascent.plugin.data_source import (
+    LEFT_OUT,
+    MISSING,
+    OK,
+    DataSource,
+    Scope,
+    SessionState,
+)
 from tb_gradascent.plugin.series import Series, StoredCapture
 
 MAX_PAYLOADS: Final = 256
@@ -48,14 +55,20 @@ class SampleStore:
         self._series: OrderedDict[tuple[str, str, str], Series] = OrderedDict()
         self._lock = threading.Lock()
 
-    def runs(self, scope: Scope) -> dict[str, list[str]]:
-        """Return the sorted tags of each run that has any. The runs are sorted too.
+    def runs(self, scope: Scope) -> list[dict[str, Any]]:
+        """Return the runs and their tags, both sorted: see ``http_api.md``.
 
         Raises:
             UnavailableError: TensorBoard's data server does not answer.
         """
-        listed = self._source.list_series(scope)
-        return {run: sorted(tags) for run, tags in sorted(listed.items())}
+        return [
+            {
+                "run": run,
+                "tags": sorted(tags),
+                "empty_tags": sorted(tag for tag, sessions in tags.items() if _is_empty(sessions)),
+            }
+            for run, tags in sorted(self._source.list_series(scope).items())
+        ]
 
     def index(self, scope: Scope, run: str, tag: str) -> bytes:
         """Return the sessions of one tag of one run as gzipped JSON: see ``http_api.md``.
@@ -144,6 +157,10 @@ class SampleStore:
                 while len(self._series) > 1 and size > CACHE_BYTES:
                     _, forgotten = self._series.popitem(last=False)
                     size -= forgotten.size
+
+
+def _is_empty(sessions: Mapping[str, SessionState]) -> bool:
+    return all(state.captures is None for state in sessions.values())
 
 
 def _answer_records(

@@ -21,6 +21,7 @@ from tensorboard.data.provider import TensorDatum
 from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE, SessionInfo
 from tb_gradascent.format.record import PayloadInfo
 from tb_gradascent.format.sessions import finite_time, span_of, start_of, superseded_from
+from tb_gradascent.format.status import Status
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import DataSource, PayloadLocation, Scope, SessionState
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
@@ -73,6 +74,12 @@ class StoredCapture:
         return _CAPTURE_BYTES + _RECORD_BYTES * self.records
 
 
+def _info_of(state: SessionState) -> SessionInfo:
+    """Return a session's constants. Those of the status series lack the class names."""
+    described = state.captures or state.status
+    return SessionInfo.decode(described.info if described else b"")
+
+
 def _values_of(datum: TensorDatum) -> Sequence[object]:
     """Return a capture's records as stored. Too many records count as one unreadable record.
 
@@ -80,6 +87,25 @@ def _values_of(datum: TensorDatum) -> Sequence[object]:
     """
     stored = np.asarray(datum.numpy)
     return stored.reshape(-1).tolist() if stored.size <= MAX_RECORDS_A_CAPTURE else [None]
+
+
+class _ToldStatus:
+    """A status that a session told.
+
+    Attributes:
+        size: About how many bytes of memory it takes.
+    """
+
+    def __init__(self, datum: TensorDatum) -> None:
+        values = _values_of(datum)
+        stored = values[0] if len(values) == 1 else None
+        self._status = Status.decode(stored)
+        self._wall_time = finite_time(datum.wall_time)
+        self.size = 2 * len(stored) if isinstance(stored, bytes) else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as the route ``index`` answers it."""
+        return {"wall_time": self._wall_time, **self._status.to_json()}
 
 
 class _Session:
@@ -90,7 +116,10 @@ class _Session:
         by_number: The same captures by their number.
         span: When the session recorded.
         damaged: Whether TensorBoard could not read the session's records.
+        status: The last status that the session told; ``None`` if there is none.
     """
+
+    status: _ToldStatus | None
 
     def __init__(
         self,
@@ -99,6 +128,7 @@ class _Session:
         data: Iterable[TensorDatum] | None,
         known: _Session | None,
     ) -> None:
+        self.status = known.status if known else None
         kept = known.by_number if known else {}
         self.by_number: dict[int, StoredCapture] = {}
         for datum in data or ():
@@ -122,6 +152,7 @@ class _Session:
         names = self.span.info.class_names or ()
         return (
             _SESSION_BYTES
+            + (self.status.size if self.status else 0)
             + sum(map(sys.getsizeof, names))
             + sum(capture.size for capture in self.captures)
         )
@@ -134,6 +165,7 @@ class _Session:
             "captures": len(self.captures),
             "damaged": self.damaged,
             "superseded_from": None if math.isinf(superseded_from) else superseded_from,
+            "status": self.status and self.status.to_json(),
         }
 
 
@@ -164,7 +196,7 @@ class Series:
         return bool(self._states or self._refusal)
 
     def refresh(self, scope: Scope) -> None:
-        """Read the records of the sessions that have new captures.
+        """Read the records of the sessions that have new captures, and the new statuses.
 
         Raises:
             UnknownSeriesError: The run or the tag does not exist.
@@ -187,16 +219,35 @@ class Series:
             self._refuse(str(error))
 
     def _load(self, scope: Scope, states: dict[str, SessionState]) -> None:
-        changed = {name for name, state in states.items() if state != self._states.get(name)}
-        if not changed and len(states) == len(self._states):
+        if states == self._states:
             return
-        sessions = {name: self._sessions[name] for name in states if name not in changed}
+        nothing = SessionState(None, None)
+        sessions: dict[str, _Session] = {}
+        changed = []
+        for name, state in states.items():
+            if name in self._sessions and state.captures == self._states[name].captures:
+                sessions[name] = self._sessions[name]
+            elif state.captures is None:
+                sessions[name] = _Session(name, _info_of(state), (), None)
+            else:
+                changed.append(name)
         size = sum(session.size for session in sessions.values())
         for name, data in self._source.read_records(scope, self.run, self.tag, sorted(changed)):
-            info = SessionInfo.decode(states[name].info)
-            sessions[name] = _Session(name, info, data, self._sessions.get(name))
+            known = self._sessions.get(name)
+            sessions[name] = _Session(name, _info_of(states[name]), data, known)
             size += sessions[name].size
             self._refuse_beyond(MAX_SERIES_BYTES, size)
+        told = {
+            state.status.series: name
+            for name, state in states.items()
+            if state.status and state.status != self._states.get(name, nothing).status
+        }
+        for name, data in self._source.read_statuses(scope, self.run, told):
+            if data:
+                size -= sessions[name].size
+                sessions[name].status = _ToldStatus(data[-1])
+                size += sessions[name].size
+                self._refuse_beyond(MAX_SERIES_BYTES, size)
         self._states, self._sessions, self._answer, self.size = states, sessions, None, size
 
     def measure(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from tb_gradascent.format.status import MAX_STATUS_BYTES
+
 #: The largest gap between two captures, as a part of the steps so far. Captures hold fewer samples
 #: before gaps become longer.
 LARGEST_GAP = 0.0125
@@ -16,8 +18,13 @@ SPENT_EACH_E_FOLD = 0.25
 NEVER = 1 << 62
 
 
+def status_reserve(total: int) -> int:
+    """Return how many bytes of a budget are kept for the session's notices and its end."""
+    return min(total // 16, MAX_STATUS_BYTES)
+
+
 class SampleFile(Protocol):
-    """The file that uses up the budget."""
+    """What uses up the budget."""
 
     @property
     def size(self) -> int:
@@ -78,7 +85,7 @@ class Budget:
 
     @property
     def _left(self) -> int:
-        return self.total - self._file.size if self._file else self.total
+        return self.total - status_reserve(self.total) - (self._file.size if self._file else 0)
 
     @property
     def _bytes_a_sample(self) -> float:

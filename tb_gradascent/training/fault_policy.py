@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Final
 
 from tb_gradascent.training.health import Health
 
-#: Captures that may fail in a row before the hook switches itself off.
-PATIENCE = 10
+PATIENCE: Final = 10
+"""Captures that may fail in a row before the next ones are tried less often."""
+
+_LONGEST_REST: Final = 40
+"""The longest rest is 2 to this power of intervals."""
 
 
 class FaultPolicy:
     """Keep faults of the hook away from the training.
+
+    After ``PATIENCE`` failures in a row a capture is tried at 2, then 4, 8, … times the interval,
+    until one succeeds.
 
     Args:
         strict: Raise each fault instead of logging it.
@@ -20,57 +27,83 @@ class FaultPolicy:
 
     Attributes:
         failed: Captures and scans that failed.
-        gave_up: Whether so many captures failed in a row that the hook switched itself off.
+        resting: Whether the present capture is passed over.
     """
 
     def __init__(self, *, strict: bool, health: Health) -> None:
         self.failed = 0
-        self.gave_up = False
+        self.resting = False
         self._strict = strict
         self._health = health
         self._failed_in_a_row = 0
+        self._to_pass_over = 0
         self._raised_write_failure = False
 
+    def passes_over(self) -> bool:
+        """Whether to pass over a due capture, because many before it failed in a row."""
+        self.resting = self._to_pass_over > 0
+        self._to_pass_over -= self.resting
+        return self.resting
+
     @contextlib.contextmanager
-    def contain(self, what: str) -> Iterator[None]:
+    def contain(self, what: str, step: int) -> Iterator[None]:
         """Run a block so that no fault of it reaches the training, unless ``strict``.
 
         Args:
             what: What the block does, as the log names it: ``"A capture"``.
+            step: The training step.
         """
         try:
             yield
         except Exception as error:
-            self.handle(error, what)
+            self.handle(error, what, step)
+            self._count_in_a_row(step)
         else:
-            if not self.gave_up:
-                self._failed_in_a_row = 0
+            if not self.resting:
+                self._end_row(step)
 
-    def handle(self, error: Exception, what: str) -> None:
+    def handle(self, error: Exception, what: str, step: int | None = None) -> None:
         """Count a fault, and log it if it is the first of its kind.
 
         Raises:
             Exception: ``error``, if ``strict``.
         """
         self.failed += 1
-        self._failed_in_a_row += 1
         if self._strict:
             raise error
-        kind = type(error).__name__
-        self._health.report(
-            f"{what.rpartition(' ')[2]}-failed-{kind}",
-            "error",
-            f"{what} failed: {kind}: {error}.",
+        self._health.note_fault(
+            what.rpartition(" ")[2],
+            f"{what} failed",
+            error,
             "Training is not affected. Further failures of this kind are counted in hook.stats and "
             "not logged; strict=True raises them.",
+            step,
         )
-        if self._failed_in_a_row == PATIENCE:
-            self.gave_up = True
-            self._health.report(
-                "switched-off",
-                "error",
-                f"{PATIENCE} captures in a row failed: the hook is now off.",
+
+    def _count_in_a_row(self, step: int) -> None:
+        self._failed_in_a_row += 1
+        beyond = self._failed_in_a_row - PATIENCE
+        if beyond < 0:
+            return
+        self._to_pass_over = (2 << min(beyond, _LONGEST_REST)) - 1
+        self._health.note(
+            "captures-fail",
+            "error",
+            f"{PATIENCE} captures in a row failed. From here on a capture is tried at 2, 4, 8, … "
+            "times the interval, until one succeeds.",
+            "Mend the cause, which the first fault names.",
+            step,
+        )
+
+    def _end_row(self, step: int) -> None:
+        if self._failed_in_a_row >= PATIENCE:
+            self._health.note(
+                "captures-succeed-again",
+                "info",
+                f"A capture succeeded again after {self._failed_in_a_row} failures in a row.",
+                step=step,
             )
+        self._failed_in_a_row = self._to_pass_over = 0
 
     def raise_write_failure(self, failure: Exception | None, *, again: bool = True) -> None:
         """Raise what the writing thread met, if ``strict``.

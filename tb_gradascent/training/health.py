@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import logging
+import re
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +14,9 @@ from tb_gradascent.format.metadata import MAX_SHORT_NAME_LENGTH
 from tb_gradascent.format.status import MAX_NOTICE_LENGTH, Notice, Severity
 
 logger = logging.getLogger("tb_gradascent")
+
+MOST_KINDS: Final = 8
+"""Faults of one type with so many different messages are notices of their own, and no more."""
 
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.WARNING}
 
@@ -32,6 +37,7 @@ class Health:
         """Called when a notice is new. The writer thread may call it."""
         self._strict = strict
         self._notices: dict[str, Notice] = {}
+        self._kinds: collections.defaultdict[str, list[str]] = collections.defaultdict(list)
         self._lock = threading.Lock()
 
     @property
@@ -51,6 +57,14 @@ class Health:
         Raises:
             HealthError: The notice is an error, and the hook is ``strict``.
         """
+        self.note(code, severity, message, remedy, step)
+        if severity == "error" and self._strict:
+            raise HealthError(f"{message} {remedy}".strip())
+
+    def note(
+        self, code: str, severity: Severity, message: str, remedy: str = "", step: int | None = None
+    ) -> None:
+        """Do as :meth:`report`, but never raise: for the writer thread, and for faults."""
         code = code[:MAX_SHORT_NAME_LENGTH]
         with self._lock:
             known = self._notices.get(code)
@@ -68,5 +82,29 @@ class Health:
         if not known:
             logger.log(_LEVELS[severity], "%s", f"{message} {remedy}".strip())
             self.on_change()
-        if severity == "error" and self._strict:
-            raise HealthError(f"{message} {remedy}".strip())
+
+    def note_fault(
+        self, subject: str, what: str, error: Exception, remedy: str = "", step: int | None = None
+    ) -> None:
+        """Note a fault. Its code consists of the subject and the type of the error.
+
+        Two faults of one type are different kinds if their messages differ in more than numbers,
+        before ", got". Each kind has a code of its own.
+
+        Args:
+            subject: What failed, in one word: ``"capture"``.
+            what: What failed, as the message names it: ``"A capture failed"``.
+            error: The fault.
+            remedy, step: See :class:`Notice`.
+        """
+        name = type(error).__name__
+        code = f"{subject}-failed-{name}"[: MAX_SHORT_NAME_LENGTH - 3]
+        text = str(error)
+        with self._lock:
+            kinds = self._kinds[code]
+            kind = re.sub(r"\d+", "0", text.partition("\n")[0].partition(", got")[0])
+            if kind not in kinds and len(kinds) < MOST_KINDS:
+                kinds.append(kind)
+            number = kinds.index(kind) + 1 if kind in kinds else MOST_KINDS
+        message = f"{what}: {name}: {text}".rstrip(". \n") + "."
+        self.note(f"{code}-{number}" if number > 1 else code, "error", message, remedy, step)

@@ -37,6 +37,13 @@ class Overhead:
         """Seconds that captures took so far."""
         return self._loop_seconds + self._writer_seconds
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the training's clock was started, without those of the captures."""
+        if self._started is None:
+            return 0.0
+        return max(time.perf_counter() - self._started - self._loop_seconds, 1e-9)
+
     def start(self) -> None:
         """Start the training's clock; a second call does nothing."""
         if self._started is None:
@@ -59,7 +66,7 @@ class Overhead:
         """Whether one more capture keeps within the limit."""
         if self._limit is None or not self._captures:
             return True
-        return self._with_another() <= max(FREE_SECONDS, self._limit * self._elapsed())
+        return self._with_another() <= max(FREE_SECONDS, self._limit * self.elapsed)
 
     def stretch(self, every: int, steps: int) -> int:
         """Return by how much captures have to be rarer than each ``every`` steps: a power of two.
@@ -73,15 +80,9 @@ class Overhead:
         if self._with_another() <= FREE_SECONDS:
             return 1
         cost = self.seconds / self._captures
-        wanted = cost * steps / (self._limit * self._elapsed() * every)
+        wanted = cost * steps / (self._limit * self.elapsed * every)
         return 1 if wanted <= 1 else 1 << min(math.ceil(math.log2(wanted)), 62)
 
     def _with_another(self) -> float:
         """Seconds after one more capture, which costs as much as the mean or the last one."""
         return self.seconds + max(self.seconds / self._captures, self._last_cost)
-
-    def _elapsed(self) -> float:
-        """Seconds since the training's clock was started, without those of the captures."""
-        if self._started is None:
-            return 0.0
-        return max(time.perf_counter() - self._started - self._loop_seconds, 1e-9)

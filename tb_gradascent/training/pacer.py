@@ -47,6 +47,7 @@ class Pacer:
         main: The schedule of the hook's own captures. Probes may have schedules of their own.
         overhead: As given.
         probes: Fixed samples in each of the main captures.
+        steps: Steps of the loop so far.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Pacer:
         self._budget = budget
         self._schedules = [self.main]
         self._health = health
-        self._steps = 0
+        self.steps = 0
         self._first: int | None = None
         self._latest = 0
         self._agreed_stretch: int | None = None
@@ -77,13 +78,13 @@ class Pacer:
     @property
     def next_step(self) -> int:
         """The step of the next call, if the loop does not say it: calls are counted from 0."""
-        return self._steps
+        return self.steps
 
     def count_step(self) -> None:
         """Count one step of the loop."""
-        if not self._steps:
+        if not self.steps:
             self.overhead.start()
-        self._steps += 1
+        self.steps += 1
 
     @property
     def top_k(self) -> int:
@@ -99,7 +100,7 @@ class Pacer:
     def own_stretch(self) -> int:
         """What :attr:`stretch` would be if this process had to agree with no other."""
         # By the time so far: at the first capture hardly any of the training's time has passed.
-        return max(self._budget_stretch(), self.overhead.stretch(self.main.every, self._steps))
+        return max(self._budget_stretch(), self.overhead.stretch(self.main.every, self.steps))
 
     def _budget_stretch(self) -> int:
         steps = self._latest - (self._first or 0)

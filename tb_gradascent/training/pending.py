@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import time
 from collections.abc import Sequence
 
@@ -27,13 +29,23 @@ class BatchScalars:
         # Copies, since the loop may go on to write where these are.
         self._copies = HostCopy((scores.float().clone(), logits.float().clone()))
 
+    @functools.cached_property
+    def _margins(self) -> Tensor:
+        _, logits = self._copies.arrays()
+        return probability_margin(torch.from_numpy(logits))
+
     def compute(self) -> dict[str, float]:
         """Return ``confused_fraction`` and the mean ``margin``, both from 0 to 1."""
-        scores, logits = map(torch.from_numpy, self._copies.arrays())
+        scores, _ = self._copies.arrays()
         return {
-            "confused_fraction": (scores > -torch.inf).float().mean().item(),
-            "margin": probability_margin(logits).mean().item(),
+            "confused_fraction": (torch.from_numpy(scores) > -torch.inf).float().mean().item(),
+            "margin": self._margins.mean().item(),
         }
+
+    def least_margin(self) -> float:
+        """Return the least margin, from 0 to 1; infinity if no sample has one."""
+        known = self._margins[self._margins.isfinite()]
+        return known.min().item() if len(known) else math.inf
 
 
 @dataclasses.dataclass(frozen=True)

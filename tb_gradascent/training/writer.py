@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import logging
+import dataclasses
 import math
 import os
 import queue
 import threading
 import time
 import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -23,13 +25,20 @@ from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, framed_size
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample
+from tb_gradascent.format.status import MAX_NOTICES, Status
 from tb_gradascent.model.private_apis import call_before_executors_stop
+from tb_gradascent.training.budget import SampleFile, status_reserve
+from tb_gradascent.training.health import Health
 from tb_gradascent.training.pending import PendingCapture
-
-logger = logging.getLogger("tb_gradascent")
 
 #: Captures that may wait to be written. A killed process loses the captures in the queue.
 QUEUE_LENGTH = 8
+
+STATUS_SECONDS: Final = 30.0
+"""Seconds between two statuses that differ in counts only."""
+STATUS_PART: Final = 0.05
+"""Between two such statuses lies at least this part of the session's time so far."""
 
 
 class SampleWriter:
@@ -39,6 +48,17 @@ class SampleWriter:
         directory: The run's directory. It is created if it is missing.
         info: The session's constants.
         budget: Bytes that the file may take.
+        tag: The tag of the session's status.
+        health: Is told the faults of the thread.
+        status: Returns what the writer does not know of the session's status. The thread calls it.
+            It must not refer to the writer, because a forgotten writer is closed.
+
+    Attributes:
+        session: The session's name.
+        path: The file's path.
+        progress: The file's size and its samples. It does not refer to the writer.
+        waited: Seconds that the caller waited because the queue was full.
+        refresh: Lets the thread look at the status. It does not refer to the writer.
 
     Raises:
         OSError: The file cannot be created.
@@ -47,16 +67,37 @@ class SampleWriter:
     """
 
     def __init__(
-        self, directory: Path | RemotePath, info: metadata.SessionInfo, budget: int
+        self,
+        directory: Path | RemotePath,
+        info: metadata.SessionInfo,
+        budget: int,
+        *,
+        tag: str = "confused",
+        health: Health | None = None,
+        status: Callable[[], Status] = Status,
     ) -> None:
         self.session = metadata.new_session()
-        self.path = directory / file_name(self.session)
+        self.path = path = directory / file_name(self.session)
         content = info.encode()
-        path = self.path
-        file = EventFile(path) if isinstance(path, Path) else RemoteEventFile(path)
-        self._worker = _Worker(file, self.session, content, budget)
+        statuses = _StatusSeries(tag, self.session, info)
+        first = status()
+        event = statuses.make_event(first)
+        file: EventFile | RemoteEventFile = (
+            EventFile(path, event) if isinstance(path, Path) else RemoteEventFile(path, event)
+        )
+        statuses.mark(first)
+        self._worker = _Worker(
+            file,
+            self.session,
+            content,
+            budget,
+            statuses,
+            status,
+            health or Health(strict=False),
+        )
+        self.progress: SampleFile = self._worker
+        self.refresh: Callable[[], None] = self._worker.refresh
         self.waited = 0.0
-        """Seconds that the caller waited because the queue was full."""
         # It also runs when the interpreter ends, and holds no reference to self.
         self._finish = weakref.finalize(self, self._worker.close)
         if isinstance(file, RemoteEventFile):
@@ -120,6 +161,9 @@ class NullWriter:
     def put(self, capture: PendingCapture) -> None:
         """Do nothing: the capture is empty."""
 
+    def refresh(self) -> None:
+        """Do nothing."""
+
     def flush(self) -> None:
         """Do nothing."""
 
@@ -127,11 +171,67 @@ class NullWriter:
         """Do nothing."""
 
 
+class _Refresh:
+    """Lets the thread look at the status."""
+
+
+class _StatusSeries:
+    """The events of a session's status series, and which of them are worth writing.
+
+    Args:
+        tag: The tag of the series.
+        session: The session's name.
+        info: The session's constants.
+    """
+
+    def __init__(self, tag: str, session: str, info: metadata.SessionInfo) -> None:
+        self._tag = metadata.series_tag(tag, "status", session)
+        self._info = dataclasses.replace(info, class_names=None).encode()
+        self._written = 0
+        self._told = Status()
+        self._started = self._told_at = time.monotonic()
+
+    def make_event(self, status: Status) -> Event:
+        """Return the next event of the series."""
+        content = b"" if self._written else self._info
+        value = _string_value(self._tag, "status", content, [status.encode()])
+        return Event(wall_time=time.time(), step=self._written, summary=Summary(value=[value]))
+
+    def mark(self, status: Status) -> None:
+        """Remember that the event of a status was written."""
+        self._written += 1
+        self._told = status
+        self._told_at = time.monotonic()
+
+    def is_urgent(self, status: Status) -> bool:
+        """Whether a status must be told at once."""
+        told = len(self._told.notices)
+        return status.ended or told < min(len(status.notices), MAX_NOTICES)
+
+    def is_due(self, status: Status) -> bool:
+        """Whether a status tells enough that is new.
+
+        The events get rarer, so that those of a training of any length take little space.
+        """
+        if status.steps and status.steps >= 2 * self._told.steps:
+            return True
+        now = time.monotonic()
+        pause = max(STATUS_SECONDS, STATUS_PART * (now - self._started))
+        return now - self._told_at >= pause and status != self._told
+
+
 class _Worker:
     """The state of the thread, apart from the writer, so that a forgotten writer is collected."""
 
     def __init__(
-        self, file: EventFile | RemoteEventFile, session: str, info: bytes, budget: int
+        self,
+        file: EventFile | RemoteEventFile,
+        session: str,
+        info: bytes,
+        budget: int,
+        statuses: _StatusSeries,
+        status: Callable[[], Status],
+        health: Health,
     ) -> None:
         self.failure: Exception | None = None
         self.processor_seconds = 0.0
@@ -141,10 +241,17 @@ class _Worker:
         self._session = session
         self._info = info
         self._budget = budget
-        self._spent = False
+        self._for_captures = budget - status_reserve(budget)
+        self._statuses = statuses
+        self._status = status
+        self._health = health
+        self._batches = 0
+        self._selected = 0
+        self._least_margin = math.inf
         self._captures: collections.Counter[str] = collections.Counter()
         self._process = os.getpid()
-        self._queue: queue.Queue[PendingCapture | None] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.Queue[PendingCapture | _Refresh | None] = queue.Queue(QUEUE_LENGTH)
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="tb_gradascent", daemon=True)
         self._thread.start()
 
@@ -161,6 +268,12 @@ class _Worker:
                 return False
         return True
 
+    def refresh(self) -> None:
+        # If anything is queued, the thread looks at the status anyway.
+        if self._is_ours() and not self._closed and self._queue.empty():
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(_Refresh())
+
     def flush(self) -> None:
         if self._is_ours():
             self._queue.join()
@@ -168,40 +281,43 @@ class _Worker:
 
     def close(self) -> None:
         if self._is_ours():
+            self._closed = True
             self._queue.put(None)
             self._thread.join()
             try:
                 self._file.close()
             except Exception as error:
-                self._log("The last captures could not be written and are lost", error)
+                self._fail("The last captures could not be written and are lost", error)
 
     def _is_ours(self) -> bool:
         """Whether this process owns the writer thread. A forked child has the file alone."""
         return self._process == os.getpid()
 
     def _run(self) -> None:
-        while (capture := self._next()) is not None:
-            try:
-                kept = self._write(capture)
-            except Exception as error:  # noqa: PERF203
-                # The thread must live on after any error: a full queue would stop the training.
-                kept = False
-                self._log(
-                    "A capture could not be written and is lost. Later failures are counted in "
-                    "hook.stats and not logged",
-                    error,
-                )
-            finally:
-                if kept:
-                    self.written += capture.size
-                else:
-                    self.dropped += capture.size
-                self.processor_seconds = time.thread_time()
-                del capture  # its samples may be large, and the next one may come much later
-                self._queue.task_done()
+        while (item := self._next()) is not None:
+            if isinstance(item, PendingCapture):
+                self._take(item)
+            del item  # its samples may be large, and the next one may come much later
+            self._try_to_tell()
+            self._queue.task_done()
+        self._say_if_nothing_was_confused()
+        self._try_to_tell(ended=True)
         self._queue.task_done()
 
-    def _next(self) -> PendingCapture | None:
+    def _take(self, capture: PendingCapture) -> None:
+        kept = False
+        try:
+            kept = self._write(capture)
+        except Exception as error:
+            # The thread must live on after any error: a full queue would stop the training.
+            self._fail("A capture could not be written and is lost", error)
+        if kept:
+            self.written += capture.size
+        else:
+            self.dropped += capture.size
+        self.processor_seconds = time.thread_time()
+
+    def _next(self) -> PendingCapture | _Refresh | None:
         """Wait for the next capture, and meanwhile flush the file when that is due."""
         while True:
             with contextlib.suppress(queue.Empty):
@@ -209,17 +325,69 @@ class _Worker:
             try:
                 self._file.flush()
             except Exception as error:
-                self._log("Captures could not be written. The hook tries again", error)
+                self._fail("Captures could not be written. The hook tries again", error)
 
-    def _log(self, message: str, error: Exception) -> None:
-        """Keep and log the first error."""
-        if self.failure is None:
-            logger.warning("%s: %s: %s", message, type(error).__name__, error)
-            self.failure = error
+    def _fail(self, message: str, error: Exception) -> None:
+        """Keep the first error, and note each kind of error."""
+        self.failure = self.failure or error
+        self._health.note_fault(
+            "write",
+            message,
+            error,
+            "Training is not affected. Further failures of this kind are counted in hook.stats and "
+            "not logged.",
+        )
+
+    def _try_to_tell(self, *, ended: bool = False) -> None:
+        # A status that cannot be written is no loss: the next one tells the same, and more.
+        with contextlib.suppress(Exception):
+            self._tell(ended)
+
+    def _tell(self, ended: bool) -> None:
+        """Append the status to the file if it tells enough that is new, and if there is room."""
+        status = dataclasses.replace(
+            self._status(),
+            captured=self.written + self.dropped,
+            dropped=self.dropped,
+            least_margin=self._least_margin if self._least_margin < math.inf else None,
+            ended=ended,
+        )
+        urgent = self._statuses.is_urgent(status)
+        if not (urgent or self._statuses.is_due(status)):
+            return
+        event = self._statuses.make_event(status)
+        room = (self._budget if urgent else self._for_captures) - self._file.size
+        if framed_size(event) > room:
+            return
+        self._file.append(event)
+        self._statuses.mark(status)
+
+    def _say_if_nothing_was_confused(self) -> None:
+        if not self._batches or self._selected:
+            return
+        least = self._least_margin
+        margin = f" The smallest margin was {least:.4g}." if least < math.inf else ""
+        above = min(math.floor(least * 100 + 1) / 100, 1.0) if least < math.inf else 1.0
+        self._health.note(
+            "nothing-confused",
+            "warning",
+            f"Nothing was confused: the criterion selected no sample of {self._batches} batches."
+            f"{margin}",
+            f"criterion=ProbabilityMargin({above:g}) selects the sample with this margin."
+            if margin
+            else "",
+        )
+
+    def _look_at(self, capture: PendingCapture, samples: Sequence[CapturedSample]) -> None:
+        if capture.batch is not None:
+            self._batches += 1
+            self._least_margin = min(self._least_margin, capture.batch.least_margin())
+        self._selected += sum(not sample.probe for sample in samples)
 
     def _write(self, capture: PendingCapture) -> bool:
         """Append a capture to the file; return whether the budget has room for it."""
         samples = capture.samples()
+        self._look_at(capture, samples)
         encoded = [
             encode_sample(sample, dropped=self.dropped, every=capture.every) for sample in samples
         ]
@@ -239,13 +407,14 @@ class _Worker:
             for step, some in ((number, values if samples else []), (capture.step, scalars))
             if some
         ]
-        if self._file.size + sum(map(framed_size, events)) > self._budget:
-            if not self._spent:
-                self._spent = True
-                logger.warning(
-                    "budget_mb is used up: from here on captures are dropped that do not fit. "
-                    "Raise it, or every"
-                )
+        if self._file.size + sum(map(framed_size, events)) > self._for_captures:
+            self._health.note(
+                "budget-spent",
+                "error",
+                "budget_mb is used up: from here on captures are dropped that do not fit.",
+                "Raise it, or every.",
+                capture.step,
+            )
             return False
         self._file.append(*events)
         self._captures[capture.tag] += bool(samples)
@@ -254,12 +423,18 @@ class _Worker:
     def _value(self, tag: str, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
         # Of a series' metadata only the first event's is read.
         content = self._info if kind == "index" and not self._captures[tag] else b""
-        return Summary.Value(
-            tag=metadata.series_tag(tag, kind, self._session),
-            metadata=metadata.summary_metadata(kind, content),
-            tensor=TensorProto(
-                dtype=DT_STRING,
-                string_val=strings,
-                tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(strings))]),
-            ),
-        )
+        return _string_value(metadata.series_tag(tag, kind, self._session), kind, content, strings)
+
+
+def _string_value(
+    tag: str, kind: metadata.Kind, content: bytes, strings: list[bytes]
+) -> Summary.Value:
+    return Summary.Value(
+        tag=tag,
+        metadata=metadata.summary_metadata(kind, content),
+        tensor=TensorProto(
+            dtype=DT_STRING,
+            string_val=strings,
+            tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(strings))]),
+        ),
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Frame, Page
 
+from tb_gradascent.format.status import Notice, Status
 from testing.browser import open_page, set_theme, wait_for_samples
 from testing.synthetic import make_sample, write_session
 
@@ -23,6 +24,15 @@ THEMES: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [
     ("light", ALL_RULES),
     ("dark", CONTRAST),
 ]
+
+
+STATUS = Status(
+    notices=(
+        Notice("fault", "error", "A capture failed.", "Mend it.", 3, 2),
+        Notice("softmax-output", "warning", "The model ends in Softmax.", "Return the logits.", 0),
+        Notice("hint", "info", "Captures succeed again."),
+    )
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +49,16 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ]
             for step in (0, 10, 20)
         ]
-        write_session(directory / run, captures, start=1.7e9)
+        write_session(directory / run, captures, start=1.7e9, statuses=[STATUS])
     return directory
 
 
 def everything_folded_out(page: Page, tab: Frame) -> None:
     tab.evaluate("for (const one of document.querySelectorAll('aside details')) one.open = true")
+
+
+def notices(page: Page, tab: Frame) -> None:
+    tab.locator(".notices summary").click()
 
 
 def appearance(page: Page, tab: Frame) -> None:
@@ -78,7 +92,7 @@ def help_panel(page: Page, tab: Frame) -> None:
     tab.get_by_role("dialog").wait_for()
 
 
-PARTS = [everything_folded_out, appearance, downloads, detail, follow, compare, help_panel]
+PARTS = [everything_folded_out, notices, appearance, downloads, detail, follow, compare, help_panel]
 
 
 def violations(tab: Frame, options: dict[str, Any]) -> list[str]:

@@ -5,12 +5,13 @@ import { initialState } from "../../frontend/state/state.js";
 import { withIndex, withRuns } from "../../frontend/state/transitions.js";
 import { makeSample } from "./samples.mjs";
 
-export function indexOf(run, samples, counts = {}) {
+export function indexOf(run, samples, counts = {}, sessions = []) {
   return {
     run,
     tag: "confused",
     counts: { samples: samples.length, unreadable: 0, superseded: 0, dropped: 0, ...counts },
     samples,
+    sessions,
   };
 }
 
@@ -19,7 +20,7 @@ export function sampleAt(step, fields) {
 }
 
 export function stateWith(...indexes) {
-  const runs = indexes.map(({ run }) => ({ run, tags: ["confused"] }));
+  const runs = indexes.map(({ run }) => ({ run, tags: ["confused"], empty_tags: [] }));
   return indexes.reduce(withIndex, withRuns(initialState(), runs));
 }
 

@@ -25,6 +25,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse
 
 import tb_gradascent
+from tb_gradascent.format.status import Notice, Status
 from tb_gradascent.plugin import data_source, plugin, routes, sample_store
 from tb_gradascent.plugin.errors import UnavailableError
 from tb_gradascent.plugin.loader import GradAscentLoader
@@ -42,7 +43,9 @@ METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"]
 def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log directory with the runs that the examples of http_api.md name."""
     logdir = tmp_path_factory.mktemp("logs")
-    write_session(logdir / "baseline", make_captures(13, 2), session=DOCUMENTED)
+    notice = Notice("softmax-output", "warning", "It ends in Softmax.", "Return logits.", 0)
+    status = Status(notices=(notice,), steps=1201, every=100, least_margin=0.002)
+    write_session(logdir / "baseline", make_captures(13, 2), session=DOCUMENTED, statuses=[status])
     write_session(logdir / "dropout", make_captures(1, 1))
     (logdir / "scalars").mkdir()
     return logdir
@@ -153,8 +156,8 @@ def test_runs_are_listed(client: Client) -> None:
     assert response.json == {
         "record_version": 2,
         "runs": [
-            {"run": "baseline", "tags": ["confused"]},
-            {"run": "dropout", "tags": ["confused"]},
+            {"run": "baseline", "tags": ["confused"], "empty_tags": []},
+            {"run": "dropout", "tags": ["confused"], "empty_tags": []},
         ],
     }
     assert response.headers["Cache-Control"] == "no-cache, must-revalidate"

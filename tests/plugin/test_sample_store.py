@@ -48,7 +48,11 @@ def test_runs_and_tags_are_sorted(tmp_path: Path) -> None:
         write_session(tmp_path / run, make_captures(1, 1), tag=tag)
     write_session(tmp_path / "b", make_captures(1, 1), tag="z")
     found = open_store(tmp_path).runs(SCOPE)
-    assert list(found.items()) == [("a", ["t"]), ("b", ["a/index", "z"])]
+    assert [(each["run"], each["tags"]) for each in found] == [
+        ("a", ["t"]),
+        ("b", ["a/index", "z"]),
+    ]
+    assert all(each["empty_tags"] == [] for each in found)
 
 
 def test_the_index_holds_what_was_written(tmp_path: Path) -> None:
@@ -406,11 +410,11 @@ def test_the_blobs_of_a_payload_that_declares_too_many_are_not_listed(tmp_path: 
 def test_an_empty_or_missing_listing_gives_no_runs(tmp_path: Path) -> None:
     watched = WatchedProvider(tmp_path)
     store = SampleStore(watched)
-    assert store.runs(SCOPE) == {}
+    assert store.runs(SCOPE) == []
     watched.instead["list_tensors"] = lambda *args, **kwargs: None
-    assert store.runs(SCOPE) == {}
+    assert store.runs(SCOPE) == []
     watched.fail("list_tensors", errors.NotFoundError("experiment"))
-    assert store.runs(SCOPE) == {}
+    assert store.runs(SCOPE) == []
 
 
 def test_the_cache_forgets_the_least_recently_used_series(

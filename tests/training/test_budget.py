@@ -50,7 +50,7 @@ def test_captures_cover_a_training_that_exceeds_the_budget(
             for _ in range(1, length):
                 hook(BATCH, BATCH.flatten(1)[:, :3])
                 hook._writer.flush()
-            stats = hook.stats
+        stats = hook.stats
     (file,) = find_event_files(tmp_path)
     size = file.stat().st_size
     assert size == stats.bytes <= 250_000
@@ -93,6 +93,6 @@ def test_captures_beyond_the_budget_are_dropped_counted_and_logged_once(
     assert (hook.stats.written, hook.stats.dropped) == (0, 12)
     assert [r.getMessage() for r in caplog.records].count(
         "budget_mb is used up: from here on captures are dropped that do not fit. "
-        "Raise it, or every"
+        "Raise it, or every."
     ) == 1
     assert list(read_samples(tmp_path)) == []

@@ -1,6 +1,7 @@
 /** Messages: errors with a retry button, and texts for a page without samples. */
 
-import { countsOf, samplesInUse, tickedRuns } from "../../state/selectors.js";
+import { noSamplesCaption } from "../../samples/session_status.js";
+import { countsOf, samplesInUse, statusesInUse, tickedRuns } from "../../state/selectors.js";
 import { element } from "./dom.js";
 
 /** @import {State} from "../../state/state.js" */
@@ -68,7 +69,12 @@ export function note(words) {
 export function emptyReason(state) {
   if (!tickedRuns(state).length) return "No run is ticked. Tick a run to see its samples.";
   if (samplesInUse(state).length) return "No sample passes all filters. Remove a filter.";
-  return countsOf(state).unreadable
-    ? "No sample can be shown. The records are damaged, or a newer version of the hook wrote them."
-    : "The ticked runs have no samples yet.";
+  if (countsOf(state).unreadable) {
+    return "No sample can be shown. The records are damaged, or a newer version of the hook wrote them.";
+  }
+  const reasons = statusesInUse(state).map(({ run, status }) => ({ run, why: noSamplesCaption(status) }));
+  if (!reasons.length) return "The ticked runs have no samples yet.";
+  if (tickedRuns(state).length > 1) return reasons.map(({ run, why }) => `${run}: ${why}`).join("\n");
+  const [{ why }] = reasons;
+  return why[0].toUpperCase() + why.slice(1);
 }

@@ -1,7 +1,8 @@
 /** The summary of the records: how many samples there are, how many are missing, and why. */
 
 import { formatCount } from "../../samples/captions.js";
-import { countsOf, stretchedRuns } from "../../state/selectors.js";
+import { overheadCaption } from "../../samples/session_status.js";
+import { countsOf, statusesInUse, stretchedRuns, tickedRuns } from "../../state/selectors.js";
 import { element } from "../common/dom.js";
 
 /** @import {State} from "../../state/state.js" */
@@ -58,12 +59,24 @@ function entriesOf(state) {
       title: "A training that restarted from a checkpoint recorded these steps again.",
     },
     ...budgetEntries(state),
+    ...overheadEntries(state),
     {
       name: "record version",
       value: String(state.recordVersion ?? ""),
       title: "The newest version of records that this plugin can read.",
     },
   ];
+}
+
+/** @param {State} state */
+function overheadEntries(state) {
+  const isNamed = tickedRuns(state).length > 1;
+  const title = "The time of all captures of the newest session, in the loop and on the writing thread.";
+  return statusesInUse(state).map(({ run, status }) => ({
+    name: isNamed ? `captures of ${run} took` : "captures took",
+    value: overheadCaption(status),
+    title,
+  }));
 }
 
 /** @param {State} state */

@@ -9,7 +9,7 @@ import { makeSample } from "../samples.mjs";
 
 globalThis.document = { baseURI: "http://localhost/data/plugin/gradascent/" };
 
-const RUNS = [{ run: "a", tags: ["confused"] }, { run: "b", tags: ["confused"] }];
+const RUNS = [{ run: "a", tags: ["confused"], empty_tags: [] }, { run: "b", tags: ["confused"], empty_tags: [] }];
 /** The path and the run of each request. */
 let requests;
 /** Paths and runs whose requests fail. */

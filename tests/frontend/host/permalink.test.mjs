@@ -29,8 +29,8 @@ test("the user's choices come back from the address", () => {
 });
 
 test("every choice of the user and every filter is in the link", () => {
-  // Choices on single cards are not part of a link.
-  const { runs, recordVersion, runOrder, indexes, filters, targetChoices, strengthOverrides, ...own } = chosen();
+  // Choices on single cards, and which notices were dismissed, are not part of a link.
+  const { runs, recordVersion, runOrder, indexes, dismissed, filters, targetChoices, strengthOverrides, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
@@ -56,7 +56,7 @@ test("defaults are left out, and a missing field means its default", () => {
 });
 
 test("loaded data stays when a link is followed", () => {
-  const known = withRuns(initialState(), [{ run: "a", tags: ["confused"] }]);
+  const known = withRuns(initialState(), [{ run: "a", tags: ["confused"], empty_tags: [] }]);
   assert.equal(withLink(known, { sort: "margin" }).runs, known.runs);
 });
 

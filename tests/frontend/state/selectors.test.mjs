@@ -4,16 +4,19 @@ import {
   countsOf,
   filtersInUse,
   largestStrength,
+  noticesInUse,
   recordedStrengths,
   runColour,
   scaleEnd,
   strengthInUse,
+  tagInUse,
   tickedRuns,
 } from "../../../frontend/state/selectors.js";
 import { initialState } from "../../../frontend/state/state.js";
-import { tick, withFilters, withRuns, withStrength, withTarget } from "../../../frontend/state/transitions.js";
+import { tick, withFilters, withRuns, withStrength, withTarget, withoutNotice } from "../../../frontend/state/transitions.js";
 import { makeTarget } from "../samples.mjs";
 import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
+import { makeNotice, makeRunSession } from "../statuses.mjs";
 
 test("the newest sample comes first by default, and the order within a capture is kept", () => {
   const one = indexOf("a", [sampleAt(0), sampleAt(100), sampleAt(100, { index: 1 })]);
@@ -46,14 +49,14 @@ test("an unticked run is neither shown nor counted", () => {
 });
 
 test("only the first ten runs are shown until the user ticks more", () => {
-  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"], empty_tags: [] }));
   const many = withRuns(initialState(), runs);
   assert.equal(tickedRuns(many).length, 10);
   assert.ok(tickedRuns(tick(many, "run29", true)).includes("run29"));
 });
 
 test("runs that do not match the filter are not listed, and the first ten others are ticked", () => {
-  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"], empty_tags: [] }));
   const many = withRuns(initialState(), runs);
   const ticked = (runFilter) => tickedRuns({ ...many, runFilter });
   assert.deepEqual(ticked("RUN[12]5$"), ["run15", "run25"]);
@@ -93,4 +96,28 @@ test("the common colour scale follows from all samples, before any filter", () =
   const common = { ...from, gradientColors: { ...from.gradientColors, scale: "common" } };
   assert.ok(scaleEnd(common) > 0);
   assert.equal(scaleEnd(withTarget(common, 99)), scaleEnd(common));
+});
+
+test("a tag without captures is not the first choice", () => {
+  const runs = [{ run: "a", tags: ["confused", "scan"], empty_tags: ["confused"] }];
+  assert.equal(tagInUse(withRuns(initialState(), runs)), "scan");
+  assert.equal(tagInUse({ ...withRuns(initialState(), runs), chosenTag: "confused" }), "confused");
+  const both = [...runs, { run: "b", tags: ["confused"], empty_tags: [] }];
+  assert.equal(tagInUse(withRuns(initialState(), both)), "confused");
+  const none = [{ run: "a", tags: ["confused"], empty_tags: ["confused"] }];
+  assert.equal(tagInUse(withRuns(initialState(), none)), "confused");
+});
+
+test("the notices of the ticked runs are shown until they are dismissed", () => {
+  const notices = [makeNotice(), makeNotice({ message: "Other." })];
+  const index = (run) => indexOf(run, [], {}, [makeRunSession({ notices })]);
+  const both = stateWith(index("a"), index("b"));
+  assert.deepEqual(noticesInUse(both).map(({ run, message }) => `${run} ${message}`), [
+    "a Softmax.",
+    "a Other.",
+    "b Softmax.",
+    "b Other.",
+  ]);
+  const fewer = withoutNotice(tick(both, "b", false), noticesInUse(both)[0].key);
+  assert.deepEqual(noticesInUse(fewer).map(({ message }) => message), ["Other."]);
 });

@@ -27,7 +27,7 @@ import { makeMorph, makeSample, makeTarget } from "../samples.mjs";
 import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
 
 test("all runs are ticked, or none, and runs that appear later follow", () => {
-  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"] }));
+  const runs = Array.from({ length: 30 }, (_, i) => ({ run: `run${i}`, tags: ["confused"], empty_tags: [] }));
   const many = withRuns(initialState(), runs.slice(0, 20));
   const later = (from) => tickedRuns(withRuns(from, runs)).length;
   assert.equal(later(tickOthers(many, "all")), 30);
@@ -36,7 +36,7 @@ test("all runs are ticked, or none, and runs that appear later follow", () => {
 });
 
 test("another tag starts without indexes, and a late index of the old tag is ignored", () => {
-  const runs = [{ run: "a", tags: ["confused", "validation"] }];
+  const runs = [{ run: "a", tags: ["confused", "validation"], empty_tags: [] }];
   const old = indexOf("a", [sampleAt(0)]);
   const before = withIndex(withRuns(initialState(), runs), old);
   const after = chooseTag(before, "validation");
@@ -47,7 +47,7 @@ test("another tag starts without indexes, and a late index of the old tag is ign
 
 test("the samples of a run that no longer exists are removed", () => {
   const both = stateWith(indexOf("a", [sampleAt(0)]), indexOf("b", [sampleAt(50)]));
-  assert.deepEqual(keys(withRuns(both, [{ run: "b", tags: ["confused"] }])), ["50.0"]);
+  assert.deepEqual(keys(withRuns(both, [{ run: "b", tags: ["confused"], empty_tags: [] }])), ["50.0"]);
   assert.deepEqual(keys(withRuns(both, [])), []);
 });
 

@@ -1,0 +1,108 @@
+/** What the sessions of a run tell about themselves: notices, and why there are no samples. Pure. */
+
+import { formatCount, formatDecimals, formatShort } from "./captions.js";
+
+/** @import {Notice, RunIndex, RunSession, Status} from "../types.js" */
+
+/** The severities, the worst one first. */
+export const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
+
+/**
+ * @typedef {object} RunNotice a notice of one run
+ * @property {string} key unique in the page
+ * @property {string} run
+ * @property {Notice["severity"]} severity
+ * @property {string} message
+ * @property {string} remedy empty if there is none
+ * @property {string} found when it was found, and how often
+ */
+
+/**
+ * The notices of a run: those of its newest session, and of the sessions whose samples are shown.
+ * @param {RunIndex} index
+ * @returns {RunNotice[]}
+ */
+export function runNotices({ run, sessions }) {
+  /** @type {Map<string, Notice>} by their text, so that the ranks of a job do not repeat each other */
+  const found = new Map();
+  for (const notice of supersedingNotices(sessions)) found.set(notice.message, notice);
+  for (const { status, shown } of sessions.toReversed()) {
+    if (!shown && status !== sessions.at(-1)?.status) continue;
+    for (const notice of status?.notices ?? []) {
+      const known = found.get(notice.message);
+      found.set(notice.message, { ...notice, count: notice.count + (known?.count ?? 0) });
+    }
+  }
+  return [...found.values()].map(({ severity, message, remedy, step, count }) => ({
+    key: JSON.stringify([run, message]),
+    run,
+    severity,
+    message,
+    remedy,
+    found: foundCaption(step, count),
+  }));
+}
+
+/** @param {RunNotice[]} notices */
+export function worstFirst(notices) {
+  return SEVERITIES.flatMap((severity) => notices.filter((notice) => notice.severity === severity));
+}
+
+/**
+ * Says that the samples which are shown are not those of the newest session, because that one has none.
+ * @param {RunSession[]} sessions
+ * @returns {Notice[]}
+ */
+function supersedingNotices(sessions) {
+  const newest = sessions.at(-1);
+  if (!newest?.status || newest.captures || !sessions.some(({ captures }) => captures)) return [];
+  const { rank, world_size: size, started } = newest.session;
+  const isOfOneJob = rank !== null && sessions.some(({ captures, session }) => captures && session.world_size === size);
+  if (isOfOneJob) return [];
+  const what = newest.status.ended ? "ended without a capture" : "has captured nothing so far";
+  const message = `A newer session, started at ${formatTime(started)}, ${what}. The samples are of earlier sessions.`;
+  return [{ code: "newer-session", severity: "info", message, remedy: "", step: null, count: 1 }];
+}
+
+/**
+ * @param {number | null} step
+ * @param {number} count
+ */
+function foundCaption(step, count) {
+  const words = [];
+  if (step !== null) words.push(`${count > 1 ? "first at " : ""}step ${formatCount(step)}`);
+  if (count > 1) words.push(`${formatCount(count)} times`);
+  return words.join(", ");
+}
+
+/**
+ * Why a run has no samples, by what its newest session tells.
+ * @param {Status} status
+ */
+export function noSamplesCaption({ captured, failed, notices, least_margin: margin, steps, ended, wall_time: time }) {
+  const seen = steps === 1 ? "1 step seen" : `${formatCount(steps)} steps seen`;
+  if (captured) return `its ${formatCount(captured)} captured samples are under another tag, or were lost in writing.`;
+  const fault = notices.find(({ severity }) => severity === "error");
+  if (failed) return `captures fail. ${fault?.message ?? `${formatCount(failed)} failed.`} ${fault?.remedy ?? ""}`.trim();
+  if (margin !== null) {
+    const size = `smallest margin ${formatDecimals(margin)}, ${seen}.`;
+    return ended ? `nothing was confused: ${size}` : `nothing was confused so far: ${size}`;
+  }
+  if (ended) return `the hook was closed and captured nothing, ${seen}.`;
+  return `the hook is running: no capture yet, ${seen}. It said so at ${formatTime(time)}.`;
+}
+
+/**
+ * "4.2 s, 0.8 % of the training": the time that captures took.
+ * @param {Status} status
+ */
+export function overheadCaption({ overhead, elapsed }) {
+  const seconds = `${formatShort(overhead)} s`;
+  return elapsed > 0 ? `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training` : seconds;
+}
+
+/** @param {number} seconds since the epoch */
+function formatTime(seconds) {
+  const time = new Date(1000 * seconds);
+  return Number.isFinite(time.valueOf()) ? time.toLocaleString() : "an unknown time";
+}
