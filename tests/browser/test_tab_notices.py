@@ -79,7 +79,7 @@ def test_several_notices_fold_out_of_a_line_and_name_their_runs(
     expect(notices.get_by_text("first at step 300, 12 times")).to_be_visible()
     items = notices.get_by_role("listitem")
     expect(items).to_have_count(5)
-    expect(items.first).to_contain_text("error first A capture failed")
+    expect(items.first).to_contain_text("error first: A capture failed")
     expect(notices.locator("img")).to_have_count(0)
     colours: dict[str, set[str]] = {}
     themes: list[Literal["light", "dark"]] = ["light", "dark"]

@@ -18,6 +18,7 @@ from tb_gradascent import (
     Ascent,
     GradAscentHook,
     Morph,
+    Notice,
     Sample,
     Target,
     hook,
@@ -37,7 +38,13 @@ ADAPTERS = {
     "transformers.GradAscentCallback": transformers.GradAscentCallback,
     "ignite.GradAscentHandler": ignite.GradAscentHandler,
 }
-RECORDS = {"Sample": Sample, "Target": Target, "Morph": Morph, "Stats": hook.Stats}
+RECORDS = {
+    "Sample": Sample,
+    "Target": Target,
+    "Morph": Morph,
+    "Stats": hook.Stats,
+    "Notice": Notice,
+}
 
 
 def public_methods(kind: type) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def test_properties_and_attributes_of_the_hook_have_a_section(tmp_path: Path) ->
     own = {name for name, value in public_methods(GradAscentHook).items() if not callable(value)}
     with GradAscentHook(nn.Flatten(), tmp_path) as made:
         own |= {name for name in vars(made) if not name.startswith("_")}
-    assert own == {"stats", "capturing"}
+    assert own == {"stats", "capturing", "health"}
     for name in own:
         assert SECTIONS[f"GradAscentHook.{name}"].strip()
 

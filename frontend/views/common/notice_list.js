@@ -57,7 +57,7 @@ export class NoticeList {
    */
   #makeItem({ key, run, severity, message, remedy, found }, isNamed) {
     const words = element("p", {}, element("b", {}, NAMES[severity][0]), " ");
-    if (isNamed) words.append(element("span", { className: "notice-run" }, run), " ");
+    if (isNamed) words.append(element("span", { className: "notice-run" }, `${run}:`), " ");
     words.append(message);
     if (remedy) words.append(" ", element("span", { className: "remedy" }, remedy));
     if (found) words.append(" ", element("span", { className: "found" }, `(${found})`));
