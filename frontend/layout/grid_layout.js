@@ -40,8 +40,6 @@ const CHIP_LETTER = 6.5;
 const CHIP_EDGE = 22;
 /** The caption before the chips. */
 const CHIP_LABEL = 52;
-/** The room at the right of the title for the button that ends a strength of its own. */
-const STRENGTH_BUTTON = 132;
 /** With more lines, the chips scroll. */
 const MOST_CHIP_LINES = 4;
 
@@ -188,7 +186,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
   const lengths = chipWidths(sample, choice);
   const chipLines = linesOfChips(lengths, choice, bodyWidth);
   const lineWidth = titleLength(sample) * TITLE_LETTER + CHIP_LABEL + lengths.reduce((sum, length) => sum + length, 0);
-  const chipsBeside = chipLines === 1 && choice !== "more" && lineWidth + STRENGTH_BUTTON <= bodyWidth;
+  const chipsBeside = chipLines === 1 && choice !== "more" && lineWidth <= bodyWidth;
   const head = chipsBeside ? SHARED_LINE : titleLines * LINE + chipLines * CHIP_LINE;
   return {
     width: Math.ceil(2 * CARD_EDGE + bodyWidth),
@@ -214,7 +212,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
 }
 
 /**
- * The height of the lines below the original: step, margin and run, and what else the sample has.
+ * The height of the lines below the original: step, margin, run, and the id and the mark of a probe if there are any.
  * @param {Sample} sample
  */
 function metaHeight({ id, probe }) {

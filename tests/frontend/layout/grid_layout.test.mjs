@@ -205,8 +205,9 @@ test("pictures do not become so large that only one row of cards is visible", ()
 
 test("the chips stand beside the title if both fit in one line", () => {
   const class_names = Array.from({ length: 10 }, (_, index) => `a class with the number ${index}`);
-  const named = makeSample({ session: { ...makeSample().session, class_names } });
-  const widths = [700, 1100].map((width) => layoutOf(named, { width }));
+  const { targets, session } = PHOTOS[0];
+  const named = makeSample({ targets, session: { ...session, class_names } });
+  const widths = [700, 1300].map((width) => layoutOf(named, { width }));
   assert.deepEqual(widths.map(({ chipsBeside }) => chipsBeside), [false, true]);
   assert.ok(widths[1].height < widths[0].height);
   const closed = layoutOf(makeSample({ targets: [], strengths: [] }), { width: 900 });
