@@ -195,7 +195,7 @@ export function judgeCaption(name, answer) {
  */
 export function gainCaption({ gain }) {
   const rounded = Number(gain.toPrecision(2));
-  return `×${rounded >= 1 && rounded < 10 ? rounded.toFixed(1) : formatCount(rounded)}`;
+  return `×${rounded < 10 ? gain.toPrecision(2) : formatCount(rounded)}`;
 }
 
 /**

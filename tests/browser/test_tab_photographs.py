@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from pathlib import Path
 
@@ -260,6 +261,8 @@ def test_the_pictures_of_the_large_view_fill_a_row(tab: Frame, width: int, least
     left, right = shown[0]["x"], shown[-1]["x"] + shown[-1]["width"]
     assert left - content["x"] < 40
     assert 0 < content["x"] + content["width"] - right < 50, "no free room beside the pictures"
+    gaps = [two["x"] - one["x"] - one["width"] for one, two in itertools.pairwise(shown)]
+    assert all(abs(gap - asked) < 1 for gap, asked in zip(gaps, (24, 16, 16), strict=True))
     over = detail.locator(".dialog-content").evaluate("one => one.scrollWidth - one.clientWidth")
     assert over <= 0
     facts = detail.locator("section", has_text="Sample").first.bounding_box()

@@ -103,8 +103,8 @@ test("the size of a change is in 255ths for an image, and rounded up", () => {
 });
 
 test("a gain is written with two significant digits, also if the second one is a zero", () => {
-  const gains = [33.3, 1234.5, 2.04, 1.96, 1.94, 9.96, 0.8765, 0.998, 1];
-  const words = ["×33", "×1,200", "×2.0", "×2.0", "×1.9", "×10", "×0.88", "×1.0", "×1.0"];
+  const gains = [33.3, 1234.5, 2.04, 1.96, 1.94, 9.96, 0.8765, 0.5, 0.998, 1];
+  const words = ["×33", "×1,200", "×2.0", "×2.0", "×1.9", "×10", "×0.88", "×0.50", "×1.0", "×1.0"];
   assert.deepEqual(gains.map((gain) => gainCaption({ gain })), words);
 });
 
