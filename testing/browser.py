@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -157,6 +158,14 @@ def read_panel(card: Locator, kind: str, row: int = 0) -> npt.NDArray[np.int64]:
     panels = panels_of(card)
     rectangle = panels["image"] if kind == "image" else panels["targets"][row][kind]
     return read_pixels(card.locator("canvas.panels"), *rectangle)
+
+
+def percent(probability: float) -> str:
+    """Return a probability as the page writes it."""
+    rounded = math.floor(100 * float(probability) + 0.5)
+    if rounded == 0 and probability > 0:
+        return "<1 %"
+    return ">99 %" if rounded == 100 and probability < 1 else f"{rounded} %"
 
 
 def choose_appearance(tab: Frame, name: str, choice: str) -> None:

@@ -56,7 +56,9 @@ export function makeImagePicture(sample, arrays, raster) {
     );
     const morphs = deltas.map((delta) => {
       const change = inLevels(painted(delta), slopes);
-      return { change, gain: HALF_RANGE / (scaleEndOf(change) || HALF_RANGE), ...extentOf(delta, steps) };
+      // Of the whole image, so that the gain is the same at every size.
+      const end = scaleEndOf(inLevels(delta.subarray(0, planes * width * height), slopes));
+      return { change, gain: HALF_RANGE / (end || HALF_RANGE), ...extentOf(delta, steps) };
     });
     return { ...levels, usualStyle: usualStyle(sample.shape), morphs };
   });

@@ -46,11 +46,11 @@ export function sheetOf(samples) {
 
 /**
  * The left edges of a sample's panels within its cell: the original, then for each target the gradient and, if an
- * ascent was made, one morph.
+ * ascent was made, one morph and its change.
  * @param {Sample} sample
  */
 export function panelsOf(sample) {
-  const count = sample.targets.reduce((sum, { morphs }) => sum + (morphs.length ? 2 : 1), 1);
+  const count = sample.targets.reduce((sum, { morphs }) => sum + (morphs.length ? 3 : 1), 1);
   const { width } = panelSize(sample);
   return {
     lefts: Array.from({ length: count }, (_, position) => position * (width + GAP)),

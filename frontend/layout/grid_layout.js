@@ -15,7 +15,8 @@ import { chipsOf, rowsOf } from "../samples/target_choice.js";
 const CARD_EDGE = 13;
 export const LINE = 20;
 export const HEADING = 20;
-const META = 90;
+const META_LINE = 16;
+const META_GAP = 6;
 export const LEAST_COLUMN = 84;
 const LEAST_TEXT = 124;
 /** Pictures become larger only if the text keeps this width. It is wide enough for every line. */
@@ -27,10 +28,14 @@ export const CAPTION = 16;
 export const PANEL_GAP = 8;
 const TEXT_GAP = 14;
 const ROW_GAP = 8;
+/** Between two targets that stand side by side. */
+const TARGET_GAP = 16;
 const TITLE_GAP = 8;
 export const GRID_GAP = 16;
 const TITLE_LETTER = 6.2;
 const CHIP_LINE = 26;
+/** The line of the title, if the chips stand in it. */
+const SHARED_LINE = 22;
 const CHIP_LETTER = 6.5;
 const CHIP_EDGE = 22;
 /** The caption before the chips. */
@@ -100,8 +105,10 @@ function channelHeight(channels) {
  * @property {number} height
  * @property {number} titleLines
  * @property {number} chipLines
+ * @property {boolean} chipsBeside whether the chips stand beside the title, in its line
  * @property {number} bodyWidth the width of everything in the card, in CSS pixels
  * @property {number} textWidth the width of the text beside a row, in CSS pixels
+ * @property {number} rowWidth the width of a row with its text, in CSS pixels
  * @property {number[]} rowHeights of each row, in CSS pixels
  * @property {number} scale CSS pixels per canvas pixel
  * @property {Raster} raster the size of a panel
@@ -120,24 +127,23 @@ function channelHeight(channels) {
  * @property {number[]} rows
  * @property {TargetChoice | undefined} [choice]
  * @property {number} [text] the least width of the text beside a row, in CSS pixels
+ * @property {number} [across] how many rows stand side by side; the default is 1
  * @property {number} [width] the width of the card, in CSS pixels; the default is as narrow as possible
  */
 
 /**
  * The layout of a card: the image at the left, and a row for each target with its gradient, its morph, the change and
- * a text.
+ * a text. In a wide card two rows stand side by side.
  * @param {Sample} sample
  * @param {CardOptions} options
  * @returns {CardLayout}
  */
-export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEXT, width: cardWidth = 0 }) {
+export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEXT, across = 1, width: cardWidth = 0 }) {
   const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
   const { width, height } = raster;
   const hasResponse = sample.strengths.length > 0;
   const gap = Math.ceil(PANEL_GAP / scale);
   const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
-  const morphLeft = gradientLeft + width + gap;
-  const changeLeft = morphLeft + width + gap;
   const ofRows = rows.map((position) => sample.targets[position]);
   const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
   const rowHeights = ofRows.map((target) =>
@@ -148,36 +154,49 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
         )
       : height,
   );
+  const columns = Math.max(Math.min(across, rows.length), 1);
+  const rowPanels = hasMorphs ? 3 * width + 2 * gap : width;
+  const textGap = hasResponse ? TEXT_GAP : 0;
+  const fixedWidth =
+    Math.max((rows.length ? gradientLeft + columns * rowPanels : width) * scale, LEAST_COLUMN) +
+    columns * textGap +
+    (columns - 1) * TARGET_GAP;
+  const bodyWidth = Math.max(cardWidth - 2 * CARD_EDGE, fixedWidth + (hasResponse ? columns * text : 0));
+  const textWidth = Math.min(Math.floor((bodyWidth - fixedWidth) / columns), MOST_TEXT);
+  const rowWidth = rowPanels * scale + textGap + textWidth;
   const between = Math.ceil((HEADING + ROW_GAP) / scale);
+  let top = 0;
   let rowsHeight = 0;
   const targets = ofRows.map(({ index, morphs }, row) => {
-    const top = rowsHeight + (row ? between : 0);
-    rowsHeight = top + rowHeights[row];
-    return {
-      target: index,
-      gradient: rectangle(gradientLeft, top, raster),
-      morph: morphs.length ? rectangle(morphLeft, top, raster) : null,
-      change: morphs.length ? rectangle(changeLeft, top, raster) : null,
-    };
+    const column = row % columns;
+    if (row && !column) top = rowsHeight + between;
+    rowsHeight = Math.max(rowsHeight, top + rowHeights[row]);
+    const left = gradientLeft + column * Math.ceil((rowWidth + TARGET_GAP) / scale);
+    const panel = (/** @type {number} */ position) => rectangle(left + position * (width + gap), top, raster);
+    const [morph, change] = morphs.length ? [panel(1), panel(2)] : [null, null];
+    return { target: index, gradient: panel(0), morph, change };
   });
+  const drawn = targets.flatMap(({ gradient, change }) => (change ? [gradient, change] : [gradient]));
   const canvas = {
-    width: targets.length ? (hasMorphs ? changeLeft : gradientLeft) + width : width,
-    height: targets.length ? targets[targets.length - 1].gradient[1] + height : height,
+    width: drawn.reduce((most, [left]) => Math.max(most, left + width), width),
+    height: drawn.reduce((most, [, panelTop]) => Math.max(most, panelTop + height), height),
   };
-  const panelsWidth = Math.max(canvas.width * scale, LEAST_COLUMN);
-  const least = panelsWidth + (hasResponse ? TEXT_GAP + text : 0);
-  const bodyWidth = Math.max(cardWidth - 2 * CARD_EDGE, least);
-  const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + META);
+  const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + metaHeight(sample));
   const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
-  const chipLines = linesOfChips(sample, choice, bodyWidth);
-  const top = titleLines * LINE + chipLines * CHIP_LINE + TITLE_GAP;
+  const lengths = chipWidths(sample, choice);
+  const chipLines = linesOfChips(lengths, choice, bodyWidth);
+  const lineWidth = titleLength(sample) * TITLE_LETTER + CHIP_LABEL + lengths.reduce((sum, length) => sum + length, 0);
+  const chipsBeside = chipLines === 1 && choice !== "more" && lineWidth <= bodyWidth;
+  const head = chipsBeside ? SHARED_LINE : titleLines * LINE + chipLines * CHIP_LINE;
   return {
     width: Math.ceil(2 * CARD_EDGE + bodyWidth),
-    height: Math.ceil(2 * CARD_EDGE + top + bodyHeight),
+    height: Math.ceil(2 * CARD_EDGE + head + TITLE_GAP + bodyHeight),
     titleLines,
     chipLines,
+    chipsBeside,
     bodyWidth,
-    textWidth: Math.min(Math.floor(bodyWidth - panelsWidth - TEXT_GAP), MOST_TEXT),
+    textWidth,
+    rowWidth,
     rowHeights: rowHeights.map((rowHeight) => rowHeight * scale),
     scale,
     raster,
@@ -190,6 +209,14 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
     choice,
     panels: { image: rectangle(0, 0, raster), targets },
   };
+}
+
+/**
+ * The height of the lines below the original: step, margin, run, and the id and the mark of a probe if there are any.
+ * @param {Sample} sample
+ */
+function metaHeight({ id, probe }) {
+  return META_GAP + META_LINE * (3 + (id === null ? 0 : 1) + (probe ? 1 : 0));
 }
 
 /**
@@ -225,7 +252,7 @@ function valuesOf(sample) {
  */
 function titleLength({ classes, label, session }) {
   const caption = label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
-  let length = "predicts  (0.00),  (0.00); ".length + caption.length;
+  let length = "predicts  (00 %),  (00 %); ".length + caption.length;
   for (let position = 0; position < 2 && position < classes.length; position++) {
     length += className(session.class_names, classes[position]).length;
   }
@@ -241,16 +268,25 @@ function chipsLength({ targets, session }) {
 }
 
 /**
+ * The approximate widths of a card's chips, in CSS pixels; empty if it has none.
  * @param {Sample} sample
+ * @param {TargetChoice | undefined} choice
+ */
+function chipWidths(sample, choice) {
+  const { positions, others } = chipsOf(sample, choice);
+  if (!positions.length) return [];
+  const names = positions.map((position) => className(sample.session.class_names, sample.targets[position].index));
+  const more = others || choice === "more" ? [`+${others} more`] : [];
+  return [...names, ...more].map((name) => name.length * CHIP_LETTER + CHIP_EDGE);
+}
+
+/**
+ * @param {number[]} lengths from `chipWidths`
  * @param {TargetChoice | undefined} choice
  * @param {number} width
  */
-function linesOfChips(sample, choice, width) {
-  const { positions, others } = chipsOf(sample, choice);
-  if (!positions.length) return 0;
-  const names = positions.map((position) => className(sample.session.class_names, sample.targets[position].index));
-  const more = others || choice === "more" ? [`+${others} more`] : [];
-  const lengths = [...names, ...more].map((name) => name.length * CHIP_LETTER + CHIP_EDGE);
+function linesOfChips(lengths, choice, width) {
+  if (!lengths.length) return 0;
   let lines = 1;
   let left = CHIP_LABEL;
   for (const length of lengths) {
@@ -276,6 +312,7 @@ function linesOfChips(sample, choice, width) {
  * The options of the grid's layout.
  * @typedef {object} GridOptions
  * @property {number} width the width of the grid, in CSS pixels
+ * @property {number} [height] the visible height of the grid; without it the height does not limit the pictures
  * @property {number} ratio screen pixels per CSS pixel
  * @property {number | null} zoom `null`: automatic
  * @property {number | null} target the one target that all cards show; `null`: all targets
@@ -300,8 +337,9 @@ export function sameLayout(one, other) {
 }
 
 /**
- * Cards of one width, in as many columns as fit. The remaining width first makes the pictures larger, and then the
- * texts wider.
+ * Cards of one width, in as many columns as fit. If only one column fits, two targets stand side by side where there is
+ * room. The remaining width first makes the pictures larger, and then the texts wider. Pictures become larger only if
+ * two rows of cards still fit in the visible height; or one row, if two do not fit with the smallest pictures.
  * @param {Sample[]} samples
  * @param {GridOptions} options
  * @returns {GridLayout}
@@ -309,20 +347,35 @@ export function sameLayout(one, other) {
 export function gridLayout(samples, options) {
   const { kinds, kindOfEach } = kindsOf(samples, options);
   const widths = [...new Map(kinds.map((kind) => [widthKind(kind), kind])).values()];
-  const widest = (/** @type {number} */ growth) =>
-    widths.reduce((most, kind) => Math.max(most, cardLayout(kind.sample, cardOptions(kind, options, growth)).width), 0);
-  const columns = Math.max(1, Math.floor((options.width - GRID_GAP) / (widest(0) + GRID_GAP)));
+  const heights = [...new Map(kinds.map((kind) => [heightKind(kind), kind])).values()];
+  const widest = (/** @type {number} */ growth, /** @type {number} */ across) =>
+    widths.reduce(
+      (most, kind) => Math.max(most, cardLayout(kind.sample, { ...cardOptions(kind, options, growth), across }).width),
+      0,
+    );
+  const columns = Math.max(1, Math.floor((options.width - GRID_GAP) / (widest(0, 1) + GRID_GAP)));
   const room = Math.floor((options.width - GRID_GAP) / columns) - GRID_GAP;
+  const across = columns === 1 && widest(0, 2) <= room ? 2 : 1;
+  const visibleRows = (/** @type {number} */ growth) => {
+    const highest = heights.reduce((most, kind) => {
+      const { height } = cardLayout(kind.sample, { ...cardOptions(kind, options, growth), across, width: room });
+      return Math.max(most, height);
+    }, 0);
+    return Math.min(Math.floor(((options.height ?? Infinity) - GRID_GAP) / (highest + GRID_GAP)), WANTED_ROWS);
+  };
+  const least = visibleRows(0);
   let growth = 0;
-  while (growth < MOST_GROWTH && widest(growth + 1) <= room) growth++;
-  const columnWidth = Math.max(widest(growth), room);
+  while (growth < MOST_GROWTH && widest(growth + 1, across) <= room && visibleRows(growth + 1) >= least) growth++;
+  const columnWidth = Math.max(widest(growth, across), room);
   const layouts = kinds.map((kind) =>
-    cardLayout(kind.sample, { ...cardOptions(kind, options, growth), width: columnWidth }),
+    cardLayout(kind.sample, { ...cardOptions(kind, options, growth), across, width: columnWidth }),
   );
   const cards = kindOfEach.map((kind) => layouts[kind]);
   return withLead({ cards, columns, columnWidth, lead: 0, tops: [] }, 0);
 }
 
+/** How many rows of cards should be visible at once. */
+const WANTED_ROWS = 2;
 const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length);
 
 /**
@@ -348,7 +401,17 @@ function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
  */
 function widthKind({ sample: { shape, strengths, targets }, rows }) {
   const morphs = rows.some((position) => targets[position].morphs.length > 0);
-  return `${shape} ${rows.length > 0} ${morphs} ${strengths.length > 0}`;
+  return `${shape} ${rows.length} ${morphs} ${strengths.length > 0}`;
+}
+
+/**
+ * A text that is the same for cards of nearly the same height.
+ * @param {CardKind} kind
+ */
+function heightKind(kind) {
+  const { sample, rows } = kind;
+  const ofRows = rows.map((position) => sample.targets[position]);
+  return `${widthKind(kind)} ${metaHeight(sample)} ${ofRows.map((target) => (target.morphs.length ? extraLines(target) : -1))}`;
 }
 
 /**
@@ -404,7 +467,7 @@ function layoutId(sample) {
 /** @param {Sample} sample */
 function layoutText(sample) {
   const { shape, targets, strengths, classes } = sample;
-  let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
+  let text = `${textOf(shape)} ${metaHeight(sample)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
   for (const target of targets) {
     text += target.morphs.length ? ` ${target.index}+${extraLines(target)}` : ` ${target.index}`;
   }

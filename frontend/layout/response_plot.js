@@ -7,7 +7,10 @@ import { className } from "../samples/captions.js";
 /** Free space at the edges for the dot of the flip and for half of a line's width. */
 export const INSET = 4;
 const LETTER = 6.2;
-const LONGEST_LABEL = 64;
+/** Labels take at most this share of a narrow curve. A wide curve keeps more room for its lines. */
+const LARGEST_SHARE = 0.55;
+const COMFORTABLE_LABEL = 100;
+const COMFORTABLE_SHARE = 0.4;
 const LABEL_HEIGHT = 12;
 
 /**
@@ -22,9 +25,10 @@ const LABEL_HEIGHT = 12;
 /**
  * The width of the labels, the same for all curves of a session, so that the curves can be compared.
  * @param {Sample} sample
+ * @param {number} width of the curve with its labels, in CSS pixels
  * @returns {number} in CSS pixels
  */
-export function labelWidth({ session, classes, targets }) {
+export function labelWidth({ session, classes, targets }, width) {
   const indices = [classes[0] ?? 0, ...targets.map(({ index }) => index)];
   const names = session.class_names ?? indices.map((index) => className(null, index));
   let longest = widths.get(names);
@@ -32,7 +36,8 @@ export function labelWidth({ session, classes, targets }) {
     longest = names.reduce((most, name) => Math.max(most, name.length), 0);
     widths.set(names, longest);
   }
-  return Math.min(Math.ceil(longest * LETTER) + 4, LONGEST_LABEL);
+  const most = Math.min(LARGEST_SHARE * width, Math.max(COMFORTABLE_LABEL, COMFORTABLE_SHARE * width));
+  return Math.min(Math.ceil(longest * LETTER) + 4, Math.floor(most));
 }
 
 /** @type {WeakMap<string[], number>} */

@@ -35,6 +35,18 @@ export function formatDecimals(value) {
 }
 
 /**
+ * A probability: "95 %". Only an exact 0 or 1 is written as "0 %" or "100 %".
+ * @param {number} probability
+ */
+export function formatPercent(probability) {
+  if (!Number.isFinite(probability)) return formatDecimals(probability);
+  const rounded = Math.round(100 * probability);
+  if (rounded === 0 && probability > 0) return "<1 %";
+  if (rounded === 100 && probability < 1) return ">99 %";
+  return `${rounded} %`;
+}
+
+/**
  * A number with its sign and two decimals. A number that is rounded to zero has no sign.
  * @param {number} value
  */
@@ -60,14 +72,14 @@ export function formatCount(count) {
 }
 
 /**
- * "predicts 5 (0.46), 8 (0.45)"
+ * "predicts 5 (46 %), 8 (45 %)"
  * @param {Sample} sample
  */
 export function predictionCaption({ classes, probabilities, session }) {
   const named = classes
     .slice(0, 2)
     .filter((_, position) => position === 0 || probabilities[position] >= WORTH_NAMING)
-    .map((index, position) => `${className(session.class_names, index)} (${formatDecimals(probabilities[position])})`);
+    .map((index, position) => `${className(session.class_names, index)} (${formatPercent(probabilities[position])})`);
   return named.length ? `predicts ${named.join(", ")}` : "no prediction";
 }
 
@@ -90,12 +102,12 @@ export function isWrong({ label, classes }) {
  */
 export function allProbabilities({ classes, probabilities, session }) {
   return classes
-    .map((index, position) => `${className(session.class_names, index)}: ${formatDecimals(probabilities[position])}`)
+    .map((index, position) => `${className(session.class_names, index)}: ${formatPercent(probabilities[position])}`)
     .join("\n");
 }
 
 /**
- * "8 at 0.95" or "5 (8 at 0.45)": the predicted class and the probability of the target.
+ * "8 at 95 %" or "5 (8 at 45 %)": the predicted class and the probability of the target.
  * @param {Verdict} verdict
  * @param {Target} target
  * @param {string[] | null} names
@@ -107,7 +119,7 @@ export function verdictCaption(verdict, target, names) {
     return [verdict.predictions.map((index) => className(names, index)).join(" or "), ""];
   }
   const { kind, prediction, probability } = verdict;
-  const chance = (kind === "exact" ? " at " : ", ≈") + formatDecimals(probability);
+  const chance = (kind === "exact" ? " at " : ", ≈ ") + formatPercent(probability);
   const goal = className(names, target.index);
   return prediction === target.index ? [goal, chance] : [`${className(names, prediction)} (${goal}`, `${chance})`];
 }
@@ -177,17 +189,13 @@ export function judgeCaption(name, answer) {
   return `${name}: ${answer.exact ? "" : "≈ "}${formatPercent(answer.probability)}`;
 }
 
-/** @param {number} probability */
-function formatPercent(probability) {
-  return Number.isFinite(probability) ? `${Math.round(100 * probability)} %` : formatDecimals(probability);
-}
-
 /**
- * "×33": how many times the change panel enlarges a change.
- * @param {MorphChange} change
+ * "×33" or "×2.0", with two significant digits: how many times the change panel enlarges a change.
+ * @param {Pick<MorphChange, "gain">} change
  */
 export function gainCaption({ gain }) {
-  return `×${gain < 1 ? formatShort(gain) : formatCount(Number(gain.toPrecision(gain < 10 ? 2 : 3)))}`;
+  const rounded = Number(gain.toPrecision(2));
+  return `×${rounded < 10 ? gain.toPrecision(2) : formatCount(rounded)}`;
 }
 
 /**
@@ -202,7 +210,7 @@ export function changeCaption({ largest, mean }, shape) {
   const [most, usual] = [inWords(formatAtMost(largest)), inWords(formatShort(mean))];
   return {
     long: `changes no ${isSignal ? "value" : "pixel"} by more than ${most}; ${usual} on average`,
-    short: `at most ${most}; ${usual} on average`,
+    short: `changes at most ${most}; ${usual} on average`,
   };
 }
 

@@ -14,7 +14,14 @@ from playwright.sync_api import Frame, Locator, Page, expect
 from tb_gradascent import read_samples
 from tb_gradascent.format.samples import CapturedSample
 from testing.board import Board
-from testing.browser import open_page, read_pixels, set_strength, set_theme, wait_for_samples
+from testing.browser import (
+    open_page,
+    percent,
+    read_pixels,
+    set_strength,
+    set_theme,
+    wait_for_samples,
+)
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -99,7 +106,7 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     _, panel = open_help("digits")
     original = about(panel, "The original")
     expect(original.locator("figcaption")).to_contain_text(
-        f"predicts {sample.classes[0]} ({sample.probabilities[0]:.2f})"
+        f"predicts {sample.classes[0]} ({percent(sample.probabilities[0])})"
     )
     assert np.abs(painted(original.locator("canvas")) - levels(sample.image)).max() <= 1
 
@@ -122,7 +129,7 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
         strengths.append(target.strengths[at])
         expected = levels(sample.image + target.strengths[at] * target.delta)
         assert np.abs(painted(morph.locator("canvas")) - expected).max() <= 1
-        assert f"{target.probabilities[at]:.2f}" in verdict
+        assert percent(target.probabilities[at]) in verdict
         flipped = target.predictions[at] == target.index
         assert morph.locator(".chip.flipped").count() == int(flipped)
     assert (strengths[0], strengths[-1]) == (0, 1.25)

@@ -14,7 +14,14 @@ from playwright.sync_api import Frame, Locator, Page, expect
 
 from tb_gradascent import Sample, read_samples
 from testing.board import Board
-from testing.browser import open_page, read_pixels, set_strength, wait_for_paint, wait_for_samples
+from testing.browser import (
+    open_page,
+    percent,
+    read_pixels,
+    set_strength,
+    wait_for_paint,
+    wait_for_samples,
+)
 from testing.synthetic import make_captures, make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -159,12 +166,12 @@ def test_the_detail_view_lists_all_probabilities_and_numbers(
     ):
         row = rows.nth(place)
         expect(row.get_by_role("rowheader")).to_have_text(re.compile(rf"^{index}( \(label\))?$"))
-        assert row.locator("td").first.inner_text() == f"{probability:.2f}"
+        assert row.locator("td").first.inner_text() == percent(probability)
     (at,) = np.flatnonzero(sample.targets[0].strengths == 0.75)
     eight = detail.locator(".probabilities tr", has=tab.locator("th", has_text=re.compile(r"^8\b")))
-    expect(eight.locator("td").nth(1)).to_have_text(f"{sample.targets[0].probabilities[at]:.2f}")
+    expect(eight.locator("td").nth(1)).to_have_text(percent(sample.targets[0].probabilities[at]))
     still = sample.targets[0].original_probabilities[at]
-    expect(eight.locator("td").nth(2)).to_have_text(f"{still:.2f}")
+    expect(eight.locator("td").nth(2)).to_have_text(percent(still))
     expect(detail.locator(".probabilities thead")).to_contain_text(f"still {sample.classes[0]}")
     words = "\n".join(detail.locator("dl.facts").all_inner_texts()).split("\n")
     time = datetime.fromtimestamp(sample.wall_time, timezone.utc)
@@ -312,7 +319,7 @@ def test_a_sample_is_followed_through_training(
     heights = []
     for frame, sample in zip(strip.locator(".frame").all(), history, strict=True):
         wrong = sample.classes[0] != sample.label
-        said = f"{sample.classes[0]} ({sample.probabilities[0]:.2f})"
+        said = f"{sample.classes[0]} ({percent(sample.probabilities[0])})"
         expect(frame).to_contain_text(f"step {sample.step}")
         expect(frame).to_contain_text(f"✗ {said}" if wrong else said)
         heights.append(float(frame.locator("circle").get_attribute("cy") or "nan"))

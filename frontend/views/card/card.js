@@ -83,11 +83,11 @@ export class Card {
     this.element = element(
       "article",
       { className: "sample", tabIndex: -1 },
-      this.#title(),
-      ...this.#chips(),
+      element("div", { className: "head" }, this.#title(), ...this.#chips()),
       this.#body,
     );
     this.element.dataset.sample = sample.key;
+    this.element.classList.toggle("chips-beside", layout.chipsBeside);
     const channels = channelsCaption(sample.shape);
     const [left, top, width, height] = panels.image;
     const room = Math.max(width, LEAST_COLUMN / scale);
@@ -166,13 +166,13 @@ export class Card {
    */
   #addTarget({ gradient, morph, change }, row, settings) {
     const { sample, layout } = this;
-    const { canvas, scale } = layout;
+    const { scale } = layout;
     const target = sample.targets[layout.rows[row]];
     const shown = shownMorph(target, settings.morph);
     const name = className(sample.session.class_names, target.index);
     if (!morph || !change || !shown) {
       const [left, top, , height] = gradient;
-      this.#head(`gradient → ${name}`, [left, top, layout.bodyWidth / scale - left, height]);
+      this.#head(`gradient → ${name}`, [left, top, layout.rowWidth / scale, height]);
       if (sample.strengths.length) this.#addNoMorph(gradient, noMorphCaption(sample, target));
       return;
     }
@@ -184,10 +184,19 @@ export class Card {
     );
     // The Tab key stops at only one curve of each card.
     responses.curve.tabIndex = this.#responses.length ? -1 : 0;
-    const [, top] = gradient;
-    setBox(responses.element, { left: canvas.width * scale, top: HEADING + top * scale });
+    const [left, top, width] = change;
+    setBox(responses.element, { left: (left + width) * scale, top: HEADING + top * scale });
     this.#responses[row] = responses;
     this.#body.append(responses.element);
+  }
+
+  /** Whether each picture has room for a heading with the target's name. It holds for all rows of the card. */
+  get #hasWideHeads() {
+    const { layout, sample } = this;
+    return layout.rows.every((position) => {
+      const heading = `gradient → ${className(sample.session.class_names, sample.targets[position].index)}`;
+      return layout.raster.width * layout.scale >= heading.length * LETTER;
+    });
   }
 
   /**
@@ -201,30 +210,26 @@ export class Card {
     const { scale } = this.layout;
     const [left, top, , height] = gradient;
     const width = change[0] + change[2] - left;
-    const heading = `gradient → ${name}`;
-    const isWide = gradient[2] * scale >= heading.length * LETTER;
-    /** @type {HTMLElement | null} */
-    let changeHead = null;
-    if (isWide) {
-      this.#head(heading, gradient);
+    const shared = `${name}: gradient, ${kind}, change`;
+    /** The heading whose end is the gain of the change. */
+    const changeHead = this.#hasWideHeads
+      ? this.#head("change", change)
+      : this.#head(shared, [left, top, width, height]);
+    if (this.#hasWideHeads) {
+      this.#head(`gradient → ${name}`, gradient);
       this.#head(`${kind} → ${name}`, morph, "Press the picture, or hold the key B, to see the original in its place");
-      changeHead = this.#head("change", change);
-    } else {
-      const shared = `gradient, ${kind}, change → ${name}`;
-      const fits = width * scale >= shared.length * LETTER;
-      this.#head(fits ? shared : `→ ${name}`, [left, top, width, height], shared);
     }
+    const changeWords = changeHead.textContent;
     const caption = element("p", { className: "heading caption" });
     setBox(caption, { left: left * scale, top: HEADING + (top + height) * scale, width: width * scale });
     this.#body.append(caption);
     this.#changeTexts[row] = (size) => {
       const gain = gainCaption(size);
       const { long, short } = changeCaption(size, this.sample.shape);
-      if (changeHead) changeHead.textContent = `change ${gain}`;
-      const words = isWide ? long : `change ${gain}: ${short}`;
-      caption.textContent = words.length * LETTER <= width * scale ? words : isWide ? short : `${gain}; ${short}`;
+      changeHead.textContent = `${changeWords} ${gain}`;
+      caption.textContent = long.length * LETTER <= width * scale ? long : short;
       caption.title = `The morph ${long}, at strength 1. The change is painted ${gain}.`;
-      if (changeHead) changeHead.title = caption.title;
+      changeHead.title = this.#hasWideHeads ? caption.title : `${changeHead.textContent}. ${caption.title}`;
     };
   }
 
@@ -233,10 +238,10 @@ export class Card {
    * @param {string} words
    */
   #addNoMorph([left, top, width], words) {
-    const { scale, bodyWidth } = this.layout;
+    const { scale, rowWidth } = this.layout;
     const start = (left + width) * scale + PANEL_GAP;
     const text = element("p", { className: "no-morph" }, words);
-    setBox(text, { left: start, top: HEADING + top * scale, width: bodyWidth - start });
+    setBox(text, { left: start, top: HEADING + top * scale, width: left * scale + rowWidth - start });
     this.#body.append(text);
   }
 
@@ -307,8 +312,8 @@ export class Card {
   /** Paints the morphs again. */
   #showMorphs() {
     if (!this.#image) return;
-    const column = this.#paintMorphs();
-    if (column) this.#context().putImageData(this.#image, 0, 0, column[0], column[1], column[2], column[3]);
+    const morphs = this.#paintMorphs();
+    if (morphs) this.#context().putImageData(this.#image, 0, 0, ...morphs);
     this.#markPainted();
   }
 
@@ -347,22 +352,22 @@ export class Card {
     return this.#picture?.targets[position].morphs[morph] ?? null;
   }
 
-  /** @returns {Rectangle | null} the column with all morphs */
+  /** @returns {Rectangle | null} a rectangle with all morphs */
   #paintMorphs() {
     const { canvas, panels } = this.layout;
     const picture = /** @type {Picture} */ (this.#picture);
     const surface = /** @type {Surface} */ (this.#surface);
-    /** @type {Rectangle | null} */
-    let column = null;
+    let [first, end] = [Infinity, 0];
     for (let row = 0; row < panels.targets.length; row++) {
       const { morph } = panels.targets[row];
       const change = this.#changeOf(row);
       if (!morph || !change) continue;
       if (this.#isBlinking) showOriginal(surface, morph, picture);
       else showMorph(surface, morph, picture, change, this.#strengths[row]);
-      column = [morph[0], 0, morph[2], canvas.height];
+      first = Math.min(first, morph[0]);
+      end = Math.max(end, morph[0] + morph[2]);
     }
-    return column;
+    return first < end ? [first, 0, end - first, canvas.height] : null;
   }
 
   /**

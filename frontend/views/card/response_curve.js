@@ -28,7 +28,7 @@ export class ResponseCurve {
    */
   constructor(sample, target, morph, size, onStrength) {
     this.onStrength = onStrength;
-    const plot = { ...size, labelWidth: labelWidth(sample) };
+    const plot = { ...size, labelWidth: labelWidth(sample, size.width) };
     this.#plot = plot;
     // The marker is outside the SVG. Inside, each move would cost a layout of the whole drawing.
     this.#now = element("div", { className: "now" });

@@ -146,7 +146,7 @@ export class Detail {
       element(
         "div",
         { className: "overview" },
-        pictures.original,
+        element("div", { className: "self" }, pictures.original, section("Sample", sampleProperties(sample))),
         element(
           "div",
           { className: "targets" },
@@ -155,7 +155,6 @@ export class Detail {
       ),
       section("Values", pictures.readout),
       section("Probabilities", this.#probabilities.element),
-      section("Sample", sampleProperties(sample)),
     );
     this.#dialog.content.scrollTop = 0;
     this.#showSettings();

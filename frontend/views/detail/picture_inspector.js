@@ -14,11 +14,21 @@ import { Wipe } from "./wipe.js";
 /** @import {DisplaySettings} from "../common/sample_view.js" */
 /** @import {PanelContent} from "../common/panel_canvas.js" */
 
-/** The longer side of a picture in CSS pixels: the usual length, and the limit for an image with many pixels. */
-const COMFORTABLE = 224;
-const LARGEST = 480;
+/** Distances of style/dialog.css and style/detail.css, in CSS pixels. */
+const WIDEST_DIALOG = 1368;
+const DIALOG_MARGIN = 32;
+/** The edges of the dialog, its padding and its scroll bar. */
+const DIALOG_EDGES = 2 + 2 * 16 + 16;
+const GAP = 16;
+const GAPS_OF_FOUR = 24 + 2 * GAP;
+/** Everything above and below the pictures: the title, the strength, the captions and the wipe. */
+const AROUND = 220;
+/** If four pictures in a row are smaller, two stand in a row. */
+const LEAST_OF_FOUR = 160;
+const LEAST_SIDE = 84;
 const SIGNAL_WIDTH = 360;
 const SIGNAL_HEIGHT = 120;
+const HIGHEST_SIGNAL = 480;
 const ROW_HEIGHT = 30;
 /** How many pixels the cursor moves if Shift is pressed. */
 const LEAP = 10;
@@ -46,6 +56,8 @@ export class PictureInspector {
   #cursor = null;
   /** @type {{arrays: Arrays, picture: Picture} | null} */
   #loaded = null;
+  /** The largest size of a picture, in CSS pixels. It stays the same until the sample is shown anew. */
+  #room;
   original;
   /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph and the change */
   ofTargets;
@@ -66,6 +78,7 @@ export class PictureInspector {
     const [, ...sides] = sample.shape;
     this.width = sides[sides.length - 1];
     this.height = sides.length > 1 ? sides[0] : 1;
+    this.#room = roomForPicture();
     const names = sample.session.class_names;
     this.original = this.#figure({ kind: "original" }, "original");
     this.ofTargets = sample.targets.map((target, position) => {
@@ -98,9 +111,9 @@ export class PictureInspector {
     );
     frame.dataset.part = content.kind === "original" ? "original" : `${content.kind}-${content.position}`;
     Object.assign(frame.style, { width: `${this.#size().width}px`, height: `${this.#size().height}px` });
-    const isEnlarged = this.#size().width >= this.width;
-    canvas.classList.toggle("crisp", isEnlarged);
-    const wipe = content.kind === "morph" ? new Wipe(frame, isEnlarged) : null;
+    const isCrisp = Number.isInteger(this.#size().width / this.width);
+    canvas.classList.toggle("crisp", isCrisp);
+    const wipe = content.kind === "morph" ? new Wipe(frame, isCrisp) : null;
     frame.addEventListener("pointermove", (event) => this.#point(frame, event));
     frame.addEventListener("keydown", (event) => this.#move(event));
     frame.addEventListener("focus", () => {
@@ -111,16 +124,20 @@ export class PictureInspector {
     return element("figure", {}, frame, caption, ...(wipe ? [wipe.element] : []));
   }
 
-  /** The size of a picture in CSS pixels. A small image is enlarged by a whole number. */
+  /**
+   * The size of a picture in CSS pixels. The original and the pictures of a target fill a row of the dialog. A small
+   * image is enlarged by a whole number, so that all its pixels have the same size.
+   */
   #size() {
     if (this.sample.shape.length === 2) {
       return {
         width: SIGNAL_WIDTH,
-        height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), LARGEST),
+        height: Math.min(Math.max(SIGNAL_HEIGHT, ROW_HEIGHT * this.sample.shape[0]), HIGHEST_SIGNAL),
       };
     }
-    const side = Math.max(this.width, this.height);
-    const zoom = side > LARGEST ? LARGEST / side : Math.max(Math.floor(COMFORTABLE / side), 1);
+    const { width, height } = this.#room;
+    const largest = Math.min(width / this.width, height / this.height);
+    const zoom = largest < 2 ? largest : Math.floor(largest);
     return { width: zoom * this.width, height: zoom * this.height };
   }
 
@@ -242,6 +259,17 @@ export class PictureInspector {
       }),
     );
   }
+}
+
+/** The largest size of a picture in the dialog, in CSS pixels. */
+function roomForPicture() {
+  const width = Math.min(window.innerWidth - DIALOG_MARGIN, WIDEST_DIALOG) - DIALOG_EDGES;
+  const ofFour = Math.floor((width - GAPS_OF_FOUR) / 4);
+  const side = ofFour >= LEAST_OF_FOUR ? ofFour : Math.floor((width - GAP) / 2);
+  return {
+    width: Math.max(side, LEAST_SIDE),
+    height: Math.max(window.innerHeight - DIALOG_MARGIN - AROUND, LEAST_SIDE),
+  };
 }
 
 /** @param {string} words */

@@ -1,6 +1,6 @@
 /** The probabilities of all recorded classes as bars: for the original, and for the morph to each class. */
 
-import { className, formatDecimals } from "../../samples/captions.js";
+import { className, formatPercent } from "../../samples/captions.js";
 import { shownMorph } from "../../samples/morphs.js";
 import { probabilityAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
@@ -92,7 +92,7 @@ function head(words, title = "") {
 function bar(probability, sign = "") {
   const filled = element("span", { className: "filled" });
   filled.style.width = `${100 * (probability > 0 ? Math.min(probability, 1) : 0)}%`;
-  return [element("span", { className: "track", ariaHidden: "true" }, filled), sign + formatDecimals(probability)];
+  return [element("span", { className: "track", ariaHidden: "true" }, filled), sign + formatPercent(probability)];
 }
 
 /** @param {string} title */

@@ -1,6 +1,6 @@
 /** A large response curve with axes: the probabilities along a morph. */
 
-import { className, formatDecimals } from "../../samples/captions.js";
+import { className, formatDecimals, formatPercent } from "../../samples/captions.js";
 import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
 
@@ -8,7 +8,7 @@ import { element, svgElement } from "../common/dom.js";
 
 const WIDTH = 340;
 const HEIGHT = 190;
-const LEFT = 36;
+const LEFT = 44;
 const RIGHT = 12;
 const TOP = 12;
 const BOTTOM = 34;
@@ -36,7 +36,7 @@ export class ResponseChart {
         role: "img",
         "aria-label": `Probability of ${goal} along the morph: ${strengths
           .map(
-            (strength, position) => `${formatDecimals(morph.probabilities[position])} at ${formatDecimals(strength)}`,
+            (strength, position) => `${formatPercent(morph.probabilities[position])} at ${formatDecimals(strength)}`,
           )
           .join(", ")}`,
       },
@@ -66,7 +66,7 @@ export class ResponseChart {
     const rows = [0, 0.25, 0.5, 0.75, 1].flatMap((probability) => {
       const y = this.#y(probability);
       const line = svgElement("line", { class: "rule", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y });
-      return [line, label(LEFT - 6, y + 4, String(probability), "end")];
+      return [line, label(LEFT - 6, y + 4, formatPercent(probability), "end")];
     });
     const step = this.largest > 2 ? Math.ceil(this.largest / 5) : 0.25;
     const columns = [];

@@ -44,6 +44,7 @@ export class Grid {
   /** @type {Map<string, Card>} */
   #cards = new Map();
   #width = 0;
+  #height = 0;
   #ratio = 1;
   /** @type {Map<string, Raster>} of all samples that have been near the visible range of this layout */
   #rasters = new Map();
@@ -122,7 +123,8 @@ export class Grid {
   refresh() {
     if (this.hidden) return;
     if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.anchorMode);
-    if (this.element.clientWidth !== this.#width || window.devicePixelRatio !== this.#ratio) {
+    const { clientWidth, clientHeight } = this.element;
+    if (clientWidth !== this.#width || clientHeight !== this.#height || window.devicePixelRatio !== this.#ratio) {
       this.#arrange(this.#anchor("always"), false);
     }
     this.#render();
@@ -158,9 +160,15 @@ export class Grid {
   #arrange(anchor, keepColumn) {
     const { columns } = this.#layout;
     this.#width = this.element.clientWidth;
+    this.#height = this.element.clientHeight;
     this.#ratio = window.devicePixelRatio;
     this.#rasters.clear();
-    this.#layout = gridLayout(this.#samples, { ...this.#choices, width: this.#width, ratio: this.#ratio });
+    this.#layout = gridLayout(this.#samples, {
+      ...this.#choices,
+      width: this.#width,
+      height: this.#height,
+      ratio: this.#ratio,
+    });
     if (anchor) {
       const { stayed, position } = this.#firstStill(anchor.followers);
       if (stayed >= 0) {

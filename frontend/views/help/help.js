@@ -42,7 +42,7 @@ const TOPICS = [
       "probability of the target. By default a step is x ← x + (m* − m) · g / ‖g‖², with g = ∂m / ∂x. While m is " +
       "nearly linear, this is the shortest step that reaches the margin m*. It is the step of DeepFool [5], but " +
       "it aims at a confidence instead of the decision boundary, and slightly beyond it. The ascent ends when " +
-      "the target has a probability of 0.95, or after 8 steps. Then most of the excess is taken back. With a " +
+      "the target has a probability of 95 %, or after 8 steps. Then most of the excess is taken back. With a " +
       "step size, a step is x ← x + step_size · g. With an epsilon, the steps are the projected steps of the " +
       "attacks [3, 4]. The delta is the end of the ascent minus the original.",
   ],

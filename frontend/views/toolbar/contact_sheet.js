@@ -1,6 +1,6 @@
 /** Paints a contact sheet on a canvas: the pictures of many samples with their captions. */
 
-import { className, formatDecimals, predictionCaption, labelCaption } from "../../samples/captions.js";
+import { className, formatDecimals, gainCaption, predictionCaption, labelCaption } from "../../samples/captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
 import { makePicture } from "../../drawing/picture.js";
 import { shownPosition } from "../../samples/morphs.js";
@@ -9,7 +9,7 @@ import { element } from "../common/dom.js";
 import { paintPanel } from "../common/panel_canvas.js";
 
 /** @import {Arrays} from "../../samples/sample_arrays.js" */
-/** @import {Sample} from "../../types.js" */
+/** @import {Picture, Sample} from "../../types.js" */
 /** @import {DisplaySettings} from "../common/sample_view.js" */
 /** @import {PanelContent} from "../common/panel_canvas.js" */
 
@@ -68,7 +68,7 @@ export class ContactSheetPainter {
       return;
     }
     const picture = makePicture(sample, arrays);
-    contentsOf(sample, this.settings).forEach(({ content, words, strength }, at) => {
+    contentsOf(sample, this.settings, picture).forEach(({ content, words, strength }, at) => {
       const size = panelSize(sample);
       paintPanel(this.#panel, picture, content, size, { ...this.settings, strength });
       this.#panelAt(size, words, left + panelsOf(sample).lefts[at], top + TITLE);
@@ -121,9 +121,10 @@ export class ContactSheetPainter {
 /**
  * @param {Sample} sample
  * @param {DisplaySettings} settings
+ * @param {Picture} picture
  * @returns {{content: PanelContent, words: string, strength: number}[]}
  */
-function contentsOf(sample, settings) {
+function contentsOf(sample, settings, picture) {
   return [
     { content: { kind: "original" }, words: "original", strength: 0 },
     ...sample.targets.flatMap((target, position) => {
@@ -132,8 +133,11 @@ function contentsOf(sample, settings) {
       const morph = shownPosition(target, settings.morph);
       /** @type {PanelContent[]} */
       const contents = [{ kind: "gradient", position }];
-      if (morph >= 0) contents.push({ kind: "morph", position, morph });
+      if (morph >= 0) contents.push({ kind: "morph", position, morph }, { kind: "change", position, morph });
       return contents.map((content) => {
+        if (content.kind === "change") {
+          return { content, words: `change ${gainCaption(picture.targets[position].morphs[morph])}`, strength };
+        }
         const at = content.kind === "morph" ? `, ${formatDecimals(strength)}` : "";
         return { content, words: `${content.kind} → ${name}${at}`, strength };
       });

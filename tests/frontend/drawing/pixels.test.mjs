@@ -197,6 +197,15 @@ test("the change of one channel is a diverging map that ends at its 99th percent
   assert.deepEqual([...changePixels(picture)], [table[0], table[127], table[191], NAN_COLOUR, table[254], table[254]]);
 });
 
+test("a change has the same gain at every size", () => {
+  const delta = Float32Array.from({ length: 16 }, (_, i) => (i % 2 ? 0.25 : -0.05));
+  const sample = makeSample({ shape: [1, 4, 4], session: { ...makeSample().session, bounds: [[0], [1]] } });
+  const arrays = [new Float32Array(16), delta, delta];
+  const gainAt = (side) => makeImagePicture(sample, arrays, { width: side, height: side }).targets[0].morphs[0].gain;
+  assert.ok(Math.abs(gainAt(4) - 2) < 1e-6);
+  assert.equal(gainAt(2), gainAt(4));
+});
+
 test("the change of three channels is their colours around a middle grey", () => {
   const delta = Float32Array.of(0, 0.1, /* green */ 0, -0.1, /* blue */ 0, 0.05);
   const picture = pictureOf([3, 1, 2], [[0], [1]], [new Float32Array(6), delta, delta]);

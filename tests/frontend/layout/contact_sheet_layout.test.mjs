@@ -18,10 +18,10 @@ test("the sheet holds a limited number of samples and fits a browser's canvas", 
   }
 });
 
-test("each sample has a panel for the original, for each gradient, and for one morph of each target", () => {
-  assert.equal(panelsOf(makeSample({ targets: [makeTarget(), makeTarget({ morphs: [] })] })).lefts.length, 4);
+test("each sample has a panel for the original, each gradient, and one morph with its change", () => {
+  assert.equal(panelsOf(makeSample({ targets: [makeTarget(), makeTarget({ morphs: [] })] })).lefts.length, 5);
   const both = makeTarget({ morphs: [makeMorph(), makeMorph({ name: "visible" })] });
-  assert.equal(panelsOf(makeSample({ targets: [both] })).lefts.length, 3);
+  assert.equal(panelsOf(makeSample({ targets: [both] })).lefts.length, 4);
 });
 
 test("small images are enlarged by whole numbers, large ones are reduced", () => {

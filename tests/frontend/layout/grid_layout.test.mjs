@@ -166,6 +166,60 @@ test("every card fits beside the sidebar of a window of 1024 pixels", () => {
   }
 });
 
+const PHOTOS = Array.from({ length: 4 }, (_, index) =>
+  makeSample({ shape: [3, 224, 224], index, targets: [makeTarget(), makeTarget({ index: 5 })] }),
+);
+
+test("a wide card has two targets side by side, each with its text", () => {
+  const { columns, cards } = grid(PHOTOS, { width: 1100 });
+  const [{ panels, canvas, scale, textWidth, rowWidth, bodyWidth, raster }] = cards;
+  const [first, second] = panels.targets;
+  assert.equal(columns, 1);
+  assert.equal(first.gradient[1], second.gradient[1]);
+  assert.ok((second.gradient[0] - first.change[0] - raster.width) * scale >= 14 + textWidth);
+  assert.ok(textWidth >= 124);
+  assert.ok(second.gradient[0] * scale + rowWidth <= bodyWidth);
+  assert.equal(canvas.width, second.change[0] + raster.width);
+  assert.equal(canvas.height, raster.height);
+});
+
+test("a narrow card has its targets one below the other", () => {
+  const [{ panels }] = grid(PHOTOS, { width: 880 }).cards;
+  const [first, second] = panels.targets;
+  assert.equal(first.gradient[0], second.gradient[0]);
+  assert.ok(second.gradient[1] > first.gradient[1]);
+});
+
+test("pictures do not become so large that only one row of cards is visible", () => {
+  const visible = (height) => {
+    const { cards, tops } = grid(PHOTOS, { width: 880, height });
+    return { width: cards[0].raster.width, rows: tops.filter((top) => top <= height).length - 1 };
+  };
+  assert.deepEqual(visible(740), { width: 104, rows: 2 });
+  assert.ok(visible(900).width > 104);
+  assert.deepEqual(visible(900).rows, 2);
+  const one = visible(480);
+  assert.deepEqual([one.rows, one.width > 104], [1, true], "two rows do not fit with the smallest pictures");
+  assert.deepEqual(visible(480).width, grid(PHOTOS, { width: 880 }).cards[0].raster.width);
+});
+
+test("the chips stand beside the title if both fit in one line", () => {
+  const class_names = Array.from({ length: 10 }, (_, index) => `a class with the number ${index}`);
+  const { targets, session } = PHOTOS[0];
+  const named = makeSample({ targets, session: { ...session, class_names } });
+  const widths = [700, 1300].map((width) => layoutOf(named, { width }));
+  assert.deepEqual(widths.map(({ chipsBeside }) => chipsBeside), [false, true]);
+  assert.ok(widths[1].height < widths[0].height);
+  const closed = layoutOf(makeSample({ targets: [], strengths: [] }), { width: 900 });
+  assert.equal(closed.chipsBeside, false);
+});
+
+test("the card is as high as the lines below its original", () => {
+  const heightOf = (fields) => layoutOf(makeSample({ shape: [1, 28, 28], targets: [], ...fields }), { zoom: 3 }).height;
+  assert.equal(heightOf({ id: "a" }) - heightOf({}), 16);
+  assert.equal(heightOf({ id: "a", probe: true }) - heightOf({}), 32);
+});
+
 test("texts about survival and judges make a row higher, the same for all kinds of morphs", () => {
   const visible = makeMorph({ name: "visible", survived: [true], judges: [makeJudge(), makeJudge({ name: "b" })] });
   const heightOf = (...morphs) => layoutOf(makeSample({ shape: SHAPE, targets: [makeTarget({ morphs })] }), { zoom: 2 }).rowHeights[0];

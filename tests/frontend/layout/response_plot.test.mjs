@@ -50,9 +50,10 @@ test("labels do not overlap and stay within the plot", () => {
   }
 });
 
-test("all labels of a session have the same, limited width", () => {
-  assert.equal(labelWidth(makeSample()), labelWidth(makeSample({ classes: [3] })));
-  const session = { ...DIGITS, class_names: ["a very long name of a class"] };
-  assert.equal(labelWidth(makeSample({ session })), 64);
-  assert.ok(labelWidth(makeSample({ session: { ...DIGITS, class_names: null } })) > 30);
+test("all labels of a session have the same width, which is limited by the curve's", () => {
+  assert.equal(labelWidth(makeSample(), 200), labelWidth(makeSample({ classes: [3] }), 200));
+  const long = makeSample({ session: { ...DIGITS, class_names: ["a very long name of a class"] } });
+  assert.deepEqual([124, 200, 360].map((width) => labelWidth(long, width)), [68, 100, 144]);
+  assert.ok(labelWidth(long, 1000) > 27 * 6, "there is room for the whole name");
+  assert.ok(labelWidth(makeSample({ session: { ...DIGITS, class_names: null } }), 200) > 30);
 });

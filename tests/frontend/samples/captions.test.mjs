@@ -6,6 +6,7 @@ import {
   className,
   formatDecimals,
   formatSigned,
+  formatPercent,
   gainCaption,
   isWrong,
   judgeCaption,
@@ -19,16 +20,16 @@ import { DIGITS, makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
 test("the captions name the two most probable classes and the label", () => {
   const sample = makeSample();
-  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (0.46), 8 (0.45); labelled 5");
+  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (46 %), 8 (45 %); labelled 5");
 });
 
 test("an improbable second class is not named", () => {
-  assert.equal(predictionCaption(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "predicts 5 (0.97)");
+  assert.equal(predictionCaption(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "predicts 5 (97 %)");
 });
 
 test("a class without a name has its number as name", () => {
   const session = { ...DIGITS, class_names: null };
-  assert.equal(predictionCaption(makeSample({ session })), "predicts class 5 (0.46), class 8 (0.45)");
+  assert.equal(predictionCaption(makeSample({ session })), "predicts class 5 (46 %), class 8 (45 %)");
   assert.equal(labelCaption(makeSample({ session, label: 7 })), "labelled class 7");
   assert.equal(className(["cat"], 1), "class 1");
   assert.equal(className(["cat"], -1), "class -1");
@@ -36,7 +37,7 @@ test("a class without a name has its number as name", () => {
 
 test("without a label a prediction is not wrong", () => {
   const sample = makeSample({ label: null });
-  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (0.46), 8 (0.45); no label");
+  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (46 %), 8 (45 %); no label");
   assert.equal(isWrong(makeSample({ label: null })), false);
   assert.equal(isWrong(makeSample({ label: 8 })), true);
   assert.equal(isWrong(makeSample({ label: 5 })), false);
@@ -94,13 +95,21 @@ test("a judge's answer is a percentage, marked if it is interpolated", () => {
 test("the size of a change is in 255ths for an image, and rounded up", () => {
   const words = (largest, mean, shape = [1, 28, 28]) => changeCaption({ largest, mean }, shape);
   assert.equal(words(3, 0.2).long, "changes no pixel by more than 3/255; 0.2/255 on average");
-  assert.equal(words(3.01, 0.163).short, "at most 3.1/255; 0.16/255 on average");
+  assert.equal(words(3.01, 0.163).short, "changes at most 3.1/255; 0.16/255 on average");
   assert.equal(words(0.3, 0.05, [2, 300]).long, "changes no value by more than 0.3; 0.05 on average");
   assert.equal(words(0, 0).long, "changes no pixel by more than 0/255; 0/255 on average");
   assert.equal(words(NaN, NaN).long, "changes no pixel by more than NaN/255; NaN/255 on average");
   assert.equal(words(122.3, 11.2).long, "changes no pixel by more than 130/255; 11/255 on average");
 });
 
-test("a gain is written with few digits", () => {
-  assert.deepEqual([33.3, 1234.5, 2.04, 0.8765, 1].map((gain) => gainCaption({ gain })), ["×33.3", "×1,230", "×2", "×0.88", "×1"]);
+test("a gain is written with two significant digits, also if the second one is a zero", () => {
+  const gains = [33.3, 1234.5, 2.04, 1.96, 1.94, 9.96, 0.8765, 0.5, 0.998, 1];
+  const words = ["×33", "×1,200", "×2.0", "×2.0", "×1.9", "×10", "×0.88", "×0.50", "×1.0", "×1.0"];
+  assert.deepEqual(gains.map((gain) => gainCaption({ gain })), words);
+});
+
+test("a probability is a percentage, and nothing is rounded to impossible or certain", () => {
+  const probabilities = [0, 0.004, 0.006, 0.5, 0.954, 0.994, 0.996, 1, NaN, Infinity];
+  const words = ["0 %", "<1 %", "1 %", "50 %", "95 %", "99 %", ">99 %", "100 %", "NaN", "∞"];
+  assert.deepEqual(probabilities.map(formatPercent), words);
 });

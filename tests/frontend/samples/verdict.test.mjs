@@ -12,19 +12,19 @@ function caption(strength, target = makeTarget(), strengths = STRENGTHS) {
 }
 
 test("at a recorded strength the verdict is the recorded one", () => {
-  assert.equal(caption(1), "8 at 0.95");
-  assert.equal(caption(0), "5 (8 at 0.45)");
+  assert.equal(caption(1), "8 at 95 %");
+  assert.equal(caption(0), "5 (8 at 45 %)");
 });
 
 test("a strength that was stored as float32 is still that strength", () => {
   const target = makeTarget({ probabilities: [0.1, 0.9, 0.95] });
-  assert.equal(caption(0.3, target, [0, Math.fround(0.3), 1]), "8 at 0.90");
+  assert.equal(caption(0.3, target, [0, Math.fround(0.3), 1]), "8 at 90 %");
 });
 
 test("between two equal predictions the probability is interpolated and marked", () => {
-  assert.equal(caption(0.75), "8, ≈0.88");
+  assert.equal(caption(0.75), "8, ≈ 88 %");
   const unconvinced = makeTarget({ probabilities: [0.4, 0.2, 0.9], predictions: [5, 5, 8] });
-  assert.equal(caption(0.25, unconvinced), "5 (8, ≈0.30)");
+  assert.equal(caption(0.25, unconvinced), "5 (8, ≈ 30 %)");
 });
 
 test("between two different predictions both are named, and it is no flip", () => {
