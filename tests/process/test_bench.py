@@ -141,7 +141,7 @@ def test_bytes_of_event_files_are_counted_per_sample() -> None:
         for name in ("a", "nested/b"):
             (folder / name).write_bytes(bytes(100))
 
-    assert sizes._bytes(write, nn.Flatten(), torch.zeros(1)) == 200
+    assert sizes.bytes_of(write, nn.Flatten(), torch.zeros(1)) == 200
 
 
 def test_results_begin_with_the_most_important_figures(tmp_path: Path) -> None:
