@@ -13,7 +13,7 @@ from tb_gradascent.functional.validation import is_finite, is_whole
 
 @dataclasses.dataclass(frozen=True)
 class Ascent:
-    """How far an image is changed, and by which steps.
+    """The settings of a gradient ascent: its goal, its limits and its steps.
 
     ``Ascent()`` is the same as :meth:`smallest`.
 
@@ -149,8 +149,8 @@ class VisibleAscent(Ascent):
 
     It differs from :meth:`Ascent.smallest` in two ways. First, each step follows a prior on the
     spectrum and the colours of natural images. The prior is from Olah, Mordvintsev and Schubert,
-    "Feature Visualization", Distill 2017, doi:10.23915/distill.00007. (Fel et al.,
-    arXiv:2306.06805, go further and fix the whole spectrum.) Second, each step looks at the image
+    "Feature Visualization", Distill 2017, doi:10.23915/distill.00007. Fel et al., arXiv:2306.06805,
+    go further and fix the whole spectrum. Second, each step looks at the image
     under small random transformations (expectation over transformation, Athalye et al.,
     arXiv:1707.07397) and with noise (SmoothGrad, Smilkov et al., arXiv:1706.03825). Newton steps
     without transformations follow, until the network is convinced of the image itself.

@@ -43,7 +43,7 @@ class Prior:
 
     @property
     def exponent(self) -> float:
-        """How steeply the spectrum falls if nobody says otherwise: less steeply if all is small."""
+        """The default for images of this size: how steeply the spectrum falls."""
         return 1.0 if max(self._sides) <= _SMALL_SIDE else 1.5
 
     def __call__(self, gradients: Tensor, exponent: float) -> Tensor:

@@ -1,7 +1,7 @@
-"""Gradients and visible morphs show what a network has learnt, not only what an image looks like.
+"""Gradients and visible morphs depend on the weights of a network, not only on the image.
 
 Adebayo et al. ("Sanity checks for saliency maps", arXiv:1810.03292) randomise the weights of a
-network. A map that hardly changes then does not depend on what the network has learnt.
+network. If a map hardly changes, then it does not depend on the training.
 """
 
 from __future__ import annotations
