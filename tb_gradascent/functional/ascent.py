@@ -162,7 +162,7 @@ class VisibleAscent(Ascent):
     Args:
         confidence: The target's probability at which the last steps stop, between 0 and 1.
         steps: Steps under transformations. All are taken, so that their number is the same for
-            every row; each costs ``draws`` forward and backward passes. In the last fifth of them
+            every row; each costs ``draws`` forward and backward passes. In the last two fifths
             the transformations become smaller and smaller.
         finish_steps: Steps without transformations at the most. The spectrum of these steps falls
             less and less steeply, since fine changes convince the network sooner.

@@ -24,7 +24,7 @@ _MOMENTUM = 0.5
 
 #: In this last part of the steps the transformations fade away. So the network is nearly convinced
 #: of the image itself before the steps without transformations begin (``python -m bench.visible``).
-_FADING = 0.2
+_FADING = 0.4
 
 
 def climb_visibly(
