@@ -379,14 +379,19 @@ def run() -> report.Section:
             "mean change, of 255",
         ),
         [row for found in parts for row in found.rows],
-        f"{DIGITS} test digits, each towards its second class. Means over {len(SEEDS)} seeds, and "
-        "the lowest and highest: of digits each is another training of the network and of its "
-        "judges, of photographs other transformations. A judge is a network that took no part. "
-        "A blur is the mean of 3×3 pixels.\n\n"
-        f"{note} Rows of the picture: the original, then the ways in the order of the table.\n\n"
+        f"{DIGITS} test digits, each towards its second class. The table shows means over "
+        f"{len(SEEDS)} seeds, with the lowest and highest in brackets. For digits each seed is "
+        "another training of the network and of its judges. For photographs it draws other "
+        "transformations. A judge is a network that takes no part in the ascent. A blur is the "
+        "mean of 3×3 pixels.\n\n"
+        f"{note} The rows of the picture are the originals, then the morphs in the order of the "
+        "table.\n\n"
         f"![morphs]({PICTURE.name})",
     )
 
 
 if __name__ == "__main__":
-    report.show(run())
+    found = run()
+    report.show(found)
+    report.update([found])
+    report.quote([found])
