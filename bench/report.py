@@ -163,6 +163,6 @@ def _commit() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    results = (RESULTS.name, DOCS.name, "quality.png")
+    results = (RESULTS.name, DOCS.name, "quality.png", "visible.png")
     changed = [line for line in changes.splitlines() if not line.endswith(results)]
     return name.strip() + (" with changes" if changed else "")

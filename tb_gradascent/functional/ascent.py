@@ -13,7 +13,7 @@ from tb_gradascent.functional.validation import is_finite, is_whole
 
 @dataclasses.dataclass(frozen=True)
 class Ascent:
-    """How far an image is changed, and by which steps.
+    """The settings of a gradient ascent: its goal, its limits and its steps.
 
     ``Ascent()`` is the same as :meth:`smallest`.
 
@@ -112,7 +112,7 @@ class Ascent:
         confidence: float = 0.95,
         steps: int = 20,
         finish_steps: int = 9,
-        spectrum_exponent: float = 1.5,
+        spectrum_exponent: float | None = None,
         shift: float = 0.07,
         scale: float = 0.15,
         noise: float = 0.15,
@@ -149,8 +149,8 @@ class VisibleAscent(Ascent):
 
     It differs from :meth:`Ascent.smallest` in two ways. First, each step follows a prior on the
     spectrum and the colours of natural images. The prior is from Olah, Mordvintsev and Schubert,
-    "Feature Visualization", Distill 2017, doi:10.23915/distill.00007. (Fel et al.,
-    arXiv:2306.06805, go further and fix the whole spectrum.) Second, each step looks at the image
+    "Feature Visualization", Distill 2017, doi:10.23915/distill.00007. Fel et al., arXiv:2306.06805,
+    go further and fix the whole spectrum. Second, each step looks at the image
     under small random transformations (expectation over transformation, Athalye et al.,
     arXiv:1707.07397) and with noise (SmoothGrad, Smilkov et al., arXiv:1706.03825). Newton steps
     without transformations follow, until the network is convinced of the image itself.
@@ -162,11 +162,13 @@ class VisibleAscent(Ascent):
     Args:
         confidence: The target's probability at which the last steps stop, between 0 and 1.
         steps: Steps under transformations. All are taken, so that their number is the same for
-            every row; each costs ``draws`` forward and backward passes.
+            every row; each costs ``draws`` forward and backward passes. In the last two fifths
+            the transformations become smaller and smaller.
         finish_steps: Steps without transformations at the most. The spectrum of these steps falls
             less and less steeply, since fine changes convince the network sooner.
         spectrum_exponent: How steeply the spectrum of a step falls, at least 0. Small exponents
-            give fine changes, large ones give coarse changes.
+            give fine changes, large ones give coarse changes. ``None`` follows the size: 1 if no
+            side is longer than 64, and 1.5 otherwise (``python -m bench.visible``).
         shift: The largest shift along each axis, as a part of the side, below 0.5.
         scale: The largest change of size, as a part of the side, below 0.5.
         noise: The noise's standard deviation, as a part of the legal range.
@@ -185,7 +187,7 @@ class VisibleAscent(Ascent):
     epsilon: float | None = dataclasses.field(init=False, repr=False, default=None)
     steps: int = 20
     finish_steps: int = 9
-    spectrum_exponent: float = 1.5
+    spectrum_exponent: float | None = None
     shift: float = 0.07
     scale: float = 0.15
     noise: float = 0.15
@@ -212,12 +214,16 @@ class VisibleAscent(Ascent):
                     f"Ascent.visible({name}) must be a part of a side, from 0 to below 0.5, "
                     f"got {value!r}"
                 )
-        for name in ("spectrum_exponent", "noise"):
-            value = getattr(self, name)
-            if not (is_finite(value) and value >= 0):
-                raise ValueError(
-                    f"Ascent.visible({name}) must be a number of at least 0, got {value!r}"
-                )
+        if not (is_finite(self.noise) and self.noise >= 0):
+            raise ValueError(
+                f"Ascent.visible(noise) must be a number of at least 0, got {self.noise!r}"
+            )
+        exponent = self.spectrum_exponent
+        if exponent is not None and not (is_finite(exponent) and exponent >= 0):
+            raise ValueError(
+                "Ascent.visible(spectrum_exponent) must be a number of at least 0, or None for one "
+                f"that follows the size, got {exponent!r}"
+            )
         if not (is_finite(self.max_step_rms) and self.max_step_rms > 0):
             raise ValueError(
                 f"Ascent.visible(max_step_rms) must be a positive number, got {self.max_step_rms!r}"

@@ -15,6 +15,10 @@ from torch import Tensor
 #: "Feature Visualization". It is divided by the largest norm of its columns.
 _COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 
+#: Images whose sides are at most this long have small structures only, such as the strokes of a
+#: digit. A spectrum that falls steeply covers them with clouds.
+_SMALL_SIDE = 64
+
 
 class Prior:
     """The matrix K: symmetric, positive definite, and the same for every row.
@@ -36,6 +40,11 @@ class Prior:
             root = torch.tensor(_COLOUR_ROOT, device=device)
             root = root / root.norm(dim=0).max()
             self._colours = root @ root.T
+
+    @property
+    def exponent(self) -> float:
+        """The default for images of this size: how steeply the spectrum falls."""
+        return 1.0 if max(self._sides) <= _SMALL_SIDE else 1.5
 
     def __call__(self, gradients: Tensor, exponent: float) -> Tensor:
         """K·g of each row g, shaped like it.

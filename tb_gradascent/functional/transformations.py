@@ -32,25 +32,28 @@ class Transformations:
         self._noise = noise
         self._generator = torch.Generator().manual_seed(seed)
 
-    def __call__(self, x: Tensor, legal_range: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, legal_range: Tensor, strength: float = 1.0) -> Tensor:
         """The rows (N, …) under the next transformation, differentiable.
 
         Args:
             x: Shape (N, …), floating point.
             legal_range: The highest legal value minus the lowest, broadcastable to ``x``.
+            strength: What shift, scale and noise are multiplied by.
         """
         zoom, *shifts = (
             2 * torch.rand(1 + len(self._sides), generator=self._generator) - 1
         ).tolist()
         if self._shift or self._scale:
             maps = [
-                resampling(side, 1 + self._scale * zoom, self._shift * shift * side).to(x)
+                resampling(
+                    side, 1 + strength * self._scale * zoom, strength * self._shift * shift * side
+                ).to(x)
                 for side, shift in zip(self._sides, shifts, strict=True)
             ]
             x = _resampled(x, maps)
         if self._noise:
             noise = torch.randn(self._shape, generator=self._generator).to(x)
-            x = x + self._noise * legal_range * noise
+            x = x + strength * self._noise * legal_range * noise
         return x
 
 

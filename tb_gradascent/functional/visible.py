@@ -22,6 +22,10 @@ _AIM = 0.995
 #: Other networks then follow more often (momentum, Dong et al., arXiv:1710.06081).
 _MOMENTUM = 0.5
 
+#: In this last part of the steps the transformations fade away. So the network is nearly convinced
+#: of the image itself before the steps without transformations begin (``python -m bench.visible``).
+_FADING = 0.4
+
 
 def climb_visibly(
     forward: Forward,
@@ -49,11 +53,14 @@ def climb_visibly(
     region = Region(start, bounds)
     legal_range = _legal_range(start, bounds)
     prior = Prior(shape, start.device)
+    steepest = ascent.spectrum_exponent
+    if steepest is None:
+        steepest = prior.exponent
     change = Transformations(shape, ascent.shift, ascent.scale, ascent.noise, ascent.seed)
 
     def directions(gradients: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
         """K·g in parts of the legal range, and √⟨g, K·g⟩. K keeps less and less of the prior."""
-        exponent = ascent.spectrum_exponent * (1 - step / ascent.finish_steps)
+        exponent = steepest * (1 - step / ascent.finish_steps)
         largest = gradients.abs().amax(all_but_rows(start), keepdim=True).clamp_min(TINY)
         scaled = gradients / largest * legal_range
         smooth = prior(scaled, exponent)
@@ -67,11 +74,12 @@ def climb_visibly(
     moving = (before < goal) & before.isfinite()
     x, mean, steps = start, torch.zeros_like(start), torch.zeros_like(targets)
     for step in range(ascent.steps if moving.any() else 0):
+        strength = min(1.0, (1 - step / ascent.steps) / _FADING)
         margins, gradients = torch.zeros_like(before), torch.zeros_like(x)
         for _ in range(ascent.draws):
             leaf = x.clone().requires_grad_()
             with torch.enable_grad():
-                seen = forward(change(leaf, legal_range))
+                seen = forward(change(leaf, legal_range, strength))
             margin = TargetMargin(seen.detach(), targets)
             margins += margin.values / ascent.draws
             gradients += gradient_of(seen, leaf, margin.slopes()) / ascent.draws

@@ -55,6 +55,17 @@ def test_every_row_is_changed_alike_and_a_new_draw_differs(shape: tuple[int, ...
     assert not torch.equal(first, Transformations(row.shape[1:], 0.1, 0.1, 0.2, seed=4)(batch, ONE))
 
 
+def test_a_smaller_strength_changes_less_and_none_changes_nothing() -> None:
+    x = torch.rand(2, 1, 9, 9, generator=torch.Generator().manual_seed(1))
+    half, same = (
+        Transformations(x.shape[1:], 0.1 * part, 0.1 * part, 0.2 * part, seed=3)(x, ONE)
+        for part in (0.5, 0)
+    )
+    torch.testing.assert_close(Transformations(x.shape[1:], 0.1, 0.1, 0.2, 3)(x, ONE, 0.5), half)
+    torch.testing.assert_close(Transformations(x.shape[1:], 0.1, 0.1, 0.2, 3)(x, ONE, 0.0), same)
+    torch.testing.assert_close(same, x)
+
+
 def test_the_noise_is_a_part_of_the_legal_range() -> None:
     x = torch.zeros(1, 2, 100, 100)
     legal_range = torch.tensor([1.0, 5.0]).reshape(-1, 1, 1)

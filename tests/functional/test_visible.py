@@ -98,7 +98,9 @@ def test_on_a_linear_margin_every_step_is_along_the_smoothed_gradient() -> None:
 
     x = torch.randn(1, 1, 32, generator=torch.Generator().manual_seed(0)) / 100
     bounds = torch.tensor(-50.0), torch.tensor(50.0)
-    ascent = Ascent.visible(steps=1, shift=0.0, scale=0.0, noise=0.0, max_step_rms=10.0)
+    ascent = Ascent.visible(
+        steps=1, spectrum_exponent=1.5, shift=0.0, scale=0.0, noise=0.0, max_step_rms=10.0
+    )
     end = ascend(forward, x, torch.tensor([1]), ascent, bounds=bounds)
     assert (end.steps, end.stopped) == ([1], ["confidence"])
     change = (end.inputs - x)[0, 0]
@@ -109,6 +111,44 @@ def test_on_a_linear_margin_every_step_is_along_the_smoothed_gradient() -> None:
     aim = 0.95 + 0.995 * 0.05
     reached = probability(forward, end.inputs, torch.tensor([1]))
     assert reached.item() == pytest.approx(aim, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "exponent"), [((1, 64, 20), 1.0), ((1, 65, 20), 1.5), ((2, 64), 1.0), ((65,), 1.5)]
+)
+def test_small_images_change_less_coarsely(shape: tuple[int, ...], exponent: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    normals = torch.randn(3, *shape, generator=generator)
+
+    def forward(x: Tensor) -> Tensor:
+        return torch.tanh(x.flatten(1) @ normals.flatten(1).T / 9) * 6
+
+    x = torch.randn(2, *shape, generator=generator)
+    targets = 2 - forward(x).argmax(1) // 2
+    by_size, given, other = (
+        ascend(forward, x, targets, Ascent.visible(steps=2, spectrum_exponent=value)).inputs
+        for value in (None, exponent, 2.5 - exponent)
+    )
+    assert torch.equal(by_size, given)
+    assert not torch.allclose(by_size, other, atol=1e-2)
+
+
+def test_the_transformations_fade_away_in_the_last_two_fifths_of_the_steps() -> None:
+    seen: list[Tensor] = []
+
+    def forward(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        nothing = x.flatten(1).sum(1) * 0
+        return torch.stack((nothing, nothing), 1)
+
+    x = torch.zeros(1, 1, 40, 40)
+    bounds = torch.tensor(-1.0), torch.tensor(1.0)
+    ascent = Ascent.visible(steps=20, noise=0.15)
+    ascend(forward, x, torch.tensor([0]), ascent, bounds=bounds)
+    noise = [float(at.std()) / 0.3 for at in seen[1:21]]
+    assert noise[:13] == pytest.approx([1] * 13, rel=0.1)
+    assert noise[13:] == pytest.approx([part / 8 for part in range(7, 0, -1)], rel=0.1)
+    assert torch.equal(seen[21], x)
 
 
 def test_a_channels_range_scales_its_change() -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import __main__ as bench
-from bench import measure, quality, report, sizes
+from bench import measure, quality, report, sizes, visible
 from bench.capture import bare_passes, given_by
 from bench.workloads import photographs
 from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, read_samples
@@ -124,6 +124,29 @@ def test_a_result_on_the_front_is_distinguished_from_one_behind_it(
     ours = outcome("ours", (2, 1.0), (2, 1.0), (2, 1.0))
     found = quality.section({"case": (ours, [outcome("other", *other)])})
     assert [figure.value for figure in found.figures] == [better, share]
+
+
+def test_a_morph_is_judged_by_networks_that_took_no_part() -> None:
+    network = train(convolutional()).eval()
+    images = digits("test")[0][:6]
+    targets = network(images).topk(2, 1).indices[:, 1]
+    asked = 0
+
+    class Judge(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            nonlocal asked
+            asked += 1
+            logits: Tensor = network(x)
+            return logits
+
+    ascent = Ascent.visible(steps=3, finish_steps=2)
+    morphs = visible.morph(network, [Judge()], images, targets, ascent, (-0.5, 3.0))
+    assert asked == 3
+    assert 3 + 1 <= morphs.passes <= 3 + 1 + 2
+    torch.testing.assert_close(morphs.own, network(morphs.inputs).softmax(1)[range(6), targets])
+    assert torch.equal(morphs.believed[0], network(morphs.inputs).argmax(1) == targets)
+    assert (morphs.gains[0] > 0).all()
+    assert 0 < morphs.change < 1
 
 
 def test_photographs_have_a_falling_spectrum_and_256_levels() -> None:
