@@ -11,10 +11,12 @@ from torch import Tensor
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.functional.capture import PendingSamples, Recipe, capture
 from tb_gradascent.functional.criteria import Criterion, most_confused, scores_of, valid_labels
-from tb_gradascent.model.model_io import logits_in
+from tb_gradascent.functional.labels import Labels
+from tb_gradascent.model.output_reader import has_graph
 from tb_gradascent.model.runner import JudgeError, Passes
-from tb_gradascent.training.batch import Batch, Labels, id_text
+from tb_gradascent.training.batch import Batch, InputKind, id_text
 from tb_gradascent.training.health import Health
+from tb_gradascent.training.health_check import about_form, about_labels, about_shape
 from tb_gradascent.training.pending import BatchScalars
 
 
@@ -28,6 +30,7 @@ class Recorder:
         recipe: What is recorded of each sample.
         info: The session's constants.
         health: Is told what does not fit.
+        kind: What the inputs are.
     """
 
     criterion: Criterion | Callable[[Tensor, Tensor | None], Tensor]
@@ -35,6 +38,7 @@ class Recorder:
     recipe: Recipe
     info: SessionInfo
     health: Health
+    kind: InputKind
 
     def record_batch(
         self,
@@ -62,11 +66,9 @@ class Recorder:
         Raises:
             ValueError: The inputs do not fit the session, or the answer holds no logits.
         """
-        passes.pad_like(batch.forward_args)
-        batch.check_channels(self.info)
-        logits = None
-        if answer is not None:
-            logits = logits_in(answer, len(batch.inputs), "logits must be")
+        self._prepare(passes, batch, step)
+        logits = None if answer is None else self._loop_logits(passes, batch, answer)
+        self._settle(passes, batch, logits, step)
         parts: list[PendingSamples] = []
         scalars = None
         if select:
@@ -83,8 +85,8 @@ class Recorder:
 
     def score_batch(self, passes: Passes, batch: Batch) -> Tensor:
         """Ask the model about a batch and return how confused each sample is, shape (N,)."""
-        batch.check_channels(self.info)
-        passes.pad_like(batch.forward_args)
+        self._prepare(passes, batch)
+        self._settle(passes, batch)
         return self.score(passes.ask(batch.inputs, batch.forward_args), batch.labels)
 
     def score(self, logits: Tensor, labels: Labels | None) -> Tensor:
@@ -164,6 +166,27 @@ class Recorder:
             )
         # Again, without that judge.
         return self._record_together(passes, chosen, rows, loop_batch, step, probe)
+
+    def _prepare(self, passes: Passes, batch: Batch, step: int | None = None) -> None:
+        """Check what needs no pass through the model."""
+        batch.check_channels(self.info)
+        self.health.add(about_labels(batch.label_kind), step)
+        self.health.add(about_shape(batch.inputs, self.kind), step)
+        passes.pad_like(batch.forward_args)
+
+    def _loop_logits(self, passes: Passes, batch: Batch, answer: object) -> Tensor:
+        """The logits (N, C) in what the loop gave."""
+        if passes.reader.form is None and not has_graph(answer):
+            # Only the model's own output tells whether these are probabilities.
+            self._settle(passes, batch)
+        return passes.reader.of_loop(answer, len(batch.inputs))
+
+    def _settle(
+        self, passes: Passes, batch: Batch, logits: Tensor | None = None, step: int | None = None
+    ) -> None:
+        """Find out once what the model's output holds, and say so if it is not logits."""
+        passes.settle(batch.inputs, batch.forward_args, logits)
+        self.health.add(about_form(passes.reader.form), step)
 
     def _check_class_names(self, classes: int) -> None:
         names = self.info.class_names
