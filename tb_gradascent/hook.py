@@ -44,6 +44,7 @@ from tb_gradascent.training.batch import Batch, Ids, InputKind
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.health import Health
+from tb_gradascent.training.health_check import HealthCheck
 from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
@@ -200,7 +201,8 @@ class GradAscentHook:
         self._faults = FaultPolicy(strict=bool(strict), health=self._health)
         classes = None if info.class_names is None else len(info.class_names)
         self._runner = ModelRunner(model, forward, asked, classes)
-        self._recorder = Recorder(criterion, top_k, recipe, info, self._health, kind)
+        check = HealthCheck(self._health)
+        self._recorder = Recorder(criterion, top_k, recipe, info, self._health, kind, check)
         self._probes = ProbeList(info, targets, kind)
         files = self._recording_job.world_size if self._recording_job else 1
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))

@@ -62,7 +62,9 @@ def read_labels(labels: Labels, samples: int) -> ReadLabels:
     if values.is_floating_point():
         return _of_fractions(values)
     if values.is_complex():
-        raise ValueError(f"labels must be class indices, got {describe(values)}: give whole numbers")
+        raise ValueError(
+            f"labels must be class indices, got {describe(values)}: give whole numbers"
+        )
     return ReadLabels(values.to(torch.int64), "classes")
 
 

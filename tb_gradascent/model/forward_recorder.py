@@ -101,12 +101,13 @@ class ForwardRecorder:
         passes, self._passes = self._passes, []
         passes = [found for found in passes if found.module is passes[-1].module]
         if len(passes) < 2:
-            return passes[0] if passes else None
+            return passes[0] if len(passes) == 1 else None
         if inputs is not None:
             for found in reversed(passes):
                 if _are_equal(found.inputs, inputs):
                     return found
-        return passes[-1]._replace(is_certain=False)
+        last = passes[-1]
+        return RecordedPass(*last[:-1], is_certain=False)
 
     def remove(self) -> None:
         """Stop recording. Further calls do nothing."""
@@ -147,9 +148,7 @@ class ForwardRecorder:
             self._passes = [*before, made]
         elif isinstance(output, Tensor) and output.dim() == 2 and self._passes:
             last = self._passes[-1]
-            widths = {
-                columns_of(tensor) for tensor in candidates(last.output, len(last.inputs))
-            }
+            widths = {columns_of(tensor) for tensor in candidates(last.output, len(last.inputs))}
             if len(output) == len(last.inputs) and columns_of(output) not in widths:
                 self._passes = []
 

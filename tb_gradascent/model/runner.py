@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,16 @@ from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
 from tb_gradascent.model.isolation import isolated, unwrap
 from tb_gradascent.model.model_io import wanted_by
 from tb_gradascent.model.output_reader import OutputReader
+
+
+#: Layers whose answers in training mode and in eval mode differ.
+_DEPEND_ON_MODE: Final = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.dropout._DropoutNd,
+    nn.RReLU,
+    nn.MultiheadAttention,
+    nn.RNNBase,
+)
 
 
 class JudgeError(Exception):
@@ -90,13 +100,14 @@ class ModelRunner:
         self.running = True
         try:
             with contextlib.ExitStack() as stack:
+                trained = [inner for inner in module.modules() if inner.training]
                 stack.enter_context(isolated(module))
                 judges = {name: unwrap(judge) for name, judge in self.judges.items()}
                 for judge in judges.values():
                     stack.enter_context(isolated(judge))
                 stack.enter_context(lockstep or contextlib.nullcontext())
                 readers = self._judge_readers
-                passes = Passes(module, self._call, lockstep, judges, self.reader, readers)
+                passes = Passes(module, self._call, lockstep, judges, self.reader, readers, trained)
                 yield passes
                 self.judges = {name: self.judges[name] for name in passes.judges}
         finally:
@@ -115,6 +126,7 @@ class Passes:
         judges: Other networks, without wrappers, by name.
         reader: Finds the logits in what the model returns.
         judge_readers: The same for each judge.
+        trained: The modules that the loop has in training mode.
 
     Attributes:
         device: Where the model's inputs belong; ``None`` if that is anywhere.
@@ -129,6 +141,7 @@ class Passes:
         judges: Mapping[str, nn.Module],
         reader: OutputReader,
         judge_readers: Mapping[str, OutputReader],
+        trained: Sequence[nn.Module] = (),
     ) -> None:
         device, self._dtype = wanted_by(module)
         self.device = lockstep.device if lockstep else device
@@ -139,6 +152,7 @@ class Passes:
         self.reader = reader
         self._judge_readers = judge_readers
         self._likely: Tensor | None = None
+        self._trained = trained
         if lockstep:
             lockstep.padding = self._answer(self._module, reader, ForwardArgs(0), None)
 
@@ -200,6 +214,26 @@ class Passes:
         with torch.no_grad():
             forward = self.forward(inputs.dtype, beside)
             return forward(inputs.to(self.device or inputs.device))
+
+    @property
+    def depends_on_mode(self) -> bool:
+        """Whether a module is known to answer otherwise in the loop's mode than in eval mode."""
+        return any(isinstance(module, _DEPEND_ON_MODE) for module in self._trained)
+
+    def ask_in_training(
+        self, inputs: Tensor, beside: ForwardArgs, *, times: int
+    ) -> Sequence[Tensor]:
+        """Return the logits (N, C) of a whole batch in the loop's mode, without a graph.
+
+        Args:
+            inputs: The batch (N, …).
+            beside: The model's further arguments for it.
+            times: How often to ask. Random layers answer differently each time.
+        """
+        with isolated(self._module):
+            for module in self._trained:
+                module.training = True
+            return [self.ask(inputs, beside) for _ in range(times)]
 
     def pad_like(self, beside: ForwardArgs) -> None:
         """Pad with the arguments of a batch's first input, if the model is sharded."""
