@@ -32,6 +32,7 @@ from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, Ascent
 from tb_gradascent.functional.capture import PendingSamples, Recipe
 from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, check_criterion
 from tb_gradascent.functional.gradients import Score, check_score
+from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
@@ -40,11 +41,12 @@ from tb_gradascent.model.isolation import uncompiled
 from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
-from tb_gradascent.training.batch import Batch, Ids, Labels
+from tb_gradascent.training.batch import Batch, Ids, InputKind
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.health import Health
+from tb_gradascent.training.health_check import HealthCheck
 from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
@@ -95,7 +97,8 @@ class GradAscentHook:
         judges: Other networks by name, which are asked about each morph, for example an average of
             the weights. They are called like ``model`` and answer in the same classes. Their
             answers do not influence the morphs.
-        class_names: The name of class 0, 1, …
+        class_names: The name of class 0, 1, …: a list, or a mapping from indices to names, such as
+            the ``id2label`` of Transformers.
         mean, std: Those of the loop's ``Normalize``, one number or one for each channel.
             ``inputs * std + mean`` is what a person should see.
         bounds: The legal input values ``(low, high)`` in model space, each one number or one for
@@ -105,6 +108,9 @@ class GradAscentHook:
         forward: ``(model, inputs, *additional_forward_args) -> logits``, for a model that is not
             called as ``model(inputs)``. Other modules that it runs must be submodules of
             ``model``; otherwise they are not put into eval mode and not restored.
+        kind: What the inputs are: ``"image"`` for shape (N, channels, height, width), ``"signal"``
+            for (N, channels, length). ``"auto"`` decides by the shape, and warns if a signal looks
+            like images without a channel.
         tag: The name under which the tab shows the samples.
         budget_mb: Megabytes that the hook writes at most. As they are used up, captures hold fewer
             samples and become rarer, so that they cover a training of any length. Ranks that
@@ -134,11 +140,12 @@ class GradAscentHook:
         score: Score = "logit",
         ascent: Ascent | Mapping[str, Ascent] | None = DEFAULT_ASCENTS,
         judges: Mapping[str, nn.Module] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | Mapping[int, str] | Mapping[str, str] | None = None,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         bounds: Sequence[float] | Sequence[Sequence[float]] | None = None,
         forward: Callable[..., Tensor] | None = None,
+        kind: InputKind = "auto",
         tag: str = "confused",
         budget_mb: float = 256,
         max_overhead: float | None = 0.01,
@@ -162,6 +169,12 @@ class GradAscentHook:
             ("all", "zero"),
             "whether every process of a job records its samples, or the first one alone",
         )
+        arguments.choice(
+            "kind",
+            kind,
+            ("auto", "image", "signal"),
+            "what the inputs are; auto decides by their shape",
+        )
         every = arguments.whole_number("every", every, 1)
         top_k = arguments.whole_number("top_k", top_k, 1)
         budget_mb = arguments.positive("budget_mb", budget_mb)
@@ -183,13 +196,16 @@ class GradAscentHook:
             world_size=process_rank and process_rank.world_size,
         )
         self._model = model
+        self._kind: InputKind = kind
         self._calls_forward = forward is not None
         self._captured = 0
         self._health = Health(strict=bool(strict))
         self._faults = FaultPolicy(strict=bool(strict), health=self._health)
-        self._runner = ModelRunner(model, forward, asked)
-        self._recorder = Recorder(criterion, recipe, info, self._health)
-        self._probes = ProbeList(info, targets)
+        classes = None if info.class_names is None else len(info.class_names)
+        self._runner = ModelRunner(model, forward, asked, classes)
+        check = HealthCheck(self._health)
+        self._recorder = Recorder(criterion, recipe, info, self._health, kind, check)
+        self._probes = ProbeList(info, targets, kind)
         files = self._recording_job.world_size if self._recording_job else 1
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
         self._budget = Budget(int(min(budget_mb * 1e6, sys.maxsize)) // files)
@@ -214,14 +230,17 @@ class GradAscentHook:
         ``fullgraph=True`` call it after the step.
 
         Args:
-            inputs: The model's input, floating point: images, shape (N, channels, height,
-                width) with 1 to 4 channels, or signals, shape (N, channels, length).
+            inputs: The model's input, floating point or bytes: images, shape (N, channels, height,
+                width) with 1 to 4 channels, or signals, shape (N, channels, length). The hook gives
+                the model bytes as floating point numbers of the same value, from 0 to 255.
             logits: The model's output, shape (N, C), or log-probabilities. One column is a
                 binary model's. A tuple whose first element holds the logits may be given whole, and
                 so may a mapping or an object with ``logits``. They only select the samples: the
                 hook asks the model again about what it records. ``None`` asks the model, which
                 costs one more forward pass when a capture is due.
-            labels: True classes, if known: shape (N,), or one-hot. A negative label is unknown.
+            labels: True classes, if known: shape (N,), or one-hot rows. A negative label is
+                unknown. Soft labels, such as those of mixup, name a class if it has at least 0.99.
+                Rows that may name several classes name none.
             step: The training step. By default calls are counted from 0.
             ids: A name or number for each sample, by which you recognise it later.
             additional_forward_args: The model's arguments after the inputs: a tuple, or a
@@ -491,7 +510,7 @@ class GradAscentHook:
         with self._open_passes(rest=self._faults.passes_over()) as passes:
             if passes is None:
                 return 0
-            batch = Batch.of(inputs, labels, ids, additional_forward_args)
+            batch = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
             if not len(batch.inputs):
                 return 0
             parts, scalars = self._recorder.record_batch(
@@ -524,6 +543,7 @@ class GradAscentHook:
             self._open_scoring,
             ids=ids,
             unpack=unpack,
+            kind=self._kind,
             process_rank=self._recording_job,
             title=tag,
         )

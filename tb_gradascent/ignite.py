@@ -11,6 +11,7 @@ from torch import nn
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.integrations.adapter import call_hook, import_framework
 from tb_gradascent.model.forward_recorder import ForwardRecorder
+from tb_gradascent.model.model_io import find_in_batch
 
 if TYPE_CHECKING:
     from ignite.engine import Engine, Events
@@ -90,7 +91,7 @@ class GradAscentHandler:
             call_hook(
                 self.hook,
                 self._step(engine),
-                self._recorder.take(),
+                self._recorder.take(find_in_batch(engine.state.batch)[0]),
                 engine.state.batch,
                 with_forward_args=self._with_forward_args,
             )

@@ -14,6 +14,7 @@ from torch import nn
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.integrations.adapter import call_hook, check_options, import_framework
 from tb_gradascent.model.forward_recorder import ForwardRecorder
+from tb_gradascent.model.model_io import find_in_batch
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -183,7 +184,7 @@ class _PhaseRecorder:
         """Capture if a capture was due when the batch began."""
         if self._recorder is None:
             return
-        recorded = self._recorder.take()
+        recorded = self._recorder.take(find_in_batch(batch)[0])
         self.stop()
         if recorded is not None:
             self._classifier = recorded.module

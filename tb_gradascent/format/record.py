@@ -113,6 +113,7 @@ class _Optional(TypedDict, total=False):
     dropped: int
     every: int
     bounds: list[list[JsonNumber]]
+    loop_margin: JsonNumber
 
 
 class Record(_Optional):
@@ -121,7 +122,8 @@ class Record(_Optional):
     ``dropped`` counts the samples that the session has lost so far; it is missing if there are
     none. ``every`` is the number of steps between captures; it is missing unless the budget has
     stretched them. ``bounds`` is ``[low, high]``, each with one value a channel; it is missing if
-    the sample has no bounds of its own. ``strengths`` belong to every morph of the sample.
+    the sample has no bounds of its own. ``loop_margin`` is missing if the sample was not chosen by
+    logits of the loop. ``strengths`` belong to every morph of the sample.
     """
 
     version: int

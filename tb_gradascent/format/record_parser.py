@@ -110,6 +110,8 @@ def parse_record(data: bytes) -> Record:
     }
     if fields.get("bounds") is not None:
         record["bounds"] = _bounds(fields, shape[0])
+    if fields.get("loop_margin") is not None:
+        record["loop_margin"] = _real(fields, "loop_margin")
     if fields.get("dropped"):
         record["dropped"] = _integer(fields, "dropped", high=2**63 - 1)
     if fields.get("every") is not None:

@@ -72,6 +72,8 @@ def encode_sample(
     }
     if sample.bounds is not None:
         record["bounds"] = [_to_json(values) for values in sample.bounds]
+    if sample.loop_margin is not None:
+        record["loop_margin"] = _number(sample.loop_margin)
     if dropped:
         record["dropped"] = dropped
     if every is not None:
@@ -96,7 +98,7 @@ def decode_sample(record: Record, payload: bytes) -> CapturedSample:
     image = next(arrays)
     strengths = _from_json(record["strengths"])
     targets = tuple(_decode_target(target, strengths, arrays) for target in record["targets"])
-    bounds = record.get("bounds")
+    bounds, loop_margin = record.get("bounds"), record.get("loop_margin")
     return CapturedSample(
         step=record["step"],
         id=record["id"],
@@ -110,6 +112,7 @@ def decode_sample(record: Record, payload: bytes) -> CapturedSample:
         targets=targets,
         probe=record["probe"],
         bounds=None if bounds is None else (_numbers(bounds[0]), _numbers(bounds[1])),
+        loop_margin=None if loop_margin is None else float(loop_margin),
     )
 
 

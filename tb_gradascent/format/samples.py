@@ -41,7 +41,7 @@ class Morph(Response):
         target: The target class.
         delta: The whole change, shaped like the image, in model space.
         strengths: Shape (A,), float32, ascending. The network was asked at the points
-            ``image + strength * delta``.
+            ``image + strength * delta``, clipped to the sample's ``bounds``.
         steps: How many steps the ascent took.
         stopped: Why the ascent stopped: ``"confidence"`` (it was reached), ``"max_steps"``,
             ``"stalled"`` (the gradient vanished, or the bounds or ``epsilon`` left no room), or
@@ -192,6 +192,7 @@ class CapturedSample:
     targets: tuple[Target, ...]
     probe: bool = False
     bounds: Bounds | None = None
+    loop_margin: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -221,8 +222,12 @@ class Sample:
             did.
         class_names: The name of class 0, 1, …, or ``None``.
         rank: The rank of the process that recorded it; ``None`` if there was only one process.
-        bounds: The legal input values ``(low, high)`` in model space that its morphs kept to, each
-            with one value a channel; ``None`` if there were none.
+        bounds: The input values ``(low, high)`` in model space that its morphs kept to, each with
+            one value a channel; ``None`` if there were none. They are the legal values, or those
+            that the network was given so far. They also hold the values of the image itself.
+        loop_margin: The margin by the loop's own logits, which the sample was chosen by. They may
+            be those of training mode; ``margin`` is that of eval mode. ``None`` if the loop gave
+            no logits, and for probes.
     """
 
     run: str
@@ -245,6 +250,7 @@ class Sample:
     class_names: tuple[str, ...] | None = None
     rank: int | None = None
     bounds: Bounds | None = None
+    loop_margin: float | None = None
 
 
 def flip_distances(samples: Iterable[CapturedSample]) -> dict[str, float]:

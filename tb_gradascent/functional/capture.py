@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -37,6 +38,9 @@ STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
 
 _LISTED_CLASSES: Final = 10
 
+#: Values that are outside of the bounds by less than this part of their range are rounded.
+_BEYOND: Final = 1e-3
+
 #: The smallest quantum: the smallest positive float32.
 _LEAST: Final = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
 
@@ -49,7 +53,8 @@ class Recipe:
         targets: See :func:`choose_targets`.
         score: What the recorded gradient differentiates.
         ascents: How morphs are made, by name. Empty for the gradient alone.
-        bounds: The lowest and highest legal values, each with one value a channel.
+        bounds: The lowest and highest legal values, each with one value a channel. ``None`` takes
+            those that :func:`capture` is given.
     """
 
     targets: Targets = "top2"
@@ -65,11 +70,13 @@ def capture(
     inputs: Tensor,
     recipe: Recipe,
     *,
+    seen: Tensor | None = None,
     max_rows: int | None = None,
     step: int,
     labels: Sequence[int | None] | None = None,
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
+    loop_margins: Tensor | None = None,
     judges: Mapping[str, Forward] | None = None,
 ) -> PendingSamples:
     """Record every image given. The caller restores what the passes may disturb.
@@ -81,11 +88,14 @@ def capture(
         forward: Maps inputs (N, …) to logits (N, C), each row by itself, in eval mode.
         inputs: Shape (N, channels, height, width) or (N, channels, length), floating point.
         recipe: What to record.
+        seen: The lowest and highest value of each channel that the network was given so far, shape
+            (2, channels). They are the bounds if the recipe has none.
         max_rows: Images in one pass at most, so that a capture needs no more memory than the
             loop's own step; ``None`` for no limit.
         step: Copied into the samples.
         labels, ids: One for each sample, ``None`` if unknown.
         probe: Copied into the samples.
+        loop_margins: The margins that the samples were chosen by, shape (N,), if there were some.
         judges: Other networks, called like ``forward``, by name.
 
     Returns:
@@ -97,9 +107,12 @@ def capture(
     """
     images = inputs.detach().float()
     at_once = max_rows or len(images)
+    legal = _legal_values(images, recipe.bounds, seen)
     known = [None] * len(images) if labels is None else list(labels)
     pieces = [
-        _capture_rows(forward, rows, known[start : start + at_once], recipe, max_rows, judges or {})
+        _capture_rows(
+            forward, rows, known[start : start + at_once], recipe, legal, max_rows, judges or {}
+        )
         for start, rows in zip(range(0, len(images), at_once), images.split(at_once), strict=True)
     ]
     return PendingSamples(
@@ -109,6 +122,7 @@ def capture(
         ids=[None] * len(images) if ids is None else list(ids),
         probe=probe,
         bounds=recipe.bounds,
+        loop_margins=None if loop_margins is None else HostCopy([loop_margins.float()]),
     )
 
 
@@ -117,6 +131,7 @@ def _capture_rows(
     images: Tensor,
     labels: Sequence[int | None],
     recipe: Recipe,
+    legal: Tensor | None,
     max_rows: int | None,
     judges: Mapping[str, Forward],
 ) -> _PendingRows:
@@ -132,12 +147,15 @@ def _capture_rows(
     # A class that the network predicts already needs no morph.
     rows, columns = ((targets >= 0) & (targets != predicted)).nonzero(as_tuple=True)
     starts, goals, answers = images[rows], targets[rows, columns], logits[rows]
+    shown = None if legal is None else _shown_values(images, legal)
+    limits = _Limits(legal, None if shown is None else shown[rows])
     morphs = [
-        _morphs(forward, starts, goals, answers, ascent, recipe, max_rows, judges)
+        _morphs(forward, starts, goals, answers, ascent, recipe, limits, max_rows, judges)
         for ascent in recipe.ascents.values()
         if len(rows)
     ]
-    tensors = (images, at_least_float32(logits), targets, gradients)
+    tensors = [images, at_least_float32(logits), targets, gradients]
+    tensors += [] if shown is None else [shown]
     return _PendingRows(
         arrays=HostCopy(tensors),
         morphs=dict(zip(recipe.ascents, morphs, strict=False)),
@@ -166,46 +184,87 @@ def _morphs(
     logits: Tensor,
     ascent: Ascent,
     recipe: Recipe,
+    limits: _Limits,
     max_rows: int | None,
     judges: Mapping[str, Forward],
 ) -> _PendingMorphs:
     """Make one morph of each start (M, …) towards its target (M,), and ask the networks."""
-    bounds = _bounds_like(starts, recipe.bounds)
+    bounds = None if limits.legal is None else _bounds_like(starts, limits.legal)
     at_once = max_rows or len(starts)
     coarse = starts.shape[1:].numel() >= LARGE and not isinstance(ascent, VisibleAscent)
     levels = LARGE_DELTA_LEVELS if coarse else DELTA_LEVELS
     steps: list[int] = []
     stopped: list[Stopped] = []
     results: list[list[Tensor]] = []
-    for x, target, answer in zip(
-        starts.split(at_once), targets.split(at_once), logits.split(at_once), strict=True
-    ):
+    for first in range(0, len(starts), at_once):
+        rows = slice(first, first + at_once)
+        x, target, answer = starts[rows], targets[rows], logits[rows]
+        shown = None if limits.shown is None else _bounds_like(x, limits.shown[rows])
         end = ascend(forward, x, target, ascent, bounds=bounds, score=recipe.score)
         steps += end.steps
         stopped += end.stopped
         delta = as_stored(end.inputs - x, levels)
+        ask = functools.partial(response, bounds=shown, max_rows=max_rows)
         line = (x, delta, STRENGTHS)
-        answers = [response(forward, *line, max_rows=max_rows, logits=answer)]
-        answers += [response(judge, *line, max_rows=max_rows) for judge in judges.values()]
+        answers = [ask(forward, *line, logits=answer)]
+        answers += [ask(judge, *line) for judge in judges.values()]
         survived = survives(forward, x + delta, target, bounds=bounds, max_rows=max_rows)
         results.append([delta, survived, *map(at_least_float32, answers)])
     joined = [torch.cat(parts) for parts in zip(*results, strict=True)]
     return _PendingMorphs(HostCopy(joined), steps, stopped)
 
 
-def _bounds_like(images: Tensor, bounds: Bounds | None) -> tuple[Tensor, Tensor] | None:
+class _Limits(NamedTuple):
+    """The values that morphs keep to.
+
+    Attributes:
+        legal: The lowest and highest legal value of each channel, shape (2, channels).
+        shown: The lowest and highest value of each channel that a viewer paints, shape
+            (M, 2, channels), one for each start.
+    """
+
+    legal: Tensor | None
+    shown: Tensor | None
+
+
+def _legal_values(images: Tensor, bounds: Bounds | None, seen: Tensor | None) -> Tensor | None:
+    """Return the lowest and highest legal value of each channel, shape (2, channels)."""
     if bounds is None:
-        return None
-    shape = (-1,) + (1,) * (images.dim() - 2)
-    low, high = (images.new_tensor(values).reshape(shape) for values in bounds)
+        return None if seen is None else seen.to(images)
+    return images.new_tensor(bounds).expand(2, images.shape[1])
+
+
+def _shown_values(images: Tensor, legal: Tensor) -> Tensor:
+    """Return the range that a viewer paints each image (N, …) in, shape (N, 2, channels).
+
+    It is the legal range. An image with other values has a range that holds these too. The range
+    of all its channels then grows by the same part, so that the image keeps its colours.
+    """
+    low, high = _bounds_like(images, legal)
+    parts = ((images - low) / (high - low)).flatten(1)
+    finite = parts.isfinite()
+    least = parts.where(finite, 0).amin(1)
+    most = parts.where(finite, 1).amax(1)
+    # A value that is outside by its rounding does not count.
+    ends = torch.stack((least.where(least < -_BEYOND, 0), most.where(most > 1 + _BEYOND, 1)), 1)
+    return torch.lerp(legal[:1], legal[1:], ends[:, :, None])
+
+
+def _bounds_like(images: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return bounds (2, channels) or (N, 2, channels), broadcastable to images (N, channels, …)."""
+    shape = values.shape[:-2] + (2, values.shape[-1]) + (1,) * (images.dim() - 2)
+    low, high = values.reshape(shape).unbind(values.dim() - 2)
     return low, high
 
 
-def _each_channel(bounds: Bounds | None, channels: int) -> Bounds | None:
-    """The bounds with one value a channel."""
-    if bounds is None:
-        return None
-    low, high = (values * channels if len(values) == 1 else values for values in bounds)
+def _as_given(values: Array, bounds: Bounds | None) -> Bounds:
+    """Return bounds (2, channels) as numbers; those of the user if they are the same in float32."""
+    channels = values.shape[1]
+    if bounds is not None:
+        low, high = (own * channels if len(own) == 1 else own for own in bounds)
+        if np.array_equal(values, np.array((low, high), np.float32)):
+            return low, high
+    low, high = (tuple(row) for row in values.tolist())
     return low, high
 
 
@@ -260,8 +319,8 @@ class _PendingRows:
     """What was recorded of images that ran in one pass.
 
     Attributes:
-        arrays: Images (N, …), logits (N, C), targets (N, T) with -1 for none, and gradients
-            (N, T, …).
+        arrays: Images (N, …), logits (N, C), targets (N, T) with -1 for none, gradients
+            (N, T, …), and if there are bounds, those of each image (N, 2, channels).
         morphs: By the name of their ascent.
         judges: The judges' names.
         count: N.
@@ -279,7 +338,9 @@ class PendingSamples:
 
     Attributes:
         pieces: The images that ran together, in their order.
-        step, labels, ids, probe, bounds: Copied into the samples.
+        step, labels, ids, probe: Copied into the samples.
+        bounds: Those that the user gave.
+        loop_margins: Those of the loop's logits, if there were some.
     """
 
     pieces: Sequence[_PendingRows]
@@ -288,6 +349,7 @@ class PendingSamples:
     ids: Sequence[str | None]
     probe: bool
     bounds: Bounds | None
+    loop_margins: HostCopy | None
 
     def __len__(self) -> int:
         return sum(piece.count for piece in self.pieces)
@@ -295,13 +357,17 @@ class PendingSamples:
     def samples(self) -> list[CapturedSample]:
         """Wait for the arrays and return the samples, in the order of the images."""
         samples: list[CapturedSample] = []
+        margins = self.loop_margins and self.loop_margins.arrays()[0].tolist()
         for piece in self.pieces:
-            images, logits, targets, gradients = piece.arrays.arrays()
+            images, logits, targets, gradients, *shown = piece.arrays.arrays()
+            bounds = [_as_given(row, self.bounds) for row in shown[0]] if shown else []
             classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
             found = _targets(piece, targets, classes[:, 0], gradients)
-            for image, row, best, own_targets in zip(images, logits, classes, found, strict=True):
-                number = len(samples)
-                samples.append(self._sample(number, image, row, best, own_targets))
+            for place, own_targets in enumerate(found):
+                own = images[place], logits[place], classes[place], own_targets
+                own_bounds = bounds[place] if bounds else None
+                margin = margins[len(samples)] if margins else None
+                samples.append(self._sample(len(samples), *own, own_bounds, margin))
         return samples
 
     def _sample(
@@ -311,6 +377,8 @@ class PendingSamples:
         logits: Array,
         classes: npt.NDArray[np.int64],
         targets: tuple[Target, ...],
+        bounds: Bounds | None,
+        loop_margin: float | None,
     ) -> CapturedSample:
         chances = probabilities_of(logits)
         label = self.labels[number]
@@ -326,7 +394,8 @@ class PendingSamples:
             loss=cross_entropy_of(logits, label),
             targets=targets,
             probe=self.probe,
-            bounds=_each_channel(self.bounds, len(image)),
+            bounds=bounds,
+            loop_margin=loop_margin,
         )
 
 

@@ -71,7 +71,12 @@ def gradient_of(
         inputs: Shape (N, …), requires a gradient.
         weights: Shaped like ``values``; ``None`` for ones.
         keep_graph: Keep the graph for another backward pass.
+
+    Returns:
+        The gradient, which is 0 if the graph does not reach the inputs.
     """
+    if not values.requires_grad:  # the whole network runs under torch.no_grad()
+        return torch.zeros_like(inputs)
     weights = torch.ones_like(values) if weights is None else weights.to(values.dtype)
     (gradient,) = torch.autograd.grad(
         values, inputs, weights, retain_graph=keep_graph, materialize_grads=True

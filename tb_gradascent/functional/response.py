@@ -16,6 +16,7 @@ def response(
     deltas: Tensor,
     strengths: Sequence[float],
     *,
+    bounds: tuple[Tensor, Tensor] | None = None,
     max_rows: int | None = None,
     logits: Tensor | None = None,
 ) -> Tensor:
@@ -25,6 +26,7 @@ def response(
         forward: Maps inputs (N, …) to logits (N, C), each row by itself.
         inputs, deltas: Shape (N, …), floating point.
         strengths: The A strengths.
+        bounds: Every point is clipped to these values, broadcastable to ``inputs``.
         max_rows: Rows that may run in one pass; ``None`` for no limit.
         logits: What ``forward(inputs)`` gave, where the caller has it already and the first
             strength is 0: that one is then not asked again.
@@ -36,7 +38,10 @@ def response(
     with torch.no_grad():
         for some in unknown.split(at_once):
             scales = some.reshape((-1,) + (1,) * inputs.dim())
-            points = torch.addcmul(inputs, scales, deltas).flatten(0, 1)
+            points = torch.addcmul(inputs, scales, deltas)
+            if bounds is not None:
+                points = points.clamp(*bounds)
+            points = points.flatten(0, 1)
             answers += [forward(piece) for piece in points.split(max_rows or len(points))]
         joined: Tensor = torch.cat(answers).unflatten(0, (-1, rows))
         return joined.transpose(0, 1)

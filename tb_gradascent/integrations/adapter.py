@@ -83,7 +83,8 @@ def call_hook(
     call: dict[str, Any] = {"inputs": inputs, "logits": logits, "labels": labels}
     if recorded is not None:
         call = recorded.hook_arguments(with_forward_args=with_forward_args)
-        if call["labels"] is None and labels is not None and len(labels) == len(recorded.inputs):
+        fits = labels is not None and len(labels) == len(recorded.inputs)
+        if call["labels"] is None and fits and recorded.is_certain:
             call["labels"] = labels
         if logits is not None:
             call["logits"] = logits

@@ -73,6 +73,12 @@ class ForwardArgs:
             )
         )
 
+    def of_rows(self, rows: Sequence[int]) -> ForwardArgs:
+        """Return the arguments of some samples."""
+        places = list(rows)
+        chosen = self._changed(lambda value: value[places] if self._has_rows(value) else value)
+        return dataclasses.replace(chosen, samples=len(places))
+
     def only_row(self, row: int) -> ForwardArgs:
         """Return a copy of one sample's arguments on the CPU, repeated for all samples.
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from tb_gradascent.model.forward_args import ForwardArgs
-from tb_gradascent.model.model_io import LABEL_NAMES, find_inputs, find_labels, find_logits
+from tb_gradascent.model.model_io import LABEL_NAMES, find_inputs, find_labels
+from tb_gradascent.model.output_reader import candidates, columns_of, two_columns
 from tb_gradascent.model.private_apis import is_transformed
+
+#: The most passes of a step that are kept, those of submodules included.
+_MOST_PASSES: Final = 64
 
 
 class RecordedPass(NamedTuple):
@@ -19,15 +24,23 @@ class RecordedPass(NamedTuple):
     Attributes:
         module: The module that ran.
         inputs: The images among its arguments, shape (N, …).
-        logits: Its logits, shape (N, C).
+        output: What it returned.
         args, kwargs: All of its arguments.
+        is_certain: Whether the pass is the module's only one, or the one whose inputs were asked
+            for. Otherwise a batch's labels may belong to another pass.
     """
 
     module: nn.Module
     inputs: Tensor
-    logits: Tensor
+    output: object
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    is_certain: bool = True
+
+    @property
+    def logits(self) -> Tensor:
+        """The first tensor of the output that may be the logits, detached, shape (N, C)."""
+        return two_columns(candidates(self.output, len(self.inputs))[0]).detach()
 
     def hook_arguments(self, *, with_forward_args: bool = True) -> dict[str, Any]:
         """Return the arguments for ``GradAscentHook.__call__``.
@@ -39,7 +52,7 @@ class RecordedPass(NamedTuple):
         """
         found: dict[str, Any] = {
             "inputs": self.inputs.detach(),
-            "logits": self.logits,
+            "logits": self.output,
             "labels": find_labels(self.kwargs, len(self.inputs)),
         }
         if with_forward_args:
@@ -73,22 +86,34 @@ class ForwardRecorder:
         is_wanted: Callable[[nn.Module], bool] = lambda _: True,
     ) -> None:
         self._is_wanted = is_wanted
-        self._last: tuple[nn.Module, Tensor, Tensor, Any, Any] | None = None
+        self._passes: list[RecordedPass] = []
         self._handles = [module.register_forward_hook(self, with_kwargs=True) for module in modules]
 
-    def take(self) -> RecordedPass | None:
-        """Return the last pass since the previous call, detached, or ``None`` without a pass."""
-        last, self._last = self._last, None
-        if last is None:
-            return None
-        module, inputs, logits, args, kwargs = last
-        return RecordedPass(module, inputs, logits.detach(), args, kwargs)
+    def take(self, inputs: Tensor | None = None) -> RecordedPass | None:
+        """Return the last pass since the previous call, or ``None`` without a pass.
+
+        A module may run several times in a step, for example on labelled and on unlabelled images.
+
+        Args:
+            inputs: The images of the loader's batch. Of several passes of a module, the one that
+                took them is returned.
+        """
+        passes, self._passes = self._passes, []
+        passes = [found for found in passes if found.module is passes[-1].module]
+        if len(passes) < 2:
+            return passes[0] if len(passes) == 1 else None
+        if inputs is not None:
+            for found in reversed(passes):
+                if _are_equal(found.inputs, inputs):
+                    return found
+        last = passes[-1]
+        return RecordedPass(*last[:-1], is_certain=False)
 
     def remove(self) -> None:
         """Stop recording. Further calls do nothing."""
         for handle in self._handles:
             handle.remove()
-        self._last = None
+        self._passes = []
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A model is copied or saved together with its forward hooks, for example for an average of
@@ -110,15 +135,27 @@ class ForwardRecorder:
     ) -> None:
         if not self._is_wanted(module):
             return
-        logits = find_logits(output)
-        if logits is None or logits.dim() != 2:
-            return
         inputs = find_inputs(args, kwargs)
-        if is_transformed(logits) or is_transformed(inputs):
+        if is_transformed(inputs) or is_transformed(output):
             return
-        if inputs is not None and len(inputs) == len(logits):
-            self._last = module, inputs, logits, args, kwargs
-        elif isinstance(output, Tensor) and output.dim() == 2 and self._last is not None:
-            before = self._last[2].shape
-            if len(output) == before[0] and output.shape[1] != before[1]:
-                self._last = None
+        found = [] if inputs is None else candidates(output, len(inputs))
+        if inputs is not None and found:
+            if any(map(is_transformed, found)):
+                return
+            made = RecordedPass(module, inputs, output, args, kwargs)
+            # Compiled code must not depend on how many passes there were.
+            before = [] if torch.compiler.is_compiling() else self._passes[1 - _MOST_PASSES :]
+            self._passes = [*before, made]
+        elif isinstance(output, Tensor) and output.dim() == 2 and self._passes:
+            last = self._passes[-1]
+            widths = {columns_of(tensor) for tensor in candidates(last.output, len(last.inputs))}
+            if len(output) == len(last.inputs) and columns_of(output) not in widths:
+                self._passes = []
+
+
+def _are_equal(one: Tensor, other: Tensor) -> bool:
+    if one is other:
+        return True
+    if one.shape != other.shape:
+        return False
+    return torch.equal(one.detach().to(other.device, other.dtype), other)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,17 @@ from tb_gradascent.functional.gradients import Forward
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
 from tb_gradascent.model.isolation import isolated, unwrap
-from tb_gradascent.model.model_io import logits_in, wanted_by
+from tb_gradascent.model.model_io import wanted_by
+from tb_gradascent.model.output_reader import OutputReader
+
+#: Layers whose answers in training mode and in eval mode differ.
+_DEPEND_ON_MODE: Final = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.dropout._DropoutNd,
+    nn.RReLU,
+    nn.MultiheadAttention,
+    nn.RNNBase,
+)
 
 
 class JudgeError(Exception):
@@ -37,9 +47,11 @@ class ModelRunner:
         model: As it stands in the loop.
         call: ``(module, inputs, *additional_forward_args) -> logits``; ``None`` calls the module.
         judges: Other networks by name, which are called in the same way.
+        classes: The number of classes, if it is known.
 
     Attributes:
         judges: Those of the judges that did not fail so far.
+        reader: Finds the logits in what the model returns.
         running: Whether the model is being run for a capture.
         agreed_stretch: The largest stretch that any rank of a sharded model wants; ``None`` if the
             ranks have not agreed yet.
@@ -49,9 +61,15 @@ class ModelRunner:
     """
 
     def __init__(
-        self, model: nn.Module, call: Callable[..., Any] | None, judges: Mapping[str, nn.Module]
+        self,
+        model: nn.Module,
+        call: Callable[..., Any] | None,
+        judges: Mapping[str, nn.Module],
+        classes: int | None = None,
     ) -> None:
         check_sharding(model)
+        self.reader = OutputReader(classes)
+        self._judge_readers: dict[str, OutputReader] = {name: OutputReader() for name in judges}
         self.judges = dict(judges)
         self.running = False
         self.agreed_stretch: int | None = None
@@ -81,12 +99,14 @@ class ModelRunner:
         self.running = True
         try:
             with contextlib.ExitStack() as stack:
+                trained = [inner for inner in module.modules() if inner.training]
                 stack.enter_context(isolated(module))
                 judges = {name: unwrap(judge) for name, judge in self.judges.items()}
                 for judge in judges.values():
                     stack.enter_context(isolated(judge))
                 stack.enter_context(lockstep or contextlib.nullcontext())
-                passes = Passes(module, self._call, lockstep, judges)
+                readers = self._judge_readers
+                passes = Passes(module, self._call, lockstep, judges, self.reader, readers, trained)
                 yield passes
                 self.judges = {name: self.judges[name] for name in passes.judges}
         finally:
@@ -103,6 +123,9 @@ class Passes:
         call: How it is called, as for :class:`ModelRunner`.
         lockstep: Of a model whose weights several ranks share.
         judges: Other networks, without wrappers, by name.
+        reader: Finds the logits in what the model returns.
+        judge_readers: The same for each judge.
+        trained: The modules that the loop has in training mode.
 
     Attributes:
         device: Where the model's inputs belong; ``None`` if that is anywhere.
@@ -115,6 +138,9 @@ class Passes:
         call: Callable[..., Any] | None,
         lockstep: Lockstep | None,
         judges: Mapping[str, nn.Module],
+        reader: OutputReader,
+        judge_readers: Mapping[str, OutputReader],
+        trained: Sequence[nn.Module] = (),
     ) -> None:
         device, self._dtype = wanted_by(module)
         self.device = lockstep.device if lockstep else device
@@ -122,9 +148,12 @@ class Passes:
         self._call = call
         self._lockstep = lockstep
         self.judges = dict(judges)
-        self._classes = 0
+        self.reader = reader
+        self._judge_readers = judge_readers
+        self._likely: Tensor | None = None
+        self._trained = trained
         if lockstep:
-            lockstep.padding = self._answer(self._module, ForwardArgs(0), None)
+            lockstep.padding = self._answer(self._module, reader, ForwardArgs(0), None)
 
     def forward(self, dtype: torch.dtype, beside: ForwardArgs, row: int | None = None) -> Forward:
         """Return a function from inputs (N, …) to logits (N, C).
@@ -136,7 +165,7 @@ class Passes:
             beside: The model's further arguments for a whole batch of inputs.
             row: Give every input this row's arguments; ``None`` gives each input its own.
         """
-        answer = self._answer(self._module, beside, row)
+        answer = self._answer(self._module, self.reader, beside, row)
 
         def forward(inputs: Tensor) -> Tensor:
             inputs = inputs.to(self._dtype or dtype)
@@ -157,15 +186,20 @@ class Passes:
             dtype, beside, row: As for :meth:`forward`.
         """
         judge = self.judges[name]
-        answer = self._answer(judge, beside, row)
+        reader = self._judge_readers[name]
+        answer = self._answer(judge, reader, beside, row)
         device, own_dtype = wanted_by(judge)
 
         def forward(inputs: Tensor) -> Tensor:
             try:
-                logits = answer(inputs.to(device or inputs.device, own_dtype or dtype))
-                if logits.shape[1] != self._classes:
+                given = inputs.to(device or inputs.device, own_dtype or dtype)
+                if reader.form is None:
+                    with torch.enable_grad():
+                        answer(given[:2].detach().requires_grad_())
+                logits = answer(given)
+                if logits.shape[1] != self.reader.classes:
                     raise ValueError(
-                        f"a judge must have the model's {self._classes} classes, got "
+                        f"a judge must have the model's {self.reader.classes} classes, got "
                         f"{logits.shape[1]}"
                     )
             except Exception as error:
@@ -180,12 +214,55 @@ class Passes:
             forward = self.forward(inputs.dtype, beside)
             return forward(inputs.to(self.device or inputs.device))
 
+    @property
+    def depends_on_mode(self) -> bool:
+        """Whether a module is known to answer otherwise in the loop's mode than in eval mode."""
+        return any(isinstance(module, _DEPEND_ON_MODE) for module in self._trained)
+
+    def ask_in_training(
+        self, inputs: Tensor, beside: ForwardArgs, *, times: int
+    ) -> Sequence[Tensor]:
+        """Return the logits (N, C) of a whole batch in the loop's mode, without a graph.
+
+        Args:
+            inputs: The batch (N, …).
+            beside: The model's further arguments for it.
+            times: How often to ask. Random layers answer differently each time.
+        """
+        with isolated(self._module):
+            for module in self._trained:
+                module.training = True
+            return [self.ask(inputs, beside) for _ in range(times)]
+
     def pad_like(self, beside: ForwardArgs) -> None:
         """Pad with the arguments of a batch's first input, if the model is sharded."""
         if self._lockstep:
-            self._lockstep.padding = self._answer(self._module, beside, 0)
+            self._lockstep.padding = self._answer(self._module, self.reader, beside, 0)
 
-    def _answer(self, module: nn.Module, beside: ForwardArgs, row: int | None) -> Forward:
+    def settle(self, batch: Tensor, beside: ForwardArgs, likely: Tensor | None = None) -> None:
+        """Find out once what the model's output holds, which takes a graph.
+
+        Args:
+            batch: The loop's inputs (N, …). Two of them run.
+            beside: The model's further arguments for the batch.
+            likely: The loop's logits (N, C), which tell the elements of an output apart.
+        """
+        if self.reader.form is not None:
+            return
+        rows = min(len(batch), 2)
+        first = batch[:rows].detach().to(self.device or batch.device, copy=True)
+        self._likely = None if likely is None else likely[:rows].detach()
+        try:
+            with torch.enable_grad():
+                self.forward(batch.dtype, beside.of_rows(range(rows)))(first.requires_grad_())
+        finally:
+            self._likely = None
+        if self.reader.form is None:
+            self.reader.form = "logits"  # nothing that the model computes has a graph
+
+    def _answer(
+        self, module: nn.Module, reader: OutputReader, beside: ForwardArgs, row: int | None
+    ) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
             given = beside if row is None else beside.of_row(row, inputs.shape[0])
             # Copies, since a model may write in place to its arguments, even to a leaf.
@@ -194,9 +271,6 @@ class Passes:
                 output = module(inputs.clone(), *given.args, **given.kwargs)
             else:
                 output = self._call(module, inputs.clone(), *given.args, **given.kwargs)
-            logits = logits_in(output, len(inputs), "the model (or forward=…) must return")
-            if module is self._module:
-                self._classes = logits.shape[1]
-            return logits
+            return reader.of_model(output, len(inputs), self._likely)
 
         return answer

@@ -14,6 +14,7 @@ from torch import nn
 
 from tb_gradascent.format.metadata import (
     MAX_CHANNELS,
+    MAX_CLASSES,
     MAX_JUDGES,
     MAX_MORPHS,
     MAX_NAME_LENGTH,
@@ -135,17 +136,37 @@ def log_directory(log: object) -> Path | RemotePath:
 def names(value: object) -> tuple[str, ...] | None:
     """Return ``class_names`` as a tuple.
 
+    A mapping from class indices to names, such as the ``id2label`` of Transformers, may have its
+    indices as texts. A class that it leaves out is named by its number.
+
     Raises:
-        ValueError: ``value`` is not a list, or a name is not a text or too long.
+        ValueError: ``value`` is neither a list nor such a mapping, or a name is not a text or too
+            long.
     """
     if value is None:
         return None
+    if isinstance(value, Mapping):
+        value = _listed(value)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ValueError(
-            f"class_names must be a list with a name for each class, got {value!r}: "
-            'give for example list("0123456789")'
+            "class_names must be a list with a name for each class, or a mapping from indices to "
+            f'names, got {value!r}: give for example list("0123456789")'
         )
     return tuple(text(f"class_names[{index}]", name) for index, name in enumerate(value))
+
+
+def _listed(by_index: Mapping[Any, Any]) -> list[Any]:
+    """Return the values of a mapping from class indices, in the order of the indices."""
+    named = {}
+    for key, name in by_index.items():
+        index = int(key) if isinstance(key, str) and key.isdecimal() else key
+        if not is_whole(index) or not 0 <= index < MAX_CLASSES:
+            raise ValueError(
+                "class_names must map class indices to names, got "
+                f"{repr(dict(by_index))[:80]}: give id2label, not label2id"
+            )
+        named[int(index)] = name
+    return [named.get(index, str(index)) for index in range(max(named, default=-1) + 1)]
 
 
 def channel_values(name: str, value: object) -> tuple[float, ...] | None:

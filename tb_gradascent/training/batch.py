@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy.typing as npt
 import torch
@@ -12,33 +13,30 @@ from torch import Tensor
 from tb_gradascent.format.metadata import (
     MAX_ELEMENTS,
     MAX_IMAGE_CHANNELS,
+    MAX_NAME_LENGTH,
     MAX_SIGNAL_CHANNELS,
     SessionInfo,
     is_sample_shape,
 )
+from tb_gradascent.functional.labels import (
+    LabelKind,
+    Labels,
+    check_one_per_sample,
+    plain,
+    read_labels,
+)
 from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import AdditionalForwardArgs, ForwardArgs
-from tb_gradascent.training import arguments
 
-Labels = Tensor | npt.NDArray[Any] | Sequence[Any]
-"""True classes as a tensor, an array or a list, in one of two forms:
-
-- Class indices, shape (N,). A negative index (such as -100, which a loss ignores) or ``None`` means
-  that the class is unknown. An index beyond the last class is kept.
-- One-hot rows, shape (N, C) with C of at least 2, of whole numbers, floats or booleans. Each row
-  holds exactly one 1, and 0 elsewhere. The label is the index of the 1.
-
-Other rows have no single class to compare a prediction with, and raise an error:
-
-- Soft labels. Label smoothing does not move the largest value: give ``labels.argmax(1)``. After
-  mixup or CutMix a sample has no single class: leave the labels out.
-- Multi-hot labels, with one sigmoid per label. The hook applies a softmax to logits, which does not
-  fit such a model. Capture one label k instead: with z = logits[:, k], the softmax of the two
-  columns ``torch.stack((-z, z), 1) / 2`` is exactly 1 - sigmoid(z) and sigmoid(z). Give these
-  columns as the logits, return them from ``forward=``, and give ``labels[:, k]`` in whole numbers.
-"""
 Ids = Tensor | npt.NDArray[Any] | Sequence[object]
 """N names or numbers, one per sample; ``None`` for a sample without one."""
+
+InputKind = Literal["auto", "image", "signal"]
+"""What inputs of shape (N, A, B) are. ``"auto"`` and ``"signal"`` take them for signals."""
+
+#: A signal of (channels, length) looks like an image without a channel if both are at least this,
+#: and if neither is more than twice the other.
+_LEAST_SIDE: Final = 8
 
 
 class Batch:
@@ -49,6 +47,9 @@ class Batch:
         labels: N class indices, negative or ``None`` if unknown; ``None`` if all are unknown.
         ids: One per sample, or ``None``.
         forward_args: The model's arguments besides the inputs.
+        label_kind: What the labels were before they became class indices.
+        value_range: The least and the greatest value that the inputs' dtype allows, if it is one of
+            whole numbers, else ``None``.
     """
 
     def __init__(
@@ -57,11 +58,15 @@ class Batch:
         labels: Tensor | Sequence[int | None] | None,
         ids: Ids | None,
         forward_args: ForwardArgs | None = None,
+        label_kind: LabelKind = "classes",
+        value_range: tuple[float, float] | None = None,
     ) -> None:
         self.inputs = inputs
         self.labels = labels
         self.ids = ids
         self.forward_args = forward_args or ForwardArgs(len(inputs))
+        self.label_kind: LabelKind = label_kind
+        self.value_range = value_range
 
     @classmethod
     def of(
@@ -70,38 +75,34 @@ class Batch:
         labels: Labels | None,
         ids: Ids | None,
         additional_forward_args: AdditionalForwardArgs | None = None,
+        kind: InputKind = "auto",
     ) -> Batch:
         """Make a batch of a call's arguments. It may be empty.
+
+        Bytes become floating point numbers of the same value, because only these have gradients.
 
         Raises:
             ValueError: ``inputs`` are not images or signals, or another argument is of the wrong
                 type or does not have one value per sample.
         """
-        if inputs is None:
-            raise ValueError(
-                "inputs must be a tensor, got None: no forward pass of the model in training mode "
-                "was recorded that took a floating point tensor of images, shape (N, channels, "
-                "height, width), and returned a row of logits for each. Call "
-                "hook(inputs, logits, labels) in the loop instead"
-            )
-        if (
-            not isinstance(inputs, Tensor)
-            or not inputs.is_floating_point()
-            or not is_sample_shape(inputs.shape[1:])
-        ):
-            raise ValueError(
-                "inputs must be a floating point tensor of images or signals, got "
-                f"{describe(inputs)}: give images, shape (N, channels, height, width) with 1 to "
-                f"{MAX_IMAGE_CHANNELS} channels, or signals, shape (N, channels, length) with 1 to "
-                f"{MAX_SIGNAL_CHANNELS} channels. Each may have at most {MAX_ELEMENTS} values"
-            )
-        classes = None if labels is None else _class_indices(labels, len(inputs))
+        inputs = _check_inputs(inputs, kind)
+        value_range = None
+        if inputs.dtype == torch.uint8:
+            inputs, value_range = inputs.float(), (0.0, 255.0)
+        read = None if labels is None else read_labels(labels, len(inputs))
         if ids is not None:
             # A data frame's column is not indexed by position. A tensor stays on its device,
             # because only a few ids are needed.
-            ids = ids if isinstance(ids, Tensor) else _plain(ids)
-            _check_one_per_sample("ids", _shape_of(ids), len(inputs))
-        return cls(inputs, classes, ids, ForwardArgs.of(additional_forward_args, len(inputs)))
+            ids = ids if isinstance(ids, Tensor) else plain(ids)
+            check_one_per_sample("ids", _shape_of(ids), len(inputs))
+        return cls(
+            inputs,
+            None if read is None else read.indices,
+            ids,
+            ForwardArgs.of(additional_forward_args, len(inputs)),
+            "classes" if read is None else read.kind,
+            value_range,
+        )
 
     def check_channels(self, info: SessionInfo) -> None:
         """Check that a session's mean, std and bounds fit the inputs' channels.
@@ -136,84 +137,79 @@ class Batch:
 def id_text(value: object) -> str | None:
     """Return an id as the text that is stored; ``None`` stays ``None``.
 
-    Raises:
-        ValueError: The text is too long.
+    A text that is too long is cut, and ends with a checksum of the whole text.
     """
     if value is None:
         return None
-    return arguments.text("ids", str(value.item() if isinstance(value, Tensor) else value))
+    text = str(value.item() if isinstance(value, Tensor) else value)
+    if len(text) <= MAX_NAME_LENGTH:
+        return text
+    checksum = f"…{zlib.crc32(text.encode(errors='surrogatepass')):08x}"
+    return text[: MAX_NAME_LENGTH - len(checksum)] + checksum
 
 
-def _class_indices(labels: Labels, samples: int) -> Tensor:
-    """Convert labels of any form to class indices, int64, shape (N,), negative if unknown."""
-    values = labels if isinstance(labels, Tensor) else _tensor(labels)
-    if values.dim() == 2 and len(values) == samples and not values.is_complex():
-        return _one_hot_indices(values)
-    _check_one_per_sample("labels", tuple(values.shape), samples)
-    if values.is_floating_point() or values.is_complex():
+def looks_like_images_without_channel(inputs: Tensor) -> bool:
+    """Return whether signals (N, channels, length) have the shape of images (N, height, width)."""
+    if inputs.dim() != 3:
+        return False
+    shorter, longer = sorted(inputs.shape[1:])
+    return shorter >= _LEAST_SIDE and longer <= 2 * shorter
+
+
+def _check_inputs(inputs: object, kind: InputKind) -> Tensor:
+    """Check that inputs are images or signals."""
+    if inputs is None:
         raise ValueError(
-            f"labels must be class indices, got {describe(values)}: give whole numbers, such as "
-            "labels.long()"
+            "inputs must be a tensor, got None: no forward pass of the model in training mode was "
+            "recorded that took images, shape (N, channels, height, width), and returned a row of "
+            "logits for each. Call hook(inputs, logits, labels) in the loop instead"
         )
-    return values.detach().to(torch.int64)
+    rule = (
+        f"inputs must be a floating point or uint8 tensor of {_SHAPES[kind]}, got "
+        f"{describe(inputs)}"
+    )
+    if not isinstance(inputs, Tensor):
+        raise ValueError(f"{rule}: give torch.as_tensor(inputs)")
+    if not (inputs.is_floating_point() or inputs.dtype == torch.uint8):
+        raise ValueError(f"{rule}: give x.float()")
+    shape = tuple(inputs.shape[1:])
+    is_image = len(shape) == 3
+    if is_sample_shape(shape) and (kind == "auto" or is_image == (kind == "image")):
+        return inputs
+    raise ValueError(f"{rule}: {_remedy(inputs, kind)}")
 
 
-def _tensor(labels: object) -> Tensor:
-    # Converted to plain numbers, because an array may be read-only or of a dtype that torch lacks.
-    values = _plain(labels)
-    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-        raise ValueError(f"labels must be class indices, got {describe(labels)}")
-    if not values:
-        return torch.empty(0, dtype=torch.int64)
-    try:
-        return torch.tensor([-1 if value is None else _plain(value) for value in values])
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"labels must be class indices, got {describe(labels)} that torch cannot convert: "
-            f"{error}"
-        ) from None
+_IMAGES: Final = (
+    f"images, shape (N, channels, height, width) with 1 to {MAX_IMAGE_CHANNELS} channels"
+)
+_SIGNALS: Final = f"signals, shape (N, channels, length) with 1 to {MAX_SIGNAL_CHANNELS} channels"
+_SHAPES: Final = {"auto": f"{_IMAGES}, or {_SIGNALS}", "image": _IMAGES, "signal": _SIGNALS}
 
 
-def _plain(values: Any) -> Any:
-    """Convert arrays, tensors and data frames' columns to numbers and lists."""
-    tolist = getattr(values, "tolist", None)
-    return values if tolist is None else tolist()
-
-
-def _one_hot_indices(rows: Tensor) -> Tensor:
-    """Return the index of the 1 in each row (N, C)."""
-    if rows.shape[1] == 1:
-        raise ValueError(
-            f"labels must have one value per sample, got {describe(rows)}: give labels[:, 0] in "
-            "whole numbers"
+def _remedy(inputs: Tensor, kind: InputKind) -> str:
+    """What to give instead of inputs of a wrong shape."""
+    shape = inputs.shape[1:]
+    if len(shape) == 3 and 1 <= shape[2] <= MAX_IMAGE_CHANNELS < shape[0]:
+        return (
+            "the channels come last. Give hook(x.permute(0, 3, 1, 2), …), and make the hook with "
+            "forward=lambda model, x: model(x.permute(0, 2, 3, 1))"
         )
-    ones = rows == 1
-    exact = (ones.sum(1) == 1) & (ones | (rows == 0)).all(1)
-    if not exact.all():
-        (row, *_) = (~exact).nonzero().flatten().tolist()
-        raise ValueError(
-            "labels must be one class index per sample, or one row per sample with a single 1 and "
-            f"0 elsewhere, got {_shortened(rows[row].tolist())} in row {row}. For soft labels give "
-            "labels.argmax(1). For a multi-label model choose one label k. Give labels[:, k] in "
-            "whole numbers. With z = logits[:, k], give torch.stack((-z, z), 1) / 2 as the logits "
-            "and return it from forward=…: its softmax is the sigmoid of z"
+    if len(shape) == 1:
+        return (
+            "one value after another has no channel. Give hook(x[:, None], …), and make the hook "
+            "with forward=lambda model, x: model(x[:, 0]), if the model takes x without a channel"
         )
-    return ones.int().argmax(1)
-
-
-def _shortened(values: list[float]) -> str:
-    shown = ", ".join(f"{value:.6g}" for value in values[:10])
-    return f"[{shown}{', …' if len(values) > 10 else ''}]"
+    if len(shape) == 2 and kind == "image":
+        return (
+            "the images have no channel. Give hook(x[:, None], …), and make the hook with "
+            "forward=lambda model, x: model(x[:, 0]), if the model takes x without a channel"
+        )
+    if len(shape) == 3 and kind == "signal":
+        return 'four dimensions are images. Leave out kind="signal"'
+    return f"no side may be 0, and a sample may have at most {MAX_ELEMENTS} values"
 
 
 def _shape_of(values: object) -> tuple[int, ...]:
     if isinstance(values, Tensor):
         return tuple(values.shape)
     return (len(values),) if isinstance(values, Sequence) else ()
-
-
-def _check_one_per_sample(name: str, shape: tuple[int, ...], samples: int) -> None:
-    if shape != (samples,):
-        raise ValueError(
-            f"{name} must have one value per sample, {samples} in all, got the shape {shape}"
-        )

@@ -46,6 +46,11 @@ class Health:
         with self._lock:
             return tuple(self._notices.values())
 
+    def add(self, notice: Notice | None, step: int | None = None) -> None:
+        """Report a notice that a check returned, see :meth:`report`."""
+        if notice is not None:
+            self.report(notice.code, notice.severity, notice.message, notice.remedy, step)
+
     def report(
         self, code: str, severity: Severity, message: str, remedy: str = "", step: int | None = None
     ) -> None:

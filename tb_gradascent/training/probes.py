@@ -8,9 +8,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from tb_gradascent.format.metadata import SessionInfo
+from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
-from tb_gradascent.training.batch import Batch, Ids, Labels, id_text
+from tb_gradascent.training.batch import Batch, Ids, InputKind, id_text
 from tb_gradascent.training.pacer import Schedule
 
 
@@ -26,11 +27,12 @@ class ProbeList:
 
     Args:
         info: The session's constants, which the probes must fit.
-        targets: See ``GradAscentHook(targets=…)``.
+        targets, kind: See ``GradAscentHook(targets=…, kind=…)``.
     """
 
-    def __init__(self, info: SessionInfo, targets: Targets) -> None:
+    def __init__(self, info: SessionInfo, targets: Targets, kind: InputKind) -> None:
         self._info = info
+        self._kind: InputKind = kind
         self._targets = targets
         self._all: list[Probes] = []
 
@@ -47,7 +49,7 @@ class ProbeList:
         Raises:
             ValueError: An argument breaks its rule.
         """
-        given = Batch.of(inputs, labels, ids, additional_forward_args)
+        given = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
         given.check_channels(self._info)
         known = given.label_list(range(len(inputs)))
         if self._targets == "label" and (known is None or None in known):
@@ -58,7 +60,14 @@ class ProbeList:
         first = sum(len(probes.batch.inputs) for probes in self._all)
         names = [None] * len(inputs) if ids is None else ids
         texts = [id_text(name) or f"probe {number}" for number, name in enumerate(names, first)]
-        batch = Batch(inputs.detach().clone(), known, texts, given.forward_args.copied())
+        batch = Batch(
+            given.inputs.detach().clone(),
+            known,
+            texts,
+            given.forward_args.copied(),
+            given.label_kind,
+            given.value_range,
+        )
         self._all.append(Probes(batch, schedule))
 
     def due(self, schedules: list[Schedule]) -> Iterator[Batch]:

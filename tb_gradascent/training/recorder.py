@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -11,11 +12,24 @@ from torch import Tensor
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.functional.capture import PendingSamples, Recipe, capture
 from tb_gradascent.functional.criteria import Criterion, most_confused, scores_of, valid_labels
-from tb_gradascent.model.model_io import logits_in
+from tb_gradascent.functional.labels import Labels
+from tb_gradascent.functional.margins import probability_margin
+from tb_gradascent.model.output_reader import has_graph
 from tb_gradascent.model.runner import JudgeError, Passes
-from tb_gradascent.training.batch import Batch, Labels, id_text
+from tb_gradascent.training.batch import Batch, InputKind, id_text
 from tb_gradascent.training.health import Health
+from tb_gradascent.training.health_check import (
+    ROWS,
+    HealthCheck,
+    about_form,
+    about_labels,
+    about_shape,
+)
 from tb_gradascent.training.pending import BatchScalars
+from tb_gradascent.training.seen_range import SeenRange
+
+#: The criterion looks at the model's own answers about this many times ``top_k`` rows.
+CANDIDATES: Final = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +41,18 @@ class Recorder:
         recipe: What is recorded of each sample.
         info: The session's constants.
         health: Is told what does not fit.
+        kind: What the inputs are.
+        check: Looks at the first captures.
+        seen: The range of the values that the network was given so far.
     """
 
     criterion: Criterion | Callable[[Tensor, Tensor | None], Tensor]
     recipe: Recipe
     info: SessionInfo
     health: Health
+    kind: InputKind
+    check: HealthCheck
+    seen: SeenRange = dataclasses.field(default_factory=SeenRange)
 
     def record_batch(
         self,
@@ -61,20 +81,26 @@ class Recorder:
         Raises:
             ValueError: The inputs do not fit the session, or the answer holds no logits.
         """
-        passes.pad_like(batch.forward_args)
-        batch.check_channels(self.info)
-        logits = None
-        if answer is not None:
-            logits = logits_in(answer, len(batch.inputs), "logits must be")
-        parts: list[PendingSamples] = []
+        self._prepare(passes, batch, step)
+        logits = None if answer is None else self._loop_margins(passes, batch, answer)
+        self._settle(passes, batch, logits, step)
+        self.seen.add(batch.inputs, batch.value_range)
+        is_checked = self.check.is_due()
+        own = None
+        if logits is None and (top_k or is_checked):
+            own = passes.ask(batch.inputs, batch.forward_args)
+        rows: list[int] = []
         scalars = None
-        if top_k:
-            if logits is None:
-                logits = passes.ask(batch.inputs, batch.forward_args)
-            scores = self.score(logits.detach(), batch.labels)
-            scalars = BatchScalars(scores, logits)
-            rows = most_confused(scores, top_k)
-            parts += self.record(passes, batch, rows, batch, step)
+        chosen_by = own if logits is None else logits.detach()
+        if top_k and chosen_by is not None:
+            scores = self.score(chosen_by, batch.labels)
+            scalars = BatchScalars(scores, chosen_by)
+            rows = most_confused(scores, top_k if logits is None else CANDIDATES * top_k)
+        if logits is not None or is_checked:
+            first = range(min(len(batch.inputs), ROWS) if is_checked else 0)
+            rows = self._confirm(passes, batch, logits, own, list(first), rows, step)[:top_k]
+        margins = None if logits is None else probability_margin(logits.detach())
+        parts = self.record(passes, batch, rows, batch, step, loop_margins=margins)
         for fixed in probes:
             rows = list(range(len(fixed.inputs)))
             parts += self.record(passes, fixed, rows, batch, step, probe=True)
@@ -82,9 +108,63 @@ class Recorder:
 
     def score_batch(self, passes: Passes, batch: Batch) -> Tensor:
         """Ask the model about a batch and return how confused each sample is, shape (N,)."""
-        batch.check_channels(self.info)
-        passes.pad_like(batch.forward_args)
+        self._prepare(passes, batch)
+        self._settle(passes, batch)
+        self.seen.add(batch.inputs, batch.value_range)
         return self.score(passes.ask(batch.inputs, batch.forward_args), batch.labels)
+
+    def _confirm(
+        self,
+        passes: Passes,
+        batch: Batch,
+        logits: Tensor | None,
+        own: Tensor | None,
+        first: list[int],
+        rows: list[int],
+        step: int,
+    ) -> list[int]:
+        """Ask the model in eval mode about some rows, in one pass.
+
+        The loop's logits are those of training mode. What is recorded is the answer in eval mode.
+
+        Args:
+            passes: Through the model.
+            batch: The loop's.
+            logits: The loop's (N, C), if it gave some.
+            own: The model's own answers (N, C) in eval mode, if it was asked already.
+            first: The rows for the health check, if it is due.
+            rows: The candidates, the most confused first.
+            step: The training step.
+
+        Returns:
+            Those of the candidates that the criterion takes by the model's own answers, too.
+        """
+        asked = list(dict.fromkeys((*first, *rows)))
+        if not asked:
+            return []
+        answers = self._ask_rows(passes, batch, asked) if own is None else own[asked]
+        if first:
+            mixed = self.check.rows_mix
+            self.check.examine(passes, batch, logits, answers[: len(first)], step)
+            if self.check.rows_mix and not mixed and rows:
+                answers = self._ask_rows(passes, batch, asked)
+        if logits is None or not rows:
+            return rows
+        answers = answers[[asked.index(row) for row in rows]]
+        labels = batch.labels
+        if labels is not None:
+            labels = torch.as_tensor(labels)
+            labels = labels[torch.tensor(rows, device=labels.device)]
+        held = (self.score(answers, labels) > -torch.inf).tolist()
+        return [row for row, holds in zip(rows, held, strict=True) if holds]
+
+    def _ask_rows(self, passes: Passes, batch: Batch, rows: list[int]) -> Tensor:
+        """The model's answers (len(rows), C) in eval mode. Rows that mix run one by one."""
+        groups = [[row] for row in rows] if self.check.rows_mix else [rows]
+        answers = [
+            passes.ask(batch.inputs[group], batch.forward_args.of_rows(group)) for group in groups
+        ]
+        return torch.cat(answers)
 
     def score(self, logits: Tensor, labels: Labels | None) -> Tensor:
         """Return how confused each sample is, shape (N,): higher is more, ``-inf`` is not at all.
@@ -110,10 +190,12 @@ class Recorder:
         step: int,
         *,
         probe: bool = False,
+        loop_margins: Tensor | None = None,
     ) -> list[PendingSamples]:
         """Record some rows of a batch.
 
-        Samples run one after another if the model is given something else beside each of them.
+        Samples run one after another if the model is given something else beside each of them, or
+        if its rows mix.
 
         Args:
             passes: Through the model.
@@ -122,12 +204,15 @@ class Recorder:
             loop_batch: The loop's batch, whose size and dtype the passes keep to.
             step: The training step.
             probe: Whether the user chose the samples.
+            loop_margins: The margins of the loop's logits, of all rows (N,).
         """
         if not rows:
             return []
-        groups = [[row] for row in rows] if chosen.forward_args.differ else [list(rows)]
+        self.seen.add(chosen.inputs[list(rows)], chosen.value_range)
+        one_by_one = chosen.forward_args.differ or self.check.rows_mix
+        groups = [[row] for row in rows] if one_by_one else [list(rows)]
         return [
-            self._record_together(passes, chosen, group, loop_batch, step, probe)
+            self._record_together(passes, chosen, group, loop_batch, step, probe, loop_margins)
             for group in groups
         ]
 
@@ -139,6 +224,7 @@ class Recorder:
         loop_batch: Batch,
         step: int,
         probe: bool,
+        loop_margins: Tensor | None,
     ) -> PendingSamples:
         indices = torch.tensor(rows, device=chosen.inputs.device)
         device = passes.device or loop_batch.inputs.device
@@ -149,11 +235,13 @@ class Recorder:
                 passes.forward(*call),
                 inputs,
                 self.recipe,
-                max_rows=len(loop_batch.inputs),
+                seen=self.seen.bounds(),
+                max_rows=1 if self.check.rows_mix else len(loop_batch.inputs),
                 step=step,
                 labels=chosen.label_list(rows),
                 ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
                 probe=probe,
+                loop_margins=None if loop_margins is None else loop_margins[rows],
                 judges={name: passes.judge_forward(name, *call) for name in passes.judges},
             )
         except JudgeError as error:
@@ -162,7 +250,28 @@ class Recorder:
                 f"judge-{error.name}", "warning", f"{error}. Its answers are not recorded."
             )
         # Again, without that judge.
-        return self._record_together(passes, chosen, rows, loop_batch, step, probe)
+        return self._record_together(passes, chosen, rows, loop_batch, step, probe, loop_margins)
+
+    def _prepare(self, passes: Passes, batch: Batch, step: int | None = None) -> None:
+        """Check what needs no pass through the model."""
+        batch.check_channels(self.info)
+        self.health.add(about_labels(batch.label_kind), step)
+        self.health.add(about_shape(batch.inputs, self.kind), step)
+        passes.pad_like(batch.forward_args)
+
+    def _loop_margins(self, passes: Passes, batch: Batch, answer: object) -> Tensor:
+        """The logits (N, C) in what the loop gave."""
+        if passes.reader.form is None and not has_graph(answer):
+            # Only the model's own output tells whether these are probabilities.
+            self._settle(passes, batch)
+        return passes.reader.of_loop(answer, len(batch.inputs))
+
+    def _settle(
+        self, passes: Passes, batch: Batch, logits: Tensor | None = None, step: int | None = None
+    ) -> None:
+        """Find out once what the model's output holds, and say so if it is not logits."""
+        passes.settle(batch.inputs, batch.forward_args, logits)
+        self.health.add(about_form(passes.reader.form), step)
 
     def _check_class_names(self, classes: int) -> None:
         names = self.info.class_names

@@ -18,7 +18,7 @@ from tb_gradascent.functional.criteria import most_confused
 from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.isolation import generators_kept
-from tb_gradascent.training.batch import Batch, id_text
+from tb_gradascent.training.batch import Batch, InputKind, id_text
 from tb_gradascent.training.distributed import ProcessRank, gather, is_connected, share
 
 Unpack = Callable[[Any], Mapping[str, Any]]
@@ -105,6 +105,7 @@ def search(
     *,
     ids: Iterable[object] | None,
     unpack: Unpack | None,
+    kind: InputKind,
     process_rank: ProcessRank | None,
     title: str,
 ) -> ScanResult:
@@ -118,6 +119,7 @@ def search(
         ids: One per sample, in the loader's order, or ``None`` for those of
             :func:`number_samples`.
         unpack: See :data:`Unpack`; ``None`` for items of ``inputs`` or ``(inputs, labels, …)``.
+        kind: What the inputs are.
         process_rank: This process's rank if all ranks search together; otherwise ``None``. Rank 0
             then gets the samples that all ranks found.
         title: The progress bar's title.
@@ -140,7 +142,9 @@ def search(
     try:
         with generators_kept(_holders_of_generators(loader)), open_scoring() as score_batch:
             if score_batch is not None:
-                for last_batch, positions in _numbered(loader, ids, unpack, process_rank, title):
+                for last_batch, positions in _numbered(
+                    loader, ids, unpack, kind, process_rank, title
+                ):
                     best.offer(last_batch, score_batch(last_batch), positions)
     except Exception as error:
         fault = error
@@ -167,6 +171,7 @@ def _numbered(
     loader: Iterable[Any],
     ids: Iterable[object] | None,
     unpack: Unpack | None,
+    kind: InputKind,
     process_rank: ProcessRank | None,
     title: str,
 ) -> Iterator[tuple[Batch, Iterator[int]]]:
@@ -188,7 +193,7 @@ def _numbered(
             raise ValueError(
                 "ids must be given once, got them from scan(ids=…) and from unpack: leave one out"
             )
-        batch = Batch.of(**given)
+        batch = Batch.of(**given, kind=kind)
         yield batch, itertools.islice(numbering.positions, len(batch.inputs))
 
 

@@ -103,25 +103,49 @@ def test_one_hot_rows_become_the_index_of_the_one(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize(
     ("row", "shown"),
+    [([2, 0], "[2, 0]"), ([1, float("nan")], "[1, nan]"), ([1, -1], "[1, -1]"), ([], "[]")],
+)
+def test_rows_that_are_no_labels_are_rejected(row: list[float], shown: str) -> None:
+    rows = torch.zeros(4, len(row))
+    rows[:, :1] = 1
+    rows[2] = torch.tensor(row)
+    place = 2 if row else 0
+    for labels in (rows, rows.numpy(), rows.tolist()):
+        with pytest.raises(ValueError, match=re.escape(f"got {shown} in row {place}")):
+            labels_of(labels)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
     [
-        ([0.05, 0.95], "[0.05, 0.95]"),
-        ([1, 1], "[1, 1]"),
-        ([0, 0], "[0, 0]"),
-        ([2, 0], "[2, 0]"),
-        ([1, float("nan")], "[1, nan]"),
-        ([1, -1], "[1, -1]"),
-        ([1.0] * 12, "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, …]"),
+        ([[0.7, 0.3, 0], [0, 1, 0]], [None, 1]),
+        ([[0.995, 0.005, 0], [0.02, 0.02, 0.96]], [0, None]),
+        ([[0.05, 0.95], [1, 0]], [None, 0]),
     ],
 )
-def test_soft_and_multi_hot_rows_are_rejected_with_a_remedy(row: list[float], shown: str) -> None:
-    rows = torch.zeros(4, len(row))
-    rows[:, 0] = 1
-    rows[2] = torch.tensor(row)
-    for labels in (rows, rows.numpy(), rows.tolist()):
-        with pytest.raises(ValueError, match=re.escape(f"got {shown} in row 2")) as caught:
-            labels_of(labels)
-        assert "labels.argmax(1)" in str(caught.value)
-        assert "torch.stack((-z, z), 1) / 2" in str(caught.value)
+def test_a_soft_label_is_the_class_of_at_least_99_percent(
+    rows: list[list[float]], expected: list[int | None]
+) -> None:
+    for labels in (torch.tensor(rows), np.array(rows), rows, torch.tensor(rows).half()):
+        batch = Batch.of(inputs(2), labels, None)  # type: ignore[arg-type]
+        assert batch.label_kind == "soft"
+        assert batch.label_list(range(2)) == expected
+
+
+@pytest.mark.parametrize("rows", [[[1, 1, 0], [0, 1, 0]], [[0, 0], [0, 1]], [[0.9, 0.8], [0.1, 0]]])
+def test_rows_that_name_several_classes_or_none_are_unknown(rows: Any) -> None:
+    for labels in (torch.tensor(rows), np.array(rows), rows):
+        batch = Batch.of(inputs(2), labels, None)
+        assert batch.label_kind == "multi-label"
+        assert batch.label_list(range(2)) == [None, None]
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_the_labels_of_a_model_with_one_logit_are_floats(shape: tuple[int, ...]) -> None:
+    labels = torch.tensor([0.0, 1.0, 1.0, 0.0]).reshape(shape)
+    for form in (labels, labels.numpy(), labels.tolist(), labels.half(), labels.long()):
+        assert labels_of(form) == [0, 1, 1, 0]
+    assert labels_of(torch.tensor([0.3, 0.995, 1, 0.001]).reshape(shape)) == [None, 1, 1, 0]
 
 
 @settings(deadline=None)
@@ -140,10 +164,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("number", torch.tensor(3), "4 in all, got the shape ()"),
     ("maps", torch.zeros(4, 8, 8).long(), "4 in all, got the shape (4, 8, 8)"),
     ("other batch", torch.eye(3), "4 in all, got the shape (3, 3)"),
-    ("column", torch.ones(4, 1).long(), "got a int64 tensor of shape (4, 1): give labels[:, 0]"),
     ("no classes", torch.ones(4, 0), "got [] in row 0"),
-    ("floats", torch.zeros(4), "class indices, got a float32 tensor of shape (4,): give whole"),
-    ("float list", [0.0, 1.0, 1.0, 0.0], "labels must be class indices, got a float32 tensor"),
+    ("floats", torch.full((4,), 3.0), "class indices, got a float32 tensor of shape (4,): give"),
+    ("float list", [0.0, 2.0, 1.0, 0.0], "labels must be class indices, got a float32 tensor"),
     ("complex", torch.zeros(4, dtype=torch.complex64), "labels must be class indices, got a"),
     (
         "names",
@@ -216,7 +239,7 @@ def test_images_and_signals_of_every_float_dtype_are_accepted(
         torch.zeros(4, 1, 0),
         torch.zeros(4, 1, 8, 0),
         torch.zeros(()),
-        torch.zeros(4, 1, 8, 8, dtype=torch.uint8),
+        torch.zeros(4, 1, 8, 8, dtype=torch.int16),
         torch.zeros(4, 1, 8, dtype=torch.complex64),
         np.zeros((4, 1, 8, 8), np.float32),
         torch.empty(1, 1, (1 << 24) + 1, device="meta"),
@@ -226,6 +249,41 @@ def test_images_and_signals_of_every_float_dtype_are_accepted(
 def test_other_inputs_are_rejected(given_inputs: Any) -> None:
     with pytest.raises(ValueError, match=r"1 to 4 channels, or signals.* 1 to 64 channels"):
         Batch.of(given_inputs, None, None)
+
+
+def test_bytes_become_floating_point_numbers_of_the_same_value() -> None:
+    images = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
+    batch = Batch.of(images, None, None)
+    assert batch.inputs.dtype == torch.float32
+    assert torch.equal(batch.inputs.byte(), images)
+    assert batch.value_range == (0, 255)
+    assert Batch.of(images.float(), None, None).value_range is None
+
+
+@pytest.mark.parametrize(
+    ("given_inputs", "kind", "remedy"),
+    [
+        (torch.zeros(4, 8, 8, 3), "auto", "hook(x.permute(0, 3, 1, 2), …)"),
+        (torch.zeros(4, 8, 8, 3), "auto", "forward=lambda model, x: model(x.permute(0, 2, 3, 1))"),
+        (torch.zeros(4, 64), "auto", "hook(x[:, None], …)"),
+        (torch.zeros(4, 8, 8), "image", "hook(x[:, None], …)"),
+        (torch.zeros(4, 1, 8, 8), "signal", 'Leave out kind="signal"'),
+        (torch.zeros(4, 1, 8, 8, dtype=torch.int64), "auto", "give x.float()"),
+        (np.zeros((4, 1, 8, 8)), "auto", "give torch.as_tensor(inputs)"),
+    ],
+)
+def test_an_error_about_inputs_names_the_remedy(given_inputs: Any, kind: Any, remedy: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        Batch.of(given_inputs, None, None, kind=kind)
+
+
+def test_a_long_id_is_shortened_with_a_checksum() -> None:
+    long = ["x" * 300 + end for end in ("a", "b")]
+    texts = [id_text(name) for name in long]
+    assert all(text is not None and len(text) == 256 for text in texts)
+    assert texts[0] != texts[1]
+    assert texts[0] == id_text(long[0])
+    assert id_text("x" * 256) == "x" * 256
 
 
 @pytest.mark.parametrize("labels", [None, [], torch.zeros(0).long(), np.zeros((0, 10))], ids=repr)

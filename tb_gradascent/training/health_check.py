@@ -1,0 +1,382 @@
+"""What may make a record wrong, found in the tensors of a capture.
+
+Each check is a small function of tensors, and returns a :class:`Notice` or ``None``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from tb_gradascent.format.status import Notice
+from tb_gradascent.functional.labels import LabelKind
+from tb_gradascent.model.probabilities import OutputForm
+from tb_gradascent.model.runner import Passes
+from tb_gradascent.training.batch import Batch, InputKind, looks_like_images_without_channel
+from tb_gradascent.training.distributed import is_connected
+from tb_gradascent.training.health import Health
+
+#: Rows of the loop's batch that a check asks the network about.
+ROWS: Final = 32
+
+#: The part of the logits' spread by which two answers to one question may differ, since a network
+#: may run in half precision or with other kernels.
+_ROUNDING: Final = 0.05
+_SAME_PASS: Final = 1e-3
+
+#: Fewer rows with a clear winner say nothing about two networks.
+_LEAST_ROWS: Final = 8
+
+#: Checks in a row that must find a disagreement in the predicted classes.
+_PATIENCE: Final = 4
+
+#: Before this capture, predictions that differ mean nothing.
+_EARLY: Final = 8
+
+
+def about_labels(kind: LabelKind) -> Notice | None:
+    """Return what the user should know about labels that name no single class."""
+    if kind == "soft":
+        return Notice(
+            "soft-labels",
+            "info",
+            "The labels are rows of probabilities, as mixup, CutMix and label smoothing make them. "
+            "The label of a sample is the class of at least 0.99, and unknown without one.",
+            "With label smoothing alone, give labels.argmax(1).",
+        )
+    if kind == "multi-label":
+        return Notice(
+            "multi-label",
+            "warning",
+            "The labels name several classes for a sample, or none. The hook reads the logits by a "
+            "softmax, which does not fit a model with one sigmoid for each class. The labels are "
+            "recorded as unknown.",
+            "Capture one label k at a time: with z = logits[:, k], give "
+            "torch.stack((-z, z), 1) / 2 as the logits, return it from forward=…, and give "
+            "labels[:, k]. Its softmax is the sigmoid of z.",
+        )
+    return None
+
+
+def about_shape(inputs: Tensor, kind: InputKind) -> Notice | None:
+    """Return a warning if signals look like images without a channel."""
+    if kind != "auto" or not looks_like_images_without_channel(inputs):
+        return None
+    shape = tuple(inputs.shape)
+    return Notice(
+        "no-channel",
+        "warning",
+        f"Inputs of shape {shape} are taken for signals with {shape[1]} channels. They look like "
+        "images without a channel.",
+        "For images give hook(x[:, None], …), and make the hook with forward=lambda model, x: "
+        'model(x[:, 0]), if the model takes x without a channel. For signals give kind="signal".',
+    )
+
+
+def about_form(form: OutputForm | None) -> Notice | None:
+    """Return a warning if the model's output is not logits."""
+    if form in (None, "logits"):
+        return None
+    return Notice(
+        f"{form}-output",
+        "warning",
+        f"The model ends in a {form}: it returns probabilities. The hook uses their "
+        f"{'log odds' if form == 'sigmoid' else 'logarithms'} as the logits.",
+        f"If your loss takes logits, as CrossEntropyLoss and BCEWithLogitsLoss do, remove the {form} "
+        "from the model.",
+    )
+
+
+def about_label_range(labels: Tensor, classes: int) -> Notice | None:
+    """Return a warning if a label is beyond the classes of the logits.
+
+    Args:
+        labels: Class indices, shape (N,).
+        classes: The number of columns of the logits.
+    """
+    beyond = labels >= classes
+    if not beyond.any():
+        return None
+    return Notice(
+        "labels-beyond-classes",
+        "warning",
+        f"A label is {int(labels.max())}, and the logits have the classes 0 to {classes - 1}. Such "
+        "a label is recorded as it is, and counts as unknown.",
+        "Check that the labels begin at 0, and that the logits are those of this model.",
+    )
+
+
+def about_values(inputs: Tensor) -> Iterator[Notice]:
+    """Yield warnings about inputs (N, …) that no network can say anything about."""
+    values = inputs.detach().flatten(1).float()
+    broken = int((~values.isfinite().all(1)).sum())
+    if broken:
+        yield Notice(
+            "not-finite-inputs",
+            "warning",
+            f"{broken} of {len(values)} inputs hold NaN or infinite values. Their gradients and "
+            "morphs mean nothing.",
+            "Find the transform that makes them, for example a division by a standard deviation of "
+            "0.",
+        )
+    constant = int((values.amin(1) == values.amax(1)).sum())
+    if constant:
+        yield Notice(
+            "constant-inputs",
+            "info",
+            f"{constant} of {len(values)} inputs have the same value everywhere.",
+            "Check the data if you did not expect this.",
+        )
+
+
+def about_gradient(logits: Tensor, gradient: Tensor | None, *, again: bool) -> Notice | None:
+    """Return a warning if the image has no influence on the logits' gradient.
+
+    Args:
+        logits: Of one row, computed from it.
+        gradient: Of a weighted sum of the logits; ``None`` if the graph does not reach the image.
+        again: Whether a gradient of 0 was found before. At its start, a network may have a last
+            layer of zeros.
+    """
+    if gradient is not None and (not again or bool((gradient != 0).any())):
+        return None
+    cause = (
+        "a part of the model runs under torch.no_grad(), or calls detach() or .data"
+        if gradient is None
+        else "the model rounds or compares the values, or a layer of it is saturated or zero"
+    )
+    return Notice(
+        "no-gradient",
+        "warning",
+        f"The gradient does not reach the image, because {cause}. Gradients are 0, and no morph "
+        "can be made.",
+        "Give forward=… with a version of the model that can be differentiated from the image to "
+        "the logits. A frozen backbone needs requires_grad_(False) alone, not torch.no_grad().",
+    )
+
+
+def about_repetition(one: Tensor, other: Tensor) -> Notice | None:
+    """Return a warning if a network gave two answers (1, C) to one question in eval mode."""
+    if agree(one, other, _SAME_PASS):
+        return None
+    chances = (logits.detach().float().softmax(1) for logits in (one, other))
+    spread = float(next(chances).sub(next(chances)).abs().max())
+    return Notice(
+        "random-answers",
+        "warning",
+        "The model answers at random in eval mode: two passes of one image differ by "
+        f"{spread:.2g} in a probability. What is recorded of a sample is one answer of many.",
+        "Use nn.Dropout or F.dropout(x, training=self.training), and add noise in training mode "
+        "only.",
+    )
+
+
+def about_company(alone: Tensor, in_company: Tensor) -> Notice | None:
+    """Return a warning if a row's answer (1, C) depends on the other rows of its batch."""
+    if agree(alone, in_company, _SAME_PASS):
+        return None
+    return Notice(
+        "rows-mix",
+        "warning",
+        "In eval mode the model's answer for an image depends on the other images of the batch, as "
+        "with BatchNorm(track_running_stats=False) or attention between rows. The hook asks about "
+        "each image alone.",
+        "Captures take longer. Use layers that treat each row by itself if this is not intended.",
+    )
+
+
+def agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    """Return whether logits (N, C) give the same probabilities, up to a part of their spread."""
+    one, other = (logits.detach().float().log_softmax(1) for logits in (one, other))
+    spread = (one.amax(1) - one.amin(1)).clamp(0.1, 20).amax()
+    close = (one - other).abs() <= tolerance * spread
+    return bool((close | ~one.isfinite() | ~other.isfinite()).all())
+
+
+def count_agreements(one: Tensor, other: Tensor) -> tuple[int, int]:
+    """Return in how many rows two logits (N, C) predict the same class, and how many rows count.
+
+    A row without a clear winner does not count.
+    """
+    first, second = one.detach().float().topk(2, 1).values.unbind(1)
+    counted = (first > second) & first.isfinite()
+    same = counted & (one.argmax(1) == other.to(one.device).argmax(1))
+    return int(same.sum()), int(counted.sum())
+
+
+def about_other_network(agreed: str) -> Notice:
+    """Return the warning that the module does not answer as the loop did."""
+    return Notice(
+        "other-answers",
+        "warning",
+        "The model does not answer as the loop's logits say, for the inputs that the hook was "
+        f"given: {agreed}. The hook records what the model answers.",
+        "Give the hook the very inputs of the model, after normalisation and augmentation, and the "
+        "very model that made the logits: not an old copy, and not one whose weights "
+        "torch.func.functional_call replaces.",
+    )
+
+
+def about_eval_mode(in_eval: tuple[int, int], in_training: tuple[int, int]) -> Notice:
+    """Return the warning that the answers in eval mode contradict those in training mode."""
+    return Notice(
+        "eval-contradicts-training",
+        "warning",
+        "The model's answers in eval mode contradict those in training mode: its predictions agree "
+        f"with the loop's for {_part(in_eval)} of the images in eval mode, and for "
+        f"{_part(in_training)} in training mode. Samples are recorded in eval mode.",
+        "The running statistics of BatchNorm may be far behind. Raise its momentum, or look at the "
+        "model's accuracy in eval mode.",
+    )
+
+
+def _part(counts: tuple[int, int]) -> str:
+    return f"{counts[0] / max(counts[1], 1):.0%}"
+
+
+@dataclasses.dataclass
+class HealthCheck:
+    """Asks the network about some rows of the first captures, and of later ones more and more rarely.
+
+    Attributes:
+        health: Is told what is found.
+        rows_mix: Whether a row's answer was found to depend on the rows beside it.
+    """
+
+    health: Health
+    rows_mix: bool = False
+    _captures: int = 0
+    _disagreed: int = 0
+    _had_no_gradient: bool = False
+
+    def is_due(self) -> bool:
+        """Count a capture, and return whether to check it.
+
+        These are the first, the second, the fourth and so on, and the next few after one in which
+        the loop's predictions were others than the model's.
+        """
+        self._captures += 1
+        return self._captures & (self._captures - 1) == 0 or 0 < self._disagreed < _PATIENCE
+
+    def examine(
+        self, passes: Passes, batch: Batch, logits: Tensor | None, own: Tensor, step: int
+    ) -> None:
+        """Report what is found in the first rows of a batch.
+
+        Args:
+            passes: Through the model.
+            batch: The loop's.
+            logits: Those of the loop (N, C), or ``None`` if it gave none.
+            own: The model's own answers in eval mode about the first ``ROWS`` rows.
+            step: The training step.
+        """
+
+        def tell(notice: Notice | None) -> None:
+            self.health.add(notice, step)
+
+        for notice in about_values(batch.inputs):
+            tell(notice)
+        if isinstance(batch.labels, Tensor):
+            tell(about_label_range(batch.labels, own.shape[1]))
+        self._ask_alone(passes, batch, own, tell)
+        if logits is not None and logits.isfinite().all():
+            self._compare(passes, batch, logits, own, tell)
+
+    def _ask_alone(
+        self, passes: Passes, batch: Batch, own: Tensor, tell: Callable[[Notice | None], None]
+    ) -> None:
+        """Ask about the first row by itself, twice."""
+        beside = batch.forward_args.of_rows(range(1))
+        device = passes.device or batch.inputs.device
+        row = batch.inputs[:1].detach().to(device, copy=True).requires_grad_()
+        try:
+            with torch.enable_grad():
+                alone = passes.forward(batch.inputs.dtype, beside)(row)
+            weights = torch.linspace(1, 2, alone.shape[1], device=alone.device).expand_as(alone)
+            gradient = None
+            if alone.requires_grad:
+                (gradient,) = torch.autograd.grad(
+                    alone, row, weights.to(alone.dtype), allow_unused=True
+                )
+            again = passes.ask(batch.inputs[:1], beside)
+        except Exception as error:  # the model may need company
+            self.health.report(
+                "one-row-fails",
+                "warning",
+                f"The model cannot be asked about one image alone: {type(error).__name__}: {error}."
+                " Its answer may depend on the other images of the batch.",
+                "Use layers that treat each row by itself in eval mode.",
+            )
+            return
+        tell(about_gradient(alone, gradient, again=self._had_no_gradient))
+        self._had_no_gradient = gradient is not None and not bool((gradient != 0).any())
+        random = about_repetition(alone, again)
+        tell(random)
+        if random is None and (mixed := about_company(alone, own[:1])):
+            self.rows_mix = True
+            tell(mixed)
+
+    def _compare(
+        self,
+        passes: Passes,
+        batch: Batch,
+        logits: Tensor,
+        own: Tensor,
+        tell: Callable[[Notice | None], None],
+    ) -> None:
+        """Compare the loop's logits with the model's own answer, first in eval mode."""
+        counts = count_agreements(logits[: len(own)], own)
+        is_clear = counts[1] >= _LEAST_ROWS and counts[0] < counts[1] / 2
+        self._disagreed = self._disagreed + 1 if is_clear else 0
+        is_exact = _is_alive(logits) and not agree(logits[: len(own)], own, _ROUNDING)
+        # Layers of all ranks may speak to each other in training mode.
+        if is_connected() or not (
+            (is_exact and not passes.depends_on_mode) or self._disagreed >= _PATIENCE
+        ):
+            return
+        one, other = passes.ask_in_training(batch.inputs, batch.forward_args, times=2)
+        itself, theirs = count_agreements(one, other), count_agreements(logits, one)
+        if is_exact and agree(one, other, _SAME_PASS):
+            if not agree(logits, one, _ROUNDING):
+                first = [float(rows[0].softmax(0).max()) for rows in (logits.detach().float(), one)]
+                tell(
+                    about_other_network(
+                        f"the loop's largest probability of the first is {first[0]:.2f}, the "
+                        f"model's {first[1]:.2f}"
+                    )
+                )
+            return
+        # At the start of a training one step may change all predictions, and the running statistics
+        # of BatchNorm are behind.
+        if self._disagreed < _PATIENCE or itself[0] < itself[1] / 2:
+            return
+        if theirs[0] / max(theirs[1], 1) < itself[0] / itself[1] / 2:
+            if self._captures >= _EARLY:
+                tell(about_other_network(f"the predicted classes agree for {_part(theirs)}"))
+        elif self._captures >= 2 * _EARLY:
+            tell(about_eval_mode(counts, theirs))
+
+
+def _is_alive(logits: Tensor) -> bool:
+    """Return whether the graph of the loop's logits still holds the weights that made them.
+
+    A backward pass frees it, and an optimizer's step changes the weights that it holds.
+    """
+    node, found = logits.grad_fn, False
+    waiting = [] if node is None else [node]
+    for _ in range(16):
+        if not waiting:
+            break
+        node = waiting.pop(0)
+        for name in dir(node):
+            if name.startswith("_saved_"):
+                try:
+                    found |= isinstance(getattr(node, name), Tensor)
+                except RuntimeError:
+                    return False
+        waiting += [inner for inner, _ in node.next_functions if inner is not None]
+    return found
