@@ -25,7 +25,7 @@ export interface Session {
   judges: string[];
 }
 
-export type Stopped = "confidence" | "max_steps" | "stalled" | "nonfinite" | "none";
+export type Stopped = "confidence" | "max_steps" | "stalled" | "nonfinite" | "none" | "surest";
 
 /** What one network answered along a morph. */
 export interface Response {

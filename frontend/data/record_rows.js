@@ -43,7 +43,7 @@ const TARGET = { numbers: 16, integers: 12 };
 const MORPH = { numbers: 24, integers: 24 };
 
 /** @type {Stopped[]} */
-const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none"];
+const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none", "surest"];
 
 const TEXT = new TextDecoder();
 const LAST_ASCII = 0x7f;

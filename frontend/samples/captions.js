@@ -142,6 +142,7 @@ const STOPPED = {
   max_steps: "stopped after max_steps",
   stalled: "stalled: the gradient became zero",
   nonfinite: "nonfinite: stopped at NaN or infinity",
+  surest: "as sure as this network gets",
 };
 
 /**

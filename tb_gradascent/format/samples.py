@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
-Stopped = Literal["confidence", "max_steps", "stalled", "nonfinite", "none"]
+Stopped = Literal["confidence", "max_steps", "stalled", "nonfinite", "none", "surest"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

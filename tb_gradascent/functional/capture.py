@@ -36,6 +36,8 @@ from tb_gradascent.functional.uncertainty import cross_entropy_of, entropy_of, p
 #: Where the network is asked along a morph: eighths, and a point beyond the end of the ascent.
 STRENGTHS: Final = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25)
 
+_END: Final = STRENGTHS.index(1.0)
+
 _LISTED_CLASSES: Final = 10
 
 #: Values that are outside of the bounds by less than this part of their range are rounded.
@@ -77,6 +79,7 @@ def capture(
     ids: Sequence[str | None] | None = None,
     probe: bool = False,
     loop_margins: Tensor | None = None,
+    surest: Tensor | None = None,
     judges: Mapping[str, Forward] | None = None,
 ) -> PendingSamples:
     """Record every image given. The caller restores what the passes may disturb.
@@ -96,6 +99,8 @@ def capture(
         labels, ids: One for each sample, ``None`` if unknown.
         probe: Copied into the samples.
         loop_margins: The margins that the samples were chosen by, shape (N,), if there were some.
+        surest: The probability, shape (), that the network gives its surest samples. A morph that
+            reaches it, and not the ascent's confidence, stopped at ``"surest"``.
         judges: Other networks, called like ``forward``, by name.
 
     Returns:
@@ -123,6 +128,7 @@ def capture(
         probe=probe,
         bounds=recipe.bounds,
         loop_margins=None if loop_margins is None else HostCopy([loop_margins.float()]),
+        surest=None if surest is None else HostCopy([surest.float()]),
     )
 
 
@@ -280,12 +286,15 @@ class _PendingMorphs(NamedTuple):
     steps: list[int]
     stopped: list[Stopped]
 
-    def morphs(self, pairs: Sequence[tuple[int, int]], judges: Sequence[str]) -> list[Morph]:
+    def morphs(
+        self, pairs: Sequence[tuple[int, int]], judges: Sequence[str], surest: float | None
+    ) -> list[Morph]:
         """Wait for the arrays.
 
         Args:
             pairs: Of each row, the target and the class predicted for the image itself.
             judges: The judges' names.
+            surest: The probability that the network gives its surest samples, if it is known.
         """
         deltas, survived, *answers = self.arrays.arrays()
         own, *others = (probabilities_of(logits).astype(np.float32) for logits in answers)
@@ -296,7 +305,13 @@ class _PendingMorphs(NamedTuple):
                 delta=deltas[row],
                 strengths=np.array(STRENGTHS, np.float32),
                 steps=self.steps[row],
-                stopped=self.stopped[row],
+                stopped=(
+                    "surest"
+                    if self.stopped[row] in {"max_steps", "stalled"}
+                    and surest is not None
+                    and own[row, _END, target] >= surest
+                    else self.stopped[row]
+                ),
                 survived=tuple(survived[row].tolist()),
                 judges={
                     name: Response(
@@ -341,6 +356,7 @@ class PendingSamples:
         step, labels, ids, probe: Copied into the samples.
         bounds: Those that the user gave.
         loop_margins: Those of the loop's logits, if there were some.
+        surest: The probability that the network gives its surest samples, if it is known.
     """
 
     pieces: Sequence[_PendingRows]
@@ -350,6 +366,7 @@ class PendingSamples:
     probe: bool
     bounds: Bounds | None
     loop_margins: HostCopy | None
+    surest: HostCopy | None
 
     def __len__(self) -> int:
         return sum(piece.count for piece in self.pieces)
@@ -358,11 +375,12 @@ class PendingSamples:
         """Wait for the arrays and return the samples, in the order of the images."""
         samples: list[CapturedSample] = []
         margins = self.loop_margins and self.loop_margins.arrays()[0].tolist()
+        surest = None if self.surest is None else float(self.surest.arrays()[0])
         for piece in self.pieces:
             images, logits, targets, gradients, *shown = piece.arrays.arrays()
             bounds = [_as_given(row, self.bounds) for row in shown[0]] if shown else []
             classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
-            found = _targets(piece, targets, classes[:, 0], gradients)
+            found = _targets(piece, targets, classes[:, 0], gradients, surest)
             for place, own_targets in enumerate(found):
                 own = images[place], logits[place], classes[place], own_targets
                 own_bounds = bounds[place] if bounds else None
@@ -404,6 +422,7 @@ def _targets(
     targets: npt.NDArray[np.int64],
     predicted: npt.NDArray[np.int64],
     gradients: Array,
+    surest: float | None,
 ) -> list[tuple[Target, ...]]:
     """The targets of each image, with their morphs."""
     changed = (targets >= 0) & (targets != predicted[:, None])
@@ -411,7 +430,7 @@ def _targets(
     pairs = [*zip(targets[rows, columns].tolist(), predicted[rows].tolist(), strict=True)]
     morphs: dict[tuple[int, int], dict[str, Morph]] = collections.defaultdict(dict)
     for name, pending in piece.morphs.items():
-        made = pending.morphs(pairs, piece.judges)
+        made = pending.morphs(pairs, piece.judges, surest)
         for row, column, morph in zip(rows.tolist(), columns.tolist(), made, strict=True):
             morphs[row, column][name] = morph
     return [

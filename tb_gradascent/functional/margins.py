@@ -26,6 +26,11 @@ def probability_margin(logits: Tensor) -> Tensor:
     return first - second
 
 
+def surest_probability(logits: Tensor) -> Tensor:
+    """The largest probability that all but a tenth of the rows stay below, shape (), of (N, C)."""
+    return logits.float().softmax(1).amax(1).quantile(0.9)
+
+
 class TargetMargin:
     """The margin between each row's target class and all other classes.
 

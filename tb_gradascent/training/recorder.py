@@ -13,7 +13,7 @@ from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.functional.capture import PendingSamples, Recipe, capture
 from tb_gradascent.functional.criteria import Criterion, most_confused, scores_of, valid_labels
 from tb_gradascent.functional.labels import Labels
-from tb_gradascent.functional.margins import probability_margin
+from tb_gradascent.functional.margins import probability_margin, surest_probability
 from tb_gradascent.model.output_reader import has_graph
 from tb_gradascent.model.runner import JudgeError, Passes
 from tb_gradascent.training.batch import Batch, InputKind, id_text
@@ -100,10 +100,11 @@ class Recorder:
             first = range(min(len(batch.inputs), ROWS) if is_checked else 0)
             rows = self._confirm(passes, batch, logits, own, list(first), rows, step)[:top_k]
         margins = None if logits is None else probability_margin(logits.detach())
-        parts = self.record(passes, batch, rows, batch, step, loop_margins=margins)
+        surest = None if chosen_by is None else surest_probability(chosen_by)
+        parts = self.record(passes, batch, rows, batch, step, loop_margins=margins, surest=surest)
         for fixed in probes:
             rows = list(range(len(fixed.inputs)))
-            parts += self.record(passes, fixed, rows, batch, step, probe=True)
+            parts += self.record(passes, fixed, rows, batch, step, probe=True, surest=surest)
         return parts, scalars
 
     def score_batch(self, passes: Passes, batch: Batch) -> Tensor:
@@ -191,6 +192,7 @@ class Recorder:
         *,
         probe: bool = False,
         loop_margins: Tensor | None = None,
+        surest: Tensor | None = None,
     ) -> list[PendingSamples]:
         """Record some rows of a batch.
 
@@ -205,14 +207,16 @@ class Recorder:
             step: The training step.
             probe: Whether the user chose the samples.
             loop_margins: The margins of the loop's logits, of all rows (N,).
+            surest: The probability that the network gives its surest samples, shape ().
         """
         if not rows:
             return []
         self.seen.add(chosen.inputs[list(rows)], chosen.value_range)
         one_by_one = chosen.forward_args.differ or self.check.rows_mix
         groups = [[row] for row in rows] if one_by_one else [list(rows)]
+        known = loop_margins, surest
         return [
-            self._record_together(passes, chosen, group, loop_batch, step, probe, loop_margins)
+            self._record_together(passes, chosen, group, loop_batch, step, probe, *known)
             for group in groups
         ]
 
@@ -225,6 +229,7 @@ class Recorder:
         step: int,
         probe: bool,
         loop_margins: Tensor | None,
+        surest: Tensor | None,
     ) -> PendingSamples:
         indices = torch.tensor(rows, device=chosen.inputs.device)
         device = passes.device or loop_batch.inputs.device
@@ -242,6 +247,7 @@ class Recorder:
                 ids=None if chosen.ids is None else [id_text(chosen.ids[row]) for row in rows],
                 probe=probe,
                 loop_margins=None if loop_margins is None else loop_margins[rows],
+                surest=surest,
                 judges={name: passes.judge_forward(name, *call) for name in passes.judges},
             )
         except JudgeError as error:
@@ -250,7 +256,8 @@ class Recorder:
                 f"judge-{error.name}", "warning", f"{error}. Its answers are not recorded."
             )
         # Again, without that judge.
-        return self._record_together(passes, chosen, rows, loop_batch, step, probe, loop_margins)
+        known = loop_margins, surest
+        return self._record_together(passes, chosen, rows, loop_batch, step, probe, *known)
 
     def _prepare(self, passes: Passes, batch: Batch, step: int | None = None) -> None:
         """Check what needs no pass through the model."""
