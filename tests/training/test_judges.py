@@ -155,7 +155,7 @@ def test_a_judge_that_fails_is_logged_once_and_asked_no_more(
     (message,) = warnings()
     assert message.startswith("the judge 'bad' failed: ")
     assert why in message
-    assert message.endswith("Its answers are not recorded")
+    assert message.endswith("Its answers are not recorded.")
     samples = list(read_samples(tmp_path))
     assert len(samples) == 12
     for sample in samples:
