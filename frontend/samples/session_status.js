@@ -98,7 +98,9 @@ export function noSamplesCaption({ captured, failed, notices, least_margin: marg
  */
 export function overheadCaption({ overhead, elapsed }) {
   const seconds = `${formatShort(overhead)} s`;
-  return elapsed > 0 ? `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training` : seconds;
+  if (elapsed === 0) return seconds;
+  if (overhead > elapsed) return `${seconds}, longer than the training itself`;
+  return `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training`;
 }
 
 /** @param {number} seconds since the epoch */
