@@ -1,4 +1,4 @@
-/** What the sessions of a run tell about themselves: notices, and why there are no samples. Pure. */
+/** The notices of a run's sessions, and the reason why a run has no samples. Pure. */
 
 import { formatCount, formatDecimals, formatShort } from "./captions.js";
 
@@ -13,7 +13,7 @@ export const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
  * @property {string} run
  * @property {Notice["severity"]} severity
  * @property {string} message
- * @property {string} remedy empty if there is none
+ * @property {string} remedy may be empty
  * @property {string} found when it was found, and how often
  */
 
