@@ -32,6 +32,7 @@ from bench.measure import Work, by_turns, ratio, spread
 from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
+from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, VisibleAscent
 from tb_gradascent.functional.capture import STRENGTHS
 from tb_gradascent.functional.survival import small_changes
 
@@ -91,7 +92,12 @@ def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
         images = torch.tensor(np.stack([image for image, _ in pairs]))
         deltas = torch.tensor(np.stack([morph.delta for _, morph in pairs]))
         steps = torch.tensor([morph.steps for _, morph in pairs]).reshape(-1, 1, 1, 1)
-        walked = [step / steps.clamp_min(1) for step in range(int(steps.max()) + 1)]
+        passes = int(steps.max())
+        made_by = DEFAULT_ASCENTS.get(name)
+        if isinstance(made_by, VisibleAscent) and passes:
+            # The network is also asked while every row rests, and such steps do not count.
+            passes = max(passes, made_by.steps * made_by.draws)
+        walked = [step / steps.clamp_min(1) for step in range(passes + 1)]
         points: list[Tensor] = []
         ends = images + deltas
         changes = small_changes(ends, ends.amin((1, 2, 3), True), ends.amax((1, 2, 3), True))

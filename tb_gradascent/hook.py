@@ -71,9 +71,9 @@ class GradAscentHook:
             hook(inputs, logits, labels)
 
     The hook leaves the model's weights, buffers, gradients and modes and the random states as they
-    were. It logs a fault during training once and never raises it, unless ``strict``. You may keep
-    the hook in the model: the model can still be copied and saved. The hook of a copy records
-    nothing.
+    were. It logs each kind of fault during training once and never raises it, unless ``strict``.
+    If captures fail ten times in a row, it tries less often until one succeeds. You may keep the
+    hook in the model: the model can still be copied and saved. The hook of a copy records nothing.
 
     Args:
         model: The classifier as it stands in the loop. Data parallel wrappers and compiled models

@@ -1,4 +1,4 @@
-/** What the sessions of a run tell about themselves: notices, and why there are no samples. Pure. */
+/** The notices of a run's sessions, and the reason why a run has no samples. Pure. */
 
 import { formatCount, formatDecimals, formatShort } from "./captions.js";
 
@@ -13,7 +13,7 @@ export const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
  * @property {string} run
  * @property {Notice["severity"]} severity
  * @property {string} message
- * @property {string} remedy empty if there is none
+ * @property {string} remedy may be empty
  * @property {string} found when it was found, and how often
  */
 
@@ -98,7 +98,9 @@ export function noSamplesCaption({ captured, failed, notices, least_margin: marg
  */
 export function overheadCaption({ overhead, elapsed }) {
   const seconds = `${formatShort(overhead)} s`;
-  return elapsed > 0 ? `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training` : seconds;
+  if (elapsed === 0) return seconds;
+  if (overhead > elapsed) return `${seconds}, longer than the training itself`;
+  return `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training`;
 }
 
 /** @param {number} seconds since the epoch */

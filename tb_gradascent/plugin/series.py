@@ -116,7 +116,7 @@ class _Session:
         by_number: The same captures by their number.
         span: When the session recorded.
         damaged: Whether TensorBoard could not read the session's records.
-        status: The last status that the session told; ``None`` if there is none.
+        status: The last status that the session told, if it told any.
     """
 
     status: _ToldStatus | None

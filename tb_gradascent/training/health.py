@@ -1,4 +1,4 @@
-"""What the hook has found out about the training: notices, each logged once."""
+"""Notices about the training and about what is recorded, each logged once."""
 
 from __future__ import annotations
 

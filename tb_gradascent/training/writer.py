@@ -49,7 +49,7 @@ class SampleWriter:
         info: The session's constants.
         budget: Bytes that the file may take.
         tag: The tag of the session's status.
-        health: Is told the faults of the thread.
+        health: Notes the faults of the thread.
         status: Returns what the writer does not know of the session's status. The thread calls it.
             It must not refer to the writer, because a forgotten writer is closed.
 

@@ -22,15 +22,17 @@ RUNS = {
     "payload": 300_000,
     "image": 300_000,
     "session_info": 100_000,
+    "status": 100_000,
     "names": 100_000,
     "joined": 20_000,
     "event": 20_000,
     "event_file": 50_000,
     "tensors": 20_000,
+    "status_tensor": 20_000,
     "request": 100_000,
 }
 """The number of inputs of each target. The first three targets decode records."""
-JSON_TARGETS = ("record", "session_info")
+JSON_TARGETS = ("record", "session_info", "status")
 MEMORY_MIB = 1024
 """The most memory of a target's process, with the fuzzer."""
 LONGEST_S = 10

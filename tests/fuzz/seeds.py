@@ -10,10 +10,18 @@ from tb_gradascent.format import image_codec
 from tb_gradascent.format.event_file import frame
 from tb_gradascent.format.metadata import series_tag
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.status import Notice, Status
 from testing.event_files import VERSION1, version1_records
-from testing.synthetic import DIGITS, make_event
+from testing.synthetic import DIGITS, make_event, string_tensor
 from tests.fuzz.requests import seeds as requests
 from tests.fuzz.targets import PIECE, SHAPES, full_sample
+
+STATUS = Status(
+    notices=(Notice("softmax-output", "warning", "It ends in Softmax.", "Return logits.", 0, 2),),
+    steps=7,
+    overhead=0.5,
+    least_margin=0.25,
+)
 
 
 def _sample(shape: tuple[int, ...] = (1, 2, 2)) -> tuple[bytes, bytes]:
@@ -61,10 +69,12 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "payload": _payloads,
     "image": _images,
     "session_info": lambda: iter([DIGITS.encode()]),
+    "status": lambda: iter([STATUS.encode()]),
     "names": _names,
     "joined": _joined,
     "event": lambda: iter([_event()]),
     "event_file": lambda: iter([frame(_event()), VERSION1.read_bytes()]),
     "tensors": _tensors,
+    "status_tensor": lambda: iter([string_tensor([STATUS.encode()]).SerializeToString()]),
     "request": requests,
 }

@@ -35,11 +35,18 @@ from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import decode_sample, encode_sample
 from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.format.sessions import ParsedCapture, Session, join, parse_capture
+from tb_gradascent.format.status import MAX_NOTICES, MAX_STATUS_BYTES, Status
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import Scope
 from tb_gradascent.plugin.errors import RequestError
 from tb_gradascent.plugin.sample_store import SampleStore
-from testing.synthetic import DIGITS, make_captures, make_event, make_sample
+from testing.synthetic import (
+    DIGITS,
+    make_captures,
+    make_event,
+    make_sample,
+    make_status_event,
+)
 from tests.fuzz.requests import request
 
 Target = Callable[[bytes], object]
@@ -109,6 +116,17 @@ def session_info(data: bytes) -> None:
     assert SessionInfo.decode(text.encode()) == info or len(text) > metadata.MAX_SESSION_INFO_BYTES
     assert math.isfinite(info.started)
     assert all(len(name) <= metadata.MAX_NAME_LENGTH for name in info.class_names or ())
+
+
+def status(data: bytes) -> None:
+    """A session's status."""
+    decoded = Status.decode(data)
+    again = decoded.encode()
+    assert len(again) <= MAX_STATUS_BYTES
+    assert len(decoded.notices) <= MAX_NOTICES
+    back = Status.decode(again)
+    assert back.notices == decoded.notices[: len(back.notices)]
+    assert dataclasses.replace(back, notices=decoded.notices) == decoded
 
 
 def names(data: bytes) -> None:
@@ -194,6 +212,28 @@ def tensors(data: bytes) -> None:
         value.tensor.CopyFrom(tensor)
     file.append(captured)
     file.close()
+    _serve(folder)
+
+
+def status_tensor(data: bytes) -> None:
+    """The tensor of a status, as TensorBoard's own loader passes it to the plugin."""
+    tensor = TensorProto()
+    try:
+        tensor.ParseFromString(data)
+    except DecodeError:
+        return
+    if math.prod(dim.size for dim in tensor.tensor_shape.dim) > 1 << 16:
+        return  # as above
+    folder = _folder()
+    file = EventFile(folder / file_name("fuzzed"))
+    told = make_status_event("tag", "fuzzed", 0, Status(), DIGITS, 1.0)
+    told.summary.value[0].tensor.CopyFrom(tensor)
+    file.append(told)
+    file.close()
+    _serve(folder)
+
+
+def _serve(folder: Path) -> None:
     multiplexer = EventMultiplexer(tensor_size_guidance={metadata.PLUGIN_NAME: 0})
     multiplexer.AddRunsFromDirectory(str(folder))
     multiplexer.Reload()
@@ -210,11 +250,13 @@ TARGETS: dict[str, Target] = {
     "payload": payload,
     "image": image,
     "session_info": session_info,
+    "status": status,
     "names": names,
     "joined": joined,
     "event": event,
     "event_file": event_file,
     "tensors": tensors,
+    "status_tensor": status_tensor,
     "request": request,
 }
 

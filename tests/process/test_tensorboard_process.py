@@ -24,6 +24,7 @@ from tensorboard.data import server_ingester
 
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.status import Status
 from testing.index_reader import read_index
 from testing.synthetic import DIGITS, make_captures, make_event, write_session
 from testing.tensorboard_process import PATIENCE, wait_until
@@ -149,10 +150,18 @@ def test_the_fast_loader_is_installed() -> None:
 def test_the_plugin_is_inactive_until_data_appear(served: Served) -> None:
     assert served.listing()["enabled"] is False
     assert served.runs() == []
-    write_session(served.logdir / "small", make_captures(2, 2))
+    told = [Status(), *(Status(steps=step) for step in range(1, 30))]
+    write_session(served.logdir / "small", [], session="empty", start=1000.0, statuses=told)
     served.until(lambda: served.listing()["enabled"])
     assert served.listing()["tab_name"] == "Gradient Ascent"
     served.until(lambda: "small" in served.runs())
+    served.until(lambda: served.index("small")["sessions"][0]["status"]["steps"] == 29)
+    (session,) = served.index("small")["sessions"]
+    assert (session["session"], session["captures"]) == ("empty", 0)
+    assert session["status"]["wall_time"] == 1029.0
+    write_session(served.logdir / "small", make_captures(2, 2))
+    served.until(lambda: served.captures("small") == 2)
+    assert [each["status"] is None for each in served.index("small")["sessions"]] == [False, True]
 
 
 def test_the_page_is_served(served: Served) -> None:

@@ -58,8 +58,8 @@ function entriesOf(state) {
       value: formatCount(superseded),
       title: "A training that restarted from a checkpoint recorded these steps again.",
     },
-    ...budgetEntries(state),
     ...overheadEntries(state),
+    ...budgetEntries(state),
     {
       name: "record version",
       value: String(state.recordVersion ?? ""),

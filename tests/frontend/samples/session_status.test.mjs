@@ -50,4 +50,5 @@ test("a run without samples says why", () => {
 test("the time of captures is told in words", () => {
   assert.equal(overheadCaption(makeStatus({ overhead: 4.2, elapsed: 525 })), "4.2 s, 0.8 % of the training");
   assert.equal(overheadCaption(makeStatus({ overhead: 0, elapsed: 0 })), "0 s");
+  assert.equal(overheadCaption(makeStatus({ overhead: 4, elapsed: 2 })), "4 s, longer than the training itself");
 });
