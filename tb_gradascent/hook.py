@@ -33,7 +33,6 @@ from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, chec
 from tb_gradascent.functional.gradients import Score, check_score
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets, check_targets
-from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
 from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.isolation import uncompiled
@@ -301,16 +300,10 @@ class GradAscentHook:
         Raises:
             ValueError: ``optimizer`` is not a ``torch.optim.Optimizer``.
         """
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise ValueError(
-                f"optimizer must be a torch.optim.Optimizer, got {describe(optimizer)}"
-            )
-        # Accelerate and Fabric wrap the one that steps.
-        while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
-            optimizer = inner
+        inner = arguments.unwrapped_optimizer(optimizer)
         return AttachedHandle(
             self._model,
-            optimizer,
+            inner,
             is_due=self.is_due,
             capture=self._capture_pass,
             skip=self._pacer.count_step,
@@ -449,9 +442,9 @@ class GradAscentHook:
     ) -> SampleWriter | NullWriter:
         return SampleWriter(directory, info, self._pacer.budget) if records else NullWriter()
 
-    def _capture_pass(self, recorded: RecordedPass | None) -> int:
-        if recorded is None:
-            return self(None, None)  # type: ignore[arg-type]  # the fault that this is
+    def _capture_pass(self, recorded: RecordedPass | str | None) -> int:
+        if not isinstance(recorded, RecordedPass):
+            return self(recorded, None)  # type: ignore[arg-type]  # the fault that this is
         return self(**recorded.hook_arguments(with_forward_args=not self._calls_forward))
 
     def _records(self) -> bool:

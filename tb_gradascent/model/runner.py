@@ -16,7 +16,6 @@ from tb_gradascent.model.isolation import isolated, unwrap
 from tb_gradascent.model.model_io import wanted_by
 from tb_gradascent.model.output_reader import OutputReader
 
-
 #: Layers whose answers in training mode and in eval mode differ.
 _DEPEND_ON_MODE: Final = (
     nn.modules.batchnorm._BatchNorm,

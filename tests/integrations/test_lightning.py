@@ -108,6 +108,23 @@ class Composed(Classifier):
         return self.criterion(self.head(self.backbone(x)), y)
 
 
+class Cosine(Classifier):
+    """``forward`` is called directly, so that only the backbone's pass is seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = self.net[:-1]
+        self.prototypes = nn.Parameter(torch.randn(10, self.net[-1].in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = nn.functional.normalize(self.backbone(x))
+        return 10 * nn.functional.linear(features, nn.functional.normalize(self.prototypes))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        x, y = batch
+        return self.criterion(self.forward(x), y)
+
+
 class Told(Composed):
     """The step returns the logits."""
 
@@ -147,7 +164,7 @@ class Scripted(Classifier):
         Part,
         *(
             pytest.param(m, marks=pytest.mark.slow)
-            for m in (Distilled, Composed, Told, Manual, Scripted)
+            for m in (Distilled, Composed, Cosine, Told, Manual, Scripted)
         ),
     ],
 )

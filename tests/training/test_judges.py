@@ -67,7 +67,10 @@ def morphs(samples: list[Sample]) -> list[tuple[Sample, Morph]]:
 def points(sample: Sample, morph: Morph) -> Tensor:
     """The stored images along a morph, shape (A, …)."""
     strengths = morph.strengths.reshape((-1,) + (1,) * sample.image.ndim)
-    return torch.from_numpy(sample.image + strengths * morph.delta)
+    points = torch.from_numpy(sample.image + strengths * morph.delta)
+    assert sample.bounds is not None
+    low, high = (torch.tensor(values).reshape(-1, 1, 1) for values in sample.bounds)
+    return points.clamp(low, high)
 
 
 def assert_answers(judge: Callable[[Tensor], Tensor], sample: Sample, name: str) -> None:
