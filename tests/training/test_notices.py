@@ -27,6 +27,7 @@ from tb_gradascent import (
     read_samples,
 )
 from testing.networks import convolutional, digits
+from testing.painted import painted
 
 ALL = ProbabilityMargin(1.0)
 IMAGES = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(3))
@@ -291,13 +292,6 @@ def test_saturated_probabilities_give_finite_arrays(tmp_path: Path) -> None:
 
 
 # What is painted is what was judged.
-
-
-def painted(sample: Sample, strength: float, delta: Any) -> Tensor:
-    """What a viewer paints, before it rounds: the point, clipped to the sample's bounds."""
-    assert sample.bounds is not None
-    low, high = (np.array(values).reshape(-1, 1, 1) for values in sample.bounds)
-    return torch.tensor(np.clip(sample.image + strength * delta, low, high)).float()[None]
 
 
 @settings(
@@ -718,8 +712,23 @@ def test_a_wrapped_optimizer_is_unwrapped_or_named(tmp_path: Path) -> None:
         model(IMAGES).sum().backward()
         optimizer.step()
         assert hook.stats.captured > 0
-        with pytest.raises(ValueError, match="a Wrapper of the module tests.training.test_notices"):
+        with pytest.raises(ValueError, match=r"a Wrapper of the module tests\.training"):
             hook.attach(Wrapper(None))  # type: ignore[arg-type]
+
+
+def test_multi_label_rows_that_a_model_is_given_are_said(tmp_path: Path) -> None:
+    class WithLoss(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network()
+
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+            return {"logits": self.inner(x)}
+
+    labels = (torch.arange(80).reshape(16, 5) % 3 == 0).float()
+    hook = attached(tmp_path, WithLoss(), lambda model: model(IMAGES, labels=labels))
+    assert {notice.code for notice in hook.health} == {"multi-label"}
+    assert hook.stats.captured == 4
 
 
 # Models that need special care.

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from tb_gradascent.model.forward_args import ForwardArgs
 from testing.networks import Scaled, aged, convolutional, digits, train
+from testing.painted import painted
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +149,7 @@ def test_a_model_with_two_inputs_is_scanned(tmp_path: Path, given: Any) -> None:
                 continue
             assert target.delta is not None
             for strength, probability in zip(target.strengths, target.probabilities, strict=True):
-                assert sample.bounds is not None
-                x = torch.from_numpy(sample.image + strength * target.delta)[None]
-                x = x.clamp(sample.bounds[0][0], sample.bounds[1][0])
+                x = painted(sample, strength, target.delta)
                 chance = model(x, ages[row][None]).softmax(1)[0, target.index].item()
                 assert probability == pytest.approx(chance, abs=1e-5)
 
