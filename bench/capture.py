@@ -100,8 +100,10 @@ def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
         walked = [step / steps.clamp_min(1) for step in range(passes + 1)]
         points: list[Tensor] = []
         ends = images + deltas
-        changes = small_changes(ends, ends.amin((1, 2, 3), True), ends.amax((1, 2, 3), True))
-        for rows in (images + deltas * strengths, changes):
+        bounds = torch.tensor([samples[0].bounds or ((0.0,), (1.0,))])[0]
+        low, high = bounds.reshape(2, -1, 1, 1)
+        points_on_the_way = (images + deltas * strengths).clamp(low, high)
+        for rows in (points_on_the_way, small_changes(ends, low, high)):
             points += rows.flatten(0, 1).split(max_rows)
         ascents.append(([images + deltas * part.clamp_max(1) for part in walked], points))
     return Given(torch.tensor(np.stack([sample.image for sample in samples])), ascents)

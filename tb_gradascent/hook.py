@@ -34,7 +34,6 @@ from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, chec
 from tb_gradascent.functional.gradients import Score, check_score
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets, check_targets
-from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
 from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.isolation import uncompiled
@@ -103,8 +102,9 @@ class GradAscentHook:
             ``inputs * std + mean`` is what a person should see.
         bounds: The legal input values ``(low, high)`` in model space, each one number or one for
             each channel. Morphs stay within them, and the page paints them as black and white. By
-            default they are the values that ``mean`` and ``std`` map to 0 and 1; without ``mean``
-            and ``std`` there are none.
+            default they are the values that ``mean`` and ``std`` map to 0 and 1. Without ``mean``
+            and ``std`` they are the values that the network was given so far in captures, channel
+            by channel; for bytes 0 and 255.
         forward: ``(model, inputs, *additional_forward_args) -> logits``, for a model that is not
             called as ``model(inputs)``. Other modules that it runs must be submodules of
             ``model``; otherwise they are not put into eval mode and not restored.
@@ -234,10 +234,10 @@ class GradAscentHook:
                 width) with 1 to 4 channels, or signals, shape (N, channels, length). The hook gives
                 the model bytes as floating point numbers of the same value, from 0 to 255.
             logits: The model's output, shape (N, C), or log-probabilities. One column is a
-                binary model's. A tuple whose first element holds the logits may be given whole, and
-                so may a mapping or an object with ``logits``. They only select the samples: the
-                hook asks the model again about what it records. ``None`` asks the model, which
-                costs one more forward pass when a capture is due.
+                binary model's. A mapping or an object with ``logits`` may be given whole, and so
+                may a tuple, if one of its elements alone can be the logits or has as many columns
+                as there are ``class_names``. They only choose candidates: the hook asks the model
+                again about what it records. ``None`` asks the model about the whole batch.
             labels: True classes, if known: shape (N,), or one-hot rows. A negative label is
                 unknown. Soft labels, such as those of mixup, name a class if it has at least 0.99.
                 Rows that may name several classes name none.
@@ -306,16 +306,10 @@ class GradAscentHook:
         Raises:
             ValueError: ``optimizer`` is not a ``torch.optim.Optimizer``.
         """
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise ValueError(
-                f"optimizer must be a torch.optim.Optimizer, got {describe(optimizer)}"
-            )
-        # Accelerate and Fabric wrap the one that steps.
-        while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
-            optimizer = inner
+        inner = arguments.unwrapped_optimizer(optimizer)
         return AttachedHandle(
             self._model,
-            optimizer,
+            inner,
             is_due=self.is_due,
             capture=self._capture_pass,
             skip=self._pacer.count_step,
@@ -467,9 +461,9 @@ class GradAscentHook:
         self._budget.watch(writer.progress)
         return writer
 
-    def _capture_pass(self, recorded: RecordedPass | None) -> int:
-        if recorded is None:
-            return self(None, None)  # type: ignore[arg-type]  # the fault that this is
+    def _capture_pass(self, recorded: RecordedPass | str | None) -> int:
+        if not isinstance(recorded, RecordedPass):
+            return self(recorded, None)  # type: ignore[arg-type]  # the fault that this is
         return self(**recorded.hook_arguments(with_forward_args=not self._calls_forward))
 
     def _records(self) -> bool:

@@ -14,7 +14,9 @@ from torch import nn
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.integrations.adapter import call_hook, check_options, import_framework
 from tb_gradascent.model.forward_recorder import ForwardRecorder
+from tb_gradascent.model.loss_inputs import loss_inputs
 from tb_gradascent.model.model_io import find_in_batch
+from tb_gradascent.model.output_reader import candidates, columns_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -33,9 +35,10 @@ class GradAscentCallback(Callback):
 
     The images and logits are those of the training step's own forward pass. Of several modules that
     take images and return a row of logits for each, the outermost one counts: the LightningModule
-    or one of its submodules. If the step returns ``{"loss": …, "logits": …}``, these logits are
-    used instead. Without such a pass, the callback runs the LightningModule, or ``forward``, on the
-    batch's images. That is one more forward pass when a capture is due.
+    or one of its submodules. A pass does not count if its rows have another number of columns than
+    the logits that the loss was computed from: then it gave features. If the step returns
+    ``{"loss": …, "logits": …}``, these logits are used instead. Without such a pass, the callback
+    runs the LightningModule, or ``forward``, on the batch's images.
 
     The labels are the batch's values named ``labels``, ``label``, ``targets``, ``target`` or ``y``,
     or the first whole numbers after the images.
@@ -94,6 +97,13 @@ class GradAscentCallback(Callback):
         """Record the step's forward pass if a capture is due."""
         if self._training:
             self._training.begin(trainer.global_step)
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
+    ) -> None:
+        """Look at what the loss was computed from if a capture is due."""
+        if self._training:
+            self._training.see_loss(loss)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -167,6 +177,7 @@ class _PhaseRecorder:
         self._with_gradients = with_gradients
         self._classifier: nn.Module | None = None
         self._recorder: ForwardRecorder | None = None
+        self._loss_inputs: list[torch.Tensor] = []
         self._step = 0
         self._own_forward = options.get("forward") is None
         if self._own_forward:
@@ -176,19 +187,35 @@ class _PhaseRecorder:
     def begin(self, step: int) -> None:
         """Start to record if a capture is due."""
         self.stop()
+        self._loss_inputs = []
         if self.hook.is_due(step):
             self._step = step
             self._recorder = ForwardRecorder(_recordable(self._module), self._is_wanted)
+
+    def see_loss(self, loss: torch.Tensor) -> None:
+        """Remember what a loss was computed from, if a capture is due."""
+        if self._recorder is not None:
+            self._loss_inputs += loss_inputs(loss)
 
     def end(self, batch: object, outputs: object) -> None:
         """Capture if a capture was due when the batch began."""
         if self._recorder is None:
             return
-        recorded = self._recorder.take(find_in_batch(batch)[0])
+        inputs, _ = find_in_batch(batch)
+        recorded = self._recorder.take(inputs)
         self.stop()
-        if recorded is not None:
-            self._classifier = recorded.module
         logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
+        rows = len(inputs) if recorded is None and inputs is not None else 0
+        rows = len(recorded.inputs) if recorded is not None else rows
+        seen = [logits for logits in self._loss_inputs if len(logits) == rows]
+        self._loss_inputs = []
+        if recorded is not None and seen:
+            widths = {columns_of(tensor) for tensor in candidates(recorded.output, rows)}
+            if not widths & {columns_of(tensor) for tensor in seen}:
+                recorded = None  # its rows are features
+        if recorded is None and logits is None and len({columns_of(rows) for rows in seen}) == 1:
+            logits = seen[0]
+        self._classifier = None if recorded is None else recorded.module
         call_hook(
             self.hook,
             self._step,

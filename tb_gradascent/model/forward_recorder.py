@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tb_gradascent.functional.validation import describe
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.model_io import LABEL_NAMES, find_inputs, find_labels
-from tb_gradascent.model.output_reader import candidates, columns_of, two_columns
+from tb_gradascent.model.output_reader import candidates, columns_of, described, two_columns
 from tb_gradascent.model.private_apis import is_transformed
 
 #: The most passes of a step that are kept, those of submodules included.
@@ -87,6 +88,8 @@ class ForwardRecorder:
     ) -> None:
         self._is_wanted = is_wanted
         self._passes: list[RecordedPass] = []
+        self.unreadable: str | None = None
+        """What the last pass took and returned that was not recorded."""
         self._handles = [module.register_forward_hook(self, with_kwargs=True) for module in modules]
 
     def take(self, inputs: Tensor | None = None) -> RecordedPass | None:
@@ -98,16 +101,18 @@ class ForwardRecorder:
             inputs: The images of the loader's batch. Of several passes of a module, the one that
                 took them is returned.
         """
-        passes, self._passes = self._passes, []
-        passes = [found for found in passes if found.module is passes[-1].module]
+        made, self._passes = self._passes, []
+        passes: list[RecordedPass] = [one for one in made if one.module is made[-1].module]
         if len(passes) < 2:
             return passes[0] if len(passes) == 1 else None
         if inputs is not None:
-            for found in reversed(passes):
-                if _are_equal(found.inputs, inputs):
-                    return found
+            for place in range(len(passes) - 1, -1, -1):
+                if _are_equal(passes[place].inputs, inputs):
+                    return passes[place]
         last = passes[-1]
-        return RecordedPass(*last[:-1], is_certain=False)
+        return RecordedPass(
+            last.module, last.inputs, last.output, last.args, last.kwargs, is_certain=False
+        )
 
     def remove(self) -> None:
         """Stop recording. Further calls do nothing."""
@@ -139,6 +144,9 @@ class ForwardRecorder:
         if is_transformed(inputs) or is_transformed(output):
             return
         found = [] if inputs is None else candidates(output, len(inputs))
+        if not (found or torch.compiler.is_compiling()):
+            given = ", ".join(map(describe, (*args, *kwargs.values())))
+            self.unreadable = f"was given {given or 'nothing'} and returned {described(output)}"
         if inputs is not None and found:
             if any(map(is_transformed, found)):
                 return
@@ -146,11 +154,16 @@ class ForwardRecorder:
             # Compiled code must not depend on how many passes there were.
             before = [] if torch.compiler.is_compiling() else self._passes[1 - _MOST_PASSES :]
             self._passes = [*before, made]
-        elif isinstance(output, Tensor) and output.dim() == 2 and self._passes:
-            last = self._passes[-1]
-            widths = {columns_of(tensor) for tensor in candidates(last.output, len(last.inputs))}
-            if len(output) == len(last.inputs) and columns_of(output) not in widths:
-                self._passes = []
+        elif isinstance(output, Tensor) and output.dim() == 2:
+            while self._passes and _are_features(self._passes[-1], output):
+                self._passes = self._passes[:-1]
+
+
+def _are_features(before: RecordedPass, output: Tensor) -> bool:
+    """Return whether a later module mapped a pass's rows to another number of columns."""
+    samples = len(before.inputs)
+    widths = {columns_of(tensor) for tensor in candidates(before.output, samples)}
+    return len(output) == samples and columns_of(output) not in widths
 
 
 def _are_equal(one: Tensor, other: Tensor) -> bool:

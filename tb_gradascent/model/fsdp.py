@@ -31,11 +31,17 @@ def is_sharded(module: nn.Module) -> bool:
 
 
 def check_sharding(module: nn.Module) -> None:
-    """Check that a model is not sharded by FSDP1.
+    """Check that a model is not sharded by FSDP1 or by DeepSpeed's ZeRO-3.
 
     Raises:
-        ValueError: The model or a submodule is wrapped in ``FullyShardedDataParallel``.
+        ValueError: The model or a submodule is wrapped in ``FullyShardedDataParallel``, or
+            DeepSpeed has dealt out its parameters.
     """
+    if any(hasattr(parameter, "ds_id") for parameter in module.parameters()):
+        raise ValueError(
+            "model must not be sharded by DeepSpeed's ZeRO-3, because a pass of one rank waits for "
+            "all others: use ZeRO stage 1 or 2, or torch.distributed.fsdp.fully_shard (FSDP2)"
+        )
     if _has(module, "FullyShardedDataParallel"):
         raise ValueError(
             "model must not be wrapped in FullyShardedDataParallel (FSDP1), because FSDP1 allows "

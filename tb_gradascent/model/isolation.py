@@ -100,6 +100,8 @@ def isolated(model: nn.Module) -> Iterator[None]:
       autocast caches for the loop are not used and not added to. The same holds for the values that
       ``parametrize.cached()`` keeps.
     - Compiled models and submodules run uncompiled, so that the extra passes compile nothing.
+    - Parts that ``torch.utils.checkpoint`` runs with ``use_reentrant=True`` run without it, because
+      its backward pass gives no gradient of the input alone.
     - cudnn does not tune itself to the shapes of the extra passes.
     - Weights that ``fully_shard`` gathers for a pass are sharded again.
 
@@ -123,6 +125,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
         parametrizations_computed(),
         _not_compiled(),
         _cudnn_untuned(modules),
+        _not_checkpointed(),
         _resharded(modules),
         _random_states(modules, devices),
         _attributes(modules),
@@ -283,6 +286,29 @@ def _cudnn_untuned(modules: Sequence[nn.Module]) -> Iterator[None]:
         yield
     finally:
         cudnn.enabled, cudnn.benchmark = enabled, benchmark
+
+
+class _PlainCall:
+    """Stands in for ``CheckpointFunction``: it keeps all activations."""
+
+    @staticmethod
+    def apply(function: Callable[..., _T], _: bool, *args: Any) -> _T:
+        """Call the function."""
+        return function(*args)
+
+
+@contextlib.contextmanager
+def _not_checkpointed() -> Iterator[None]:
+    checkpoint: Any = sys.modules.get("torch.utils.checkpoint")
+    kept = getattr(checkpoint, "CheckpointFunction", None)
+    if kept is None:
+        yield
+        return
+    checkpoint.CheckpointFunction = _PlainCall
+    try:
+        yield
+    finally:
+        checkpoint.CheckpointFunction = kept
 
 
 @contextlib.contextmanager

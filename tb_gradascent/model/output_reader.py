@@ -44,12 +44,12 @@ class OutputReader:
         if not found:
             raise ValueError(
                 f"logits must be logits of shape ({samples}, classes), one row for each sample, "
-                f"got {_described(answer)}: give hook(x, logits, …)"
+                f"got {described(answer)}: give hook(x, logits, …)"
             )
         if len({columns_of(tensor) for tensor in found}) > 1:
             raise ValueError(
                 "logits must be one tensor if it is not clear which one holds the logits, got "
-                f"{_described(answer)}: give hook(x, output[…], …) with the place of the logits, "
+                f"{described(answer)}: give hook(x, output[…], …) with the place of the logits, "
                 "or class_names"
             )
         output = found[0]
@@ -81,13 +81,13 @@ class OutputReader:
             classes = self.classes or "classes"
             raise ValueError(
                 f"the model (or forward=…) must return logits of shape ({samples}, {classes}), one "
-                f"row for each sample, got {_described(output)}: give forward=lambda model, "
+                f"row for each sample, got {described(output)}: give forward=lambda model, "
                 "inputs: …, if the model does not map one tensor to logits"
             )
         if len({columns_of(tensor) for tensor in fitting}) > 1:
             raise ValueError(
                 "the model (or forward=…) must return one tensor if it is not clear which one "
-                f"holds the logits, got {_described(output)}: give forward=lambda model, inputs: "
+                f"holds the logits, got {described(output)}: give forward=lambda model, inputs: "
                 "model(inputs)[…] with the place of the logits, or class_names"
             )
         if self._place is None or self._place >= len(fitting):
@@ -172,7 +172,8 @@ def _best(fitting: Sequence[Tensor], likely: Tensor | None) -> int:
     return places[0] if len(fitting) == 1 else max(places, key=rank)
 
 
-def _described(output: object) -> str:
+def described(output: object) -> str:
+    """Return a value's type, with the shapes of the tensors in a tuple."""
     if isinstance(output, (tuple, list)):
         inside = ", ".join(describe(element) for element in output)
         return f"a {type(output).__name__} of {inside or 'nothing'}"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from tb_gradascent.format.metadata import (
@@ -23,7 +24,7 @@ from tb_gradascent.format.metadata import (
 )
 from tb_gradascent.format.remote import RemotePath, is_url
 from tb_gradascent.functional.ascent import Ascent, VisibleAscent
-from tb_gradascent.functional.validation import is_finite, is_whole
+from tb_gradascent.functional.validation import describe, is_finite, is_whole
 
 #: The largest float32.
 _LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
@@ -289,6 +290,24 @@ def ascents(value: object) -> dict[str, Ascent]:
             f"None, got {value!r}"
         )
     return {short_name("ascent", name): ascent for name, ascent in value.items()}
+
+
+def unwrapped_optimizer(value: object) -> torch.optim.Optimizer:
+    """Return the optimizer that steps, inside the wrappers of Accelerate, Fabric and fastai.
+
+    Raises:
+        ValueError: ``value`` is no optimizer and wraps none.
+    """
+    for name in ("optimizer", "opt") * 2:
+        inner = getattr(value, name, None)
+        value = inner if isinstance(inner, torch.optim.Optimizer) else value
+    if not isinstance(value, torch.optim.Optimizer):
+        raise ValueError(
+            f"optimizer must be a torch.optim.Optimizer, got {describe(value)} of the module "
+            f"{type(value).__module__}: give the optimizer inside it, or call "
+            "hook(inputs, logits, labels) in the loop"
+        )
+    return value
 
 
 def judges(value: object) -> dict[str, nn.Module]:

@@ -21,7 +21,8 @@ class AttachedHandle:
         model: The last forward pass in training mode before each optimizer step is recorded.
         optimizer: Each of its steps is one step of the hook.
         is_due: Returns whether a capture is due at the next step.
-        capture: Called after a due step with the recorded pass, or with ``None`` without a pass.
+        capture: Called after a due step with the recorded pass. Without one it is called with what
+            the last pass took and returned, or with ``None``.
         skip: Called after any other step.
     """
 
@@ -31,7 +32,7 @@ class AttachedHandle:
         optimizer: torch.optim.Optimizer,
         *,
         is_due: Callable[[], bool],
-        capture: Callable[[RecordedPass | None], object],
+        capture: Callable[[RecordedPass | str | None], object],
         skip: Callable[[], None],
     ) -> None:
         self._is_due = is_due
@@ -62,6 +63,6 @@ class AttachedHandle:
             return
         last = self._recorder.take()
         if self._is_due():
-            self._capture(last)
+            self._capture(last or self._recorder.unreadable)
         else:
             self._skip()

@@ -158,11 +158,12 @@ def looks_like_images_without_channel(inputs: Tensor) -> bool:
 
 def _check_inputs(inputs: object, kind: InputKind) -> Tensor:
     """Check that inputs are images or signals."""
-    if inputs is None:
+    if inputs is None or isinstance(inputs, str):  # what an attached hook saw instead
+        saw = f". The last pass {inputs}" if inputs else ""
         raise ValueError(
             "inputs must be a tensor, got None: no forward pass of the model in training mode was "
             "recorded that took images, shape (N, channels, height, width), and returned a row of "
-            "logits for each. Call hook(inputs, logits, labels) in the loop instead"
+            f"logits for each{saw}. Call hook(inputs, logits, labels) in the loop instead"
         )
     rule = (
         f"inputs must be a floating point or uint8 tensor of {_SHAPES[kind]}, got "

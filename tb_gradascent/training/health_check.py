@@ -86,8 +86,8 @@ def about_form(form: OutputForm | None) -> Notice | None:
         "warning",
         f"The model ends in a {form}: it returns probabilities. The hook uses their "
         f"{'log odds' if form == 'sigmoid' else 'logarithms'} as the logits.",
-        f"If your loss takes logits, as CrossEntropyLoss and BCEWithLogitsLoss do, remove the {form} "
-        "from the model.",
+        f"If your loss takes logits, as CrossEntropyLoss and BCEWithLogitsLoss do, remove the "
+        f"{form} from the model.",
     )
 
 
@@ -133,12 +133,12 @@ def about_values(inputs: Tensor) -> Iterator[Notice]:
         )
 
 
-def about_gradient(logits: Tensor, gradient: Tensor | None, *, again: bool) -> Notice | None:
-    """Return a warning if the image has no influence on the logits' gradient.
+def about_gradient(gradient: Tensor | None, *, again: bool) -> Notice | None:
+    """Return a warning if the logits do not depend on the image.
 
     Args:
-        logits: Of one row, computed from it.
-        gradient: Of a weighted sum of the logits; ``None`` if the graph does not reach the image.
+        gradient: Of a weighted sum of the logits with respect to the image; ``None`` if the graph
+            does not reach the image.
         again: Whether a gradient of 0 was found before. At its start, a network may have a last
             layer of zeros.
     """
@@ -240,7 +240,7 @@ def _part(counts: tuple[int, int]) -> str:
 
 @dataclasses.dataclass
 class HealthCheck:
-    """Asks the network about some rows of the first captures, and of later ones more and more rarely.
+    """Asks the network about some rows of the first captures, and of later ones ever more rarely.
 
     Attributes:
         health: Is told what is found.
@@ -312,7 +312,7 @@ class HealthCheck:
                 "Use layers that treat each row by itself in eval mode.",
             )
             return
-        tell(about_gradient(alone, gradient, again=self._had_no_gradient))
+        tell(about_gradient(gradient, again=self._had_no_gradient))
         self._had_no_gradient = gradient is not None and not bool((gradient != 0).any())
         random = about_repetition(alone, again)
         tell(random)

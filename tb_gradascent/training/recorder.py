@@ -156,7 +156,8 @@ class Recorder:
         if labels is not None:
             labels = torch.as_tensor(labels)
             labels = labels[torch.tensor(rows, device=labels.device)]
-        held = (self.score(answers, labels) > -torch.inf).tolist()
+        # NaN holds: the answers of a diverged training are recorded as they are.
+        held = (self.score(answers, labels) != -torch.inf).tolist()
         return [row for row, holds in zip(rows, held, strict=True) if holds]
 
     def _ask_rows(self, passes: Passes, batch: Batch, rows: list[int]) -> Tensor:

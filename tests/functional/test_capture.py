@@ -26,6 +26,7 @@ from tb_gradascent.functional.capture import STRENGTHS, Recipe, as_stored
 from tb_gradascent.functional.capture import capture as start_capture
 from tb_gradascent.functional.gradients import ScoreName
 from testing.networks import MEAN, STD, convolutional, digits, train
+from testing.painted import painted
 
 BOUNDS = (((0 - MEAN) / STD,), ((1 - MEAN) / STD,))
 
@@ -133,7 +134,7 @@ def check_response(network: nn.Module, sample: CapturedSample, target: int, morp
     assert np.array_equal(delta, morph.delta), "what is stored is what was asked about"
     for number, strength in enumerate(morph.strengths):
         with torch.no_grad():
-            logits = network(torch.tensor(sample.image + strength * delta)[None])[0]
+            logits = network(painted(sample, strength, delta))[0]
         asked = logits.softmax(0)[[target, int(sample.classes[0])]].tolist()
         recorded = (morph.probabilities[number], morph.original_probabilities[number])
         assert recorded == pytest.approx(asked, abs=1e-4)

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from tb_gradascent import GradAscentHook, LogitMargin, Sample, read_samples
+from tb_gradascent import (
+    GradAscentHook,
+    LogitMargin,
+    ProbabilityMargin,
+    Sample,
+    read_samples,
+)
 from tb_gradascent.lightning import GradAscentCallback
 from testing.lightning_training import BATCH, BATCHES, Classifier, fit
 from testing.networks import convolutional, digits
@@ -108,6 +114,23 @@ class Composed(Classifier):
         return self.criterion(self.head(self.backbone(x)), y)
 
 
+class Cosine(Classifier):
+    """``forward`` is called directly, so that only the backbone's pass is seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = self.net[:-1]
+        self.prototypes = nn.Parameter(torch.randn(10, 256))
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = nn.functional.normalize(self.backbone(x))
+        return 10 * nn.functional.linear(features, nn.functional.normalize(self.prototypes))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        x, y = batch
+        return self.criterion(self.forward(x), y)
+
+
 class Told(Composed):
     """The step returns the logits."""
 
@@ -168,6 +191,21 @@ def test_any_kind_of_training_step_is_captured(tmp_path: Path, module: type[Clas
             (gradient,) = torch.autograd.grad(logits[target.index], image, retain_graph=True)
             largest = gradient.abs().max().item()
             np.testing.assert_allclose(target.gradient, gradient[0].numpy(), atol=largest / 1000)
+
+
+def test_features_are_not_recorded_as_the_classes(tmp_path: Path) -> None:
+    model = Cosine()
+    callback = GradAscentCallback(criterion=ProbabilityMargin(1), strict=True)
+    fit(model, tmp_path, callback, max_steps=1, limit_val_batches=1)
+    assert callback.hook is not None
+    assert callback.hook.health == ()
+    samples = list(read_samples(tmp_path))
+    assert len(samples) == 4
+    model.eval()
+    for sample in samples:
+        assert_of_batch(sample, 0)
+        chances = model(torch.from_numpy(sample.image)[None])[0].softmax(0).detach()
+        np.testing.assert_allclose(sample.probabilities, chances[list(sample.classes)], atol=1e-6)
 
 
 @pytest.mark.slow

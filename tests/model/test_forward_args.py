@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from testing.networks import Quadratic, Scaled, aged
+from testing.painted import painted
 
 
 def swapped(model: nn.Module, x: Tensor, age: Tensor, sign: int = 1) -> Tensor:
@@ -71,8 +72,8 @@ def test_responses_use_each_samples_own_arguments(tmp_path: Path) -> None:
         for target in sample.targets[1:]:
             assert target.delta is not None
             for strength, probability in zip(target.strengths, target.probabilities, strict=True):
-                x = torch.from_numpy(sample.image + strength * target.delta)
-                chance = model(x[None], age[None]).softmax(1)[0, target.index].item()
+                x = painted(sample, strength, target.delta)
+                chance = model(x, age[None]).softmax(1)[0, target.index].item()
                 assert probability == pytest.approx(chance, abs=1e-5)
 
 
@@ -84,14 +85,16 @@ def test_samples_with_common_arguments_run_in_one_pass(tmp_path: Path) -> None:
 
     rows: list[int] = []
     images, _ = aged(6)
-    with GradAscentHook(Flagged(), tmp_path, ascent=None, strict=True) as hook:
+    with GradAscentHook(Flagged(), tmp_path, every=1, ascent=None, strict=True) as hook:
         scale = torch.tensor(2.0)
-        hook(
-            images,
-            images.flatten(1)[:, :3],
-            additional_forward_args={"scale": scale, "double": True},
-        )
-    assert rows == [4]
+        for _ in range(3):  # the first two are checked
+            rows.clear()
+            hook(
+                images,
+                images.flatten(1)[:, :3],
+                additional_forward_args={"scale": scale, "double": True},
+            )
+    assert rows == [6, 4], "the candidates, and the samples"
 
 
 def test_arguments_of_another_type_are_rejected(tmp_path: Path) -> None:
@@ -147,6 +150,6 @@ def test_every_pass_gets_the_original_arguments(tmp_path: Path) -> None:
         for target in sample.targets[1:]:
             assert target.delta is not None
             for strength, chance in zip(target.strengths, target.probabilities, strict=True):
-                morph = torch.tensor(sample.image + strength * target.delta)[None]
+                morph = painted(sample, strength, target.delta)
                 says = model(morph, torch.ones(())).softmax(1)[0, target.index]
                 assert chance == pytest.approx(says.item(), abs=1e-5)

@@ -94,3 +94,25 @@ def test_the_models_other_arguments_are_recorded() -> None:
     assert given(pixel_values=x, labels=labels) == ((), {}, labels)
     assert given(x, labels=labels, age=age) == ((), {"age": age}, labels)
     assert given(age, x) == ((), {}, None), "positional arguments before the image are not recorded"
+
+
+def test_of_two_passes_the_one_of_the_batchs_images_is_taken() -> None:
+    step, labelled, other = Step(), torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
+    recorder = ForwardRecorder(step.modules())
+    for first, second in ((labelled, other), (other, labelled)):
+        step(first)
+        step(second)
+        found = recorder.take(labelled.clone())
+        assert found is not None
+        assert found.inputs is labelled
+        assert found.is_certain
+    step(labelled + 1)
+    step(other)
+    found = recorder.take(labelled)
+    assert found is not None
+    assert found.inputs is other
+    assert not found.is_certain
+    step(labelled + 1)
+    found = recorder.take(labelled)
+    assert found is not None
+    assert found.is_certain, "the only pass"

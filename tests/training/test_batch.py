@@ -127,7 +127,7 @@ def test_a_soft_label_is_the_class_of_at_least_99_percent(
     rows: list[list[float]], expected: list[int | None]
 ) -> None:
     for labels in (torch.tensor(rows), np.array(rows), rows, torch.tensor(rows).half()):
-        batch = Batch.of(inputs(2), labels, None)  # type: ignore[arg-type]
+        batch = Batch.of(inputs(2), labels, None)
         assert batch.label_kind == "soft"
         assert batch.label_list(range(2)) == expected
 
@@ -254,9 +254,9 @@ def test_other_inputs_are_rejected(given_inputs: Any) -> None:
 def test_bytes_become_floating_point_numbers_of_the_same_value() -> None:
     images = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
     batch = Batch.of(images, None, None)
-    assert batch.inputs.dtype == torch.float32
+    assert batch.inputs.is_floating_point()
     assert torch.equal(batch.inputs.byte(), images)
-    assert batch.value_range == (0, 255)
+    assert batch.value_range == (0.0, 255.0)
     assert Batch.of(images.float(), None, None).value_range is None
 
 

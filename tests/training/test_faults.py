@@ -279,9 +279,11 @@ def test_batches_with_unusual_logits_and_labels_are_captured(
         out: Tensor = x.flatten(1).sum(1).reshape(-1, *([1] * len(shape))).expand(-1, *shape)
         return out * torch.linspace(0.9, 1, shape.numel()).reshape(shape)
 
-    with GradAscentHook(nn.Identity(), tmp_path, forward=forward, strict=True) as hook:
+    options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "strict": True}
+    with GradAscentHook(nn.Identity(), tmp_path, forward=forward, **options) as hook:
         assert hook(BATCH[: len(logits)], logits, labels) == captured
-    assert warnings() == []
+    beyond = labels is not None and bool((labels == 5000).any())
+    assert ["A label is 5000" in message for message in warnings()] == [True] * beyond
     assert len(list(read_samples(tmp_path))) == captured
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tb_gradascent import Ascent, GradAscentHook, Morph, ProbabilityMargin, Sample, read_samples
 from testing import zoo
 from testing.networks import Quadratic, Scaled, aged, convolutional
+from testing.painted import painted
 from testing.traces import differences, untouched
 
 ASCENTS = {"smallest": Ascent.smallest(), "visible": Ascent.visible(steps=2, finish_steps=2)}
@@ -66,8 +67,7 @@ def morphs(samples: list[Sample]) -> list[tuple[Sample, Morph]]:
 
 def points(sample: Sample, morph: Morph) -> Tensor:
     """The stored images along a morph, shape (A, …)."""
-    strengths = morph.strengths.reshape((-1,) + (1,) * sample.image.ndim)
-    return torch.from_numpy(sample.image + strengths * morph.delta)
+    return torch.cat([painted(sample, strength, morph.delta) for strength in morph.strengths])
 
 
 def assert_answers(judge: Callable[[Tensor], Tensor], sample: Sample, name: str) -> None:

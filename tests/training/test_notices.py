@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 from tb_gradascent import (
     Entropy,
@@ -26,6 +27,7 @@ from tb_gradascent import (
     read_samples,
 )
 from testing.networks import convolutional, digits
+from testing.painted import painted
 
 ALL = ProbabilityMargin(1.0)
 IMAGES = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(3))
@@ -281,7 +283,7 @@ def test_saturated_probabilities_give_finite_arrays(tmp_path: Path) -> None:
     for classes, last in ((5, nn.Softmax(1)), (1, nn.Sigmoid())):
         model = network(classes, last)
         with torch.no_grad():
-            model[3].weight.mul_(1000)  # type: ignore[operator, union-attr]
+            model[3].weight.mul_(1000)  # type: ignore[operator]
         samples, _ = recorded(tmp_path / str(classes), model, IMAGES, model(IMAGES))
         for sample in samples:
             assert np.isfinite(sample.probabilities).all()
@@ -290,13 +292,6 @@ def test_saturated_probabilities_give_finite_arrays(tmp_path: Path) -> None:
 
 
 # What is painted is what was judged.
-
-
-def painted(sample: Sample, strength: float, delta: Any) -> Tensor:
-    """What a viewer paints, before it rounds: the point, clipped to the sample's bounds."""
-    assert sample.bounds is not None
-    low, high = (np.array(values).reshape(-1, 1, 1) for values in sample.bounds)
-    return torch.tensor(np.clip(sample.image + strength * delta, low, high)).float()[None]
 
 
 @settings(
@@ -604,3 +599,187 @@ def test_labels_beyond_the_classes_and_broken_pixels_are_said(tmp_path: Path) ->
     for sample in samples:
         assert sample.bounds is not None
         assert np.isfinite(sample.bounds).all()
+
+
+# Outputs of several parts.
+
+
+class Parts(nn.Module):
+    """Returns the logits beside something else."""
+
+    def __init__(self, kind: str, only_in_eval: bool = False) -> None:
+        super().__init__()
+        self.inner = network()
+        self.kind, self.only_in_eval = kind, only_in_eval
+
+    def forward(self, x: Tensor) -> Any:
+        features = self.inner[:3](x)
+        logits = self.inner[3](features)
+        if self.only_in_eval and self.training:
+            return logits
+        outputs: dict[str, Any] = {
+            "features": (features, logits),
+            "probabilities": (logits.softmax(1), logits),
+            "loss": (logits.logsumexp(1).mean(), logits),
+            "losses": (logits.logsumexp(1), logits),
+            "same width": (-3 * logits, logits),
+            "last": (logits, features),
+        }
+        return outputs[self.kind]
+
+
+@pytest.mark.parametrize(
+    "kind", ["features", "probabilities", "loss", "losses", "same width", "last"]
+)
+def test_the_logits_are_found_in_the_models_output(tmp_path: Path, kind: str) -> None:
+    model = Parts(kind, only_in_eval=True)
+    logits = model(IMAGES)
+    samples, codes = recorded(tmp_path, model, IMAGES, logits)
+    assert codes == set()
+    assert_asked(samples, logits.softmax(1))
+
+
+@pytest.mark.parametrize("kind", ["features", "loss", "losses", "probabilities", "last"])
+def test_the_logits_are_found_in_what_the_loop_gives_whole(tmp_path: Path, kind: str) -> None:
+    model = Parts(kind)
+    output = model(IMAGES)
+    logits = output[0] if kind == "last" else output[1]
+    samples, codes = recorded(tmp_path, model, IMAGES, output, class_names=list("abcde"))
+    assert codes == set()
+    assert_asked(samples, logits.softmax(1))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_in_doubt_an_output_of_several_parts_is_refused(tmp_path: Path, given: bool) -> None:
+    model = Parts("features")
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        with pytest.raises(ValueError, match=r"shape \(\d+, 24\), a float32 tensor of") as e:
+            hook(IMAGES, model(IMAGES) if given else None)
+    assert ("hook(x, output[…], …)" if given else "model(inputs)[…]") in str(e.value)
+
+
+def test_another_number_of_classes_than_the_loops_is_refused(tmp_path: Path) -> None:
+    model = network()
+    with GradAscentHook(model[:3], tmp_path, strict=True) as hook:
+        with pytest.raises(ValueError, match=r"must return logits of shape \(2, 5\).*\(2, 24\)"):
+            hook(IMAGES, model(IMAGES))
+
+
+# Attached hooks.
+
+
+def attached(folder: Path, model: nn.Module, run: Callable[[nn.Module], Any]) -> GradAscentHook:
+    """One step of a training with an attached hook."""
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    with GradAscentHook(model, folder, criterion=ALL) as hook:
+        hook.attach(optimizer)
+        run(model)
+        optimizer.step()
+    return hook
+
+
+def test_an_attached_hook_says_what_it_saw(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Flatten(0), nn.Linear(144, 5))
+    hook = attached(tmp_path, model, lambda model: model(IMAGES[0, 0]))
+    (notice,) = hook.health
+    assert "The last pass was given a float32 tensor of shape (12, 12)" in notice.message
+    assert "returned a float32 tensor of shape (5,)" in notice.message
+
+
+def test_an_attached_hook_finds_logits_behind_the_loss(tmp_path: Path) -> None:
+    model = Parts("loss")
+    hook = attached(tmp_path, model, lambda model: model(IMAGES))
+    assert hook.health == ()
+    assert hook.stats.captured == 4
+
+
+def test_bytes_are_found_by_an_attached_hook(tmp_path: Path) -> None:
+    hook = attached(tmp_path, OfBytes(), lambda model: model((IMAGES * 255).byte()))
+    assert hook.health == ()
+    assert hook.stats.captured == 4
+
+
+def test_a_wrapped_optimizer_is_unwrapped_or_named(tmp_path: Path) -> None:
+    class Wrapper:
+        def __init__(self, opt: object) -> None:
+            self.opt = opt
+
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    wrapped: Any = Wrapper(optimizer)
+    with GradAscentHook(model, tmp_path, strict=True) as hook:
+        hook.attach(wrapped)
+        model(IMAGES).sum().backward()
+        optimizer.step()
+        assert hook.stats.captured > 0
+        with pytest.raises(ValueError, match=r"a Wrapper of the module tests\.training"):
+            hook.attach(Wrapper(None))  # type: ignore[arg-type]
+
+
+def test_multi_label_rows_that_a_model_is_given_are_said(tmp_path: Path) -> None:
+    class WithLoss(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network()
+
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+            return {"logits": self.inner(x)}
+
+    labels = (torch.arange(80).reshape(16, 5) % 3 == 0).float()
+    hook = attached(tmp_path, WithLoss(), lambda model: model(IMAGES, labels=labels))
+    assert {notice.code for notice in hook.health} == {"multi-label"}
+    assert hook.stats.captured == 4
+
+
+# Models that need special care.
+
+
+def test_reentrant_checkpoints_are_captured(tmp_path: Path) -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network()
+
+        def forward(self, x: Tensor) -> Tensor:
+            features = checkpoint(self.inner[:3], x, use_reentrant=True)
+            logits: Tensor = self.inner[3](features)
+            return logits
+
+    model = Checkpointed()
+    images = IMAGES.clone().requires_grad_()
+    samples, codes = recorded(tmp_path, model, images, model(images))
+    assert codes == set()
+    assert_asked(samples, model.inner(IMAGES).softmax(1))
+    for sample in samples:
+        row = torch.tensor(sample.image)[None].requires_grad_()
+        for target in sample.targets:
+            (exact,) = torch.autograd.grad(model.inner(row)[0, target.index], row)
+            np.testing.assert_allclose(
+                target.gradient, exact[0].numpy(), atol=2e-3 * float(exact.abs().max())
+            )
+    model(images).sum().backward()
+    assert model.inner[1].weight.grad is not None, "the loop checkpoints as before"
+
+
+def test_a_first_parameter_without_data_does_not_decide_the_device(tmp_path: Path) -> None:
+    class Offloaded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.away = nn.Parameter(torch.empty(3, device="meta"))
+            self.inner = network()
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.inner(x)
+            return logits
+
+    model = Offloaded()
+    samples, codes = recorded(tmp_path, model, IMAGES, model(IMAGES))
+    assert codes == set()
+    assert_asked(samples, model(IMAGES).softmax(1))
+
+
+def test_parameters_of_zero_3_are_refused(tmp_path: Path) -> None:
+    model = network()
+    model[1].weight.ds_id = 0  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="ZeRO-3"):
+        GradAscentHook(model, tmp_path)
