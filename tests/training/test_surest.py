@@ -18,7 +18,8 @@ class Unsure(nn.Module):
         self.layer = nn.Linear(16, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(4 * x.flatten(1)).tanh()
+        logits: Tensor = self.layer(4 * x.flatten(1))
+        return logits.tanh()
 
 
 def test_a_morph_that_is_as_sure_as_the_network_gets_says_so(tmp_path: Path) -> None:
