@@ -35,6 +35,12 @@ from tb_gradascent.training.pending import PendingCapture
 #: Captures that may wait to be written. A killed process loses the captures in the queue.
 QUEUE_LENGTH = 8
 
+LONGEST_WAIT: Final = 5.0
+"""Seconds that the loop waits in all for a directory that does not keep up. Then captures are
+dropped."""
+LONGEST_CLOSE: Final = 30.0
+"""Seconds that closing waits for a directory that takes nothing. Then what is queued is lost."""
+
 STATUS_SECONDS: Final = 30.0
 """Seconds between two statuses that differ in counts only."""
 STATUS_PART: Final = 0.05
@@ -134,12 +140,14 @@ class SampleWriter:
         return self._worker.dropped
 
     def put(self, capture: PendingCapture) -> None:
-        """Queue one capture. Wait while ``QUEUE_LENGTH`` captures are queued already."""
-        start = time.perf_counter()
-        if self._worker.put(capture, wait=False):
+        """Queue one capture. If ``QUEUE_LENGTH`` captures are queued already, wait, or drop it."""
+        if self._worker.put(capture, 0.0):
             return
-        self._worker.put(capture)
+        start = time.perf_counter()
+        kept = self._worker.put(capture, max(LONGEST_WAIT - self.waited, 0.0))
         self.waited += time.perf_counter() - start
+        if not kept:
+            self._worker.drop(capture)
 
     def flush(self) -> None:
         """Wait until every queued capture is in the file."""
@@ -236,7 +244,8 @@ class _Worker:
         self.failure: Exception | None = None
         self.processor_seconds = 0.0
         self.written = 0
-        self.dropped = 0
+        self._lost = 0
+        self._refused = 0
         self._file = file
         self._session = session
         self._info = info
@@ -256,17 +265,39 @@ class _Worker:
         self._thread.start()
 
     @property
+    def dropped(self) -> int:
+        # Each part is counted by one thread: the writing thread, and the loop's.
+        return self._lost + self._refused
+
+    @property
     def size(self) -> int:
         return self._file.size
 
-    def put(self, capture: PendingCapture, *, wait: bool = True) -> bool:
-        """Whether the capture was queued, or this process does not own the writer thread."""
+    def put(self, capture: PendingCapture, wait: float) -> bool:
+        """Whether the capture was queued, or this process does not own the writer thread.
+
+        Args:
+            capture: What is queued.
+            wait: Seconds to wait at most while the queue is full.
+        """
         if self._is_ours():
             try:
-                self._queue.put(capture, block=wait)
+                self._queue.put(capture, block=wait > 0, timeout=wait or None)
             except queue.Full:
                 return False
         return True
+
+    def drop(self, capture: PendingCapture) -> None:
+        self._refused += capture.size
+        self._health.note(
+            "write-stalled",
+            "error",
+            f"The log directory takes no data, or too slowly: after {LONGEST_WAIT:g} seconds of "
+            "waiting in all, captures are dropped.",
+            "Training is not affected. Look at the disk or the network mount, or log to a local "
+            "directory.",
+            capture.step,
+        )
 
     def refresh(self) -> None:
         # If anything is queued, the thread looks at the status anyway.
@@ -282,12 +313,20 @@ class _Worker:
     def close(self) -> None:
         if self._is_ours():
             self._closed = True
-            self._queue.put(None)
-            self._thread.join()
-            try:
-                self._file.close()
-            except Exception as error:
-                self._fail("The last captures could not be written and are lost", error)
+            if not self._end_thread(time.monotonic() + LONGEST_CLOSE):
+                self._health.note(
+                    "close-stalled",
+                    "error",
+                    f"The log directory took no data for {LONGEST_CLOSE:g} seconds. The captures "
+                    "that were not written yet are lost.",
+                )
+
+    def _end_thread(self, deadline: float) -> bool:
+        """Whether the thread wrote what was queued and ended before a time."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=deadline - time.monotonic())
+            self._thread.join(max(deadline - time.monotonic(), 0.0))
+        return not self._thread.is_alive()
 
     def _is_ours(self) -> bool:
         """Whether this process owns the writer thread. A forked child has the file alone."""
@@ -302,6 +341,10 @@ class _Worker:
             self._queue.task_done()
         self._say_if_nothing_was_confused()
         self._try_to_tell(ended=True)
+        try:
+            self._file.close()
+        except Exception as error:
+            self._fail("The last captures could not be written and are lost", error)
         self._queue.task_done()
 
     def _take(self, capture: PendingCapture) -> None:
@@ -314,7 +357,7 @@ class _Worker:
         if kept:
             self.written += capture.size
         else:
-            self.dropped += capture.size
+            self._lost += capture.size
         self.processor_seconds = time.thread_time()
 
     def _next(self) -> PendingCapture | _Refresh | None:
