@@ -23,8 +23,8 @@ from tb_gradascent.training.health import Health
 #: Rows of the loop's batch that a check asks the network about.
 ROWS: Final = 32
 
-#: The part of the logits' spread by which two answers to one question may differ, since a network
-#: may run in half precision or with other kernels.
+#: The part of the logits' spread and size by which two answers to one question may differ, since a
+#: network may run in half precision or with other kernels.
 _ROUNDING: Final = 0.05
 _SAME_PASS: Final = 1e-3
 
@@ -169,7 +169,7 @@ def about_repetition(one: Tensor, other: Tensor) -> Notice | None:
         "random-answers",
         "warning",
         "The model answers at random in eval mode: two passes of one image differ by "
-        f"{spread:.2g} in a probability. What is recorded of a sample is one answer of many.",
+        f"{spread:.2g} in a probability. A record holds one answer of many.",
         "Use nn.Dropout or F.dropout(x, training=self.training), and add noise in training mode "
         "only.",
     )
@@ -190,10 +190,17 @@ def about_company(alone: Tensor, in_company: Tensor) -> Notice | None:
 
 
 def agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
-    """Return whether logits (N, C) give the same probabilities, up to a part of their spread."""
-    one, other = (logits.detach().float().log_softmax(1) for logits in (one, other))
+    """Return whether logits (N, C) give the same log-probabilities.
+
+    Args:
+        one, other: The logits.
+        tolerance: The part of their spread and of their size by which they may differ.
+    """
+    one, other = one.detach().float(), other.detach().to(one.device, torch.float32)
+    size = one.abs().where(one.isfinite(), 0).amax()
+    one, other = one.log_softmax(1), other.log_softmax(1)
     spread = (one.amax(1) - one.amin(1)).clamp(0.1, 20).amax()
-    close = (one - other).abs() <= tolerance * spread
+    close = (one - other).abs() <= tolerance * (spread + size)
     return bool((close | ~one.isfinite() | ~other.isfinite()).all())
 
 
@@ -212,7 +219,7 @@ def about_other_network(agreed: str) -> Notice:
     """Return the warning that the module does not answer as the loop did."""
     return Notice(
         "other-answers",
-        "warning",
+        "error",
         "The model does not answer as the loop's logits say, for the inputs that the hook was "
         f"given: {agreed}. The hook records what the model answers.",
         "Give the hook the very inputs of the model, after normalisation and augmentation, and the "
@@ -243,7 +250,7 @@ class HealthCheck:
     """Asks the network about some rows of the first captures, and of later ones ever more rarely.
 
     Attributes:
-        health: Is told what is found.
+        health: It gets the notices.
         rows_mix: Whether a row's answer was found to depend on the rows beside it.
     """
 
@@ -256,11 +263,16 @@ class HealthCheck:
     def is_due(self) -> bool:
         """Count a capture, and return whether to check it.
 
-        These are the first, the second, the fourth and so on, and the next few after one in which
-        the loop's predictions were others than the model's.
+        The first, the second, the fourth and so on are checked. If the predictions of the loop and
+        of the model differ, the next few are checked, too.
         """
         self._captures += 1
         return self._captures & (self._captures - 1) == 0 or 0 < self._disagreed < _PATIENCE
+
+    def look_at(self, inputs: Tensor, step: int) -> None:
+        """Report what is found in the values of inputs (N, …)."""
+        for notice in about_values(inputs):
+            self.health.add(notice, step)
 
     def examine(
         self, passes: Passes, batch: Batch, logits: Tensor | None, own: Tensor, step: int
@@ -278,8 +290,6 @@ class HealthCheck:
         def tell(notice: Notice | None) -> None:
             self.health.add(notice, step)
 
-        for notice in about_values(batch.inputs):
-            tell(notice)
         if isinstance(batch.labels, Tensor):
             tell(about_label_range(batch.labels, own.shape[1]))
         self._ask_alone(passes, batch, own, tell)
@@ -306,7 +316,7 @@ class HealthCheck:
         except Exception as error:  # the model may need company
             self.health.report(
                 "one-row-fails",
-                "warning",
+                "error",
                 f"The model cannot be asked about one image alone: {type(error).__name__}: {error}."
                 " Its answer may depend on the other images of the batch.",
                 "Use layers that treat each row by itself in eval mode.",

@@ -41,7 +41,7 @@ class Recorder:
         top_k: Samples in a capture at most.
         recipe: What is recorded of each sample.
         info: The session's constants.
-        health: Is told what does not fit.
+        health: It gets the notices.
         kind: What the inputs are.
         check: Looks at the first captures.
         seen: The range of the values that the network was given so far.
@@ -102,7 +102,11 @@ class Recorder:
             rows = self._confirm(passes, batch, logits, own, list(first), rows, step)
         margins = None if logits is None else probability_margin(logits.detach())
         parts = self.record(passes, batch, rows, batch, step, loop_margins=margins)
+        if is_checked:
+            self.check.look_at(batch.inputs, step)
         for fixed in probes:
+            if is_checked:
+                self.check.look_at(fixed.inputs, step)
             rows = list(range(len(fixed.inputs)))
             parts += self.record(passes, fixed, rows, batch, step, probe=True)
         return parts, scalars
@@ -126,7 +130,7 @@ class Recorder:
     ) -> list[int]:
         """Ask the model in eval mode about some rows, in one pass.
 
-        The loop's logits are those of training mode. What is recorded is the answer in eval mode.
+        The loop's logits are those of training mode. The answers in eval mode are recorded.
 
         Args:
             passes: Through the model.
@@ -271,7 +275,7 @@ class Recorder:
     def _settle(
         self, passes: Passes, batch: Batch, logits: Tensor | None = None, step: int | None = None
     ) -> None:
-        """Find out once what the model's output holds, and say so if it is not logits."""
+        """Find out once whether the model returns logits, and report it if not."""
         passes.settle(batch.inputs, batch.forward_args, logits)
         self.health.add(about_form(passes.reader.form), step)
 

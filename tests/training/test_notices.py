@@ -529,6 +529,13 @@ def test_other_inputs_than_the_models_are_said_at_once(tmp_path: Path) -> None:
     assert recorded(tmp_path, model, IMAGES, logits)[1] == {"other-answers"}
 
 
+def test_strict_raises_what_makes_a_record_wrong(tmp_path: Path) -> None:
+    model = network()
+    with GradAscentHook(model, tmp_path, criterion=ALL, strict=True) as hook:
+        with pytest.raises(ValueError, match="The model does not answer as the loop's logits say"):
+            hook(IMAGES, model(-3 * IMAGES))
+
+
 def test_another_model_than_the_loops_is_said_at_once(tmp_path: Path) -> None:
     model, other = network(), network()
     with torch.no_grad():
@@ -587,6 +594,14 @@ def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path) -> None:
 
 
 # Data.
+
+
+def test_a_probe_of_one_colour_is_said(tmp_path: Path) -> None:
+    model = network()
+    with GradAscentHook(model, tmp_path, criterion=ALL) as hook:
+        hook.probe(torch.zeros(1, 1, 12, 12))
+        assert hook(IMAGES, model(IMAGES)) == 5
+        assert {notice.code for notice in hook.health} == {"constant-inputs"}
 
 
 def test_labels_beyond_the_classes_and_broken_pixels_are_said(tmp_path: Path) -> None:
