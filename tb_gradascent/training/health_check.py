@@ -269,13 +269,18 @@ class HealthCheck:
         self._captures += 1
         return self._captures & (self._captures - 1) == 0 or 0 < self._disagreed < _PATIENCE
 
-    def look_at(self, inputs: Tensor, step: int) -> None:
+    def look_at(self, inputs: Tensor, step: int | None = None) -> None:
         """Report what is found in the values of inputs (N, …)."""
         for notice in about_values(inputs):
             self.health.add(notice, step)
 
     def examine(
-        self, passes: Passes, batch: Batch, logits: Tensor | None, own: Tensor, step: int
+        self,
+        passes: Passes,
+        batch: Batch,
+        logits: Tensor | None,
+        own: Tensor,
+        step: int | None = None,
     ) -> None:
         """Report what is found in the first rows of a batch.
 
@@ -284,7 +289,7 @@ class HealthCheck:
             batch: The loop's.
             logits: Those of the loop (N, C), or ``None`` if it gave none.
             own: The model's own answers in eval mode about the first ``ROWS`` rows.
-            step: The training step.
+            step: The training step, or ``None`` in a scan.
         """
 
         def tell(notice: Notice | None) -> None:

@@ -116,7 +116,11 @@ class Recorder:
         self._prepare(passes, batch)
         self._settle(passes, batch)
         self.seen.add(batch.inputs, batch.value_range)
-        return self.score(passes.ask(batch.inputs, batch.forward_args), batch.labels)
+        own = passes.ask(batch.inputs, batch.forward_args)
+        if self.check.is_due():
+            self.check.look_at(batch.inputs)
+            self.check.examine(passes, batch, None, own[:ROWS])
+        return self.score(own, batch.labels)
 
     def _confirm(
         self,

@@ -399,7 +399,7 @@ def test_one_pass_confirms_the_candidates(tmp_path: Path) -> None:
     with GradAscentHook(model, tmp_path, every=1, criterion=ALL, ascent=None, top_k=2) as hook:
         for call in range(9):
             logits = model(IMAGES)
-            model.register_forward_hook(lambda _, given, __: rows.append(len(given[0])))
+            model.register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
             rows.clear()
             hook(IMAGES, logits)
             model._forward_hooks.clear()
@@ -521,6 +521,15 @@ def test_rows_that_mix_are_recorded_one_by_one(tmp_path: Path, name: str) -> Non
                     assert said[target.index].item() == pytest.approx(
                         morph.probabilities[place], abs=1e-4
                     )
+
+
+def test_a_scan_is_checked_too(tmp_path: Path) -> None:
+    model = mixing()["attention"]
+    images = IMAGES.clone()
+    images[0] = torch.nan
+    with GradAscentHook(model, tmp_path, criterion=ALL) as hook:
+        assert hook.scan([images[4:], images[:4]], top_k=3) == 3
+        assert {notice.code for notice in hook.health} == {"rows-mix", "not-finite-inputs"}
 
 
 def test_other_inputs_than_the_models_are_said_at_once(tmp_path: Path) -> None:
