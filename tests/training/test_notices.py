@@ -582,7 +582,8 @@ def test_a_training_with_batch_norm_and_dropout_is_compared_by_its_predictions(
     assert codes == (set() if kind == "right" else {"other-answers"})
 
 
-def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before_step", [True, False])
+def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path, before_step: bool) -> None:
     images, labels = digits()
     model = convolutional()
     model[1].momentum = 0.001  # type: ignore[assignment]
@@ -593,10 +594,13 @@ def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path) -> None:
         for step in range(60):
             rows = slice(32 * step, 32 * step + 32)
             logits = model(images[rows])
+            if before_step:
+                hook(images[rows], logits, labels[rows])
             optimizer.zero_grad()
             nn.functional.cross_entropy(logits, labels[rows]).backward()
             optimizer.step()
-            hook(images[rows], logits, labels[rows])
+            if not before_step:
+                hook(images[rows], logits, labels[rows])
         (notice,) = hook.health
     assert notice.code == "eval-contradicts-training"
     assert notice.message.count("%") == 2
