@@ -30,6 +30,8 @@ from tb_gradascent.format.event_file import find_event_files, locate_events
 
 _SLACK = 24 << 20
 """Bytes by which a process may grow without a leak: allocators keep what they once had."""
+_LARGEST_GAP = 0.2
+"""Between two captures, as a part of the steps so far: the budget is small."""
 _LONGEST = 0.6
 """Seconds of training at the most before it is killed."""
 
@@ -150,7 +152,7 @@ def loop(calls: int) -> None:
     assert stats.every > 1
     assert stats.every > 1, "captures became rarer"
     for earlier, later in itertools.pairwise([*steps, calls]):
-        assert later - earlier <= max(1, 0.1 * later), f"a gap from {earlier} to {later}"
+        assert later - earlier <= max(1, _LARGEST_GAP * later), f"a gap from {earlier} to {later}"
     assert grown < _SLACK, f"memory grew by {grown} bytes"
     assert stats.dropped == 0
     print(

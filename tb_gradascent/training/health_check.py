@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,8 +23,8 @@ from tb_gradascent.training.health import Health
 #: Rows of the loop's batch that a check asks the network about.
 ROWS: Final = 32
 
-#: The part of the logits' spread by which two answers to one question may differ, since a network
-#: may run in half precision or with other kernels.
+#: The part of the logits' spread and size by which two answers to one question may differ, since a
+#: network may run in half precision or with other kernels.
 _ROUNDING: Final = 0.05
 _SAME_PASS: Final = 1e-3
 
@@ -33,6 +33,9 @@ _LEAST_ROWS: Final = 8
 
 #: Checks in a row that must find a disagreement in the predicted classes.
 _PATIENCE: Final = 4
+
+#: Rows whose predictions in training mode are compared before anything is said.
+_ENOUGH_ROWS: Final = 64
 
 #: Before this capture, predictions that differ mean nothing.
 _EARLY: Final = 8
@@ -169,7 +172,7 @@ def about_repetition(one: Tensor, other: Tensor) -> Notice | None:
         "random-answers",
         "warning",
         "The model answers at random in eval mode: two passes of one image differ by "
-        f"{spread:.2g} in a probability. What is recorded of a sample is one answer of many.",
+        f"{spread:.2g} in a probability. A record holds one answer of many.",
         "Use nn.Dropout or F.dropout(x, training=self.training), and add noise in training mode "
         "only.",
     )
@@ -190,29 +193,61 @@ def about_company(alone: Tensor, in_company: Tensor) -> Notice | None:
 
 
 def agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
-    """Return whether logits (N, C) give the same probabilities, up to a part of their spread."""
-    one, other = (logits.detach().float().log_softmax(1) for logits in (one, other))
+    """Return whether logits (N, C) give the same log-probabilities.
+
+    Args:
+        one, other: The logits.
+        tolerance: The part of their spread and of their size by which they may differ.
+    """
+    one, other = one.detach().float(), other.detach().to(one.device, torch.float32)
+    size = one.abs().where(one.isfinite(), 0).amax()
+    one, other = one.log_softmax(1), other.log_softmax(1)
     spread = (one.amax(1) - one.amin(1)).clamp(0.1, 20).amax()
-    close = (one - other).abs() <= tolerance * spread
+    close = (one - other).abs() <= tolerance * (spread + size)
     return bool((close | ~one.isfinite() | ~other.isfinite()).all())
 
 
-def count_agreements(one: Tensor, other: Tensor) -> tuple[int, int]:
-    """Return in how many rows two logits (N, C) predict the same class, and how many rows count.
+class Agreement(NamedTuple):
+    """How often two networks predict the same class.
+
+    Attributes:
+        same: Rows with the same predicted class.
+        rows: Rows that were compared.
+    """
+
+    same: int
+    rows: int
+
+    @property
+    def part(self) -> float:
+        """From 0 to 1."""
+        return self.same / max(self.rows, 1)
+
+    def __add__(self, other: object) -> Agreement:
+        """Return the sum of two counts."""
+        assert isinstance(other, Agreement)  # noqa: S101
+        return Agreement(self.same + other.same, self.rows + other.rows)
+
+
+_NOTHING: Final = Agreement(0, 0)
+
+
+def count_agreements(one: Tensor, other: Tensor) -> Agreement:
+    """Compare the predicted classes of two logits (N, C).
 
     A row without a clear winner does not count.
     """
     first, second = one.detach().float().topk(2, 1).values.unbind(1)
     counted = (first > second) & first.isfinite()
     same = counted & (one.argmax(1) == other.to(one.device).argmax(1))
-    return int(same.sum()), int(counted.sum())
+    return Agreement(int(same.sum()), int(counted.sum()))
 
 
 def about_other_network(agreed: str) -> Notice:
     """Return the warning that the module does not answer as the loop did."""
     return Notice(
         "other-answers",
-        "warning",
+        "error",
         "The model does not answer as the loop's logits say, for the inputs that the hook was "
         f"given: {agreed}. The hook records what the model answers.",
         "Give the hook the very inputs of the model, after normalisation and augmentation, and the "
@@ -221,21 +256,17 @@ def about_other_network(agreed: str) -> Notice:
     )
 
 
-def about_eval_mode(in_eval: tuple[int, int], in_training: tuple[int, int]) -> Notice:
+def about_eval_mode(in_eval: Agreement, in_training: Agreement) -> Notice:
     """Return the warning that the answers in eval mode contradict those in training mode."""
     return Notice(
         "eval-contradicts-training",
         "warning",
         "The model's answers in eval mode contradict those in training mode: its predictions agree "
-        f"with the loop's for {_part(in_eval)} of the images in eval mode, and for "
-        f"{_part(in_training)} in training mode. Samples are recorded in eval mode.",
+        f"with the loop's for {in_eval.part:.0%} of the images in eval mode, and for "
+        f"{in_training.part:.0%} in training mode. Samples are recorded in eval mode.",
         "The running statistics of BatchNorm may be far behind. Raise its momentum, or look at the "
         "model's accuracy in eval mode.",
     )
-
-
-def _part(counts: tuple[int, int]) -> str:
-    return f"{counts[0] / max(counts[1], 1):.0%}"
 
 
 @dataclasses.dataclass
@@ -243,27 +274,45 @@ class HealthCheck:
     """Asks the network about some rows of the first captures, and of later ones ever more rarely.
 
     Attributes:
-        health: Is told what is found.
+        health: It gets the notices.
         rows_mix: Whether a row's answer was found to depend on the rows beside it.
+
+    ``_disagreed`` counts the checks in a row in which the loop and the model predicted other
+    classes. Since then ``_eval`` compares the loop with the model in eval mode, ``_loop`` with the
+    model in training mode, and ``_own`` the model in training mode with itself.
     """
 
     health: Health
     rows_mix: bool = False
     _captures: int = 0
     _disagreed: int = 0
+    _eval: Agreement = _NOTHING
+    _loop: Agreement = _NOTHING
+    _own: Agreement = _NOTHING
     _had_no_gradient: bool = False
 
     def is_due(self) -> bool:
         """Count a capture, and return whether to check it.
 
-        These are the first, the second, the fourth and so on, and the next few after one in which
-        the loop's predictions were others than the model's.
+        The first, the second, the fourth and so on are checked. If the predictions of the loop and
+        of the model differ, the next few are checked, too.
         """
         self._captures += 1
-        return self._captures & (self._captures - 1) == 0 or 0 < self._disagreed < _PATIENCE
+        in_doubt = 0 < self._disagreed < _PATIENCE or 0 < self._loop.rows < _ENOUGH_ROWS
+        return self._captures & (self._captures - 1) == 0 or in_doubt
+
+    def look_at(self, inputs: Tensor, step: int | None = None) -> None:
+        """Report what is found in the values of inputs (N, …)."""
+        for notice in about_values(inputs):
+            self.health.add(notice, step)
 
     def examine(
-        self, passes: Passes, batch: Batch, logits: Tensor | None, own: Tensor, step: int
+        self,
+        passes: Passes,
+        batch: Batch,
+        logits: Tensor | None,
+        own: Tensor,
+        step: int | None = None,
     ) -> None:
         """Report what is found in the first rows of a batch.
 
@@ -272,14 +321,12 @@ class HealthCheck:
             batch: The loop's.
             logits: Those of the loop (N, C), or ``None`` if it gave none.
             own: The model's own answers in eval mode about the first ``ROWS`` rows.
-            step: The training step.
+            step: The training step, or ``None`` in a scan.
         """
 
         def tell(notice: Notice | None) -> None:
             self.health.add(notice, step)
 
-        for notice in about_values(batch.inputs):
-            tell(notice)
         if isinstance(batch.labels, Tensor):
             tell(about_label_range(batch.labels, own.shape[1]))
         self._ask_alone(passes, batch, own, tell)
@@ -306,7 +353,7 @@ class HealthCheck:
         except Exception as error:  # the model may need company
             self.health.report(
                 "one-row-fails",
-                "warning",
+                "error",
                 f"The model cannot be asked about one image alone: {type(error).__name__}: {error}."
                 " Its answer may depend on the other images of the batch.",
                 "Use layers that treat each row by itself in eval mode.",
@@ -330,8 +377,11 @@ class HealthCheck:
     ) -> None:
         """Compare the loop's logits with the model's own answer, first in eval mode."""
         counts = count_agreements(logits[: len(own)], own)
-        is_clear = counts[1] >= _LEAST_ROWS and counts[0] < counts[1] / 2
-        self._disagreed = self._disagreed + 1 if is_clear else 0
+        if counts.rows >= _LEAST_ROWS and counts.part < 0.5:
+            self._disagreed += 1
+        else:
+            self._disagreed = 0
+            self._eval = self._loop = self._own = _NOTHING
         is_exact = _is_alive(logits) and not agree(logits[: len(own)], own, _ROUNDING)
         # Layers of all ranks may speak to each other in training mode.
         if is_connected() or not (
@@ -339,26 +389,35 @@ class HealthCheck:
         ):
             return
         one, other = passes.ask_in_training(batch.inputs, batch.forward_args, times=2)
-        itself, theirs = count_agreements(one, other), count_agreements(logits, one)
-        if is_exact and agree(one, other, _SAME_PASS):
-            if not agree(logits, one, _ROUNDING):
-                first = [float(rows[0].softmax(0).max()) for rows in (logits.detach().float(), one)]
-                tell(
-                    about_other_network(
-                        f"the loop's largest probability of the first is {first[0]:.2f}, the "
-                        f"model's {first[1]:.2f}"
-                    )
+        if is_exact and agree(one, other, _SAME_PASS) and not agree(logits, one, _ROUNDING):
+            said = [float(rows[0].softmax(0).max()) for rows in (logits.detach().float(), one)]
+            tell(
+                about_other_network(
+                    f"the loop's largest probability of the first is {said[0]:.2f}, the model's "
+                    f"{said[1]:.2f}"
                 )
+            )
             return
-        # At the start of a training one step may change all predictions, and the running statistics
-        # of BatchNorm are behind.
-        if self._disagreed < _PATIENCE or itself[0] < itself[1] / 2:
+        if self._disagreed < _PATIENCE:
             return
-        if theirs[0] / max(theirs[1], 1) < itself[0] / itself[1] / 2:
+        few = slice(ROWS)
+        self._eval += counts
+        self._loop += count_agreements(logits[few], one[few])
+        self._own += count_agreements(one[few], other[few])
+        if self._loop.rows < _ENOUGH_ROWS:
+            return
+        in_eval, loop, itself = self._eval, self._loop, self._own
+        self._eval = self._loop = self._own = _NOTHING
+        # A network whose answers in training mode are mostly random says nothing. At the start of
+        # a training one step may change all predictions, and the running statistics of BatchNorm
+        # are behind.
+        if itself.part < 0.5:
+            return
+        if loop.part < itself.part / 2:
             if self._captures >= _EARLY:
-                tell(about_other_network(f"the predicted classes agree for {_part(theirs)}"))
+                tell(about_other_network(f"the predicted classes agree for {loop.part:.0%}"))
         elif self._captures >= 2 * _EARLY:
-            tell(about_eval_mode(counts, theirs))
+            tell(about_eval_mode(in_eval, loop))
 
 
 def _is_alive(logits: Tensor) -> bool:

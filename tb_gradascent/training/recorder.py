@@ -40,7 +40,7 @@ class Recorder:
         criterion: See ``GradAscentHook(criterion=…)``.
         recipe: What is recorded of each sample.
         info: The session's constants.
-        health: Is told what does not fit.
+        health: It gets the notices.
         kind: What the inputs are.
         check: Looks at the first captures.
         seen: The range of the values that the network was given so far.
@@ -102,7 +102,11 @@ class Recorder:
         margins = None if logits is None else probability_margin(logits.detach())
         surest = None if chosen_by is None else surest_probability(chosen_by)
         parts = self.record(passes, batch, rows, batch, step, loop_margins=margins, surest=surest)
+        if is_checked:
+            self.check.look_at(batch.inputs, step)
         for fixed in probes:
+            if is_checked:
+                self.check.look_at(fixed.inputs, step)
             rows = list(range(len(fixed.inputs)))
             parts += self.record(passes, fixed, rows, batch, step, probe=True, surest=surest)
         return parts, scalars
@@ -112,7 +116,11 @@ class Recorder:
         self._prepare(passes, batch)
         self._settle(passes, batch)
         self.seen.add(batch.inputs, batch.value_range)
-        return self.score(passes.ask(batch.inputs, batch.forward_args), batch.labels)
+        own = passes.ask(batch.inputs, batch.forward_args)
+        if self.check.is_due():
+            self.check.look_at(batch.inputs)
+            self.check.examine(passes, batch, None, own[:ROWS])
+        return self.score(own, batch.labels)
 
     def _confirm(
         self,
@@ -126,7 +134,7 @@ class Recorder:
     ) -> list[int]:
         """Ask the model in eval mode about some rows, in one pass.
 
-        The loop's logits are those of training mode. What is recorded is the answer in eval mode.
+        The loop's logits are those of training mode. The answers in eval mode are recorded.
 
         Args:
             passes: Through the model.
@@ -277,7 +285,7 @@ class Recorder:
     def _settle(
         self, passes: Passes, batch: Batch, logits: Tensor | None = None, step: int | None = None
     ) -> None:
-        """Find out once what the model's output holds, and say so if it is not logits."""
+        """Find out once whether the model returns logits, and report it if not."""
         passes.settle(batch.inputs, batch.forward_args, logits)
         self.health.add(about_form(passes.reader.form), step)
 

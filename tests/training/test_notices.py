@@ -399,7 +399,7 @@ def test_one_pass_confirms_the_candidates(tmp_path: Path) -> None:
     with GradAscentHook(model, tmp_path, every=1, criterion=ALL, ascent=None, top_k=2) as hook:
         for call in range(9):
             logits = model(IMAGES)
-            model.register_forward_hook(lambda _, given, __: rows.append(len(given[0])))
+            model.register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
             rows.clear()
             hook(IMAGES, logits)
             model._forward_hooks.clear()
@@ -523,10 +523,26 @@ def test_rows_that_mix_are_recorded_one_by_one(tmp_path: Path, name: str) -> Non
                     )
 
 
+def test_a_scan_is_checked_too(tmp_path: Path) -> None:
+    model = mixing()["attention"]
+    images = IMAGES.clone()
+    images[0] = torch.nan
+    with GradAscentHook(model, tmp_path, criterion=ALL) as hook:
+        assert hook.scan([images[4:], images[:4]], top_k=3) == 3
+        assert {notice.code for notice in hook.health} == {"rows-mix", "not-finite-inputs"}
+
+
 def test_other_inputs_than_the_models_are_said_at_once(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(800, 5))
     logits = model((IMAGES - 0.13) / 0.03)
     assert recorded(tmp_path, model, IMAGES, logits)[1] == {"other-answers"}
+
+
+def test_strict_raises_what_makes_a_record_wrong(tmp_path: Path) -> None:
+    model = network()
+    with GradAscentHook(model, tmp_path, criterion=ALL, strict=True) as hook:
+        with pytest.raises(ValueError, match="The model does not answer as the loop's logits say"):
+            hook(IMAGES, model(-3 * IMAGES))
 
 
 def test_another_model_than_the_loops_is_said_at_once(tmp_path: Path) -> None:
@@ -566,7 +582,8 @@ def test_a_training_with_batch_norm_and_dropout_is_compared_by_its_predictions(
     assert codes == (set() if kind == "right" else {"other-answers"})
 
 
-def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before_step", [True, False])
+def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path, before_step: bool) -> None:
     images, labels = digits()
     model = convolutional()
     model[1].momentum = 0.001  # type: ignore[assignment]
@@ -577,16 +594,27 @@ def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path) -> None:
         for step in range(60):
             rows = slice(32 * step, 32 * step + 32)
             logits = model(images[rows])
+            if before_step:
+                hook(images[rows], logits, labels[rows])
             optimizer.zero_grad()
             nn.functional.cross_entropy(logits, labels[rows]).backward()
             optimizer.step()
-            hook(images[rows], logits, labels[rows])
+            if not before_step:
+                hook(images[rows], logits, labels[rows])
         (notice,) = hook.health
     assert notice.code == "eval-contradicts-training"
     assert notice.message.count("%") == 2
 
 
 # Data.
+
+
+def test_a_probe_of_one_colour_is_said(tmp_path: Path) -> None:
+    model = network()
+    with GradAscentHook(model, tmp_path, criterion=ALL) as hook:
+        hook.probe(torch.zeros(1, 1, 12, 12))
+        assert hook(IMAGES, model(IMAGES)) == 5
+        assert {notice.code for notice in hook.health} == {"constant-inputs"}
 
 
 def test_labels_beyond_the_classes_and_broken_pixels_are_said(tmp_path: Path) -> None:

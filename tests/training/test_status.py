@@ -186,7 +186,7 @@ def test_a_new_notice_is_told_without_a_capture(tmp_path: Path) -> None:
 
 def test_a_fault_is_told(tmp_path: Path) -> None:
     with made(tmp_path) as hook:
-        hook(BATCH.byte(), logits_of(hook._model, BATCH))
+        hook(BATCH.int(), logits_of(hook._model, BATCH))
         hook._writer.flush()
         status = told(tmp_path)[-1]
         assert status.failed == 1
@@ -205,7 +205,7 @@ def test_each_kind_of_fault_is_logged_once(
     logits = logits_of(nn.Identity(), BATCH)
     with caplog.at_level(logging.WARNING, logger="tb_gradascent"), made(tmp_path) as hook:
         for _ in range(2):
-            hook(BATCH.byte(), logits)
+            hook(BATCH.int(), logits)
             hook(BATCH.long(), logits)  # the same kind: only what follows ", got" differs
             hook(BATCH, logits[:2])
     assert codes(hook.health) == ["capture-failed-ValueError", "capture-failed-ValueError-2"]
