@@ -390,11 +390,12 @@ class HealthCheck:
             return
         one, other = passes.ask_in_training(batch.inputs, batch.forward_args, times=2)
         if is_exact and agree(one, other, _SAME_PASS) and not agree(logits, one, _ROUNDING):
-            said = [float(rows[0].softmax(0).max()) for rows in (logits.detach().float(), one)]
+            theirs, own = (rows.detach().float().softmax(1) for rows in (logits, one))
+            row, column = divmod(int((theirs - own).abs().argmax()), own.shape[1])
             tell(
                 about_other_network(
-                    f"the loop's largest probability of the first is {said[0]:.2f}, the model's "
-                    f"{said[1]:.2f}"
+                    f"for image {row} and class {column} the loop's probability is "
+                    f"{theirs[row, column]:.2f}, and the model's {own[row, column]:.2f}"
                 )
             )
             return

@@ -20,7 +20,7 @@ from testing import zoo
 from testing.traces import State, contents, differences, flat, modes, random_states, untouched
 
 STEPS, BATCH = 20, 8
-MARGIN = ProbabilityMargin()
+MARGIN = ProbabilityMargin(1)
 
 Mode = Callable[[], contextlib.AbstractContextManager[object]]
 
