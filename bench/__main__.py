@@ -27,7 +27,7 @@ MODULES = (
 
 
 def main() -> None:
-    """Measure what was asked for; all of it is written down."""
+    """Run the chosen benchmarks, and write all results down."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=MODULES, help="these, and write nothing")
     parser.add_argument("--update", action="store_true", help="with --only: write these down, too")

@@ -29,7 +29,7 @@ from tb_gradascent import GradAscentHook, read_samples
 from tb_gradascent.format.event_file import find_event_files, locate_events
 
 _SLACK = 24 << 20
-"""Bytes by which a process may grow without a leak: allocators keep what they once had."""
+"""A process may grow by this many bytes without a leak: allocators keep what they once had."""
 _LARGEST_GAP = 0.2
 """Between two captures, as a part of the steps so far: the budget is small."""
 _LONGEST = 0.6

@@ -43,7 +43,7 @@ NEWEST = 1000
 RUN, TAG = "training", "confused"
 TENTHS = 10
 SLACK = 24.0
-"""MB by which TensorBoard may grow without a leak: allocators keep what they once had."""
+"""TensorBoard may grow by this many MB without a leak: allocators keep what they once had."""
 SETTLED = 60.0
 """Seconds; in less time than that, TensorBoard is still getting what it needs."""
 HELD = 4.0

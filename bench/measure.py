@@ -27,14 +27,14 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The quartiles of values, of which there may be one only."""
+    """The quartiles of values. A single value is allowed."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
 
 
 def seconds(work: Work) -> float:
-    """How long it takes, and on a GPU what it has queued there."""
+    """The seconds that it takes, and on a GPU those of its queued work."""
     synchronize()
     start = time.perf_counter()
     work()

@@ -44,7 +44,7 @@ MEMORY = "memory, scrolled from end to end, MB"
 RELOAD = "longest task while a reload adds 100 samples, ms"
 
 Found = Iterator[tuple[str, float]]
-"""What was measured, with its unit, and how much it was."""
+"""A quantity with its unit, and its value."""
 
 
 Value = TypeVar("Value")

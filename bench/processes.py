@@ -18,7 +18,7 @@ def below(process: int | None = None) -> Iterator[int]:
 
 
 def name(process: int) -> str:
-    """What a process is called; empty where it has ended."""
+    """The name of a process; empty if it has ended."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{process}/comm").read_text().strip()
     return ""

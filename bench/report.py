@@ -118,7 +118,7 @@ def quote(sections: Sequence[Section], path: Path = DOCS) -> None:
 
 
 def _with_rows(text: str, cells: Mapping[str, Sequence[str]]) -> str:
-    """Of a text's tables, the rows that begin with one of these names, anew."""
+    """Replace the rows of a text's tables that begin with one of these names."""
     lines = text.splitlines()
     for place, line in enumerate(lines):
         what = line.removeprefix("| ").partition(" | ")[0]

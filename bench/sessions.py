@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 def ask(address: str, route: str, run: str, more: str = "") -> Answer:
-    """An answer, be it an error."""
+    """An answer. Errors are answers, too."""
     query = urllib.parse.urlencode({"run": run, "tag": TAG}) + more
     start = time.perf_counter()
     try:

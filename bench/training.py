@@ -5,8 +5,8 @@ block. Two blocks that follow each other differ in nothing else. The hook's writ
 work to do within the block, and that counts, too. ``max_overhead`` is off, so each block really has
 its capture; with it, captures are rarer where they would cost more than one percent.
 
-What is printed is the median difference of two blocks, with an interval that holds it in 95 of 100
-cases (bootstrap). If the interval holds 0, no difference was found.
+The results show the median difference of two blocks and its 95 % interval (bootstrap). If the
+interval holds 0, no difference was found.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def cases() -> list[Case]:
 
 
 def measure(case: Case) -> tuple[float, list[float]]:
-    """Seconds of a step without the hook, and the seconds by which blocks with it are longer."""
+    """Seconds of a step without the hook, and how many seconds each block with it took longer."""
     torch.manual_seed(0)
     model = case.model().to(case.device)
     trained: Any = torch.compile(model) if case.compiled else model
@@ -144,7 +144,7 @@ def measure(case: Case) -> tuple[float, list[float]]:
 
 
 def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float]:
-    """An interval that holds the median of what the values are drawn from in 95 of 100 cases."""
+    """The 95 % bootstrap interval of the median."""
     draw = random.Random(0)  # noqa: S311  # statistics
     medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(draws))
     return medians[draws // 40], medians[-draws // 40]

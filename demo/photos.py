@@ -104,7 +104,7 @@ def similar_and_remote(logits: Tensor, _: Tensor | None) -> Tensor:
     """Return two targets for each row of logits (N, 1000), shape (N, 2).
 
     The first target is the second most probable class. The second target is the prediction's class
-    in ``REMOTE``. If there is none, it is the third most probable class.
+    in ``REMOTE``. Without one, it is the third most probable class.
     """
     predictions, similar, third = logits.topk(3, 1).indices.unbind(1)
     pairs = zip(predictions.tolist(), third.tolist(), strict=True)

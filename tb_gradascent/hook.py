@@ -400,7 +400,7 @@ class GradAscentHook:
 
     @property
     def health(self) -> tuple[Notice, ...]:
-        """What was found out about the training and about what is recorded, the first found first.
+        """The notices about the training and about the recorded samples, the first found first.
 
         Each notice is logged once, and shown at the top of the tab.
         """

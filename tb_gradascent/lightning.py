@@ -101,7 +101,7 @@ class GradAscentCallback(Callback):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
     ) -> None:
-        """Look at what the loss was computed from if a capture is due."""
+        """Look at the inputs of the loss if a capture is due."""
         if self._training:
             self._training.see_loss(loss)
 
@@ -193,7 +193,7 @@ class _PhaseRecorder:
             self._recorder = ForwardRecorder(_recordable(self._module), self._is_wanted)
 
     def see_loss(self, loss: torch.Tensor) -> None:
-        """Remember what a loss was computed from, if a capture is due."""
+        """Remember the inputs of a loss, if a capture is due."""
         if self._recorder is not None:
             self._loss_inputs += loss_inputs(loss)
 

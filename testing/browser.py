@@ -97,7 +97,7 @@ def set_strength(tab: Frame, strength: float) -> None:
 
 
 def wait_for_paint(tab: Frame) -> None:
-    """Wait until the screen shows everything that the page was told so far: two frames."""
+    """Wait for two frames. Then the screen shows everything that the page knows so far."""
     tab.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
 
 

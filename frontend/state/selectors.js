@@ -30,7 +30,7 @@ export function tagsOf({ runs }) {
 }
 
 /**
- * The chosen tag. If it does not exist: the first one with captures, or else the first one.
+ * The chosen tag. If it does not exist, it is the first one with captures, or the first one of all.
  * @param {State} state
  */
 export function tagInUse(state) {

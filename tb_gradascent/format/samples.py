@@ -118,7 +118,7 @@ class Target:
 
     @property
     def smallest(self) -> Morph | None:
-        """The morph named ``"smallest"``, else the first one; ``None`` if there is none."""
+        """The morph named ``"smallest"``, or the first one, or ``None`` without morphs."""
         return self.morphs.get("smallest") or next(iter(self.morphs.values()), None)
 
     @property

@@ -28,7 +28,7 @@ class Notice:
 
     Attributes:
         code: A short name of the situation, the same in every session: ``"softmax-output"``.
-        severity: ``"error"`` if what is recorded would be wrong or is missing, ``"warning"`` if it
+        severity: ``"error"`` if a record would be wrong or is missing, ``"warning"`` if it
             may mislead, ``"info"`` if the user may want to know it.
         message: What was found, in one or two sentences.
         remedy: What to do about it; empty if there is nothing to do.

@@ -89,7 +89,7 @@ class ForwardRecorder:
         self._is_wanted = is_wanted
         self._passes: list[RecordedPass] = []
         self.unreadable: str | None = None
-        """What the last pass took and returned that was not recorded."""
+        """The inputs and the output of the last pass that was not recorded."""
         self._handles = [module.register_forward_hook(self, with_kwargs=True) for module in modules]
 
     def take(self, inputs: Tensor | None = None) -> RecordedPass | None:

@@ -56,7 +56,7 @@ def _has(module: nn.Module, name: str) -> bool:
 
 
 class Lockstep:
-    """A context in which either all ranks make a pass, or none does.
+    """Inside this context either all ranks make a pass, or none does.
 
     Every rank must enter it. A rank that leaves it, also by an exception, first joins the passes
     that the other ranks still make. If a pass itself fails on some ranks only, the other ranks wait

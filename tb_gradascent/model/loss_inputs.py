@@ -1,4 +1,4 @@
-"""What a classifier's loss was computed from, read from the loss's graph."""
+"""The inputs of a classifier's loss, read from the loss's graph."""
 
 from __future__ import annotations
 

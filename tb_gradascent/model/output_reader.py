@@ -1,4 +1,4 @@
-"""Find the logits in what a model returns, and remember where they were."""
+"""Find the logits in a model's output, and remember their place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OutputReader:
 
     Attributes:
         classes: The number of classes of the logits, once it is known.
-        form: What the network's own output holds, once it is known.
+        form: The content of the network's own output, once it is known.
     """
 
     def __init__(self, classes: int | None = None) -> None:
@@ -48,9 +48,8 @@ class OutputReader:
             )
         if len({columns_of(tensor) for tensor in found}) > 1:
             raise ValueError(
-                "logits must be one tensor if it is not clear which one holds the logits, got "
-                f"{described(answer)}: give hook(x, output[…], …) with the place of the logits, "
-                "or class_names"
+                "logits must be one tensor if several may hold the logits, got "
+                f"{described(answer)}: give hook(x, output[…], …), or class_names"
             )
         output = found[0]
         form = form_of(output)
@@ -82,13 +81,13 @@ class OutputReader:
             raise ValueError(
                 f"the model (or forward=…) must return logits of shape ({samples}, {classes}), one "
                 f"row for each sample, got {described(output)}: give forward=lambda model, "
-                "inputs: …, if the model does not map one tensor to logits"
+                "inputs: …"
             )
         if len({columns_of(tensor) for tensor in fitting}) > 1:
             raise ValueError(
-                "the model (or forward=…) must return one tensor if it is not clear which one "
-                f"holds the logits, got {described(output)}: give forward=lambda model, inputs: "
-                "model(inputs)[…] with the place of the logits, or class_names"
+                "the model (or forward=…) must return one tensor if several may hold the logits, "
+                f"got {described(output)}: give forward=lambda model, inputs: model(inputs)[…], "
+                "or class_names"
             )
         if self._place is None or self._place >= len(fitting):
             self._place = _best(fitting, likely)

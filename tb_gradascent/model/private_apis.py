@@ -1,7 +1,7 @@
-"""Everything that the package takes from torch and Python without it being public.
+"""The private names of torch and Python that the package uses.
 
-Each function says what it does where the private name is missing. They were seen to work with torch
-2.7 to 2.14 and Python 3.10 to 3.13.
+Each function also works without its private name, and its docstring says how. They were seen to
+work with torch 2.7 to 2.14 and Python 3.10 to 3.13.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def stop_reducing_gradients(module: nn.Module) -> list[tuple[Any, bool]]:
     The public ``set_requires_gradient_sync`` has no getter, so it could not be restored.
 
     Args:
-        module: A module to which ``fully_shard`` was applied.
+        module: The result of ``fully_shard``.
 
     Returns:
         Each group of parameters, and its previous ``reduce_grads``.
@@ -65,10 +65,10 @@ def stop_reducing_gradients(module: nn.Module) -> list[tuple[Any, bool]]:
 
 @contextlib.contextmanager
 def parametrizations_computed() -> Iterator[None]:
-    """Compute parametrized weights anew, and bring back the cached ones at the end.
+    """Compute parametrized weights again, and bring back the cached ones at the end.
 
     The cached values belong to training mode, and perhaps to the weights before the last step.
-    Where torch has no such cache, nothing is done.
+    This does nothing if torch has no such cache.
     """
     parametrize: Any = nn.utils.parametrize
     if not getattr(parametrize, "_cache_enabled", False):
@@ -86,7 +86,8 @@ def call_before_executors_stop(function: Callable[[], object]) -> None:
 
     The clients resolve names in an executor. ``concurrent.futures`` stops all executors before
     ``atexit`` calls its first function, and it does so through this registration. The last
-    registered function is called first. Where Python has no such registration, nothing is done.
+    registered function is called first. This does nothing if Python has no
+    such registration.
     """
     register = getattr(threading, "_register_atexit", None)
     if register is not None:

@@ -47,7 +47,7 @@ class Batch:
         labels: N class indices, negative or ``None`` if unknown; ``None`` if all are unknown.
         ids: One per sample, or ``None``.
         forward_args: The model's arguments besides the inputs.
-        label_kind: What the labels were before they became class indices.
+        label_kind: The form of the labels before they became class indices.
         value_range: The least and the greatest value that the inputs' dtype allows, if it is one of
             whole numbers, else ``None``.
     """

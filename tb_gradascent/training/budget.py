@@ -11,7 +11,7 @@ from tb_gradascent.format.status import MAX_STATUS_BYTES
 #: before gaps become longer.
 LARGEST_GAP = 0.0125
 
-#: Of what is left of the budget, this part may be spent until the training is e times as long.
+#: This part of the remaining budget may be spent until the training is e times as long.
 SPENT_EACH_E_FOLD = 0.25
 
 #: An interval that no training reaches.
@@ -41,10 +41,10 @@ class Budget:
     """Say how rare captures must be, and how many samples they may hold.
 
     Captures are as frequent and as large as the user asked while the budget allows it. Later the
-    gap between two captures grows with the training: it is a part of the steps so far, and each
-    time the training becomes e times as long a quarter of what is left is spent. So captures cover
-    the whole of a training of any length, and the budget never ends. If the gap would be longer
-    than ``LARGEST_GAP`` of the steps so far, captures hold fewer samples, and at least one.
+    gap between two captures grows with the training: it is a part of the steps so far. Each time
+    the training becomes e times as long, a quarter of the remaining budget is spent. So captures
+    cover the whole of a training of any length, and the budget never ends. If the gap would be
+    longer than ``LARGEST_GAP`` of the steps so far, captures hold fewer samples, and at least one.
 
     Args:
         total: Bytes that may be written.

@@ -41,7 +41,7 @@ class Pacer:
         top_k: Samples of a batch that a capture holds at most.
         budget: The bytes that may be written.
         overhead: The time of captures, and its limit.
-        health: Is told that captures become rarer.
+        health: It gets the notice that captures become rarer.
 
     Attributes:
         main: The schedule of the hook's own captures. Probes may have schedules of their own.

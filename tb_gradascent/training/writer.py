@@ -39,7 +39,8 @@ LONGEST_WAIT: Final = 5.0
 """Seconds that the loop waits in all for a directory that does not keep up. Then captures are
 dropped."""
 LONGEST_CLOSE: Final = 30.0
-"""Seconds that closing waits for a directory that takes nothing. Then what is queued is lost."""
+"""Seconds that closing waits for a directory that takes nothing. Then the queued captures are
+lost."""
 
 STATUS_SECONDS: Final = 30.0
 """Seconds between two statuses that differ in counts only."""

@@ -56,7 +56,7 @@ export class PictureInspector {
   #cursor = null;
   /** @type {{arrays: Arrays, picture: Picture} | null} */
   #loaded = null;
-  /** The largest size of a picture, in CSS pixels. It stays the same until the sample is shown anew. */
+  /** The largest size of a picture, in CSS pixels. It stays the same until the sample is shown again. */
   #room;
   original;
   /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph and the change */
