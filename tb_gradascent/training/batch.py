@@ -161,9 +161,9 @@ def _check_inputs(inputs: object, kind: InputKind) -> Tensor:
     if inputs is None or isinstance(inputs, str):  # what an attached hook saw instead
         saw = f". The last pass {inputs}" if inputs else ""
         raise ValueError(
-            "inputs must be a tensor, got None: no forward pass of the model in training mode was "
-            "recorded that took images, shape (N, channels, height, width), and returned a row of "
-            f"logits for each{saw}. Call hook(inputs, logits, labels) in the loop instead"
+            "inputs must be a tensor, got None: the model made no forward pass in training mode "
+            "that fits. Such a pass takes images, shape (N, channels, height, width), and returns "
+            f"a row of logits for each{saw}. Call hook(inputs, logits, labels) in the loop instead"
         )
     rule = (
         f"inputs must be a floating point or uint8 tensor of {_SHAPES[kind]}, got "

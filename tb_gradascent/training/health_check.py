@@ -261,9 +261,9 @@ def about_eval_mode(in_eval: Agreement, in_training: Agreement) -> Notice:
     return Notice(
         "eval-contradicts-training",
         "warning",
-        "The model's answers in eval mode contradict those in training mode: its predictions agree "
-        f"with the loop's for {in_eval.part:.0%} of the images in eval mode, and for "
-        f"{in_training.part:.0%} in training mode. Samples are recorded in eval mode.",
+        "The model's answers in eval mode contradict those in training mode. In eval mode its "
+        f"predictions agree with the loop's for {in_eval.part:.0%} of the images, in training "
+        f"mode for {in_training.part:.0%}. Samples are recorded in eval mode.",
         "The running statistics of BatchNorm may be far behind. Raise its momentum, or look at the "
         "model's accuracy in eval mode.",
     )
