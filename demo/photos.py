@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent import GradAscentHook, ProbabilityMargin
+from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin
 
 PACKAGES = (
     "PIL",
@@ -123,6 +123,8 @@ def record(logdir: Path) -> int:
         logdir,
         criterion=ProbabilityMargin(max_margin=1),
         targets=similar_and_remote,
+        # A scan may take its time: more steps than by default show more.
+        ascent={"smallest": Ascent.smallest(), "visible": Ascent.visible(steps=50)},
         judges={"Lite1": efficientnet(1).to(device)},
         class_names=class_names(),
         mean=[PIXEL_MEAN] * 3,
