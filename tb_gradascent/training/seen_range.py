@@ -23,6 +23,8 @@ class SeenRange:
             inputs: The batch.
             value_range: What its dtype allows, if that is known: then the range is this one.
         """
+        if inputs.is_meta:  # no values: the capture will fail
+            return
         self._fixed = value_range or self._fixed
         values = inputs.detach().transpose(0, 1).flatten(1).float()
         finite = values.isfinite()
