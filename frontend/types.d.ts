@@ -14,7 +14,10 @@ export interface Session {
   class_names: string[] | null;
   mean: number[] | null;
   std: number[] | null;
-  /** `[low, high]`: the values that are painted black and white, one for each channel. */
+  /**
+   * `[low, high]`: the values that are painted black and white, one for each channel. `null` if the hook was given
+   * neither `bounds` nor `mean` and `std`.
+   */
   bounds: [number[], number[]] | null;
   /** The rank of the process and the number of processes; `null` if there was only one. */
   rank: number | null;
@@ -91,7 +94,7 @@ export interface Sample {
   /** The cross entropy, in nats; `null` if the label is missing or is not a class. */
   loss: number | null;
   strengths: number[];
-  /** The sample's own `bounds`; `null`: those of the session hold. */
+  /** The values that its morphs keep to, one for each channel; `null`: the session's `bounds`. */
   bounds: [number[], number[]] | null;
   targets: Target[];
   /** `codecs` has the codec of the image, then of each further array in the payload. */
@@ -213,6 +216,8 @@ export interface ImagePicture extends Raster {
   planes: number;
   /** The image in grey levels, not rounded and not clipped, plane by plane. */
   base: Float32Array;
+  /** For each plane the lowest and highest whole grey level that a morph has. */
+  legal: [number, number][];
   targets: TargetPicture[];
   /** Its size in memory. */
   bytes: number;
@@ -224,6 +229,8 @@ export interface SignalPicture {
   length: number;
   /** Channel by channel. */
   signal: Float32Array;
+  /** For each channel the lowest and highest value that a morph has. */
+  legal: [number, number][];
   /** The smallest and largest value of each channel's curves. */
   ranges: [number, number][];
   targets: TargetPicture[];

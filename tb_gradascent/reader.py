@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_gradascent.format.event_file import Readable, find_event_files, locate_events, read_event
 from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
@@ -20,6 +21,7 @@ from tb_gradascent.format.remote import RemotePath, find_remote_files, is_url
 from tb_gradascent.format.sample_codec import decode_sample
 from tb_gradascent.format.samples import Sample
 from tb_gradascent.format.sessions import Entry, ParsedCapture, Session, join, parse_capture
+from tb_gradascent.format.status import Status
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +51,8 @@ def read_samples(
         Samples. Images are exact. The error of a gradient is at most 1/2048 of its largest
         magnitude. A gradient of at least 16384 elements has a cosine of at least 0.999 with the
         true gradient instead. Deltas are exactly those that the network was asked about. Damaged
-        records are skipped, and one warning in the log counts them.
+        records are skipped, and one warning in the log counts them. If a run has no captures, a
+        warning in the log says why.
 
     Raises:
         FileNotFoundError: ``logdir`` is not a directory.
@@ -66,6 +69,8 @@ def read_samples(
         if run not in files:
             _refuse("run", run, files)
         files = {run: files[run]}
+    if not files:
+        _log.warning("Nothing was recorded in %s: it has no event file of a hook", logdir)
     return _read(dict(sorted(files.items())), tag, step)
 
 
@@ -96,6 +101,9 @@ def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -
     try:
         for run, paths in files.items():
             recorded = _Run(paths)
+            why = recorded.why_empty()
+            if why:
+                _log.warning("Nothing was recorded in run %r: %s", run, why)
             tags |= recorded.sessions.keys()
             damaged += recorded.damaged
             for name in sorted(recorded.sessions):
@@ -149,17 +157,34 @@ class _Session:
         return Session(name, SessionInfo.decode(self.info), self.captures)
 
 
+@dataclasses.dataclass
+class _LastStatus:
+    """The last event of a session's status series. Only the first event has the constants."""
+
+    started: float = 0.0
+    number: int = -1
+    data: bytes = b""
+
+    def add(self, value: Summary.Value, number: int) -> None:
+        content = value.metadata.plugin_data.content
+        if content:
+            self.started = SessionInfo.decode(content).started
+        if number > self.number:
+            self.number, self.data = number, b"".join(value.tensor.string_val[:1])
+
+
 class _Run:
     """One run's event files. They are read once for the records; the payloads stay in the files.
 
     Attributes:
-        sessions: The sessions by tag, then by name.
+        sessions: The sessions that captured something, by tag, then by name.
         damaged: How many events were damaged.
     """
 
     def __init__(self, paths: Sequence[Readable]) -> None:
         self.sessions: dict[str, dict[str, _Session]] = {}
         self.damaged = 0
+        self._statuses: dict[str, _LastStatus] = {}
         self._last: tuple[tuple[Readable, int], Event | None] | None = None
         for path in paths:
             for offset, event in locate_events(path):
@@ -171,9 +196,12 @@ class _Run:
     def _add(self, path: Readable, offset: int, event: Event) -> None:
         for value in event.summary.value:
             split = split_series_tag(value.tag)
-            if split is None or split[1] == "status":
+            if split is None:
                 continue
             tag, kind, name = split
+            if kind == "status":
+                self._statuses.setdefault(name, _LastStatus()).add(value, event.step)
+                continue
             session = self.sessions.setdefault(tag, {}).setdefault(name, _Session())
             if kind == "payload":
                 session.payloads.setdefault(event.step, (path, offset))
@@ -182,6 +210,17 @@ class _Run:
                 session.captures[event.step] = parse_capture(
                     event.step, event.wall_time, list(value.tensor.string_val)
                 )
+
+    def why_empty(self) -> str | None:
+        """Return why the run has no captures; ``None`` if it has some."""
+        if any(
+            session.captures for of_tag in self.sessions.values() for session in of_tag.values()
+        ):
+            return None
+        if not self._statuses:
+            return "its event files hold no capture."
+        newest = max(self._statuses.values(), key=lambda status: status.started)
+        return Status.decode(newest.data).why_no_samples()
 
     def payload(self, tag: str, session: str, entry: Entry) -> bytes:
         """Return a sample's payload, or ``b""`` if it is missing. It caches the last event."""

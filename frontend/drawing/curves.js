@@ -1,12 +1,13 @@
 /**
  * Draws one-dimensional signals as curves, one row for each channel. The gradient is a coloured band along the
- * original. The morph is drawn over a grey curve of the original. The change is drawn over a grey line at zero. Pure
- * functions on typed arrays.
+ * original. The morph = signal + strength · delta, clipped to the sample's bounds, is drawn over a grey curve of the
+ * original. The change is drawn over a grey line at zero. Pure functions on typed arrays.
  *
  * If several values fall into one column of pixels, the curve reaches from the smallest to the largest of them, so
  * that no peak is lost. The band then has the colour of the strongest gradient in the column.
  */
 
+import { clip, legalValues } from "../samples/legal_values.js";
 import { splitArrays } from "../samples/sample_arrays.js";
 import { NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { usualStyle } from "./gradient_colors.js";
@@ -35,8 +36,9 @@ export function makeSignalPicture(sample, arrays) {
   const { image: signal, targets: split } = splitArrays(sample, arrays);
   const farthest = sample.strengths.length ? sample.strengths[sample.strengths.length - 1] : 0;
   const changes = split.flatMap(({ deltas }) => deltas);
+  const legal = legalValues(sample);
   const ranges = Array.from({ length: channels }, (_, channel) =>
-    rangeOfChannel(signal, changes, channel * length, length, farthest),
+    rangeOfChannel(signal, changes, channel * length, length, farthest, legal[channel]),
   );
   const std = sample.session.std ?? [1];
   const units = ranges.map((_, channel) => std[channel] ?? std[0]);
@@ -49,7 +51,7 @@ export function makeSignalPicture(sample, arrays) {
     (sum, { byteLength }) => sum + byteLength,
     3 * targets.length * signal.length,
   );
-  return { kind: "signal", channels, length, signal, ranges, targets, bytes };
+  return { kind: "signal", channels, length, signal, legal, ranges, targets, bytes };
 }
 
 /**
@@ -73,9 +75,10 @@ function gainOf(change, ranges) {
  * @param {number} start
  * @param {number} length
  * @param {number} farthest the largest strength
+ * @param {[number, number]} legal
  * @returns {[number, number]}
  */
-function rangeOfChannel(signal, changes, start, length, farthest) {
+function rangeOfChannel(signal, changes, start, length, farthest, legal) {
   let low = Infinity;
   let high = -Infinity;
   const take = (/** @type {number} */ value) => {
@@ -85,7 +88,7 @@ function rangeOfChannel(signal, changes, start, length, farthest) {
   };
   for (let i = start; i < start + length; i++) {
     take(signal[i]);
-    for (const change of changes) take(signal[i] + farthest * change[i]);
+    for (const change of changes) take(clip(signal[i] + farthest * change[i], legal));
   }
   if (low > high) return [-1, 1];
   return low === high ? [low - 1, high + 1] : [low, high];
@@ -139,7 +142,8 @@ export function drawMorph(surface, rectangle, picture, change, strength) {
   eachRow(surface, rectangle, picture, (row, channel) => {
     const original = channelOf(picture, channel);
     const start = channel * picture.length;
-    for (let i = 0; i < morph.length; i++) morph[i] = original[i] + strength * change[start + i];
+    const legal = picture.legal[channel];
+    for (let i = 0; i < morph.length; i++) morph[i] = clip(original[i] + strength * change[start + i], legal);
     drawCurve(surface, row, envelope(original, row.width), SHADOW[surface.theme]);
     drawCurve(surface, row, envelope(morph, row.width), LINE[surface.theme]);
   });

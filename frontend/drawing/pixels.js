@@ -1,11 +1,12 @@
 /**
- * Paints images: the original, the gradient in colours, the morph = image + strength · delta, and the change = the
- * delta, enlarged. Pure functions on typed arrays.
+ * Paints images: the original, the gradient in colours, the morph = image + strength · delta, clipped to the sample's
+ * bounds, and the change = the delta, enlarged. Pure functions on typed arrays.
  *
  * One channel is painted grey. Two channels are painted as their mean, in grey. Three channels are red, green and
  * blue. A fourth channel (alpha) is not painted.
  */
 
+import { legalValues } from "../samples/legal_values.js";
 import { splitArrays } from "../samples/sample_arrays.js";
 import { COLOURS, MIDDLE, NAN_COLOUR, NOT_FINITE } from "./colormap.js";
 import { usualStyle } from "./gradient_colors.js";
@@ -44,6 +45,7 @@ export function makeImagePicture(sample, arrays, raster) {
     shrink(values.subarray(0, planes * width * height), planes, own, size);
   const units = levelUnits(sample, image, planes);
   const base = inLevels(painted(image), units);
+  const legal = legalLevels(sample, units);
   const slopes = units.map(({ levels }) => ({ low: 0, levels }));
   const steps = levelsPerUnit(sample, image, channels);
   const sigma = Math.min(HEAT_SIGMA, HEAT_SHARE * Math.max(width, height));
@@ -67,33 +69,58 @@ export function makeImagePicture(sample, arrays, raster) {
       morphs.reduce((most, { change }) => most + change.byteLength, sum + 3 * gradient.byteLength),
     base.byteLength,
   );
-  return { kind: "image", ...size, planes, base, targets, bytes };
+  return { kind: "image", ...size, planes, base, legal, targets, bytes };
 }
 
 /**
- * For each painted channel the value that is painted black, and the number of grey levels per unit.
+ * For each painted channel the value that is painted black, and the number of grey levels per unit. If the bounds are
+ * those of the values that the hook has seen, all channels have one range, from the least low to the largest high. So
+ * colours keep their relation.
  * @param {Sample} sample
  * @param {Float32Array} image
  * @param {number} planes
  */
-function levelUnits({ session, bounds }, image, planes) {
-  const [lows, highs] = bounds ?? session.bounds ?? rangeOf(image);
+function levelUnits(sample, image, planes) {
+  const { session, bounds } = sample;
+  const own = bounds || session.bounds ? legalValues(sample).slice(0, planes) : [rangeOf(image)];
+  const joint = () => [Math.min(...own.map(([low]) => low)), Math.max(...own.map(([, high]) => high))];
+  const ranges = session.bounds ? own : [joint()];
   return Array.from({ length: planes }, (_, channel) => {
-    const low = lows[channel] ?? lows[0];
-    const high = highs[channel] ?? highs[0];
+    const [low, high] = ranges[channel] ?? ranges[0];
     return { low, levels: 255 / (high > low ? high - low : 1) };
   });
 }
 
 /**
- * For each channel how many 255ths of the display's range one unit of the model is.
+ * For each painted channel the lowest and highest grey level that a morph has: those of the sample's bounds.
+ * @param {Sample} sample
+ * @param {{low: number, levels: number}[]} units
+ * @returns {[number, number][]}
+ */
+function legalLevels(sample, units) {
+  const legal = legalValues(sample);
+  return units.map(({ low, levels }, plane) => {
+    const [least, most] = legal[plane].map((value) => clamp((value - low) * levels));
+    return [least, most];
+  });
+}
+
+/**
+ * For each channel how many 255ths of the display's range one unit of the model is. A channel that is not painted has
+ * the range of its own bounds.
  * @param {Sample} sample
  * @param {Float32Array} image
  * @param {number} channels
  */
 function levelsPerUnit(sample, image, channels) {
   const { std } = sample.session;
-  if (!std) return levelUnits(sample, image, channels).map(({ levels }) => levels);
+  if (!std) {
+    const painted = levelUnits(sample, image, Math.min(channels, 3));
+    return legalValues(sample).map(([low, high], channel) => {
+      if (channel < painted.length) return painted[channel].levels;
+      return Number.isFinite(high - low) ? 255 / (high > low ? high - low : 1) : painted[0].levels;
+    });
+  }
   return Array.from({ length: channels }, (_, channel) => 255 * (std[channel] ?? std[0]));
 }
 
@@ -133,7 +160,7 @@ function inLevels(values, units) {
 /**
  * The range of the finite values of an image, or [0, 1] if they are all in that range.
  * @param {Float32Array} image
- * @returns {[number[], number[]]}
+ * @returns {[number, number]}
  */
 export function rangeOf(image) {
   let low = Infinity;
@@ -143,7 +170,7 @@ export function rangeOf(image) {
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return low > high || (low >= 0 && high <= 1) ? [[0], [1]] : [[low], [high]];
+  return low > high || (low >= 0 && high <= 1) ? [0, 1] : [low, high];
 }
 
 /**
@@ -285,11 +312,11 @@ export function paintImage(pixels, stride, rectangle, picture) {
  * @param {number} strength
  */
 export function paintMorph(pixels, stride, [left, top, width, height], picture, change, strength) {
-  const { base, planes } = picture;
+  const { base, planes, legal } = picture;
   const paintRow = planes === 1 ? paintGreyRow : planes === 2 ? paintPairRow : paintColourRow;
   for (let row = 0; row < height; row++) {
     const out = (top + row) * stride + left;
-    paintRow(pixels, out, width, base, change, strength, row * width, width * height);
+    paintRow(pixels, out, width, base, change, strength, row * width, legal, width * height);
   }
 }
 
@@ -301,11 +328,13 @@ export function paintMorph(pixels, stride, [left, top, width, height], picture, 
  * @param {Float32Array} change
  * @param {number} strength
  * @param {number} i
+ * @param {[number, number][]} legal
  */
-function paintGreyRow(pixels, out, width, base, change, strength, i) {
+function paintGreyRow(pixels, out, width, base, change, strength, i, legal) {
+  const [[low, high]] = legal;
   for (const end = out + width; out < end; out++, i++) {
     const value = base[i] + strength * change[i];
-    pixels[out] = value === value ? OPAQUE | (clamp(value) * 0x010101) : NAN_COLOUR;
+    pixels[out] = value === value ? OPAQUE | (legalLevel(value, low, high) * 0x010101) : NAN_COLOUR;
   }
 }
 
@@ -317,14 +346,17 @@ function paintGreyRow(pixels, out, width, base, change, strength, i) {
  * @param {Float32Array} change
  * @param {number} strength
  * @param {number} i
+ * @param {[number, number][]} legal
  * @param {number} plane
  */
-function paintPairRow(pixels, out, width, base, change, strength, i, plane) {
+function paintPairRow(pixels, out, width, base, change, strength, i, legal, plane) {
+  const [[low, high], [otherLow, otherHigh]] = legal;
   for (const end = out + width; out < end; out++, i++) {
     const first = base[i] + strength * change[i];
     const second = base[i + plane] + strength * change[i + plane];
     const sum = first + second;
-    pixels[out] = sum === sum ? OPAQUE | (((clamp(first) + clamp(second) + 1) >> 1) * 0x010101) : NAN_COLOUR;
+    const grey = (legalLevel(first, low, high) + legalLevel(second, otherLow, otherHigh) + 1) >> 1;
+    pixels[out] = sum === sum ? OPAQUE | (grey * 0x010101) : NAN_COLOUR;
   }
 }
 
@@ -336,18 +368,33 @@ function paintPairRow(pixels, out, width, base, change, strength, i, plane) {
  * @param {Float32Array} change
  * @param {number} strength
  * @param {number} i
+ * @param {[number, number][]} legal
  * @param {number} plane
  */
-function paintColourRow(pixels, out, width, base, change, strength, i, plane) {
+function paintColourRow(pixels, out, width, base, change, strength, i, legal, plane) {
+  const [[lowRed, highRed], [lowGreen, highGreen], [lowBlue, highBlue]] = legal;
   for (const end = out + width; out < end; out++, i++) {
     const red = base[i] + strength * change[i];
     const green = base[i + plane] + strength * change[i + plane];
     const blue = base[i + 2 * plane] + strength * change[i + 2 * plane];
     pixels[out] =
       red === red && green === green && blue === blue
-        ? OPAQUE | (clamp(blue) << 16) | (clamp(green) << 8) | clamp(red)
+        ? OPAQUE |
+          (legalLevel(blue, lowBlue, highBlue) << 16) |
+          (legalLevel(green, lowGreen, highGreen) << 8) |
+          legalLevel(red, lowRed, highRed)
         : NAN_COLOUR;
   }
+}
+
+/**
+ * The nearest grey level of those that are legal.
+ * @param {number} value
+ * @param {number} low a whole level
+ * @param {number} high a whole level
+ */
+function legalLevel(value, low, high) {
+  return value < low ? low : value > high ? high : (value + 0.5) | 0;
 }
 
 /**

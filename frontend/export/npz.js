@@ -6,6 +6,7 @@
  * ```
  *
  *     image                   (N, …) float32, in model units
+ *     bounds                  (N, 2, channels) float64: the lowest and highest values that its morphs keep to, or infinity
  *     run, tag, id            (N,) text; "" if there is no id
  *     step, index, label, prediction   (N,) int64; -1 if there is no label
  *     wall_time, margin, entropy       (N,) float64
@@ -27,10 +28,13 @@
  *     judge_predictions       (L, A) int64, padded with -1
  * ```
  *
+ * At strength s the network was asked about image + s · delta, clipped to the bounds.
+ *
  * If the samples have several shapes, there is one such group for each shape. The names then start with the shape,
  * for example `1x28x28/image`.
  */
 
+import { legalValues } from "../samples/legal_values.js";
 import { elementsIn, splitArrays } from "../samples/sample_arrays.js";
 import { smallest } from "../samples/morphs.js";
 import { boolNpy, float32Npy, float64Npy, int64Npy, textNpy } from "./npy.js";
@@ -108,6 +112,7 @@ function groupOf(loaded) {
   const checks = ofMorphs.reduce((longest, { survived }) => Math.max(longest, survived.length), 0);
   return {
     image: float32Npy([loaded.length, ...shape], loaded.map(({ arrays }) => arrays[0])),
+    bounds: float64Npy([samples.length, 2, shape[0]], samples.flatMap(boundsOf)),
     run: textNpy(samples.map(({ run }) => run)),
     tag: textNpy(samples.map(({ tag }) => tag)),
     id: textNpy(samples.map(({ id }) => id ?? "")),
@@ -144,6 +149,15 @@ function groupOf(loaded) {
     judge_original_probabilities: chances(ofJudges, "original_probabilities"),
     judge_predictions: predictions(ofJudges),
   };
+}
+
+/**
+ * The lowest value of each channel, and then the highest.
+ * @param {Sample} sample
+ */
+function boundsOf(sample) {
+  const legal = legalValues(sample);
+  return [...legal.map(([low]) => low), ...legal.map(([, high]) => high)];
 }
 
 /**

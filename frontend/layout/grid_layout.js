@@ -3,7 +3,7 @@
  * before anything is drawn, so that only the visible rows have to exist.
  */
 
-import { className } from "../samples/captions.js";
+import { changeCaption, className, stoppedCaption } from "../samples/captions.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
 import { elementsIn, targetArrayCount } from "../samples/sample_arrays.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
@@ -23,8 +23,12 @@ const LEAST_TEXT = 124;
 const COMFORTABLE_TEXT = 170;
 const MOST_TEXT = 360;
 const LEAST_ROW = 92;
-/** The caption below the panels of a morph, and each line of text about its survival and its judges. */
+/** A line of the caption below the panels of a morph, and of the text about its end, its survival and its judges. */
 export const CAPTION = 16;
+/** The approximate width of a letter in these texts, in CSS pixels. */
+const CAPTION_LETTER = 5.8;
+/** The caption of a change that needs the most space. */
+const [, , LONGEST_CHANGE] = changeCaption({ largest: 0.012, mean: 0.012 }, [1, 1, 1]);
 export const PANEL_GAP = 8;
 const TEXT_GAP = 14;
 const ROW_GAP = 8;
@@ -110,6 +114,7 @@ function channelHeight(channels) {
  * @property {number} textWidth the width of the text beside a row, in CSS pixels
  * @property {number} rowWidth the width of a row with its text, in CSS pixels
  * @property {number[]} rowHeights of each row, in CSS pixels
+ * @property {number} captionLines the lines of the caption below the panels of a morph
  * @property {number} scale CSS pixels per canvas pixel
  * @property {Raster} raster the size of a panel
  * @property {Raster} canvas
@@ -146,16 +151,17 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
   const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
   const ofRows = rows.map((position) => sample.targets[position]);
   const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
+  const rowPanels = hasMorphs ? 3 * width + 2 * gap : width;
+  const captionLines = wrappedLines(LONGEST_CHANGE, rowPanels * scale);
   const rowHeights = ofRows.map((target) =>
     target.morphs.length
       ? Math.max(
-          height + Math.ceil(CAPTION / scale),
+          height + Math.ceil((captionLines * CAPTION) / scale),
           hasResponse ? Math.ceil((LEAST_ROW + extraLines(target) * CAPTION) / scale) : 0,
         )
       : height,
   );
   const columns = Math.max(Math.min(across, rows.length), 1);
-  const rowPanels = hasMorphs ? 3 * width + 2 * gap : width;
   const textGap = hasResponse ? TEXT_GAP : 0;
   const fixedWidth =
     Math.max((rows.length ? gradientLeft + columns * rowPanels : width) * scale, LEAST_COLUMN) +
@@ -198,6 +204,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
     textWidth,
     rowWidth,
     rowHeights: rowHeights.map((rowHeight) => rowHeight * scale),
+    captionLines,
     scale,
     raster,
     canvas,
@@ -230,12 +237,35 @@ function rectangle(x, y, { width, height }) {
 }
 
 /**
- * How many lines of text stand below the flip: one for the survival and one for each judge. A switch to another kind of
+ * How many lines a caption needs if it is wrapped between its words.
+ * @param {string} words
+ * @param {number} width in CSS pixels
+ */
+export function wrappedLines(words, width) {
+  let lines = 1;
+  let used = 0;
+  for (const { length } of words.split(" ")) {
+    if (used && (used + 1 + length) * CAPTION_LETTER > width) {
+      lines++;
+      used = length;
+    } else {
+      used += (used ? 1 : 0) + length;
+    }
+  }
+  return lines;
+}
+
+/**
+ * How many lines of text stand below the flip: one if the ascent ended early, one for the survival, and one for each
+ * judge. A switch to another kind of
  * morph does not change the layout, so the morph with the most lines counts.
  * @param {Target} target
  */
 export function extraLines({ morphs }) {
-  return morphs.reduce((most, { survived, judges }) => Math.max(most, (survived.length ? 1 : 0) + judges.length), 0);
+  return morphs.reduce((most, morph) => {
+    const { survived, judges } = morph;
+    return Math.max(most, (stoppedCaption(morph).long ? 1 : 0) + (survived.length ? 1 : 0) + judges.length);
+  }, 0);
 }
 
 /**

@@ -3,6 +3,8 @@
 /** @import {Morph, MorphChange, Sample, Stopped, Target} from "../types.js" */
 /** @import {Verdict} from "./verdict.js" */
 
+/** The range of an image's display, in grey levels. */
+const WHOLE_RANGE = 255;
 /** The caption does not name the second class if it is less probable. */
 const WORTH_NAMING = 0.05;
 
@@ -135,14 +137,14 @@ export function flipCaption(flip, target, names) {
   return `flips at ${formatDecimals(flip)}`;
 }
 
-/** @type {Record<Stopped, string>} */
+/** @type {Record<Stopped, {long: string, short: string}>} the short words fit into the narrowest card */
 const STOPPED = {
-  confidence: "",
-  none: "",
-  max_steps: "stopped after max_steps",
-  stalled: "stalled: the gradient became zero",
-  nonfinite: "nonfinite: stopped at NaN or infinity",
-  surest: "as sure as this network gets",
+  confidence: { long: "", short: "" },
+  none: { long: "", short: "" },
+  max_steps: { long: "stopped after max_steps", short: "all steps taken" },
+  stalled: { long: "stalled: the gradient became zero", short: "stalled" },
+  nonfinite: { long: "nonfinite: stopped at NaN or infinity", short: "nonfinite" },
+  surest: { long: "as sure as this network gets", short: "as sure as it gets" },
 };
 
 /**
@@ -200,19 +202,23 @@ export function gainCaption({ gain }) {
 }
 
 /**
- * "changes no pixel by more than 3/255; 0.2/255 on average"
- * @param {MorphChange} change
+ * "changes no pixel by more than 3/255; 0.2/255 on average", and two shorter forms.
+ * @param {Pick<MorphChange, "largest" | "mean">} change
  * @param {Sample["shape"]} shape
- * @returns {{long: string, short: string}}
+ * @returns {[long: string, short: string, shortest: string]}
  */
 export function changeCaption({ largest, mean }, shape) {
   const isSignal = shape.length === 2;
   const inWords = (/** @type {string} */ size) => (isSignal ? size : `${size}/255`);
-  const [most, usual] = [inWords(formatAtMost(largest)), inWords(formatShort(mean))];
-  return {
-    long: `changes no ${isSignal ? "value" : "pixel"} by more than ${most}; ${usual} on average`,
-    short: `changes at most ${most}; ${usual} on average`,
-  };
+  // A change of the whole range is not rounded up to more than that.
+  const isWhole = !isSignal && largest > 250 && largest <= WHOLE_RANGE;
+  const most = inWords(isWhole ? String(WHOLE_RANGE) : formatAtMost(largest));
+  const rest = `${most}; ${inWords(formatShort(mean))} on average`;
+  return [
+    `changes no ${isSignal ? "value" : "pixel"} by more than ${rest}`,
+    `changes at most ${rest}`,
+    `at most ${rest}`,
+  ];
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The values of one pixel, in model units and in display units. Pure. */
 
+import { clip, legalValues } from "./legal_values.js";
 import { dimensionsOf, splitArrays } from "./sample_arrays.js";
 
 /** @import {Sample} from "../types.js" */
@@ -25,7 +26,8 @@ import { dimensionsOf, splitArrays } from "./sample_arrays.js";
 
 /**
  * The values at one pixel. Display value = model value · std + mean. So a delta in display units is the delta in
- * model units times std. A gradient in display units is the gradient in model units divided by std.
+ * model units times std. A gradient in display units is the gradient in model units divided by std. The morph is
+ * clipped to the sample's bounds, as it was when the network was asked about it.
  * @param {Sample} sample
  * @param {Float32Array[]} arrays in the stored order
  * @param {number} x
@@ -44,6 +46,7 @@ export function readoutAt(sample, arrays, x, y, shown) {
   const absolute = (/** @type {number} */ value, /** @type {number} */ channel) =>
     value * scale(channel) + ofChannel(mean, channel, 0);
   const split = splitArrays(sample, arrays);
+  const legal = legalValues(sample);
   const image = valuesOf(split.image);
   const targets = sample.targets.map(({ index }, position) => {
     const ofTarget = split.targets[position];
@@ -56,7 +59,7 @@ export function readoutAt(sample, arrays, x, y, shown) {
       gradient,
       delta: both(delta, (value, channel) => value * scale(channel)),
       morph: both(
-        image.map((value, channel) => value + strength * delta[channel]),
+        image.map((value, channel) => clip(value + strength * delta[channel], legal[channel])),
         absolute,
       ),
     };

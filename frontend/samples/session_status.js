@@ -82,8 +82,10 @@ function foundCaption(step, count) {
 export function noSamplesCaption({ captured, failed, notices, least_margin: margin, steps, ended, wall_time: time }) {
   const seen = steps === 1 ? "1 step seen" : `${formatCount(steps)} steps seen`;
   if (captured) return `its ${formatCount(captured)} captured samples are under another tag, or were lost in writing.`;
-  const fault = notices.find(({ severity }) => severity === "error");
-  if (failed) return `captures fail. ${fault?.message ?? `${formatCount(failed)} failed.`} ${fault?.remedy ?? ""}`.trim();
+  if (failed) {
+    const isExplained = notices.some(({ severity }) => severity === "error");
+    return `no samples: every capture failed so far${isExplained ? ". See the notice above." : `, ${seen}.`}`;
+  }
   if (margin !== null) {
     const size = `smallest margin ${formatDecimals(margin)}, ${seen}.`;
     return ended ? `nothing was confused: ${size}` : `nothing was confused so far: ${size}`;

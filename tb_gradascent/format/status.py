@@ -90,6 +90,30 @@ class Status:
                 return data
             notices = notices[:-1]
 
+    def why_no_samples(self) -> str:
+        """Return why the session has no samples, in one or two sentences, as the page says it."""
+        seen = "1 step seen" if self.steps == 1 else f"{self.steps:,} steps seen"
+        if self.captured:
+            return (
+                f"its {self.captured:,} captured samples are under another tag, or were lost in "
+                "writing."
+            )
+        if self.failed:
+            return self._with_notice("every capture failed so far.", "error")
+        if self.least_margin is not None:
+            so_far = "" if self.ended else " so far"
+            return f"nothing was confused{so_far}: smallest margin {self.least_margin:.2f}, {seen}."
+        if self.ended:
+            return f"the hook was closed and captured nothing, {seen}."
+        return f"the hook is running, or was not closed: no capture yet, {seen}."
+
+    def _with_notice(self, words: str, severity: Severity) -> str:
+        """Add the first notice of a severity, with its remedy."""
+        for notice in self.notices:
+            if notice.severity == severity:
+                return f"{words} {notice.message} {notice.remedy}".strip()
+        return words
+
     @classmethod
     def decode(cls, data: object) -> Status:
         """Invert :meth:`encode`. A missing or malformed field gets its default. It never raises."""

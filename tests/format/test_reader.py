@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from tb_gradascent import read_samples
+from tb_gradascent import GradAscentHook, read_samples
 from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.record import seal
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import Sample
+from tb_gradascent.format.status import Notice, Status
 from testing.event_files import VERSION1, frame_ends
 from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
 
@@ -262,3 +264,95 @@ def test_wrong_arguments_are_refused_with_the_reason(tmp_path: Path) -> None:
 def test_a_directory_without_records_gives_no_samples(tmp_path: Path) -> None:
     (tmp_path / "events.out.tfevents.1700000000.host").touch()
     assert list(read_samples(tmp_path)) == []
+
+
+def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines that say that nothing was recorded."""
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [line for line in lines if line.startswith("Nothing was recorded")]
+
+
+FAULT = Notice("capture-failed-E", "error", "A capture failed: E: it is uint8.", "Call x.float().")
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (Status(), "the hook is running, or was not closed: no capture yet, 0 steps seen."),
+        (Status(steps=1), "the hook is running, or was not closed: no capture yet, 1 step seen."),
+        (
+            Status(steps=1200, ended=True),
+            "the hook was closed and captured nothing, 1,200 steps seen.",
+        ),
+        (
+            Status(steps=3, least_margin=0.618, ended=True),
+            "nothing was confused: smallest margin 0.62, 3 steps seen.",
+        ),
+        (
+            Status(steps=3, least_margin=0.618),
+            "nothing was confused so far: smallest margin 0.62, 3 steps seen.",
+        ),
+        (
+            Status(failed=2, least_margin=0.6, notices=(Notice("a", "info", "Hint."), FAULT)),
+            "every capture failed so far. A capture failed: E: it is uint8. Call x.float().",
+        ),
+        (Status(failed=2), "every capture failed so far."),
+        (
+            Status(captured=1200, failed=2),
+            "its 1,200 captured samples are under another tag, or were lost in writing.",
+        ),
+    ],
+)
+def test_a_run_without_captures_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, status: Status, why: str
+) -> None:
+    write_session(tmp_path / "old", make_captures(1, 1), statuses=[Status(captured=1)])
+    other = Status(steps=77, ended=True)
+    write_session(tmp_path / "new", [], start=2000.0, statuses=[other, status])
+    write_session(tmp_path / "new", [], start=1000.0, statuses=[other])
+    assert [sample.run for sample in read_samples(tmp_path)] == ["old"]
+    assert reasons(caplog) == [f"Nothing was recorded in run 'new': {why}"]
+    assert all(record.name.startswith("tb_gradascent") for record in caplog.records)
+
+
+def test_a_run_with_captures_gives_no_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_session(tmp_path, make_captures(1, 1), start=1000.0, tag="scan")
+    write_session(tmp_path, [], start=2000.0, statuses=[Status()])
+    assert len(list(read_samples(tmp_path))) == 1
+    assert list(read_samples(tmp_path, step=5)) == []
+    assert reasons(caplog) == []
+
+
+def test_an_empty_directory_says_that_no_hook_wrote_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert list(read_samples(tmp_path)) == []
+    [why] = reasons(caplog)
+    assert why == f"Nothing was recorded in {tmp_path}: it has no event file of a hook"
+    caplog.clear()
+    (tmp_path / file_name("s")).touch()
+    assert list(read_samples(tmp_path)) == []
+    assert reasons(caplog) == ["Nothing was recorded in run '.': its event files hold no capture."]
+
+
+def test_what_a_real_hook_did_not_record_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def sure(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1)[:, :3] + torch.tensor([9.0, 0, 0])
+
+    model = torch.nn.Identity()
+    with GradAscentHook(model, tmp_path / "fails", every=1, forward=sure) as hook:
+        hook(images.to(torch.int64), sure(model, images))
+    with GradAscentHook(model, tmp_path / "sure", every=1, forward=sure) as hook:
+        hook(images, sure(model, images))
+    caplog.clear()
+    assert list(read_samples(tmp_path)) == []
+    fails, nothing = reasons(caplog)
+    assert fails.startswith("Nothing was recorded in run 'fails': every capture failed so far. A c")
+    assert "x.float()" in fails or "inputs.float()" in fails
+    assert nothing.endswith("'sure': nothing was confused: smallest margin 1.00, 1 step seen.")

@@ -12,7 +12,7 @@ import {
   predictionCaption,
   labelCaption,
 } from "../../samples/captions.js";
-import { HEADING, LEAST_COLUMN, PANEL_GAP } from "../../layout/grid_layout.js";
+import { CAPTION, HEADING, LEAST_COLUMN, PANEL_GAP, wrappedLines } from "../../layout/grid_layout.js";
 import { colourGradient } from "../../drawing/gradient_colors.js";
 import { fitsRaster, showChange, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
 import { shownMorph, shownPosition } from "../../samples/morphs.js";
@@ -207,7 +207,7 @@ export class Card {
    * @param {string} kind the name for the morph
    */
   #addHeads({ gradient, morph, change }, row, name, kind) {
-    const { scale } = this.layout;
+    const { captionLines, scale } = this.layout;
     const [left, top, , height] = gradient;
     const width = change[0] + change[2] - left;
     const shared = `${name}: gradient, ${kind}, change`;
@@ -221,14 +221,20 @@ export class Card {
     }
     const changeWords = changeHead.textContent;
     const caption = element("p", { className: "heading caption" });
-    setBox(caption, { left: left * scale, top: HEADING + (top + height) * scale, width: width * scale });
+    setBox(caption, {
+      left: left * scale,
+      top: HEADING + (top + height) * scale,
+      width: width * scale,
+      height: captionLines * CAPTION,
+    });
     this.#body.append(caption);
     this.#changeTexts[row] = (size) => {
       const gain = gainCaption(size);
-      const { long, short } = changeCaption(size, this.sample.shape);
+      const forms = changeCaption(size, this.sample.shape);
       changeHead.textContent = `${changeWords} ${gain}`;
-      caption.textContent = long.length * LETTER <= width * scale ? long : short;
-      caption.title = `The morph ${long}, at strength 1. The change is painted ${gain}.`;
+      const fits = (/** @type {string} */ words) => wrappedLines(words, width * scale) <= captionLines;
+      caption.textContent = forms.find(fits) ?? forms[forms.length - 1];
+      caption.title = `The morph ${forms[0]}, at strength 1. The change is painted ${gain}.`;
       changeHead.title = this.#hasWideHeads ? caption.title : `${changeHead.textContent}. ${caption.title}`;
     };
   }

@@ -1,4 +1,7 @@
-/** The texts beside a target's morph: the verdict, the response curve, the flip, the survival and the judges. */
+/**
+ * The texts beside a target's morph: the verdict, the response curve, the flip, the end of the ascent, the survival and
+ * the judges.
+ */
 
 import {
   className,
@@ -49,10 +52,14 @@ export class TargetResponse {
     this.#chip.element.title =
       `What the network predicts for this morph, and the probability of ${goal}. ` +
       "≈ means interpolated between the two nearest recorded strengths.";
-    const below = [flipCaption(flip, target, names), stoppedCaption(morph)].filter(Boolean).join(" · ");
+    const below = flipCaption(flip, target, names);
     this.#flip = element("p", { className: "flip", title: below }, below);
     this.#judges = morph.judges.map((judge) => ({ judge, line: element("p", { className: "judge" }) }));
-    const more = [...survivalLine(morph, goal, textWidth), ...this.#judges.map(({ line }) => line)];
+    const more = [
+      ...stoppedLine(morph, textWidth),
+      ...survivalLine(morph, goal, textWidth),
+      ...this.#judges.map(({ line }) => line),
+    ];
     const room = rowHeight - WORDS_HEIGHT - CAPTION * more.length;
     const height = Math.min(room, HIGHEST_CURVE);
     this.#curve = new ResponseCurve(sample, target, morph, { width: textWidth, height, largestStrength }, onStrength);
@@ -84,6 +91,17 @@ export class TargetResponse {
     this.#flip.classList.toggle("never", atFlip && this.#never);
     for (const { judge, line } of this.#judges) showJudge(line, judge, sample, target, strength);
   }
+}
+
+/**
+ * @param {Morph} morph
+ * @param {number} width
+ * @returns {HTMLElement[]} empty if the target reached the confidence
+ */
+function stoppedLine(morph, width) {
+  const { long, short } = stoppedCaption(morph);
+  if (!long) return [];
+  return [element("p", { className: "stopped", title: long }, long.length * LETTER <= width ? long : short)];
 }
 
 /**

@@ -53,7 +53,7 @@ export function targetProperties(sample, target, morph) {
   }
   return list([
     ...properties,
-    ["ascent", `${morph.steps} steps; ${stoppedCaption(morph) || "reached the confidence"}`],
+    ["ascent", `${morph.steps} steps; ${stoppedCaption(morph).long || "reached the confidence"}`],
     ["flip", flipCaption(flip, target, names)],
     [
       "flip distance",

@@ -49,8 +49,9 @@ const TOPICS = [
   [
     "The morph",
     "morph",
-    "morph = original + strength × delta. One slider sets the strength for all samples. Strength 0 is the " +
-      "original, and strength 1 is the end of the ascent. A larger strength continues in the same direction. " +
+    "morph = original + strength × delta, clipped to the bounds: what the network was asked about. One slider sets the " +
+      "strength for all samples. Strength 0 is the original, and strength 1 is the end of the ascent. A larger " +
+      "strength continues in the same direction. " +
       "“Each at its flip” shows each morph at the strength where the prediction becomes the target. A morph that " +
       "never flips stays at strength 1 and is marked. Press a morph, or hold the key B, to see the original in its " +
       "place. The class that the network predicts already has a gradient and no morph.",

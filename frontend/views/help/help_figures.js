@@ -108,7 +108,7 @@ export class HelpFigures {
   /** @param {Morph} morph */
   #ascent(morph) {
     const steps = morph.steps === 1 ? "1 step" : `${morph.steps} steps`;
-    const end = stoppedCaption(morph) || "reached the confidence";
+    const end = stoppedCaption(morph).long || "reached the confidence";
     const norm = formatPrecise(morph.delta_norm);
     return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${norm}.`);
   }

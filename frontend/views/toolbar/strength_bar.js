@@ -27,7 +27,7 @@ export class StrengthBar {
     this.#play.addEventListener("click", onPlay);
     this.showPlaying(false);
     this.#slider.setAttribute("list", "strengths");
-    this.#slider.title = "morph = original + strength × delta";
+    this.#slider.title = "morph = original + strength × delta, clipped to the bounds";
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
       onChange((state) => withStrength(state, strength));

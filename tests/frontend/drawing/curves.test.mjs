@@ -3,14 +3,18 @@ import { test } from "node:test";
 import { MIDDLE, NAN_COLOUR } from "../../../frontend/drawing/colormap.js";
 import { drawChange, drawGradient, drawMorph, drawSignal, envelope, makeSignalPicture } from "../../../frontend/drawing/curves.js";
 import { INITIAL_GRADIENT_COLORS, colourGradient } from "../../../frontend/drawing/gradient_colors.js";
-import { makeSample, makeTarget } from "../samples.mjs";
+import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
+
+const UNBOUNDED = { ...DIGITS, bounds: null };
+
+const UNBOUNDED_LEGAL = [0, 1].map(() => [-Infinity, Infinity]);
 
 function wave(count, phase) {
   return Float32Array.from({ length: count }, (_, i) => Math.sin(0.7 * i + phase));
 }
 
 function pictureOf([channels, length], arrays, fields = {}) {
-  return makeSignalPicture(makeSample({ shape: [channels, length], ...fields }), arrays);
+  return makeSignalPicture(makeSample({ shape: [channels, length], session: UNBOUNDED, ...fields }), arrays);
 }
 
 /** A sheet of paper, and what draws on it within the rectangle. */
@@ -138,6 +142,27 @@ test("a morph at strength 0 lies on the original, and moves with the strength", 
     return darkMiddles(black, 50, 0, 60)[20];
   });
   assert.ok(middles[0] > middles[1] + 8 && middles[1] > middles[2] + 8);
+});
+
+test("a morph keeps to the bounds of its channel at every strength", () => {
+  const [width, height, length] = [50, 60, 50];
+  const up = new Float32Array(2 * length).fill(1).fill(-1, length);
+  const arrays = [new Float32Array(2 * length).fill(0.5), up, up];
+  const bounded = pictureOf([2, length], arrays, { bounds: [[0, 0.25], [0.75, 1]], strengths: [0, 1, 8] });
+  assert.deepEqual(bounded.ranges, [[0.5, 0.75], [0.25, 0.5]]);
+  const sheet = (picture, change, strength) =>
+    draw(width, height, [0, 0, width, height], (surface, panel) => drawMorph(surface, panel, picture, change, strength));
+  const clipped = { ...bounded, legal: UNBOUNDED_LEGAL };
+  for (const strength of [0.25, 0.5, 1, 8]) {
+    const within = up.map((value) => Math.sign(value) * Math.min(Math.abs(strength * value), 0.25));
+    assert.deepEqual(sheet(bounded, up, strength), sheet(clipped, within, 1), `at strength ${strength}`);
+  }
+});
+
+test("the session's bounds hold for a signal that has none of its own", () => {
+  const arrays = [Float32Array.of(0, 1), Float32Array.of(1, 1), Float32Array.of(-4, 4)];
+  assert.deepEqual(pictureOf([1, 2], arrays).ranges, [[-4, 5]]);
+  assert.deepEqual(pictureOf([1, 2], arrays, { session: { ...DIGITS, bounds: [[-1], [2]] } }).ranges, [[-1, 2]]);
 });
 
 test("a change is drawn around the middle of its row, and its 99th percentile reaches the edge", () => {

@@ -81,9 +81,9 @@ test("only the panel itself is painted", () => {
 });
 
 test("without bounds the range of the image is used", () => {
-  assert.deepEqual(rangeOf(Float32Array.of(-2, NaN, 3, Infinity)), [[-2], [3]]);
-  assert.deepEqual(rangeOf(Float32Array.of(0.25, 0.5)), [[0], [1]]);
-  assert.deepEqual(rangeOf(Float32Array.of(NaN)), [[0], [1]]);
+  assert.deepEqual(rangeOf(Float32Array.of(-2, NaN, 3, Infinity)), [-2, 3]);
+  assert.deepEqual(rangeOf(Float32Array.of(0.25, 0.5)), [0, 1]);
+  assert.deepEqual(rangeOf(Float32Array.of(NaN)), [0, 1]);
   const constant = pictureOf([1, 1, 2], null, [Float32Array.of(7, 7)], []);
   assert.deepEqual([...constant.base], [0, 0]);
 });
@@ -230,6 +230,31 @@ test("the extent of a change is in 255ths of the display's range", () => {
 test("a sample's own bounds replace those of the session", () => {
   const sample = makeSample({ shape: [1, 1, 2], bounds: [[0], [2]], targets: [] });
   assert.deepEqual([...makeImagePicture(sample, [Float32Array.of(0, 2)]).base], [0, 255]);
+});
+
+test("with bounds of values that were seen, colours keep their relation and morphs keep to their channel", () => {
+  const bounds = [[0, 0, 0], [1, 0.5, 0.25]];
+  const grey = new Float32Array(3).fill(0.2);
+  const delta = new Float32Array(3).fill(1);
+  const picture = (fields) => makeImagePicture(makeSample({ shape: [3, 1, 1], ...fields }), [grey, delta, delta]);
+  const seen = picture({ bounds, session: { ...DIGITS, bounds: null } });
+  const at = (strength, { targets } = seen) => [...painted(seen, targets[0].morphs[0].change, strength)];
+  assert.deepEqual(at(0), [51, 51, 51]);
+  assert.deepEqual(at(0.5), [179, 128, 64]);
+  assert.deepEqual(at(1.25), [255, 128, 64]);
+  assert.equal(Math.round(seen.targets[0].morphs[0].largest), 255);
+  const given = picture({ bounds, session: { ...DIGITS, bounds } });
+  assert.deepEqual([...painted(given, given.targets[0].morphs[0].change, 0)], [51, 102, 204]);
+});
+
+test("a channel that is not painted does not stretch the range", () => {
+  const bounds = [[0, 0, 0, 0], [0.5, 1, 1, 5000]];
+  const values = Float32Array.of(0.5, 0, 0, 2500);
+  const change = Float32Array.of(0, 0, 0, 1000);
+  const sample = makeSample({ shape: [4, 1, 1], bounds, session: { ...DIGITS, bounds: null } });
+  const { base, targets } = makeImagePicture(sample, [values, change, change]);
+  assert.deepEqual([...base], [127.5, 0, 0]);
+  assert.equal(targets[0].morphs[0].largest, 51);
 });
 
 test("photographs are drawn as heat over the darkened original, unless a style is chosen", () => {

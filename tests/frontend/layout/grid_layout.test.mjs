@@ -9,6 +9,7 @@ import {
   samplesBetween,
   sizeOf,
   withLead,
+  wrappedLines,
 } from "../../../frontend/layout/grid_layout.js";
 import { makeJudge, makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
@@ -226,6 +227,33 @@ test("texts about survival and judges make a row higher, the same for all kinds 
   const plain = heightOf(makeMorph());
   assert.equal(heightOf(makeMorph(), visible) - plain, 3 * 16);
   assert.equal(heightOf(makeMorph({ survived: [true] }), visible), heightOf(makeMorph(), visible));
+});
+
+test("the reason of an early end has a line of its own, for all kinds of morphs", () => {
+  const heightOf = (...morphs) => layoutOf(makeSample({ shape: SHAPE, targets: [makeTarget({ morphs })] }), { zoom: 2 }).rowHeights[0];
+  const surest = makeMorph({ name: "visible", stopped: "surest" });
+  assert.equal(heightOf(surest) - heightOf(makeMorph()), 16);
+  assert.equal(heightOf(makeMorph(), surest), heightOf(surest));
+  const heights = ["confidence", "surest"].map((stopped) => {
+    const targets = [makeTarget({ morphs: [makeMorph({ stopped, survived: [true], judges: [makeJudge()] })] })];
+    return gridLayout([makeSample({ shape: SHAPE, targets })], { width: 600, ratio: 1, zoom: 2, target: null, choices: new Map() }).cards[0].height;
+  });
+  assert.equal(heights[1] - heights[0], 16);
+});
+
+test("the caption below narrow panels is wrapped, and the row is higher", () => {
+  const layout = (side) => layoutOf(makeSample({ shape: [1, 160, side], targets: [makeTarget()] }));
+  const [wide, narrow, narrowest] = [84, 60, 12].map(layout);
+  assert.deepEqual([wide, narrow, narrowest].map(({ captionLines }) => captionLines), [1, 2, 5]);
+  assert.deepEqual([wide, narrow, narrowest].map(({ rowHeights }) => rowHeights[0] - 160), [16, 32, 80]);
+});
+
+test("words are wrapped where the next one does not fit", () => {
+  // A letter is 5.8 pixels wide.
+  assert.equal(wrappedLines("aaaa bbbb", 9 * 5.8), 1);
+  assert.equal(wrappedLines("aaaa bbbb", 8.9 * 5.8), 2);
+  assert.equal(wrappedLines("aaaa bbbb cc", 7 * 5.8), 2);
+  assert.equal(wrappedLines("aaaaaaaaaaaa", 7 * 5.8), 1);
 });
 
 test("there is space for the caption below the panels of each row", () => {

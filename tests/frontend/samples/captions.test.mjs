@@ -61,10 +61,17 @@ test("numbers that are not finite have a text", () => {
 });
 
 test("only an ascent that did not reach the confidence has a caption", () => {
-  assert.equal(stoppedCaption(makeMorph()), "");
-  assert.equal(stoppedCaption(makeMorph({ stopped: "max_steps" })), "stopped after max_steps");
-  assert.match(stoppedCaption(makeMorph({ stopped: "stalled" })), /^stalled/);
-  assert.match(stoppedCaption(makeMorph({ stopped: "nonfinite" })), /^nonfinite/);
+  const caption = (stopped) => stoppedCaption(makeMorph({ stopped }));
+  assert.deepEqual(caption("confidence"), { long: "", short: "" });
+  assert.deepEqual(caption("none"), { long: "", short: "" });
+  assert.equal(caption("max_steps").long, "stopped after max_steps");
+  assert.match(caption("stalled").long, /^stalled/);
+  assert.match(caption("nonfinite").long, /^nonfinite/);
+  // The narrowest text is 124 pixels wide, and a letter has 5.6 pixels.
+  for (const stopped of ["max_steps", "stalled", "nonfinite", "surest"]) {
+    const { short } = caption(stopped);
+    assert.ok(short && 5.6 * short.length <= 124, short);
+  }
 });
 
 test("a change has a sign unless it is rounded to zero", () => {
@@ -93,13 +100,21 @@ test("a judge's answer is a percentage, marked if it is interpolated", () => {
 });
 
 test("the size of a change is in 255ths for an image, and rounded up", () => {
-  const words = (largest, mean, shape = [1, 28, 28]) => changeCaption({ largest, mean }, shape);
-  assert.equal(words(3, 0.2).long, "changes no pixel by more than 3/255; 0.2/255 on average");
-  assert.equal(words(3.01, 0.163).short, "changes at most 3.1/255; 0.16/255 on average");
-  assert.equal(words(0.3, 0.05, [2, 300]).long, "changes no value by more than 0.3; 0.05 on average");
-  assert.equal(words(0, 0).long, "changes no pixel by more than 0/255; 0/255 on average");
-  assert.equal(words(NaN, NaN).long, "changes no pixel by more than NaN/255; NaN/255 on average");
-  assert.equal(words(122.3, 11.2).long, "changes no pixel by more than 130/255; 11/255 on average");
+  const forms = (largest, mean, shape = [1, 28, 28]) => changeCaption({ largest, mean }, shape);
+  assert.deepEqual(forms(3.01, 0.163), [
+    "changes no pixel by more than 3.1/255; 0.16/255 on average",
+    "changes at most 3.1/255; 0.16/255 on average",
+    "at most 3.1/255; 0.16/255 on average",
+  ]);
+  const words = (largest, mean, shape) => forms(largest, mean, shape)[0];
+  assert.equal(words(3, 0.2), "changes no pixel by more than 3/255; 0.2/255 on average");
+  assert.equal(words(0.3, 0.05, [2, 300]), "changes no value by more than 0.3; 0.05 on average");
+  assert.equal(words(0, 0), "changes no pixel by more than 0/255; 0/255 on average");
+  assert.equal(words(NaN, NaN), "changes no pixel by more than NaN/255; NaN/255 on average");
+  assert.equal(words(122.3, 11.2), "changes no pixel by more than 130/255; 11/255 on average");
+  assert.equal(words(255, 11.2), "changes no pixel by more than 255/255; 11/255 on average");
+  assert.equal(words(256, 11.2), "changes no pixel by more than 260/255; 11/255 on average");
+  assert.equal(words(255, 11.2, [2, 300]), "changes no value by more than 260; 11 on average");
 });
 
 test("a gain is written with two significant digits, also if the second one is a zero", () => {

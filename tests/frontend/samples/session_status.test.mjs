@@ -42,8 +42,9 @@ test("a run without samples says why", () => {
   assert.equal(why(least), "nothing was confused so far: smallest margin 0.62, 1,200 steps seen.");
   assert.equal(why({ ...least, ended: true }), "nothing was confused: smallest margin 0.62, 1,200 steps seen.");
   const fault = makeNotice({ severity: "error", message: "It is uint8.", remedy: "Call x.float()." });
-  assert.equal(why({ ...least, failed: 3, notices: [makeNotice(), fault] }), "captures fail. It is uint8. Call x.float().");
-  assert.equal(why({ failed: 3 }), "captures fail. 3 failed.");
+  const short = "no samples: every capture failed so far. See the notice above.";
+  assert.equal(why({ ...least, failed: 3, notices: [makeNotice(), fault] }), short);
+  assert.equal(why({ failed: 3 }), "no samples: every capture failed so far, 1,200 steps seen.");
   assert.match(why({ captured: 32 }), /its 32 captured samples are under another tag/);
 });
 
