@@ -43,7 +43,6 @@ IMAGES: dict[str, dict[str, Any]] = {
     "ViT": _VIT,
     "DeiT": _VIT,
     "Dinov2": {**_VIT, "mlp_ratio": 2},
-    "ViTMSN": _VIT,
     "Beit": _VIT,
     "Swin": _SWIN,
     "Swinv2": _SWIN,
@@ -60,7 +59,6 @@ IMAGES: dict[str, dict[str, Any]] = {
         "strides": [4, 2],
         "padding": [1, 1],
     },
-    "MobileNetV1": {"depth_multiplier": 0.25, "min_depth": 4, "image_size": 32},
     "MobileNetV2": {"depth_multiplier": 0.25, "image_size": 32},
     "MobileViT": {
         "image_size": 32,
@@ -100,12 +98,6 @@ IMAGES: dict[str, dict[str, Any]] = {
         "depths": [1, 1, 1, 1],
         "mlp_ratios": [2, 2, 2, 2],
     },
-    "Segformer": {
-        "hidden_sizes": [8, 8, 16, 16],
-        "num_attention_heads": [1, 1, 2, 2],
-        "depths": [1, 1, 1, 1],
-        "mlp_ratios": [2, 2, 2, 2],
-    },
 }
 
 #: Audio by the waveform, (N, samples).
@@ -123,5 +115,7 @@ def build(name: str) -> Any:
     options = {**IMAGES, **WAVES}[name]
     config = getattr(transformers, f"{name}Config")(**options)
     config.num_labels = CLASSES
+    # Otherwise some gradients vanish.
+    config.initializer_range = 0.2
     kind = "SequenceClassification" if name in WAVES else "ImageClassification"
     return getattr(transformers, f"{name}For{kind}")(config)
