@@ -69,6 +69,8 @@ class Case:
             and the notices say what is wrong with them, ``"refused"`` if there is none.
         shape: Of an input.
         whole: Whether inputs are bytes.
+        twice: Whether the oracle asks about a batch that holds the image twice. On the CPU, torch
+            2.13's own gradient of a batch norm is wrong for one image of some memory layouts.
         call: How the loop calls the model.
         given: What of the model's output the loop gives to the hook.
         logits: The tensor that the loss reads, in the model's output.
@@ -81,6 +83,7 @@ class Case:
     verdict: Literal["right", "noticed", "refused"] = "right"
     shape: tuple[int, ...] = SHAPE
     whole: bool = False
+    twice: bool = False
     call: Callable[[nn.Module, Tensor], Any] = lambda model, x: model(x.clone())
     given: Callable[[Any], Any] = lambda output: output
     logits: Callable[[Any], Tensor] = lambda output: output
@@ -238,7 +241,10 @@ CASES: dict[str, Case] = {
     "rounded": Case(make=architectures.rounded, notices=("no-gradient",)),
     "detached": Case(make=architectures.without_graph, notices=("no-gradient",)),
     # Transformers.
-    **{name: of_transformers(name) for name in transformers_zoo.IMAGES},
+    **{
+        name: of_transformers(name, twice=name in {"Cvt", "Levit"})
+        for name in transformers_zoo.IMAGES
+    },
     **{name: of_waves(name) for name in transformers_zoo.WAVES},
 }
 
@@ -258,7 +264,8 @@ def assert_right(case: Case, model: nn.Module, sample: Sample) -> None:
     """Check a sample against the answers and gradients of a model as it was at the capture."""
 
     def said(inputs: Tensor) -> Answer:
-        return case.ask(model.eval(), inputs)
+        batch = inputs.repeat(2, 1, 1, 1) if case.twice else inputs
+        return case.ask(model.eval(), batch)
 
     leaf = torch.from_numpy(sample.image.copy())[None].requires_grad_()
     probabilities, scores = said(leaf)
@@ -317,6 +324,8 @@ def assert_right_or_said(case: Case, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("name", CASES)
 def test_each_model_is_right_or_said(tmp_path: Path, name: str) -> None:
     assert_right_or_said(CASES[name], tmp_path)
