@@ -18,6 +18,9 @@ from tb_gradascent.model.private_apis import parametrizations_computed
 
 _T = TypeVar("_T")
 
+#: The attributes of every module.
+_OF_TORCH: Final = frozenset(vars(nn.Module()))
+
 
 def _by_state(own: Any) -> Callable[[], object]:
     return functools.partial(own.set_state, own.get_state())
@@ -93,7 +96,8 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - Buffers are replaced by copies, so that a module may write to them even in eval mode. The
       original buffers are put back, not overwritten, because a pending backward pass may have saved
       them. The same holds for tensors that are plain attributes. Attributes that a pass sets, such
-      as a hidden state for the next batch, are set back.
+      as a hidden state for the next batch, are set back. What a pass adds to a list or a dictionary
+      that is an attribute, such as a cache for eval mode, is taken out.
     - The random states of Python, numpy, torch's CPU and the model's devices are restored, and
       those of generators that modules hold.
     - Gradient mode, inference mode and autocast are set for this block only. The casts that
@@ -110,7 +114,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - those of forward hooks that a user registered. ``GradAscentHook.capturing`` tells such a hook
       whether a pass belongs to a capture;
     - writes of a forward pass to the data of its parameters;
-    - changes inside other attributes, such as a list;
+    - changes inside other attributes, such as an array or a list in a list;
     - in TorchScript, writes to attributes that are not buffers;
     - changes in modules that run but are not submodules of the model. They are not set to eval mode
       either.
@@ -150,6 +154,7 @@ def _devices(modules: Sequence[nn.Module]) -> set[torch.device]:
 @contextlib.contextmanager
 def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
     found: list[tuple[Any, dict[str, Any]]] = []
+    containers: list[tuple[Any, Any]] = []
     copies: dict[int, Tensor] = {}
     training = [module for module in modules if module.training]
 
@@ -169,6 +174,8 @@ def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
                 # keep views of such tensors, whose storage may be freed.
                 if isinstance(value, Tensor) and not value.requires_grad:
                     replace_by_copy(attributes, name, value)
+                elif type(value) in (dict, list) and name not in _OF_TORCH:
+                    containers.append((value, value.copy()))
             for name, value in kept_buffers.items():
                 if value is not None:
                     replace_by_copy(buffers, name, value)
@@ -180,6 +187,8 @@ def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
             _set_training(module, True)
         for attributes, before in found:
             _put_back(attributes, before)
+        for container, before in containers:
+            _put_back_items(container, before)
 
 
 def _set_training(module: nn.Module, training: bool) -> None:
@@ -201,6 +210,15 @@ def _put_back(now: Any, before: dict[str, Any]) -> None:
     for name, value in before.items():
         if name not in now or now[name] is not value:
             now[name] = value
+
+
+def _put_back_items(now: Any, before: Any) -> None:
+    """Restore the items of a list or a dictionary."""
+    same = len(now) == len(before) and all(map(operator.is_, now, before))
+    if same and (isinstance(now, list) or all(map(operator.is_, now.values(), before.values()))):
+        return
+    now.clear()
+    (now.extend if isinstance(now, list) else now.update)(before)
 
 
 @contextlib.contextmanager

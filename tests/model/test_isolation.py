@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,6 +114,38 @@ def test_attributes_are_restored() -> None:
     assert model.hidden is hidden
     assert model.total is total
     assert torch.equal(total, before)
+
+
+def test_lists_and_dictionaries_get_their_items_back() -> None:
+    """LeViT keeps attention biases in a dictionary in eval mode, and reads them from there."""
+
+    class Caching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1))
+            self.cache: dict[str, Tensor] = {}
+            self.seen: list[object] = ["first"]
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.seen[0] = len(x)
+            self.seen.append(x)
+            return x * self.cache.setdefault("weight", 2 * self.weight)
+
+    model = Caching()
+    cache, seen = model.cache, model.seen
+    for weight in (1.0, 5.0):
+        nn.init.constant_(model.weight, weight)
+        with isolated(model):
+            for _ in range(2):
+                assert model(torch.ones(1)).item() == 2 * weight
+        assert model.cache is cache
+        assert model.seen is seen
+        assert (cache, seen) == ({}, ["first"])
+    copy.deepcopy(model)
+    cache["weight"] = torch.ones(1)
+    with isolated(model):
+        cache["weight"] = torch.zeros(1)
+    assert cache["weight"] == 1
 
 
 def test_inference_tensors_as_buffers_are_supported() -> None:
