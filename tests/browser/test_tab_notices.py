@@ -298,7 +298,7 @@ def test_what_a_real_hook_found_is_seen(serve_here: Serve, page: Page, tmp_path:
     with GradAscentHook(nn.Identity(), tmp_path / "sure", every=1, forward=sure) as hook:
         hook(images, sure(nn.Identity(), images))
     with GradAscentHook(nn.Identity(), tmp_path / "wrong", every=1, forward=sure) as hook:
-        hook(images.mul(255).byte(), sure(nn.Identity(), images))
+        hook(images.mul(255).long(), sure(nn.Identity(), images))
     tab = open_page(page, serve_here(tmp_path).address)
     why = tab.locator(".message .note")
     expect(why).to_contain_text("sure: nothing was confused: smallest margin 1.00, 1 step seen.")
