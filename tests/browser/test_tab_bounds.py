@@ -36,7 +36,7 @@ def test_the_morph_of_a_signal_keeps_to_the_bounds_at_every_strength(
 ) -> None:
     sample = visible_sample((2, 300))
     low, high = sample.image.min(axis=1), sample.image.max(axis=1)
-    sample = dataclasses.replace(sample, bounds=(tuple(low), tuple(high + [0.05, 0.2])))
+    sample = dataclasses.replace(sample, bounds=(tuple(low), tuple(high + np.array([0.05, 0.2]))))
     write_session(tmp_path, [[sample]], info=SEEN)
     tab = open_page(page, serve_here(tmp_path).address)
     wait_for_samples(tab)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tb_gradascent.format.samples import CapturedSample, Stopped
 from testing.board import Board
-from testing.browser import open_page, wait_for_paint, wait_for_samples
+from testing.browser import open_page, wait_for_paint
 from testing.synthetic import DIGITS, make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -70,11 +70,12 @@ def test_no_text_of_a_card_is_cut(
     page.set_viewport_size({"width": width, "height": 900})
     try:
         for shape in SHAPES:
-            tab = open_page(page, address, tag="x".join(map(str, shape)))
-            wait_for_samples(tab)
-            wait_for_paint(tab)
-            cards = tab.locator(".sample[data-painted]")
+            tag = "x".join(map(str, shape))
+            tab = open_page(page, address, tag=tag)
+            # The page stays open, so the cards of the tag before may still be there.
+            cards = tab.locator(f'.sample[data-painted][data-sample*="|s-{tag}."]')
             cards.first.wait_for()
+            wait_for_paint(tab)
             assert cards.locator(".stopped").count(), shape
             assert cards.evaluate_all(CUT) == [], shape
     finally:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 from torch import Tensor, nn
+from torch.nn import functional
 
-from tb_gradascent import GradAscentHook
+from tb_gradascent import GradAscentHook, ProbabilityMargin
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.status import Notice, Status
 from testing.board import Board
@@ -147,6 +148,146 @@ def test_a_newer_session_without_captures_is_told_beside_the_old_samples(
     expect(notice).to_contain_text("has captured nothing so far")
 
 
+class AlwaysDropout(nn.Module):
+    """A classifier that forgets ``training=self.training``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(144, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast("Tensor", self.layer(functional.dropout(x.flatten(1), 0.3)))
+
+
+class LessItsMean(nn.Module):
+    """Takes the mean of the batch from each row."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(0)
+
+
+def classifier(*more: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(144, 10), *more)
+
+
+def soft_labels(count: int) -> Tensor:
+    """Return labels as mixup makes them, shape (count, 10)."""
+    one_hot = functional.one_hot(torch.arange(count) % 10, 10)
+    return 0.7 * one_hot + 0.3 * one_hot.flip(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Situation:
+    """A training that the hook has something to say about, and what it says.
+
+    Attributes:
+        model: Makes the model.
+        seen: What the loop gives to the model, made from the inputs that the hook is given.
+        labels: Makes the labels.
+        margin: Of the criterion.
+        cut: How many rows of the logits the hook is given.
+        severity: That of the notice, as the page names it.
+        message, remedy: Words of the notice.
+    """
+
+    severity: str
+    message: str
+    remedy: str
+    model: Callable[[], nn.Module] = classifier
+    seen: Callable[[Tensor], Tensor] = torch.clone
+    labels: Callable[[int], Tensor | None] = lambda count: None
+    margin: float = 1.0
+    cut: int | None = None
+
+
+SITUATIONS = {
+    "softmax": Situation(
+        "warning",
+        "The model ends in a softmax: it returns probabilities.",
+        "remove the softmax from the model.",
+        model=lambda: classifier(nn.Softmax(1)),
+    ),
+    "soft-labels": Situation(
+        "hint",
+        "The labels are rows of probabilities, as mixup, CutMix and label smoothing make them.",
+        "give labels.argmax(1).",
+        labels=soft_labels,
+    ),
+    "other-tensor": Situation(
+        "error",
+        "The model does not answer as the loop's logits say, for the inputs that the hook was",
+        "Give the hook the very inputs of the model, after normalisation and augmentation",
+        seen=lambda images: (images - 0.13) / 0.03,
+    ),
+    "nothing-confused": Situation(
+        "warning",
+        "Nothing was confused: the criterion selected no sample of 2 batches.",
+        "selects the sample with this margin.",
+        margin=1e-7,
+    ),
+    "captures-fail": Situation(
+        "error",
+        "A capture failed: ValueError: logits must be",
+        "give hook(x, logits, …)",
+        cut=3,
+    ),
+    "rows-mix": Situation(
+        "warning",
+        "the model's answer for an image depends on the other images of the batch",
+        "Use layers that treat each row by itself if this is not intended.",
+        model=lambda: classifier(LessItsMean()),
+    ),
+    "one-row-fails": Situation(
+        "error",
+        "The model cannot be asked about one image alone: ValueError: Expected more than 1 value",
+        "Use layers that treat each row by itself in eval mode.",
+        model=lambda: classifier(nn.BatchNorm1d(10, track_running_stats=False)),
+    ),
+    "always-dropout": Situation(
+        "warning",
+        "The model answers at random in eval mode: two passes of one image differ by",
+        "Use nn.Dropout or F.dropout(x, training=self.training)",
+        model=AlwaysDropout,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def situations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a board with a run of the real hook for each situation."""
+    logdir = tmp_path_factory.mktemp("situations")
+    images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    for run, situation in SITUATIONS.items():
+        torch.manual_seed(0)
+        model = situation.model()
+        criterion = ProbabilityMargin(situation.margin)
+        with GradAscentHook(model, logdir / run, every=1, criterion=criterion) as hook:
+            for _ in range(2):
+                logits = model(situation.seen(images))[: situation.cut]
+                hook(images, logits, situation.labels(len(images)))
+    with Board(logdir) as board:
+        yield board.address
+
+
+@pytest.mark.parametrize("run", SITUATIONS)
+def test_what_a_real_hook_says_of_a_situation_is_on_the_screen(
+    situations: str, page: Page, run: str
+) -> None:
+    situation = SITUATIONS[run]
+    tab = open_page(page, situations, runs=f"none,+{run}")
+    notices = tab.get_by_role("region", name="Notices")
+    expect(notices).to_be_visible()
+    summary = notices.locator("summary")
+    if summary.is_visible():
+        summary.click()
+    item = notices.get_by_role("listitem").filter(has_text=situation.message)
+    expect(item).to_have_count(1)
+    expect(item).to_be_in_viewport()
+    expect(item.locator("b")).to_have_text(situation.severity)
+    expect(item).to_contain_text(situation.remedy)
+    assert item.evaluate("item => item.scrollWidth <= item.clientWidth")
+
+
 def test_what_a_real_hook_found_is_seen(serve_here: Serve, page: Page, tmp_path: Path) -> None:
     """Two runs: one whose captures fail, and one in which nothing is confused."""
 
@@ -157,7 +298,7 @@ def test_what_a_real_hook_found_is_seen(serve_here: Serve, page: Page, tmp_path:
     with GradAscentHook(nn.Identity(), tmp_path / "sure", every=1, forward=sure) as hook:
         hook(images, sure(nn.Identity(), images))
     with GradAscentHook(nn.Identity(), tmp_path / "wrong", every=1, forward=sure) as hook:
-        hook(images.mul(255).byte(), sure(nn.Identity(), images))
+        hook(images.mul(255).long(), sure(nn.Identity(), images))
     tab = open_page(page, serve_here(tmp_path).address)
     why = tab.locator(".message .note")
     expect(why).to_contain_text("sure: nothing was confused: smallest margin 1.00, 1 step seen.")
