@@ -343,13 +343,13 @@ class HealthCheck:
         try:
             with torch.enable_grad():
                 alone = passes.forward(batch.inputs.dtype, beside)(row)
-            again = passes.ask(batch.inputs[:1], beside)
         except Exception as error:  # the model may need company
             self.health.report(
                 "one-row-fails",
                 "error",
                 f"The model cannot be asked about one image alone: {type(error).__name__}: "
-                f"{str(error).rstrip('.')}. Its answer may depend on the other images of the batch.",
+                f"{str(error).rstrip('.')}. Its answer may depend on the other images of the "
+                "batch.",
                 "Use layers that treat each row by itself in eval mode.",
             )
             return
@@ -360,6 +360,7 @@ class HealthCheck:
             (gradient,) = torch.autograd.grad(
                 alone, row, weights.to(alone.dtype), allow_unused=True
             )
+        again = passes.ask(batch.inputs[:1], beside)
         tell(about_gradient(gradient, again=self._had_no_gradient))
         self._had_no_gradient = gradient is not None and not bool((gradient != 0).any())
         random = about_repetition(alone, again)
