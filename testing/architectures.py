@@ -27,9 +27,7 @@ class Block(nn.Module):
 
 
 def head(channels: int = 8) -> nn.Sequential:
-    return nn.Sequential(
-        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * channels, CLASSES)
-    )
+    return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * channels, CLASSES))
 
 
 def group_norm() -> nn.Module:
@@ -50,7 +48,8 @@ def instance_norm() -> nn.Module:
 def residual() -> nn.Module:
     conv = nn.Conv2d(8, 8, 3, padding=1)
     return nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), Block(nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(), conv)),
+        nn.Conv2d(1, 8, 3, padding=1),
+        Block(nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(), conv)),
         head(),
     )
 
@@ -94,7 +93,11 @@ def one_flat_logit() -> nn.Module:
 def signals() -> nn.Module:
     """A network of signals (N, 2, 32)."""
     return nn.Sequential(
-        nn.Conv1d(2, 8, 5), nn.BatchNorm1d(8), nn.ReLU(), nn.AdaptiveMaxPool1d(4), nn.Flatten(),
+        nn.Conv1d(2, 8, 5),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool1d(4),
+        nn.Flatten(),
         nn.Linear(32, CLASSES),
     )
 
@@ -105,6 +108,8 @@ def segments() -> nn.Module:
 
 
 class SqueezeExcite(nn.Module):
+    """Weights each channel by what all of them hold."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(1, 8, 3, padding=1)
@@ -136,6 +141,8 @@ class ClassToken(nn.Module):
 
 
 class Mixer(nn.Module):
+    """Mixes the patches, and then the channels."""
+
     def __init__(self) -> None:
         super().__init__()
         self.patches = nn.Conv2d(1, 8, 2, stride=2)
@@ -340,7 +347,8 @@ class Capsules(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         vectors = self.vectors(x.flatten(1)).unflatten(1, (CLASSES, 3))
         length = vectors.square().sum(2)
-        return 5 * length / (1 + length)
+        out: Tensor = 5 * length / (1 + length)
+        return out
 
 
 class Cosine(nn.Module):
@@ -357,6 +365,8 @@ class Cosine(nn.Module):
 
 
 class Maxout(nn.Module):
+    """Each feature is the largest of three."""
+
     def __init__(self) -> None:
         super().__init__()
         self.pieces, self.head = nn.Linear(64, 36), nn.Linear(12, CLASSES)
@@ -367,6 +377,8 @@ class Maxout(nn.Module):
 
 
 class AttentionPooling(nn.Module):
+    """Averages the patches with weights that depend on them."""
+
     def __init__(self) -> None:
         super().__init__()
         self.patches, self.score = nn.Conv2d(1, 8, 2, stride=2), nn.Linear(8, 1)
@@ -390,7 +402,8 @@ class Mixture(nn.Module):
         x = x.flatten(1)
         best, chosen = self.gate(x).softmax(1).max(1)
         answers = torch.stack([expert(x) for expert in self.experts], 1)
-        return best[:, None] * answers[torch.arange(len(x)), chosen]
+        out: Tensor = best[:, None] * answers[torch.arange(len(x)), chosen]
+        return out
 
 
 class RunningMean(nn.Module):
@@ -427,9 +440,9 @@ class Unknown(torch.autograd.Function):
     """A function without a backward pass, like many extensions in C++."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
+    def forward(_: Any, x: Tensor) -> Tensor:
         return x.abs()
 
 
 def no_backward() -> nn.Module:
-    return nn.Sequential(nn.Flatten(), Preceded(Unknown.apply))
+    return Preceded(Unknown.apply)

@@ -59,7 +59,7 @@ IMAGES: dict[str, dict[str, Any]] = {
         "strides": [4, 2],
         "padding": [1, 1],
     },
-    "MobileNetV2": {"depth_multiplier": 0.25, "image_size": 32},
+    "MobileNetV2": {"depth_multiplier": 0.25, "image_size": 32, "initializer_range": 0.08},
     "MobileViT": {
         "image_size": 32,
         "patch_size": 1,
@@ -113,9 +113,8 @@ def build(name: str) -> Any:
     import transformers
 
     options = {**IMAGES, **WAVES}[name]
-    config = getattr(transformers, f"{name}Config")(**options)
+    # With smaller weights, some gradients vanish.
+    config = getattr(transformers, f"{name}Config")(**{"initializer_range": 0.2, **options})
     config.num_labels = CLASSES
-    # Otherwise some gradients vanish.
-    config.initializer_range = 0.2
     kind = "SequenceClassification" if name in WAVES else "ImageClassification"
     return getattr(transformers, f"{name}For{kind}")(config)

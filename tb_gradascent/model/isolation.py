@@ -96,8 +96,8 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - Buffers are replaced by copies, so that a module may write to them even in eval mode. The
       original buffers are put back, not overwritten, because a pending backward pass may have saved
       them. The same holds for tensors that are plain attributes. Attributes that a pass sets, such
-      as a hidden state for the next batch, are set back. What a pass adds to a list or a dictionary
-      that is an attribute, such as a cache for eval mode, is taken out.
+      as a hidden state for the next batch, are set back. Lists and dictionaries that are
+      attributes, such as a cache for eval mode, get their items back.
     - The random states of Python, numpy, torch's CPU and the model's devices are restored, and
       those of generators that modules hold.
     - Gradient mode, inference mode and autocast are set for this block only. The casts that

@@ -171,10 +171,10 @@ def about_repetition(one: Tensor, other: Tensor) -> Notice | None:
     return Notice(
         "random-answers",
         "warning",
-        "The model answers at random in eval mode: two passes of one image differ by "
-        f"{spread:.2g} in a probability. A record holds one answer of many.",
-        "Use nn.Dropout or F.dropout(x, training=self.training), and add noise in training mode "
-        "only.",
+        "The model answers at random in eval mode, or each pass changes it: two passes of one "
+        f"image differ by {spread:.2g} in a probability. A record holds one answer of many.",
+        "Use nn.Dropout or F.dropout(x, training=self.training). Add noise and write to buffers in "
+        "training mode only.",
     )
 
 
@@ -343,22 +343,24 @@ class HealthCheck:
         try:
             with torch.enable_grad():
                 alone = passes.forward(batch.inputs.dtype, beside)(row)
-            weights = torch.linspace(1, 2, alone.shape[1], device=alone.device).expand_as(alone)
-            gradient = None
-            if alone.requires_grad:
-                (gradient,) = torch.autograd.grad(
-                    alone, row, weights.to(alone.dtype), allow_unused=True
-                )
-            again = passes.ask(batch.inputs[:1], beside)
         except Exception as error:  # the model may need company
             self.health.report(
                 "one-row-fails",
                 "error",
-                f"The model cannot be asked about one image alone: {type(error).__name__}: {error}."
-                " Its answer may depend on the other images of the batch.",
+                f"The model cannot be asked about one image alone: {type(error).__name__}: "
+                f"{str(error).rstrip('.')}. Its answer may depend on the other images of the "
+                "batch.",
                 "Use layers that treat each row by itself in eval mode.",
             )
             return
+        # A backward pass that fails would fail for the capture, too: that is the fault to tell.
+        weights = torch.linspace(1, 2, alone.shape[1], device=alone.device).expand_as(alone)
+        gradient = None
+        if alone.requires_grad:
+            (gradient,) = torch.autograd.grad(
+                alone, row, weights.to(alone.dtype), allow_unused=True
+            )
+        again = passes.ask(batch.inputs[:1], beside)
         tell(about_gradient(gradient, again=self._had_no_gradient))
         self._had_no_gradient = gradient is not None and not bool((gradient != 0).any())
         random = about_repetition(alone, again)

@@ -65,8 +65,8 @@ class Case:
     Attributes:
         make: Makes the model.
         notices: The codes of all notices that the hook gives.
-        verdict: ``"right"`` if the samples are what torch says, ``"noticed"`` if there are samples
-            and the notices say what is wrong with them, ``"refused"`` if there is none.
+        verdict: ``"right"`` if torch says the same as the samples. ``"noticed"`` if the notices say
+            why it does not. ``"refused"`` if there are no samples.
         shape: Of an input.
         whole: Whether inputs are bytes.
         twice: Whether the oracle asks about a batch that holds the image twice. On the CPU, torch
@@ -199,9 +199,7 @@ CASES: dict[str, Case] = {
         make=architectures.one_sigmoid, means=of_one_sigmoid, notices=("sigmoid-output",)
     ),
     # Where the logits are in the output.
-    "auxiliary output": Case(
-        make=architectures.Inception, given=one_of(0), logits=one_of(0)
-    ),
+    "auxiliary output": Case(make=architectures.Inception, given=one_of(0), logits=one_of(0)),
     "auxiliary output given whole": Case(make=architectures.Inception, logits=one_of(0)),
     "features, logits": several("features, logits", 1),
     "logits, probabilities": several("logits, probabilities", 0),
@@ -214,9 +212,7 @@ CASES: dict[str, Case] = {
     "a map of logits": Case(
         make=architectures.segments, logits=lambda output: output.mean((2, 3)), **FAILED
     ),
-    "channels last": Case(
-        make=architectures.ChannelsLast, shape=(8, 8, 1), **FAILED
-    ),
+    "channels last": Case(make=architectures.ChannelsLast, shape=(8, 8, 1), **FAILED),
     "channels last by forward": Case(
         make=architectures.ChannelsLast, call=channels_last, options={"forward": channels_last}
     ),
@@ -240,6 +236,11 @@ CASES: dict[str, Case] = {
     "frozen backbone": Case(make=architectures.FrozenBackbone, notices=("no-gradient",)),
     "rounded": Case(make=architectures.rounded, notices=("no-gradient",)),
     "detached": Case(make=architectures.without_graph, notices=("no-gradient",)),
+    "without a backward pass": Case(
+        make=architectures.no_backward,
+        notices=("capture-failed-NotImplementedError",),
+        verdict="refused",
+    ),
     # Transformers.
     **{
         name: of_transformers(name, twice=name in {"Cvt", "Levit"})
