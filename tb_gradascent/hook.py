@@ -499,8 +499,8 @@ class GradAscentHook:
         additional_forward_args: AdditionalForwardArgs | None,
     ) -> int:
         """Make the captures that are due at a step; return the number of samples."""
-        due = self._pacer.take_due(step)
         every = self._pacer.stretched_every
+        due = self._pacer.take_due(step)
         with self._open_passes(rest=self._faults.passes_over()) as passes:
             if passes is None:
                 return 0

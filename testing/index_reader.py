@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-STOPPED = ("confidence", "max_steps", "stalled", "nonfinite", "none")
+STOPPED = ("confidence", "max_steps", "stalled", "nonfinite", "none", "surest")
 CODECS = ("palette", "levels", "coarse_levels", "predicted_palette", "predicted_levels")
 
 

@@ -93,7 +93,7 @@ def test_gradients_that_are_nan_are_captured(tmp_path: Path) -> None:
     targets = [target for sample in read_samples(tmp_path) for target in sample.targets]
     assert any(np.isnan(target.gradient).any() for target in targets)
     stopped = {morph.stopped for target in targets for morph in target.morphs.values()}
-    assert stopped <= {"nonfinite", "stalled", "confidence"}
+    assert stopped <= {"nonfinite", "stalled", "confidence", "surest"}
 
 
 class Trouble:
