@@ -96,9 +96,8 @@ def test_the_downloaded_arrays_are_the_recorded_ones(
     assert file.suffix == ".npz"
     with np.load(file, allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["image"], [sample.image for sample in selection])
-        assert arrays["bounds"].tolist() == [
-            np.array(sample.bounds).tolist() for sample in selection
-        ]
+        bounds = [np.array(sample.bounds) for sample in selection]
+        np.testing.assert_array_equal(arrays["bounds"], bounds)
         assert arrays["id"].tolist() == [sample.id for sample in selection]
         assert arrays["step"].tolist() == [sample.step for sample in selection]
         assert arrays["label"].tolist() == [sample.label for sample in selection]
