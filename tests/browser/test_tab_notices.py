@@ -245,7 +245,7 @@ SITUATIONS = {
     ),
     "always-dropout": Situation(
         "warning",
-        "The model answers at random in eval mode, or each pass changes it: two passes of one image",
+        "The model answers at random in eval mode, or each pass changes it: two passes",
         "Use nn.Dropout or F.dropout(x, training=self.training)",
         model=AlwaysDropout,
     ),
