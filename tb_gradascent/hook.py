@@ -424,6 +424,8 @@ class GradAscentHook:
     def close(self) -> None:
         """Write the queued captures and close the event file. A second call does nothing.
 
+        If the directory takes no data, it waits 30 seconds at most.
+
         Raises:
             Exception: ``strict``, and something could not be written that was not raised before.
         """
