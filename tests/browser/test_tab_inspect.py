@@ -127,7 +127,7 @@ def test_the_readout_shows_the_recorded_values_in_both_units(
     assert sample.std is not None
     gradient, delta, std = sample.targets[0].gradient, sample.targets[0].delta, sample.std[0]
     assert delta is not None
-    morph = sample.image + np.float32(0.5) * delta
+    morph = np.clip(sample.image + np.float32(0.5) * delta, LOW, HIGH)
 
     def check(x: int, y: int) -> None:
         expect(detail.locator(".readout caption")).to_have_text(f"at column {x}, row {y}")
