@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from typing import Any, Literal, get_args
 
 from tb_gradascent.format.metadata import MAX_CAPTURES, is_short_name
@@ -168,7 +167,4 @@ def _seconds(value: object) -> float:
 
 
 def _probability(value: object) -> float | None:
-    if type(value) not in (int, float):
-        return None
-    number = float(value) if abs(value) <= 1 else math.nan  # type: ignore[arg-type]  # a number
-    return number if 0 <= number <= 1 else None
+    return float(value) if type(value) in (int, float) and 0 <= value <= 1 else None  # type: ignore[operator, arg-type]  # a number

@@ -23,8 +23,8 @@ from tb_gradascent.training.health import Health
 #: Rows of the loop's batch that a check asks the network about.
 ROWS: Final = 32
 
-#: The part of the logits' spread and size by which two answers to one question may differ, since a
-#: network may run in half precision or with other kernels.
+#: Two answers to one question may differ by this part of the logits' spread and size. A network may
+#: run in half precision or with other kernels.
 _ROUNDING: Final = 0.05
 _SAME_PASS: Final = 1e-3
 

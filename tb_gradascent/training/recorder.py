@@ -82,7 +82,7 @@ class Recorder:
             ValueError: The inputs do not fit the session, or the answer holds no logits.
         """
         self._prepare(passes, batch, step)
-        logits = None if answer is None else self._loop_margins(passes, batch, answer)
+        logits = None if answer is None else self._loop_logits(passes, batch, answer)
         self._settle(passes, batch, logits, step)
         self.seen.add(batch.inputs, batch.value_range)
         is_checked = self.check.is_due()
@@ -275,7 +275,7 @@ class Recorder:
         self.health.add(about_shape(batch.inputs, self.kind), step)
         passes.pad_like(batch.forward_args)
 
-    def _loop_margins(self, passes: Passes, batch: Batch, answer: object) -> Tensor:
+    def _loop_logits(self, passes: Passes, batch: Batch, answer: object) -> Tensor:
         """The logits (N, C) in what the loop gave."""
         if passes.reader.form is None and not has_graph(answer):
             # Only the model's own output tells whether these are probabilities.

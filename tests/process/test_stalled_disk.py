@@ -72,6 +72,14 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", folder], check=False)
 
 
+def hook_with_one_sample(disk: Disk) -> GradAscentHook:
+    """A hook that captures at each call, and whose first sample is on the disk."""
+    hook = GradAscentHook(convolutional(), disk.folder / "run", every=1, top_k=1)
+    hook(BATCH, LOGITS)
+    hook._writer.flush()
+    return hook
+
+
 def codes(hook: GradAscentHook) -> list[str]:
     return [notice.code for notice in hook.health]
 
@@ -80,9 +88,7 @@ def test_the_loop_goes_on_and_captures_are_dropped_and_counted(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "LONGEST_WAIT", 0.2)
-    hook = GradAscentHook(convolutional(), disk.folder / "run", every=1, top_k=1)
-    hook(BATCH, LOGITS)
-    hook._writer.flush()
+    hook = hook_with_one_sample(disk)
     disk.freeze()
     for _ in range(writer.QUEUE_LENGTH + 20):
         hook(BATCH, LOGITS)
@@ -100,9 +106,7 @@ def test_closing_leaves_after_a_while_and_says_so(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "LONGEST_CLOSE", 0.2)
-    hook = GradAscentHook(convolutional(), disk.folder / "run", every=1, top_k=1)
-    hook(BATCH, LOGITS)
-    hook._writer.flush()
+    hook = hook_with_one_sample(disk)
     acknowledged = hook.stats.written
     disk.freeze()
     hook(BATCH, LOGITS)
