@@ -105,6 +105,10 @@ class GradAscentHook:
             default they are the values that ``mean`` and ``std`` map to 0 and 1. Without ``mean``
             and ``std`` they are the values that the network was given so far in captures, channel
             by channel; for bytes 0 and 255.
+        images: Whether to store images, gradients and deltas. ``False`` stores none of them: the
+            tab then shows numbers alone. A callable maps the selected inputs (N, …) to inputs of
+            the same shape, for example blurred ones. The hook records these in their place, and the
+            model is asked about these. Names and ids are stored in any case.
         forward: ``(model, inputs, *additional_forward_args) -> logits``, for a model that is not
             called as ``model(inputs)``. Other modules that it runs must be submodules of
             ``model``; otherwise they are not put into eval mode and not restored.
@@ -144,6 +148,7 @@ class GradAscentHook:
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         bounds: Sequence[float] | Sequence[Sequence[float]] | None = None,
+        images: bool | Callable[[Tensor], Tensor] = True,
         forward: Callable[..., Tensor] | None = None,
         kind: InputKind = "auto",
         tag: str = "confused",
@@ -163,6 +168,7 @@ class GradAscentHook:
                 f"forward must be a callable (model, inputs) -> logits, got {forward!r}"
             )
         check_targets(targets)
+        stored = arguments.images(images)
         arguments.choice(
             "ranks",
             ranks,
@@ -204,13 +210,15 @@ class GradAscentHook:
         classes = None if info.class_names is None else len(info.class_names)
         self._runner = ModelRunner(model, forward, asked, classes)
         check = HealthCheck(self._health)
-        self._recorder = Recorder(criterion, recipe, info, self._health, kind, check)
+        disguise = stored if callable(stored) else None
+        self._recorder = Recorder(criterion, recipe, info, self._health, kind, check, disguise)
         self._probes = ProbeList(info, targets, kind)
         files = self._recording_job.world_size if self._recording_job else 1
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
         self._budget = Budget(int(min(budget_mb * 1e6, sys.maxsize)) // files)
         self._pacer = Pacer(every, top_k, self._budget, overhead, self._health)
         records = process_rank is None or process_rank.rank == 0 or ranks == "all"
+        self._stores_arrays = stored is not False
         self._writer = self._open(arguments.log_directory(log), info, records=records)
         self._health.on_change = self._writer.refresh
 
@@ -457,6 +465,7 @@ class GradAscentHook:
             info,
             self._budget.total,
             tag=self._tag,
+            arrays=self._stores_arrays,
             health=self._health,
             status=functools.partial(_status_of, self._health, self._faults, self._pacer),
         )

@@ -14,6 +14,7 @@ from tb_gradascent.functional.capture import PendingSamples, Recipe, capture
 from tb_gradascent.functional.criteria import Criterion, most_confused, scores_of, valid_labels
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.margins import probability_margin, surest_probability
+from tb_gradascent.functional.validation import check_returned
 from tb_gradascent.model.output_reader import has_graph
 from tb_gradascent.model.runner import JudgeError, Passes
 from tb_gradascent.training.batch import Batch, InputKind, id_text
@@ -43,6 +44,7 @@ class Recorder:
         health: It gets the notices.
         kind: What the inputs are.
         check: Looks at the first captures.
+        disguise: Maps images (N, …) to those that are recorded in their place.
         seen: The range of the values that the network was given so far.
     """
 
@@ -52,6 +54,7 @@ class Recorder:
     health: Health
     kind: InputKind
     check: HealthCheck
+    disguise: Callable[[Tensor], Tensor] | None = None
     seen: SeenRange = dataclasses.field(default_factory=SeenRange)
 
     def record_batch(
@@ -242,7 +245,7 @@ class Recorder:
     ) -> PendingSamples:
         indices = torch.tensor(rows, device=chosen.inputs.device)
         device = passes.device or loop_batch.inputs.device
-        inputs = chosen.inputs.index_select(0, indices).to(device)
+        inputs = self._disguised(chosen.inputs.index_select(0, indices)).to(device)
         call = loop_batch.inputs.dtype, chosen.forward_args, rows[0]
         try:
             return capture(
@@ -267,6 +270,21 @@ class Recorder:
         # Again, without that judge.
         known = loop_margins, surest
         return self._record_together(passes, chosen, rows, loop_batch, step, probe, *known)
+
+    def _disguised(self, images: Tensor) -> Tensor:
+        """The images (N, …) that may be recorded.
+
+        Raises:
+            ValueError: The user's callable returned something else than images of this shape.
+        """
+        if self.disguise is None:
+            return images
+        return check_returned(
+            self.disguise(images.clone()),
+            lambda returned: returned.shape == images.shape and returned.is_floating_point(),
+            f"images must return floating point images of the same shape {tuple(images.shape)}",
+            self.disguise,
+        )
 
     def _prepare(self, passes: Passes, batch: Batch, step: int | None = None) -> None:
         """Check what needs no pass through the model."""
