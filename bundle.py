@@ -21,14 +21,16 @@ from tb_gradascent.plugin.assets import BUNDLED, banner, fresh_bundle, read_sour
 ESBUILD = "esbuild@0.28.2"
 TARGET = "es2022"
 
+FOLDER = ROOT / "tb_gradascent" / "bundle"
 
-def make_bundle() -> str | None:
-    """Make the bundle if it is missing or older than its sources.
+
+def make_bundle(folder: Path = FOLDER) -> str | None:
+    """Make the bundle if it is missing or of other sources.
 
     Returns:
         Why there is no fresh bundle, or ``None`` if there is one.
     """
-    frontend, folder = ROOT / "frontend", ROOT / "tb_gradascent" / "bundle"
+    frontend = ROOT / "frontend"
     sources = read_sources(frontend)
     if fresh_bundle(folder, sources):
         return None
@@ -69,9 +71,8 @@ def main() -> int:
     if problem:
         print(f"The page is not bundled: {problem}.", file=sys.stderr)
         return 1
-    folder = ROOT / "tb_gradascent" / "bundle"
-    sizes = ", ".join(f"{name} {(folder / name).stat().st_size / 1e3:.0f} kB" for name in BUNDLED)
-    print(f"{folder.relative_to(ROOT)}: {sizes}")
+    sizes = ", ".join(f"{name} {(FOLDER / name).stat().st_size / 1e3:.0f} kB" for name in BUNDLED)
+    print(f"{FOLDER.relative_to(ROOT)}: {sizes}")
     return 0
 
 
