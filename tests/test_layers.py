@@ -30,9 +30,20 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "ignite": ADAPTER,
     "reader": ("format",),
     "plugin": ("version", "format"),
-    "__init__": ("version", "format", "functional", "hook", "reader"),
+    "report_file": ("format", "reader", "plugin"),
+    "report_command": ("report_file",),
+    "__main__": ("report_command",),
+    "__init__": ("version", "format", "functional", "hook", "reader", "report_file"),
 }
-WITHOUT_TORCH = ("version", "format", "plugin", "reader")
+WITHOUT_TORCH = (
+    "version",
+    "format",
+    "plugin",
+    "reader",
+    "report_file",
+    "report_command",
+    "__main__",
+)
 ONLY_THE_PLUGIN_IMPORTS = {"werkzeug", "wsgiref"}
 
 # The page's folders, from the bottom up: each imports only folders before it.
