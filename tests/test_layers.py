@@ -29,10 +29,12 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "transformers": ADAPTER,
     "ignite": ADAPTER,
     "reader": ("format",),
+    "commands": (*TRAINING_SIDE, "hook"),
+    "__main__": (),
     "plugin": ("version", "format"),
     "__init__": ("version", "format", "functional", "hook", "reader"),
 }
-WITHOUT_TORCH = ("version", "format", "plugin", "reader")
+WITHOUT_TORCH = ("version", "format", "plugin", "reader", "__main__")
 ONLY_THE_PLUGIN_IMPORTS = {"werkzeug", "wsgiref"}
 
 # The page's folders, from the bottom up: each imports only folders before it.
