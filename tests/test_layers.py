@@ -29,12 +29,14 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "transformers": ADAPTER,
     "ignite": ADAPTER,
     "reader": ("format",),
+    "figure": ("format",),
+    "notebook": ("format", "figure"),
     "commands": (*TRAINING_SIDE, "hook"),
     "__main__": (),
     "plugin": ("version", "format"),
     "__init__": ("version", "format", "functional", "hook", "reader"),
 }
-WITHOUT_TORCH = ("version", "format", "plugin", "reader", "__main__")
+WITHOUT_TORCH = ("version", "format", "plugin", "reader", "figure", "notebook", "__main__")
 ONLY_THE_PLUGIN_IMPORTS = {"werkzeug", "wsgiref"}
 
 # The page's folders, from the bottom up: each imports only folders before it.
