@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import math
+import numbers
 import statistics
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -270,9 +271,9 @@ class Sample:
             ImportError: matplotlib is not installed.
             ValueError: ``strength`` is negative or no number.
         """
-        if not (isinstance(strength, (int, float)) and 0 <= strength < math.inf):
+        if not (isinstance(strength, numbers.Real) and 0 <= strength < math.inf):
             raise ValueError(f"strength must be a number of at least 0, got {strength!r}")
-        figure: Figure = _notebook().draw_figure(self, strength)
+        figure: Figure = _notebook().draw_figure(self, float(strength))
         return figure
 
 
