@@ -16,7 +16,7 @@ run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test-fast test test-all lint bench fuzz screenshot clean
+.PHONY: help demo bundle test-fast test test-all lint bench fuzz screenshot clean
 
 help:
 	@echo 'make demo        train a small CNN on digits twice, then open TensorBoard (about a minute)'
@@ -26,12 +26,16 @@ help:
 	@echo 'make lint        ruff, mypy, and tsc if Node.js is installed'
 	@echo 'make bench       all benchmarks; writes bench/RESULTS.md (half an hour)'
 	@echo 'make fuzz        a million hostile inputs, and 200 killed trainings (ten minutes)'
+	@echo 'make bundle      join the page to one script and one style sheet (needs Node.js)'
 	@echo 'make screenshot  the pictures of the README, docs/screenshot-*.png'
 	@echo 'make clean       remove the environment and all build products'
 	@echo 'ARGS="…" passes arguments on: make test ARGS="-k gradients"'
 
 demo: $(VENV)/installed-demo
 	@$(run) -m demo $(ARGS)
+
+bundle:
+	@$(PYTHON) bundle.py
 
 test-fast: $(VENV)/installed-test
 	@$(run) -m pytest $(PARALLEL) -m "not browser and not process and not slow and not torchvision" $(ARGS)
@@ -69,7 +73,7 @@ screenshot: $(VENV)/installed-test
 	$(run) -m docs.screenshot $(ARGS)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build tb_gradascent/bundle *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(run):
 	@$(PYTHON) -m venv $(VENV)

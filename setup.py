@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import itertools
 import runpy
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # A build does not put the project's folder on the path.
+
+from bundle import bundle_or_warn  # noqa: E402
 
 CORE = [
     "google-crc32c>=1.6",
@@ -56,7 +62,28 @@ TEST = [
 FUZZ = [*TEST, "atheris>=3"]  # Python 3.11 to 3.13, Linux
 DEV = [*TEST, "mypy>=2", "ruff>=0.17", "types-protobuf>=4.21", "types-tqdm"]
 
+
+class BuildWithBundle(build_py):
+    """Copies the package, with the page's bundle. A checkout that is installed needs none."""
+
+    def run(self) -> None:
+        """Make the bundle first."""
+        if not self.editable_mode:
+            bundle_or_warn()
+        super().run()
+
+
+class SourcesWithBundle(sdist):
+    """Packs the sources and the bundle, so that a wheel made from them needs no Node.js."""
+
+    def run(self) -> None:
+        """Make the bundle first."""
+        bundle_or_warn()
+        super().run()
+
+
 setup(
+    cmdclass={"build_py": BuildWithBundle, "sdist": SourcesWithBundle},
     name="tensorboard-plugin-gradascent",
     version=runpy.run_path(str(HERE / "tb_gradascent" / "version.py"))["VERSION"],
     description="See what a PyTorch classifier confuses, why, and what would change its mind.",
@@ -88,9 +115,9 @@ setup(
     ],
     package_dir={"tb_gradascent": "tb_gradascent", "tb_gradascent.frontend": "frontend"},
     package_data={
-        "tb_gradascent": ["py.typed"],
+        "tb_gradascent": ["py.typed", "bundle/*"],
         "tb_gradascent.plugin": ["http_api.md"],
-        "tb_gradascent.frontend": ["**/*.js", "style/*.css"],
+        "tb_gradascent.frontend": ["**/*.js", "style.css", "style/*.css"],
     },
     include_package_data=False,
     install_requires=CORE,

@@ -80,7 +80,11 @@ class App {
     state: () => this.#state,
     isHidden: () => window.innerHeight === 0,
     onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
-    onIndex: (index) => this.#update(withIndex(this.#state, index)),
+    onIndexes: (indexes) => this.#update(indexes.reduce((state, index) => withIndex(state, index), this.#state)),
+    whenPainted: async () => {
+      await frames(2);
+      await this.#loader.settled();
+    },
     onBusy: (busy) => this.#controls.showBusy(busy),
     onEnd: (problems) => {
       this.#syncProblems = problems;
@@ -355,6 +359,19 @@ class App {
     if (this.#syncProblems.length) return null;
     const isLoading = this.#sync.isStale || tickedRuns(this.#state).some((run) => !indexes.has(run));
     return note(isLoading ? "Loading…" : emptyReason(this.#state));
+  }
+}
+
+/** The browser paints no frames of a page that is not visible. */
+const LONGEST_FRAME = 200;
+
+/** @param {number} count how many frames to wait for */
+async function frames(count) {
+  for (; count > 0; count--) {
+    await new Promise((resolve) => {
+      requestAnimationFrame(resolve);
+      setTimeout(resolve, LONGEST_FRAME);
+    });
   }
 }
 

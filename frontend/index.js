@@ -2,41 +2,39 @@
 
 /**
  * All modules of the page. With this list the browser fetches them at the same time, instead of one import after the
- * other. The server fills in the names (`tb_gradascent/plugin/assets.py`).
+ * other. The server fills in the names (`tb_gradascent/plugin/assets.py`). The list of the bundle is empty.
  * @type {string[]}
  */
 const MODULES = [];
 
-/** The style sheets, in this order: a later one may override an earlier one. */
-const STYLES = [
-  "base",
-  "sidebar",
-  "filters",
-  "matrix",
-  "legend",
-  "toolbar",
-  "strength",
-  "menu",
-  "appearance",
-  "grid",
-  "card",
-  "response_curve",
-  "thumbnail",
-  "messages",
-  "notices",
-  "dialog",
-  "detail",
-  "downloads",
-  "help",
-  "follow",
-  "compare",
-];
-
 export async function render() {
   try {
     MODULES.forEach(preload);
-    const [{ start }] = await Promise.all([import("./app.js"), ...STYLES.map(addStyle)]);
+    const styled = addStyle();
+    const [{ start }, { fetchRunsEarly }] = await Promise.all([import("./app.js"), import("./data/api.js")]);
+    fetchRunsEarly();
+    await styled;
     start(document.body);
+  } catch (error) {
+    showFailure(error);
+  }
+}
+
+/** Shows the samples of a report: a file that holds the page and its data. There is no TensorBoard around it. */
+async function renderReport(/** @type {string} */ text) {
+  try {
+    const [{ start }, { answerFrom }, { reportAnswers }, { standAlone }] = await Promise.all([
+      import("./app.js"),
+      import("./data/api.js"),
+      import("./data/report_answers.js"),
+      import("./host/tensorboard_host.js"),
+    ]);
+    const report = JSON.parse(text);
+    answerFrom(reportAnswers(report));
+    standAlone(report.link);
+    document.documentElement.classList.add("report");
+    start(document.body);
+    document.title = report.title;
   } catch (error) {
     showFailure(error);
   }
@@ -50,11 +48,10 @@ function preload(name) {
   document.head.append(link);
 }
 
-/** @param {string} name */
-function addStyle(name) {
+function addStyle() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = new URL(`style/${name}.css`, import.meta.url).href;
+  link.href = new URL("style.css", import.meta.url).href;
   return new Promise((resolve) => {
     // A page without a style sheet is still usable.
     link.onload = link.onerror = resolve;
@@ -74,3 +71,6 @@ function showFailure(error) {
   message.append(retry);
   document.body.replaceChildren(message);
 }
+
+const report = document.getElementById("report");
+if (report) renderReport(report.textContent ?? "");

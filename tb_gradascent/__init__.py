@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tb_gradascent.functional.criteria import Misclassified as Misclassified
     from tb_gradascent.functional.criteria import ProbabilityMargin as ProbabilityMargin
     from tb_gradascent.hook import GradAscentHook as GradAscentHook
+    from tb_gradascent.notebook import show as show
     from tb_gradascent.reader import read_samples as read_samples
+    from tb_gradascent.report_file import report as report
+    from tb_gradascent.report_file import report_html as report_html
 
 _MODULE_OF = {
     "Ascent": "functional.ascent",
@@ -39,6 +42,9 @@ _MODULE_OF = {
     "Sample": "format.samples",
     "Target": "format.samples",
     "read_samples": "reader",
+    "report": "report_file",
+    "report_html": "report_file",
+    "show": "notebook",
 }
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]  # noqa: PLE0604  # every element is a string

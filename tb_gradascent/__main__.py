@@ -1,29 +1,28 @@
-"""``python -m tb_gradascent``: the commands. Each is a module of ``tb_gradascent.commands``."""
+"""The command line: ``python -m tb_gradascent COMMAND``."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = {
-    "scan": "record what a trained network confuses in a folder of pictures",
-}
+from tb_gradascent import report_command, scan_command
+
+COMMANDS = (report_command, scan_command)
+"""Each module has ``add_command(commands)``. It adds a parser whose ``run`` does the work."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return its exit status. Only that command's module is imported."""
+    """Run one command and return its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m tb_gradascent",
-        description="COMMAND --help explains a command.",
+        description="See what a classifier confuses, why, and what would change its mind.",
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, purpose in COMMANDS.items():
-        commands.add_parser(name, help=purpose)
-    given = [*(sys.argv[1:] if arguments is None else arguments)]
-    name = parser.parse_args(given[:1]).command
-    status: int = importlib.import_module(f"tb_gradascent.commands.{name}").main(given[1:])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in COMMANDS:
+        module.add_command(commands)
+    options = parser.parse_args(arguments)
+    status: int = options.run(options)
     return status
 
 

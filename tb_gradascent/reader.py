@@ -6,9 +6,10 @@ import dataclasses
 import logging
 import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -20,7 +21,14 @@ from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.remote import RemotePath, find_remote_files, is_url
 from tb_gradascent.format.sample_codec import decode_sample
 from tb_gradascent.format.samples import Sample
-from tb_gradascent.format.sessions import Entry, ParsedCapture, Session, join, parse_capture
+from tb_gradascent.format.sessions import (
+    Entry,
+    ParsedCapture,
+    Session,
+    finite_time,
+    join,
+    parse_capture,
+)
 from tb_gradascent.format.status import Status
 
 _log = logging.getLogger(__name__)
@@ -62,6 +70,42 @@ def read_samples(
     """
     if step is not None:
         step = operator.index(step)
+    return _decode(_chosen_files(logdir, run), tag, step)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredSample:
+    """A sample as it is stored: its record, and a function that reads its arrays.
+
+    Attributes:
+        run, tag: The run and the tag.
+        session: The session as the plugin's route ``index`` lists it, without counts.
+        position: The position of the session among those of its run and tag, by their start.
+        entry: Its record, and where it belongs.
+        info: The session's constants.
+        payload: Reads its arrays, still encoded; ``b""`` if they are missing.
+    """
+
+    run: str
+    tag: str
+    session: Mapping[str, Any]
+    position: int
+    entry: Entry
+    info: SessionInfo
+    payload: Callable[[], bytes]
+
+
+def read_stored(
+    logdir: str | os.PathLike[str], *, run: str | None = None, tag: str | None = None
+) -> Iterator[StoredSample]:
+    """Yield the samples that :func:`read_samples` yields, as they are stored.
+
+    Its errors and warnings are the same.
+    """
+    return _read(_chosen_files(logdir, run), tag, None, _Damage())
+
+
+def _chosen_files(logdir: str | os.PathLike[str], run: str | None) -> dict[str, list[Readable]]:
     files: dict[str, list[Readable]] = {}
     for found, path in _find(logdir):
         files.setdefault(found, []).append(path)
@@ -71,7 +115,7 @@ def read_samples(
         files = {run: files[run]}
     if not files:
         _log.warning("Nothing was recorded in %s: it has no event file of a hook", logdir)
-    return _read(dict(sorted(files.items())), tag, step)
+    return dict(sorted(files.items()))
 
 
 def _find(logdir: str | os.PathLike[str]) -> Iterator[tuple[str, Readable]]:
@@ -95,9 +139,29 @@ def _refuse(name: str, value: str, present: Iterable[str]) -> NoReturn:
     raise ValueError(f"{name} must be recorded in logdir ({known or 'nothing is'}), got {value!r}")
 
 
-def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -> Iterator[Sample]:
+@dataclasses.dataclass
+class _Damage:
+    """How many records or payloads could not be read."""
+
+    count: int = 0
+
+
+def _decode(
+    files: dict[str, list[Readable]], tag: str | None, step: int | None
+) -> Iterator[Sample]:
+    damage = _Damage()
+    for stored in _read(files, tag, step, damage):
+        sample = _sample(stored)
+        if sample is None:
+            damage.count += 1
+        else:
+            yield sample
+
+
+def _read(
+    files: dict[str, list[Readable]], tag: str | None, step: int | None, damage: _Damage
+) -> Iterator[StoredSample]:
     tags: set[str] = set()
-    damaged = 0
     try:
         for run, paths in files.items():
             recorded = _Run(paths)
@@ -105,43 +169,45 @@ def _read(files: dict[str, list[Readable]], tag: str | None, step: int | None) -
             if why:
                 _log.warning("Nothing was recorded in run %r: %s", run, why)
             tags |= recorded.sessions.keys()
-            damaged += recorded.damaged
+            damage.count += recorded.damaged
             for name in sorted(recorded.sessions):
                 if tag not in (None, name):
                     continue
                 sessions = recorded.sessions[name]
                 index = join(session.parsed(key) for key, session in sessions.items())
-                damaged += index.unreadable
+                damage.count += index.unreadable
+                described = [recorded.describe(session) for session in index.sessions]
                 for position, entry in index.entries:
                     if step not in (None, entry.step):
                         continue
                     session = index.sessions[position]
-                    payload = recorded.payload(name, session.name, entry)
-                    try:
-                        sample = _sample(run, name, session, entry, payload)
-                    except RecordError:
-                        damaged += 1
-                    else:
-                        yield sample
+                    payload = partial(recorded.payload, name, session.name, entry)
+                    about = described[position]
+                    yield StoredSample(run, name, about, position, entry, session.info, payload)
     finally:
-        if damaged:
-            _log.warning("%d damaged records or payloads were skipped", damaged)
+        if damage.count:
+            _log.warning("%d damaged records or payloads were skipped", damage.count)
     if tag is not None and tag not in tags:
         _refuse("tag", tag, tags)
 
 
-def _sample(run: str, tag: str, session: Session, entry: Entry, payload: bytes) -> Sample:
-    captured = decode_sample(parse_record(entry.record), payload)
+def _sample(stored: StoredSample) -> Sample | None:
+    """Return a sample with its arrays, or ``None`` if they are damaged."""
+    entry, info = stored.entry, stored.info
+    try:
+        captured = decode_sample(parse_record(entry.record), stored.payload())
+    except RecordError:
+        return None
     return Sample(
-        run=run,
-        tag=tag,
+        run=stored.run,
+        tag=stored.tag,
         wall_time=entry.wall_time,
         index=entry.index,
-        mean=session.info.mean,
-        std=session.info.std,
-        class_names=session.info.class_names,
-        rank=session.info.rank,
-        **{**vars(captured), "bounds": captured.bounds or session.info.bounds},
+        mean=info.mean,
+        std=info.std,
+        class_names=info.class_names,
+        rank=info.rank,
+        **{**vars(captured), "bounds": captured.bounds or info.bounds},
     )
 
 
@@ -163,14 +229,16 @@ class _LastStatus:
 
     started: float = 0.0
     number: int = -1
+    wall_time: float = 0.0
     data: bytes = b""
 
-    def add(self, value: Summary.Value, number: int) -> None:
+    def add(self, value: Summary.Value, number: int, wall_time: float) -> None:
         content = value.metadata.plugin_data.content
         if content:
             self.started = SessionInfo.decode(content).started
         if number > self.number:
-            self.number, self.data = number, b"".join(value.tensor.string_val[:1])
+            self.number, self.wall_time = number, finite_time(wall_time)
+            self.data = b"".join(value.tensor.string_val[:1])
 
 
 class _Run:
@@ -200,7 +268,9 @@ class _Run:
                 continue
             tag, kind, name = split
             if kind == "status":
-                self._statuses.setdefault(name, _LastStatus()).add(value, event.step)
+                self._statuses.setdefault(name, _LastStatus()).add(
+                    value, event.step, event.wall_time
+                )
                 continue
             session = self.sessions.setdefault(tag, {}).setdefault(name, _Session())
             if kind == "payload":
@@ -221,6 +291,12 @@ class _Run:
             return "its event files hold no capture."
         newest = max(self._statuses.values(), key=lambda status: status.started)
         return Status.decode(newest.data).why_no_samples()
+
+    def describe(self, session: Session) -> dict[str, Any]:
+        """Return a session as the plugin's route ``index`` lists it, without counts."""
+        told = self._statuses.get(session.name)
+        status = told and {"wall_time": told.wall_time, **Status.decode(told.data).to_json()}
+        return {"session": session.name, **session.info.to_json(), "status": status}
 
     def payload(self, tag: str, session: str, entry: Entry) -> bytes:
         """Return a sample's payload, or ``b""`` if it is missing. It caches the last event."""

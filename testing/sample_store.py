@@ -70,7 +70,7 @@ def read_index(store: SampleStore, run: str = ".", tag: str = "confused") -> dic
 
 def read_payloads(store: SampleStore, *addresses: Address) -> list[tuple[int, bytes]]:
     """Return ``(status, payload)`` of each address."""
-    pieces, complete = store.payloads(SCOPE, ".", "confused", addresses)
+    pieces, complete = store.payloads(SCOPE, "confused", [(".", address) for address in addresses])
     answer = b"".join(pieces)
     found, offset = [], 0
     while offset < len(answer):

@@ -30,13 +30,27 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "ignite": ADAPTER,
     "reader": ("format",),
     "figure": ("format",),
-    "notebook": ("format", "figure"),
-    "commands": (*TRAINING_SIDE, "hook"),
-    "__main__": (),
+    "notebook": ("format", "figure", "report_file"),
+    "scanning": (*TRAINING_SIDE, "hook"),
+    "scan_command": ("scanning",),
     "plugin": ("version", "format"),
-    "__init__": ("version", "format", "functional", "hook", "reader"),
+    "report_file": ("format", "reader", "plugin"),
+    "report_command": ("report_file",),
+    "__main__": ("report_command", "scan_command"),
+    "__init__": ("version", "format", "functional", "hook", "reader", "report_file", "notebook"),
 }
-WITHOUT_TORCH = ("version", "format", "plugin", "reader", "figure", "notebook", "__main__")
+WITHOUT_TORCH = (
+    "version",
+    "format",
+    "plugin",
+    "reader",
+    "report_file",
+    "report_command",
+    "figure",
+    "notebook",
+    "scan_command",
+    "__main__",
+)
 ONLY_THE_PLUGIN_IMPORTS = {"werkzeug", "wsgiref"}
 
 # The page's folders, from the bottom up: each imports only folders before it.

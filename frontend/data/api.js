@@ -1,15 +1,43 @@
-/** The requests to the back end. `tb_gradascent/plugin/http_api.md` documents them. */
+/**
+ * The requests to the back end. `tb_gradascent/plugin/http_api.md` documents them. A report has no back end; then
+ * `answerFrom` names a function that answers the same requests.
+ */
 
 /** @import {RunTags, Session, Status} from "../types.js" */
 
 const INCOMPLETE = "TensorBoard's answer is incomplete. Reload to try again.";
 
 /**
+ * Answers a request, given by its path and query below `data/plugin/gradascent/`.
+ * @typedef {(path: string, signal: AbortSignal) => Promise<Response>} Answerer
+ */
+
+/** @type {Answerer} the page's base has this path, and TensorBoard's own path prefix before it */
+let ask = (path, signal) => fetch(new URL(path, document.baseURI), { signal });
+
+/** @param {Answerer} answerer */
+export function answerFrom(answerer) {
+  ask = answerer;
+}
+
+/** @type {Promise<Response> | null} */
+let earlyRuns = null;
+
+/** Requests the runs before the page is ready to show them. The next `fetchRuns` gets the answer. */
+export function fetchRunsEarly() {
+  earlyRuns = request("runs", new AbortController().signal);
+  earlyRuns.catch(() => {}); // `fetchRuns` reports it.
+}
+
+/**
  * @param {AbortSignal} signal
  * @returns {Promise<{recordVersion: number, runs: RunTags[]}>}
  */
 export async function fetchRuns(signal) {
-  const answer = await (await request("runs", signal)).json();
+  const early = earlyRuns;
+  earlyRuns = null;
+  const answer = await (await (early ?? request("runs", signal))).json();
+  signal.throwIfAborted();
   return { recordVersion: answer.record_version, runs: answer.runs };
 }
 
@@ -23,17 +51,6 @@ export async function fetchRuns(signal) {
  *
  * @typedef {Session & SessionState} ListedSession
  */
-
-/**
- * @param {string} run
- * @param {string} tag
- * @param {AbortSignal} signal
- * @returns {Promise<ListedSession[]>} sorted by their start
- */
-export async function fetchSessions(run, tag, signal) {
-  const query = new URLSearchParams({ run, tag });
-  return (await (await request(`index?${query}`, signal)).json()).sessions;
-}
 
 /**
  * A range of captures of one session: from `first` to `end`, without `end`.
@@ -50,6 +67,103 @@ export async function fetchSessions(run, tag, signal) {
  * @property {number} start
  * @property {number} length
  */
+
+/**
+ * What the back end answers for one run: its sessions, sorted by their start, and its newest records; or an error.
+ * @typedef {{run: string, sessions: ListedSession[], ranges: CaptureRange[], records: CaptureRecords[]}
+ *   | {run: string, error: string}} RunAnswer
+ */
+
+const MOST_RUNS = 64;
+/** Longer addresses are refused by some proxies. */
+const LONGEST_QUERY = 16_000;
+
+/**
+ * Yields the answers for runs as soon as they have arrived.
+ * @param {string[]} runs
+ * @param {string} tag
+ * @param {number} records about how many of the newest records, of all runs together
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<RunAnswer[]>}
+ */
+export async function* fetchNewest(runs, tag, records, signal) {
+  for (let next = 0; next < runs.length; ) {
+    const query = new URLSearchParams({ tag, records: String(records) });
+    const first = next;
+    do query.append("run", runs[next++]);
+    while (next < runs.length && next - first < MOST_RUNS && `${query}`.length < LONGEST_QUERY);
+    const { body } = await request(`newest?${query}`, signal);
+    if (!body) throw new Error(INCOMPLETE);
+    let left = next - first;
+    for await (const frames of framesOf(body)) {
+      yield frames.map(({ text, rows }) => runAnswer(JSON.parse(text), rows));
+      left -= frames.length;
+    }
+    if (left > 0) throw new Error(INCOMPLETE);
+  }
+}
+
+/**
+ * @param {{run: string, sessions: ListedSession[], parts: string[], error?: string}} index
+ * @param {ArrayBuffer} rows
+ * @returns {RunAnswer}
+ */
+function runAnswer({ run, sessions, parts, error }, rows) {
+  if (error !== undefined) return { run, error };
+  const ranges = parts.map((part) => {
+    const [session, first, end] = part.split(".");
+    return { session, first: Number(first), end: Number(end) };
+  });
+  return { run, sessions, ranges, records: readRecords(rows, ranges.length) };
+}
+
+const FRAME_HEAD = 8;
+
+/**
+ * Splits the answer of the route `newest` into the parts of the runs.
+ * @param {ReadableStream<Uint8Array>} body
+ * @yields {{text: string, rows: ArrayBuffer}[]} the parts that have arrived together
+ */
+async function* framesOf(body) {
+  const reader = body.getReader();
+  /** @type {Uint8Array[]} what has arrived and was not read yet */
+  let parts = [];
+  let length = 0;
+  let needed = FRAME_HEAD;
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    parts.push(piece.value);
+    length += piece.value.length;
+    if (length < needed) continue;
+    const frames = [];
+    let rest = joined(parts);
+    for (;;) {
+      needed = FRAME_HEAD;
+      if (rest.length < needed) break;
+      const view = new DataView(rest.buffer, rest.byteOffset);
+      const start = FRAME_HEAD + view.getUint32(0, true);
+      needed = start + view.getUint32(4, true);
+      if (rest.length < needed) break;
+      const text = new TextDecoder().decode(rest.subarray(FRAME_HEAD, start));
+      frames.push({ text, rows: rest.slice(start, needed).buffer });
+      rest = rest.subarray(needed);
+    }
+    parts = [rest];
+    length = rest.length;
+    if (frames.length) yield frames;
+  }
+  if (length) throw new Error(INCOMPLETE);
+}
+
+/** @param {Uint8Array[]} parts */
+export function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
 
 /**
  * @param {string} run
@@ -92,17 +206,27 @@ export const LEFT_OUT = 3;
 export const REFUSED = 4;
 
 /**
- * @param {string} run
  * @param {string} tag
- * @param {string[]} addresses
+ * @param {{run: string, address: string}[]} samples
  * @param {AbortSignal} signal
- * @returns {Promise<{status: number, bytes: Uint8Array<ArrayBuffer>}[]>} in the order of the addresses
+ * @returns {Promise<{status: number, bytes: Uint8Array<ArrayBuffer>}[]>} in the order of the samples
  */
-export async function fetchPayloads(run, tag, addresses, signal) {
-  const query = new URLSearchParams({ run, tag });
-  for (const address of addresses) query.append("sample", address);
-  const answer = await (await request(`payloads?${query}`, signal)).arrayBuffer();
-  return readPayloads(answer, addresses.length);
+export async function fetchPayloads(tag, samples, signal) {
+  const answer = await (await request(`payloads?${samplesQuery(tag, samples)}`, signal)).arrayBuffer();
+  return readPayloads(answer, samples.length);
+}
+
+/**
+ * @param {string} tag
+ * @param {{run: string, address: string}[]} samples
+ */
+function samplesQuery(tag, samples) {
+  const runs = [...new Set(samples.map(({ run }) => run))];
+  const query = new URLSearchParams([...runs.map((run) => ["run", run]), ["tag", tag]]);
+  for (const { run, address } of samples) {
+    query.append("sample", runs.length > 1 ? `${runs.indexOf(run)}.${address}` : address);
+  }
+  return query;
 }
 
 /**
@@ -126,13 +250,13 @@ export function readPayloads(answer, count) {
 }
 
 /**
- * @param {string} path relative to the page, because TensorBoard may run below a path prefix
+ * @param {string} path
  * @param {AbortSignal} signal
  */
 async function request(path, signal) {
   let response;
   try {
-    response = await fetch(new URL(path, document.baseURI), { signal });
+    response = await ask(path, signal);
   } catch (error) {
     if (signal.aborted) throw error;
     throw new Error("TensorBoard does not answer. Check that it is still running.");

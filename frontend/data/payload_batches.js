@@ -27,7 +27,7 @@ const REFUSED_NAME =
   "character in its name. Rename it, or start TensorBoard with --load_fast=false.";
 
 /**
- * As many samples as one request should ask for. All have the run and the tag of the first one.
+ * As many samples as one request should ask for. All have the tag of the first one.
  * @param {Iterable<Sample>} samples
  */
 export function firstBatch(samples) {
@@ -35,8 +35,8 @@ export function firstBatch(samples) {
   const batch = [];
   let bytes = 0;
   for (const sample of samples) {
-    const { run, tag, payload } = sample;
-    if (batch.length && (run !== batch[0].run || tag !== batch[0].tag)) continue;
+    const { tag, payload } = sample;
+    if (batch.length && tag !== batch[0].tag) continue;
     if (batch.length && bytes + payload.bytes > BATCH_BYTES) break;
     batch.push(sample);
     bytes += payload.bytes;
@@ -46,14 +46,12 @@ export function firstBatch(samples) {
 }
 
 /**
- * @param {Sample[]} samples of one run and tag
+ * @param {Sample[]} samples of one tag
  * @param {AbortSignal} signal
  * @returns {Promise<Promise<Outcome>[]>} one outcome for each sample, in their order
  */
 export async function fetchBatch(samples, signal) {
-  const [{ run, tag }] = samples;
-  const addresses = samples.map(({ address }) => address);
-  const payloads = await fetchPayloads(run, tag, addresses, signal);
+  const payloads = await fetchPayloads(samples[0].tag, samples, signal);
   return payloads.map((payload, position) => outcomeOf(samples[position], payload));
 }
 
@@ -97,7 +95,7 @@ export function damagedBecause(error) {
  */
 export async function* fetchArrays(samples, signal) {
   for (let first = 0; first < samples.length; ) {
-    const batch = firstBatch(ofOneRun(samples, first));
+    const batch = firstBatch(ofOneTag(samples, first));
     const outcomes = await Promise.all(await fetchBatch(batch, signal));
     for (const outcome of outcomes) {
       if (outcome.kind === "omitted") break;
@@ -107,15 +105,13 @@ export async function* fetchArrays(samples, signal) {
 }
 
 /**
- * The samples from a position on, up to the first one of another run or tag.
+ * The samples from a position on, up to the first one of another tag.
  * @param {Sample[]} samples
  * @param {number} first
  */
-function* ofOneRun(samples, first) {
-  const { run, tag } = samples[first];
-  for (let position = first; position < samples.length; position++) {
-    const sample = samples[position];
-    if (sample.run !== run || sample.tag !== tag) return;
-    yield sample;
+function* ofOneTag(samples, first) {
+  const { tag } = samples[first];
+  for (let position = first; position < samples.length && samples[position].tag === tag; position++) {
+    yield samples[position];
   }
 }

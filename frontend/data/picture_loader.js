@@ -42,6 +42,8 @@ export class PictureLoader {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #isBroken = false;
+  /** @type {(() => void)[]} */
+  #whenSettled = [];
   #yielder = new Yielder();
 
   /** @param {Listener} listener */
@@ -90,6 +92,12 @@ export class PictureLoader {
     this.#pump();
   }
 
+  /** Waits until no picture is requested that could come at once. */
+  settled() {
+    if (!this.#requests.size) return Promise.resolve();
+    return new Promise((/** @type {(value: void) => void} */ resolve) => this.#whenSettled.push(resolve));
+  }
+
   #pump() {
     clearTimeout(this.#timer);
     while (!this.#isBroken && this.#requests.size < REQUESTS_AT_ONCE) {
@@ -114,7 +122,7 @@ export class PictureLoader {
     }
   }
 
-  /** @param {Sample[]} samples of one run and tag */
+  /** @param {Sample[]} samples of one tag */
   async #request(samples) {
     const controller = new AbortController();
     const request = { controller, samples };
@@ -131,6 +139,7 @@ export class PictureLoader {
     }
     this.#requests.delete(request);
     this.#pump();
+    if (!this.#requests.size) for (const settle of this.#whenSettled.splice(0)) settle();
   }
 
   /**

@@ -3,15 +3,13 @@
  * the first samples of a large run appear quickly.
  */
 
-import { fetchRecords, fetchSessions } from "./api.js";
+import { fetchRecords } from "./api.js";
 import { byStep } from "../samples/sort_orders.js";
 import { readRows } from "./record_rows.js";
 
 /** @import {RunIndex, RunSession, Sample, Session, Status} from "../types.js" */
-/** @import {ListedSession, CaptureRange, CaptureRecords} from "./api.js" */
+/** @import {ListedSession, CaptureRange, CaptureRecords, RunAnswer} from "./api.js" */
 
-/** The first request asks for few captures, so that the first samples appear quickly. */
-const FIRST_CAPTURES = 256;
 const MOST_RANGES = 256;
 
 /**
@@ -47,16 +45,30 @@ export class RunIndexReader {
     this.tag = tag;
   }
 
+  /** Whether anything was read. Then an update needs only the list of sessions. */
+  get isKnown() {
+    return this.#index !== null;
+  }
+
+  /**
+   * Takes the answer that lists the sessions and holds the newest records.
+   * @param {Extract<RunAnswer, {sessions: ListedSession[]}>} answer
+   * @returns {RunIndex} what has been read; the same object as before if nothing changed
+   */
+  begin({ sessions, ranges, records }) {
+    this.list(sessions);
+    this.add(ranges, records);
+    this.isWhole = !this.missing().length;
+    return this.index();
+  }
+
   /**
    * Fetches the captures that have not been read yet.
    * @param {AbortSignal} signal
-   * @param {(index: RunIndex) => void} onIndex is called whenever the number of samples has doubled, and at the end;
-   *   with the same object as before if nothing changed
+   * @param {(index: RunIndex) => void} onIndex is called whenever the number of samples has doubled, and at the end
    */
-  async update(signal, onIndex) {
-    this.isWhole = false;
-    this.list(await fetchSessions(this.run, this.tag, signal));
-    let wanted = this.missing(this.#index ? Infinity : FIRST_CAPTURES);
+  async finish(signal, onIndex) {
+    let wanted = this.missing();
     while (wanted.length) {
       const answers = await fetchRecords(this.run, this.tag, wanted, signal);
       signal.throwIfAborted();
@@ -93,19 +105,16 @@ export class RunIndexReader {
 
   /**
    * The captures that have not been read yet, the newest first.
-   * @param {number} [most] at most so many captures
    * @returns {CaptureRange[]}
    */
-  missing(most = Infinity) {
+  missing() {
     /** @type {CaptureRange[]} */
     const ranges = [];
     for (const { session, captures, chunks } of [...this.#sessions.values()].reverse()) {
       let end = captures;
       for (const chunk of [...chunks.toReversed(), { first: -1, end: 0 }]) {
-        if (chunk.end < end && most > 0 && ranges.length < MOST_RANGES) {
-          const first = Math.max(chunk.end, end - most);
-          ranges.push({ session: session.session, first, end });
-          most -= end - first;
+        if (chunk.end < end && ranges.length < MOST_RANGES) {
+          ranges.push({ session: session.session, first: chunk.end, end });
         }
         end = Math.min(end, chunk.first);
       }

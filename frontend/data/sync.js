@@ -1,19 +1,23 @@
 /** Keeps the page in step with the back end: it fetches the runs, and the samples of the ticked runs. */
 
 import { tagInUse, tickedRuns } from "../state/selectors.js";
-import { fetchRuns } from "./api.js";
+import { fetchNewest, fetchRuns } from "./api.js";
 import { errorMessage } from "./error_message.js";
 import { RunIndexReader } from "./run_index_reader.js";
 
 /** @import {State} from "../state/state.js" */
 /** @import {RunIndex, RunTags} from "../types.js" */
 
+/** How many records are enough to show the first samples. All others follow. */
+const FIRST_RECORDS = 200;
+
 /**
  * @typedef {object} SyncListener
  * @property {() => State} state the present state
  * @property {() => boolean} isHidden whether the page is hidden: then nothing is fetched
  * @property {(runs: RunTags[], recordVersion: number) => void} onRuns
- * @property {(index: RunIndex) => void} onIndex is called several times while a large run is read
+ * @property {(indexes: RunIndex[]) => void} onIndexes is called several times while a large run is read
+ * @property {() => Promise<void>} whenPainted waits until the samples that were read so far are painted
  * @property {(busy: boolean) => void} onBusy
  * @property {(problems: string[]) => void} onEnd is called at the end of each round that was not given up
  */
@@ -80,27 +84,66 @@ export class Sync {
     }
     const tag = tagInUse(state());
     if (tag === null) return [];
-    const problems = await Promise.all(tickedRuns(state()).map((run) => this.#fetchIndex(run, tag, signal)));
-    return problems.filter((problem) => problem !== null);
+    const { indexes } = state();
+    const readers = tickedRuns(state()).map((run) => this.#reader(run, tag));
+    const wanted = readers.filter(({ run, isWhole }) => this.#isStale || !indexes.has(run) || !isWhole);
+    const problems = await Promise.all([
+      this.#fetchRuns(wanted.filter(({ isKnown }) => !isKnown), tag, FIRST_RECORDS, signal),
+      this.#fetchRuns(wanted.filter(({ isKnown }) => isKnown), tag, 0, signal),
+    ]);
+    return problems.flat();
   }
 
   /**
-   * @param {string} run
+   * @param {RunIndexReader[]} readers
    * @param {string} tag
+   * @param {number} records how many of the newest records the first answer should hold
    * @param {AbortSignal} signal
-   * @returns {Promise<string | null>} what failed
+   * @returns {Promise<string[]>} what failed
    */
-  async #fetchIndex(run, tag, signal) {
-    const reader = this.#reader(run, tag);
-    if (!this.#isStale && this.#listener.state().indexes.has(run) && reader.isWhole) return null;
+  async #fetchRuns(readers, tag, records, signal) {
+    if (!readers.length) return [];
+    /** @type {Map<string, string>} */
+    const problems = new Map();
+    const left = new Map(readers.map((reader) => [reader.run, reader]));
+    const onIndexes = (/** @type {RunIndex[]} */ indexes) => {
+      if (!signal.aborted && indexes.length) this.#listener.onIndexes(indexes);
+    };
+    /** @type {RunIndexReader[]} */
+    const begun = [];
     try {
-      await reader.update(signal, (index) => {
-        if (!signal.aborted) this.#listener.onIndex(index);
-      });
-      return null;
+      for await (const answers of fetchNewest([...left.keys()], tag, records, signal)) {
+        /** @type {RunIndex[]} */
+        const indexes = [];
+        for (const answer of answers) {
+          const reader = left.get(answer.run);
+          left.delete(answer.run);
+          if ("error" in answer) problems.set(answer.run, answer.error);
+          else if (reader) {
+            indexes.push(reader.begin(answer));
+            begun.push(reader);
+          }
+        }
+        onIndexes(indexes);
+      }
     } catch (error) {
-      return `The samples of ${run} could not be loaded. ${errorMessage(error)}`;
+      for (const run of left.keys()) problems.set(run, errorMessage(error));
     }
+    const unfinished = begun.filter((reader) => !reader.isWhole);
+    if (unfinished.length && !signal.aborted) await this.#listener.whenPainted();
+    await Promise.all(
+      unfinished.map(async (reader) => {
+        try {
+          await reader.finish(signal, (index) => onIndexes([index]));
+        } catch (error) {
+          problems.set(reader.run, errorMessage(error));
+        }
+      }),
+    );
+    return readers.flatMap(({ run }) => {
+      const problem = problems.get(run);
+      return problem === undefined ? [] : [`The samples of ${run} could not be loaded. ${problem}`];
+    });
   }
 
   /**

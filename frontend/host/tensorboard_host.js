@@ -10,12 +10,23 @@ const BURST = 200;
 /** The address is written after a pause of this many milliseconds. Browsers refuse to write it more often. */
 const PAUSE = 300;
 
+/** @type {Record<string, string> | null} what a report shows first; `null` in TensorBoard */
+let reported = null;
+
+/**
+ * Says that the page is a report, with no TensorBoard around it. A page that shows the report is not asked for anything.
+ * @param {Record<string, string>} link what the page shows first
+ */
+export function standAlone(link) {
+  reported = link;
+}
+
 /**
  * Calls back when TensorBoard has reloaded its data, and with the order of the runs, which decides their colours.
  * @param {{onReload: () => void, onRunOrder: (runs: string[]) => void}} listener
  */
 export function connect({ onReload, onRunOrder }) {
-  if (window.parent === window) return;
+  if (window.parent === window || reported) return;
   const { port1: port, port2 } = new MessageChannel();
   let id = 0;
   /** @param {string} type */
@@ -74,7 +85,7 @@ export function followTheme(onTheme) {
 }
 
 function hostBody() {
-  return window.parent === window ? null : (host()?.document.body ?? null);
+  return window.parent === window || reported ? null : (host()?.document.body ?? null);
 }
 
 /** The page's fields in the address, as JSON, as they were last read or written. */
@@ -98,8 +109,9 @@ export function followLink(onLink) {
   };
   host()?.addEventListener("hashchange", () => read());
   const runFilter = readRunFilter(host()?.location.hash ?? "");
-  if (runFilter) known = "";
-  read(runFilter ? { runFilter } : {});
+  const usual = reported ?? (runFilter ? { runFilter } : {});
+  if (Object.keys(usual).length) known = "";
+  read(usual);
 }
 
 /**
@@ -129,6 +141,7 @@ export function addressOf(link) {
 
 /** TensorBoard's window, or the page's own without TensorBoard; `null` if the page has no access to it. */
 function host() {
+  if (reported) return window;
   try {
     return window.parent.document && window.parent;
   } catch {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import math
-import numbers
 import statistics
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -271,10 +270,13 @@ class Sample:
             ImportError: matplotlib is not installed.
             ValueError: ``strength`` is negative or no number.
         """
-        if not (isinstance(strength, numbers.Real) and 0 <= strength < math.inf):
-            raise ValueError(f"strength must be a number of at least 0, got {strength!r}")
-        figure: Figure = _notebook().draw_figure(self, float(strength))
+        figure: Figure = _notebook().draw_figure(self, strength)
         return figure
+
+    def _repr_html_(self) -> str:
+        """A notebook shows the sample as a card with a slider, see :func:`tb_gradascent.show`."""
+        shown: str = _notebook().show(self)._repr_html_()
+        return shown
 
 
 def _notebook() -> Any:

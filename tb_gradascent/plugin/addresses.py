@@ -60,6 +60,9 @@ class CaptureRange:
         """
         return cls(*_split(text, _RANGE, "part must be <session>.<first>.<end>"))
 
+    def __str__(self) -> str:
+        return f"{self.session}.{self.first}.{self.end}"
+
 
 def _split(text: str, pattern: re.Pattern[str], rule: str) -> tuple[str, int, int]:
     """Split into a session's name and two integers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,10 @@ from tb_gradascent.plugin.errors import AnswerError
 Route = Callable[[Request], Response]
 
 _FOREVER = "private, max-age=31536000, immutable"
+_FAST = 1
+"""zlib's fastest level. Higher ones save little on records and take several times as long."""
+_GZIP = 31
+"""zlib's code for a gzip header and the largest window."""
 _CHUNK_BYTES = 1 << 16
 """Bytes of an answer that are joined at a time."""
 
@@ -53,6 +58,22 @@ def respond_bytes(request: Request, pieces: Sequence[bytes]) -> Response:
     return response
 
 
+def respond_stream(request: Request, parts: Iterable[Sequence[bytes]]) -> Response:
+    """Return an answer whose parts are made while it is sent, so that the first arrives early.
+
+    It is compressed if the client accepts gzip. Each part can be read as soon as it arrived.
+    """
+    response: Response = http_util.Respond(request, b"", "application/octet-stream")
+    del response.headers["Content-Length"]
+    zipped = request.accept_encodings["gzip"] > 0
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    if request.method != "HEAD":
+        response.response = _zip(parts) if zipped else _flat(parts)
+    return response
+
+
 def cache_forever(response: Response) -> Response:
     """Let the client keep the answer: it never changes.
 
@@ -61,6 +82,20 @@ def cache_forever(response: Response) -> Response:
     response.headers["Cache-Control"] = _FOREVER
     del response.headers["Expires"]
     return response
+
+
+def _flat(parts: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
+    for pieces in parts:
+        yield from _join(pieces)
+
+
+def _zip(parts: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
+    stream = zlib.compressobj(_FAST, wbits=_GZIP)
+    for pieces in parts:
+        for piece in _join(pieces):
+            yield stream.compress(piece)
+        yield stream.flush(zlib.Z_SYNC_FLUSH)
+    yield stream.flush()
 
 
 def _join(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from tensorboard import plugin_util
 from tensorboard.backend import http_util
 from tensorboard.data.provider import DataProvider
@@ -11,8 +14,19 @@ from tb_gradascent.format.metadata import RECORD_VERSION
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import Scope
 from tb_gradascent.plugin.errors import RequestError
-from tb_gradascent.plugin.responses import cache_forever, respond_bytes, respond_json
-from tb_gradascent.plugin.sample_store import MAX_PAYLOADS, MAX_RANGES, SampleStore
+from tb_gradascent.plugin.responses import (
+    cache_forever,
+    respond_bytes,
+    respond_json,
+    respond_stream,
+)
+from tb_gradascent.plugin.sample_store import (
+    MAX_PAYLOADS,
+    MAX_RANGES,
+    MAX_RECORDS,
+    MAX_RUNS,
+    SampleStore,
+)
 
 
 class DataRoutes:
@@ -25,6 +39,12 @@ class DataRoutes:
         """Answer with the runs and their tags."""
         runs = self._store.runs(_scope(request))
         return respond_json(request, {"record_version": RECORD_VERSION, "runs": runs})
+
+    def newest(self, request: Request) -> Response:
+        """Answer with the sessions and the newest records of one tag of several runs."""
+        tag, runs = _one(request, "tag"), _several(request, "run", MAX_RUNS)
+        records = _number(request, "records", MAX_RECORDS)
+        return respond_stream(request, self._store.newest(_scope(request), runs, tag, records))
 
     def index(self, request: Request) -> Response:
         """Answer with the sessions of one tag of one run."""
@@ -43,9 +63,10 @@ class DataRoutes:
 
     def payloads(self, request: Request) -> Response:
         """Answer with the arrays of samples."""
-        run, tag = _one(request, "run"), _one(request, "tag")
-        addresses = [Address.parse(text) for text in _several(request, "sample", MAX_PAYLOADS)]
-        answer, complete = self._store.payloads(_scope(request), run, tag, addresses)
+        tag, runs = _one(request, "tag"), _several(request, "run", MAX_RUNS)
+        samples = _several(request, "sample", MAX_PAYLOADS)
+        addresses = [_address(text, runs) for text in samples]
+        answer, complete = self._store.payloads(_scope(request), tag, addresses)
         response = respond_bytes(request, answer)
         return cache_forever(response) if complete else response
 
@@ -62,6 +83,26 @@ def _several(request: Request, name: str, most: int) -> list[str]:
     if not 1 <= len(values) <= most:
         raise RequestError(f"{name} must be given 1 to {most} times, got {len(values)} values")
     return values
+
+
+def _number(request: Request, name: str, most: int) -> int:
+    text = _one(request, name)
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) > most:
+        raise RequestError(f"{name} must be a number from 0 to {most}, got {text[:80]!r}")
+    return int(text)
+
+
+def _address(text: str, runs: Sequence[str]) -> tuple[str, Address]:
+    """Return a sample's run and its address in the run. With one run, its position is left out."""
+    if len(runs) == 1:
+        return runs[0], Address.parse(text)
+    position, _, rest = text.partition(".")
+    if not re.fullmatch("[0-9]{1,3}", position) or int(position) >= len(runs):
+        raise RequestError(
+            "sample must start with the position of its run if there are several, "
+            f"0 to {len(runs) - 1}, got {text[:80]!r}"
+        )
+    return runs[int(position)], Address.parse(rest)
 
 
 def _all(request: Request, name: str) -> list[str]:

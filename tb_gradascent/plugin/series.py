@@ -292,6 +292,23 @@ class Series:
             self._answer = gzip.compress(index.encode(), 3, mtime=0)
         return self._answer
 
+    def newest(self, records: int) -> list[CaptureRange]:
+        """Return the ranges of captures that hold about so many of the newest records.
+
+        The newest session comes first. A range is cut only between captures.
+        """
+        ranges: list[CaptureRange] = []
+        for session in sorted(
+            self._sessions.values(), key=lambda session: start_of(session.span), reverse=True
+        ):
+            end = first = len(session.captures)
+            while first and records > 0:
+                first -= 1
+                records -= session.captures[first].records
+            if first < end:
+                ranges.append(CaptureRange(session.span.name, first, end))
+        return ranges
+
     def captures(self, scope: Scope, wanted: CaptureRange) -> Sequence[StoredCapture]:
         """Return all captures of a range's session; none if there is no such session.
 

@@ -69,3 +69,14 @@ export function recordsAnswer(parts) {
   }
   return answer.buffer;
 }
+
+/** An answer of `newest`: for each run its index, and its parts as for `recordsAnswer`. */
+export function newestAnswer(runs) {
+  return Buffer.concat(
+    runs.flatMap(([index, parts]) => {
+      const text = Buffer.from(JSON.stringify(index));
+      const rows = Buffer.from(recordsAnswer(parts));
+      return [Buffer.from(Uint32Array.of(text.length, rows.length).buffer), text, rows];
+    }),
+  );
+}

@@ -242,7 +242,7 @@ def _serve(folder: Path) -> None:
     store.index(scope, ".", "tag")
     store.records(scope, ".", "tag", [CaptureRange("fuzzed", 0, 1)])
     addresses = [Address("fuzzed", 0, index) for index in range(3)]
-    store.payloads(scope, ".", "tag", addresses)
+    store.payloads(scope, "tag", [(".", address) for address in addresses])
 
 
 TARGETS: dict[str, Target] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tb_gradascent.plugin.assets import ENTRY, Assets
+from tb_gradascent.plugin.assets import ENTRY, STYLE, Assets, banner, read_sources
 from tb_gradascent.version import VERSION
 from testing.paths import ROOT
 
@@ -131,8 +131,9 @@ def test_the_entry_module_of_this_checkout_is_served() -> None:
     assert assets.find(f"{assets.version}/{ENTRY}") is not None
 
 
-def test_the_entry_module_names_all_other_modules() -> None:
-    assets = Assets()
+def test_the_entry_module_names_all_other_modules(tmp_path: Path) -> None:
+    assets = Assets(bundle=tmp_path / "none")
+    assert not assets.bundled
     entry = assets.find(f"{assets.version}/{ENTRY}")
     assert entry is not None
     (listed,) = re.findall(r"^const MODULES = (\[.*\]);$", entry.content.decode(), re.MULTILINE)
@@ -142,11 +143,33 @@ def test_the_entry_module_names_all_other_modules() -> None:
 
 
 def test_every_stylesheet_is_linked() -> None:
-    listed = re.search(r"STYLES = \[(.*?)\]", (FRONTEND / ENTRY).read_text(), re.DOTALL)
-    assert listed
-    assert sorted(re.findall(r'"(\w+)"', listed[1])) == sorted(
-        path.stem for path in (FRONTEND / "style").iterdir()
-    )
+    listed = re.findall(r'^@import "\./style/(.+)";$', (FRONTEND / STYLE).read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in (FRONTEND / "style").iterdir())
+
+
+def test_a_bundle_is_served_only_if_it_is_of_exactly_these_sources(
+    folder: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (folder / STYLE).write_text("/* all */")
+    head = banner(read_sources(folder))
+    (bundle / ENTRY).write_text(f"{head}\nscript")
+    assert not Assets(folder, bundle).bundled, "half a bundle"
+    (bundle / STYLE).write_text(f"{head}\nstyle")
+    (bundle / "secret.txt").write_text("secret")
+    fresh = Assets(folder, bundle)
+    assert fresh.bundled
+    assert fresh.contents() == {
+        ENTRY: (bundle / ENTRY).read_bytes(),
+        STYLE: (bundle / STYLE).read_bytes(),
+    }
+    assert fresh.find(f"{fresh.version}/views/grid.js") is None
+    (folder / "views/grid.js").write_text("/* changed */")
+    stale = Assets(folder, bundle)
+    assert not stale.bundled
+    assert stale.contents() == read_sources(folder)
+    assert len({fresh.version, stale.version, Assets(folder, tmp_path).version}) == 2
 
 
 def test_no_class_is_styled_by_two_stylesheets() -> None:

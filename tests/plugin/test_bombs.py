@@ -290,7 +290,7 @@ def test_a_series_with_too_many_records_is_refused_and_read_again_later(
     assert read_index(store, "small")["counts"]["samples"] == 2
     for ask in (
         lambda: store.index(SCOPE, "large", "confused"),
-        lambda: store.payloads(SCOPE, "large", "confused", [Address("s", 0, 0)]),
+        lambda: store.payloads(SCOPE, "confused", [("large", Address("s", 0, 0))]),
     ):
         with pytest.raises(TooLargeError, match=r"'large' .* read_samples"):
             ask()
@@ -374,7 +374,7 @@ def test_the_size_of_the_cache_counts_class_names_and_keys(tmp_path: Path) -> No
     session = write_session(tmp_path / "c", make_captures(50, 1, shape=(1, 1, 1)))
     store = SampleStore(WatchedProvider(tmp_path))
     store.index(SCOPE, "b", "confused")
-    store.payloads(SCOPE, "c", "confused", [Address(session, 0, 0)])
+    store.payloads(SCOPE, "confused", [("c", Address(session, 0, 0))])
     sizes = {run: series.size for (_, run, _), series in store._series.items()}
     assert sizes["b"] > 20_000 * sys.getsizeof("00000")
     assert sizes["c"] > 50 * (600 + 100)

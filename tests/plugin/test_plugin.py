@@ -106,7 +106,7 @@ def test_every_example_answers_as_documented(client: Client, path: str, answer: 
 
 def test_every_route_is_documented_with_an_example(client: Client) -> None:
     headings = re.findall(r"^## `([^`]+)`", API, re.MULTILINE)
-    assert headings == ["runs", "index", "records", "payloads", "static/<version>/<file>"]
+    assert headings == ["runs", "newest", "index", "records", "payloads", "static/<version>/<file>"]
     assert len(EXAMPLES) == len(headings)
     loaded = GradAscentLoader().load(Context())
     assert loaded is not None
@@ -183,6 +183,100 @@ def test_a_signal_has_two_numbers_in_its_shape(tmp_path: Path) -> None:
     payloads = get(client, f"payloads?run=run&tag=confused&sample={session}.0.0")
     status, length = struct.unpack_from("<II", payloads.data)
     assert (status, length) == (data_source.OK, samples[0]["payload"]["bytes"])
+
+
+def read_newest(response: TestResponse) -> list[tuple[dict[str, Any], bytes]]:
+    """Return each run's index and rows."""
+    answer, runs = response.data, []
+    if response.headers.get("Content-Encoding") == "gzip":
+        answer = gzip.decompress(answer)
+    while answer:
+        text, rows = struct.unpack_from("<II", answer)
+        end = 8 + text + rows
+        assert len(answer) >= end
+        runs.append((json.loads(answer[8 : 8 + text]), answer[8 + text : end]))
+        answer = answer[end:]
+    return runs
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip, br", "gzip;q=0"])
+def test_the_newest_records_of_several_runs_are_one_answer(client: Client, accepted: str) -> None:
+    path = "newest?tag=confused&records=8&run=dropout&run=baseline&run=none"
+    response = get(client, path, headers={"Accept-Encoding": accepted})
+    assert response.mimetype == "application/octet-stream"
+    assert response.headers.get("Content-Encoding") == ("gzip" if "br" in accepted else None)
+    dropout, baseline, none = read_newest(response)
+    for (index, rows), run, ranges in (
+        (dropout, "dropout", ["0.1"]),
+        (baseline, "baseline", ["11.13"]),
+    ):
+        listed = get(client, f"index?run={run}&tag=confused").json
+        assert listed is not None
+        (session,) = listed["sessions"]
+        parts = [f"{session['session']}.{wanted}" for wanted in ranges]
+        assert index == {**listed, "parts": parts}
+        asked = "".join(f"&part={part}" for part in parts)
+        assert rows == get(client, f"records?run={run}&tag=confused{asked}").data
+    assert none[0].keys() == {"run", "tag", "error"}
+    assert "has no tag" in none[0]["error"]
+    assert none[1] == b""
+
+
+def test_the_newest_records_are_taken_from_the_end_of_the_last_sessions(tmp_path: Path) -> None:
+    for session, captures in (("old", 5), ("new", 3)):
+        start = {"old": 1000.0, "new": 2000.0}[session]
+        write_session(tmp_path, make_captures(captures, 2), session=session, start=start)
+    client = serve(tmp_path)
+    for records, parts in [
+        (0, []),
+        (1, ["new.2.3"]),
+        (4, ["new.1.3"]),
+        (7, ["new.0.3", "old.4.5"]),
+        (4096, ["new.0.3", "old.0.5"]),
+    ]:
+        ((index, _),) = read_newest(get(client, f"newest?run=.&tag=confused&records={records}"))
+        assert index["parts"] == parts
+
+
+def test_a_head_request_for_the_newest_has_no_body(client: Client) -> None:
+    path = "newest?tag=confused&records=8&run=dropout"
+    assert client.head(PREFIX + path).data == b""
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("run=a&tag=b", "records must be given exactly once"),
+        ("run=a&tag=b&records=-1", "records must be a number from 0 to 4096, got '-1'"),
+        ("run=a&tag=b&records=4097", "got '4097'"),
+        ("run=a&tag=b&records=1e3", "got '1e3'"),
+        ("tag=b&records=1", "run must be given 1 to 64 times, got 0"),
+        ("tag=b&records=1" + 65 * "&run=a", "run must be given 1 to 64 times, got 65"),
+        ("run=a&records=1", "tag must be given exactly once"),
+    ],
+)
+def test_a_wrong_request_for_the_newest_is_refused(
+    client: Client, query: str, problem: str
+) -> None:
+    response = get(client, f"newest?{query}")
+    assert response.status_code == 400
+    assert problem in error_of(response)
+
+
+def test_samples_of_several_runs_are_one_answer(client: Client) -> None:
+    index = get(client, "index?run=dropout&tag=confused").json
+    assert index is not None
+    other = index["sessions"][0]["session"]
+    one = get(client, f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}.3.1").data
+    two = get(client, f"payloads?run=dropout&tag=confused&sample={other}.0.0").data
+    runs = "payloads?tag=confused&run=dropout&run=baseline"
+    asked = f"{runs}&sample=1.{DOCUMENTED}.3.1&sample=0.{other}.0.0&sample=1.{other}.0.0"
+    missing = struct.pack("<II", data_source.MISSING, 0)
+    assert get(client, asked).data == one + two + missing
+    for address in (f"{DOCUMENTED}.3.1", f"2.{DOCUMENTED}.3.1", f"-1.{DOCUMENTED}.3.1", ""):
+        response = get(client, f"{runs}&sample={address}")
+        assert response.status_code == 400
+        assert "sample must" in error_of(response)
 
 
 def test_only_complete_payloads_may_be_cached(client: Client) -> None:

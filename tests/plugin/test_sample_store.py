@@ -130,7 +130,7 @@ def test_unknown_runs_and_tags_are_refused_and_not_cached(tmp_path: Path) -> Non
         with pytest.raises(UnknownSeriesError, match="has no tag"):
             store.index(SCOPE, run, tag)
         with pytest.raises(UnknownSeriesError, match="has no tag"):
-            store.payloads(SCOPE, run, tag, [Address("s", 0, 0)])
+            store.payloads(SCOPE, tag, [(run, Address("s", 0, 0))])
     assert not store._series
 
 
@@ -371,7 +371,7 @@ def test_a_dead_data_server_is_reported(tmp_path: Path, method: str) -> None:
     watched.fail(method, Dead)
     store = SampleStore(watched)
     with pytest.raises(UnavailableError, match=r"does not answer \(Dead\); .* restart TensorBoard"):
-        store.payloads(SCOPE, ".", "confused", [Address(session, 0, 0)])
+        store.payloads(SCOPE, "confused", [(".", Address(session, 0, 0))])
     del watched.instead[method]
     assert read_payloads(store, Address(session, 0, 0))[0][0] == OK
 

@@ -143,6 +143,6 @@ def test_a_run_whose_name_cannot_be_encoded_is_listed(tmp_path: Path, run: str) 
     store = SampleStore(watched)
     assert store.runs(SCOPE) == [{"run": run, "tags": ["confused"], "empty_tags": []}]
     assert read_index(store, run)["run"] == run
-    answer, complete = store.payloads(SCOPE, run, "confused", [Address("s", 0, 0)])
+    answer, complete = store.payloads(SCOPE, "confused", [(run, Address("s", 0, 0))])
     assert complete
     assert len(b"".join(answer)) > 100

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DAMAGED, READY, readPayloads, readRecords } from "../../../frontend/data/api.js";
+import { DAMAGED, READY, answerFrom, fetchNewest, fetchPayloads, readPayloads, readRecords } from "../../../frontend/data/api.js";
+import { newestAnswer } from "../rows.mjs";
+import { makeSample } from "../samples.mjs";
 
 test("each payload is found in the answer, and an incomplete answer is an error", () => {
   const answer = Uint8Array.of(0, 0, 0, 0, 2, 0, 0, 0, 7, 9, 2, 0, 0, 0, 0, 0, 0, 0).buffer;
@@ -24,3 +26,68 @@ test("the rows of each range are found in the answer, and an incomplete answer i
 function heads(integers) {
   return new Uint8Array(Uint32Array.from(integers).buffer);
 }
+
+const never = new AbortController().signal;
+
+test("the answers of runs are read as they arrive, however the network splits them", async () => {
+  const sessions = [{ session: "s", captures: 2 }];
+  const whole = newestAnswer([
+    [{ run: "a", sessions, parts: ["s.1.2"] }, [[1, 2, 0, [makeSample()]]]],
+    [{ run: "b", error: "The disk is gone." }, []],
+    [{ run: "c", sessions: [], parts: [] }, []],
+  ]);
+  for (const size of [1, 7, 100, whole.length]) {
+    answerFrom(async () => {
+      const parts = [];
+      for (let at = 0; at < whole.length; at += size) parts.push(whole.subarray(at, at + size));
+      return new Response(ReadableStream.from(parts));
+    });
+    const answers = [];
+    for await (const arrived of fetchNewest(["a", "b", "c"], "confused", 200, never)) answers.push(...arrived);
+    assert.deepEqual(answers.map(({ run }) => run), ["a", "b", "c"]);
+    assert.deepEqual(answers[0].ranges, [{ session: "s", first: 1, end: 2 }]);
+    assert.equal(answers[0].records[0].end, 2);
+    assert.ok(answers[0].records[0].length > 100);
+    assert.equal(answers[1].error, "The disk is gone.");
+  }
+});
+
+test("an answer that ends early is an error, also if only a whole run is missing", async () => {
+  const whole = newestAnswer([[{ run: "a", sessions: [], parts: [] }, []]]);
+  for (const body of [whole.subarray(0, 3), whole.subarray(0, 12), whole.subarray(0, 0), whole]) {
+    answerFrom(async () => new Response(body));
+    const read = async () => {
+      for await (const _ of fetchNewest(["a", "b"], "confused", 200, never));
+    };
+    await assert.rejects(read, /incomplete/);
+  }
+});
+
+test("many runs, or long names, take several requests", async () => {
+  const asked = [];
+  answerFrom(async (path) => {
+    const runs = new URLSearchParams(path.split("?")[1]).getAll("run");
+    asked.push(runs.length);
+    return new Response(newestAnswer(runs.map((run) => [{ run, sessions: [], parts: [] }, []])));
+  });
+  const runs = Array.from({ length: 100 }, (_, n) => `run ${n}`);
+  for await (const _ of fetchNewest(runs, "confused", 0, never));
+  for await (const _ of fetchNewest(["日".repeat(1000), "本".repeat(1000), "c"], "confused", 0, never));
+  assert.deepEqual(asked, [64, 36, 2, 1]);
+});
+
+test("the arrays of samples of several runs are requested together", async () => {
+  const asked = [];
+  answerFrom(async (path) => {
+    asked.push(decodeURIComponent(path));
+    return new Response(new Uint8Array(8 * 3));
+  });
+  const samples = [["b", "s.0.0"], ["a", "s.1.0"], ["b", "t.0.1"]].map(([run, address]) => ({ run, address }));
+  assert.equal((await fetchPayloads("tag", samples, never)).length, 3);
+  answerFrom(async (path) => (asked.push(path), new Response(new Uint8Array(8))));
+  await fetchPayloads("tag", samples.slice(0, 1), never);
+  assert.deepEqual(asked, [
+    "payloads?run=b&run=a&tag=tag&sample=0.s.0.0&sample=1.s.1.0&sample=0.t.0.1",
+    "payloads?run=b&tag=tag&sample=s.0.0",
+  ]);
+});

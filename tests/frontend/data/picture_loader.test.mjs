@@ -59,17 +59,26 @@ function samples(count, fields = {}) {
   return Array.from({ length: count }, (_, index) => makeSample({ index, targets: [], ...fields }));
 }
 
-test("samples are requested once, in batches of one run", async () => {
+test("samples are requested once, in batches of all runs", async () => {
   const other = makeSample({ key: "other|s.0.0", run: "other", targets: [] });
   const wanted = [...samples(100), other];
   loader.want(wanted);
   loader.want(wanted);
   await until(() => seen.pictures.length === 101);
-  assert.deepEqual(requests.map(({ addresses }) => addresses.length).sort((one, two) => one - two), [1, 36, 64]);
+  assert.deepEqual(requests.map(({ addresses }) => addresses.length).sort((one, two) => one - two), [37, 64]);
   assert.equal(seen.pictures.length, 101);
   loader.want(wanted);
-  assert.equal(requests.length, 3);
+  assert.equal(requests.length, 2);
   assert.ok(loader.picture(other));
+});
+
+test("the loader is settled when no picture is on its way", async () => {
+  await loader.settled();
+  loader.want(samples(100));
+  const settled = loader.settled();
+  assert.equal(seen.pictures.length, 0);
+  await settled;
+  assert.equal(seen.pictures.length, 100);
 });
 
 test("requests for samples that are no longer wanted are given up silently", async () => {

@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Sync } from "../../../frontend/data/sync.js";
 import { initialState } from "../../../frontend/state/state.js";
 import { tick, withIndex, withRuns } from "../../../frontend/state/transitions.js";
-import { recordsAnswer } from "../rows.mjs";
+import { newestAnswer, recordsAnswer } from "../rows.mjs";
 import { makeSample } from "../samples.mjs";
 
 globalThis.document = { baseURI: "http://localhost/data/plugin/gradascent/" };
@@ -16,20 +16,32 @@ let requests;
 let broken;
 let state;
 let isHidden;
+/** How many captures each run has. The first answer holds only the last one. */
+let captures;
 /** What the sync reports: "busy", "idle", "runs", the run of each index, and the problems of each round. */
 let reports;
 let sync;
 
 globalThis.fetch = async (url, { signal }) => {
-  const request = [url.pathname.split("/").at(-1), url.searchParams.get("run")].filter(Boolean).join(" ");
+  const runs = url.searchParams.getAll("run");
+  const records = url.searchParams.get("records");
+  const request = [url.pathname.split("/").at(-1), ...runs, ...(records === "0" ? ["0"] : [])].join(" ");
   requests.push(request);
   await wait(5);
   signal.throwIfAborted();
   if (broken.includes(request)) return new Response('{"error": "The disk is gone."}', { status: 503 });
   if (request === "runs") return Response.json({ record_version: 1, runs: RUNS });
-  const session = { session: "s", captures: 1, damaged: false, superseded_from: null };
-  if (request.startsWith("index")) return Response.json({ sessions: [session] });
-  return new Response(recordsAnswer([[0, 1, 0, [makeSample()]]]));
+  const sessions = [{ session: "s", captures, damaged: false, superseded_from: null }];
+  if (request.startsWith("records")) return new Response(recordsAnswer([[0, captures - 1, 0, [makeSample()]]]));
+  const parts = records === "0" ? [] : [`s.${captures - 1}.${captures}`];
+  const rows = records === "0" ? [] : [[captures - 1, captures, 0, [makeSample({ capture: 1 })]]];
+  return new Response(
+    newestAnswer(
+      runs.map((run) => {
+        return broken.includes(run) ? [{ run, error: "The disk is gone." }, []] : [{ run, sessions, parts }, rows];
+      }),
+    ),
+  );
 };
 
 beforeEach(() => {
@@ -37,6 +49,7 @@ beforeEach(() => {
   broken = [];
   state = initialState();
   isHidden = false;
+  captures = 1;
   reports = [];
   sync = new Sync({
     state: () => state,
@@ -45,45 +58,62 @@ beforeEach(() => {
       reports.push("runs");
       state = withRuns({ ...state, recordVersion }, runs);
     },
-    onIndex: (index) => {
-      reports.push(index.run);
-      state = withIndex(state, index);
+    onIndexes: (indexes) => {
+      reports.push(indexes.map(({ run }) => run).join());
+      state = indexes.reduce((before, index) => withIndex(before, index), state);
+    },
+    whenPainted: async () => {
+      reports.push("painted");
     },
     onBusy: (busy) => reports.push(busy ? "busy" : "idle"),
     onEnd: (problems) => reports.push(problems),
   });
 });
 
-test("a reload fetches the runs and then the samples of each", async () => {
+test("a reload fetches the runs, and then what all of them show first with one request", async () => {
   await sync.reload();
-  assert.deepEqual(reports, ["busy", "runs", "a", "b", "idle", []]);
-  assert.deepEqual(requests, ["runs", "index a", "index b", "records a", "records b"]);
+  assert.deepEqual(reports, ["busy", "runs", "a,b", "idle", []]);
+  assert.deepEqual(requests, ["runs", "newest a b"]);
   assert.ok(!sync.isStale);
+});
+
+test("older records are fetched only when the newest are painted", async () => {
+  captures = 2;
+  await sync.reload();
+  assert.deepEqual(reports, ["busy", "runs", "a,b", "painted", "a", "b", "idle", []]);
+  assert.deepEqual(requests, ["runs", "newest a b", "records a", "records b"]);
 });
 
 test("an update fetches only ticked runs that are not loaded, and a reload checks all", async () => {
   state = tick(state, "b", false);
   await sync.reload();
-  assert.deepEqual(requests, ["runs", "index a", "records a"]);
+  assert.deepEqual(requests, ["runs", "newest a"]);
   state = tick(state, "b", true);
   await sync.update();
-  assert.deepEqual(requests.slice(3), ["index b", "records b"]);
+  assert.deepEqual(requests.slice(2), ["newest b"]);
   await sync.reload();
-  assert.deepEqual(requests.slice(5), ["runs", "index a", "index b"]);
+  assert.deepEqual(requests.slice(3), ["runs", "newest a b 0"]);
 });
 
 test("a later round gives up the earlier one, which then reports nothing", async () => {
   const first = sync.reload();
   const second = sync.reload();
   await Promise.all([first, second]);
-  assert.deepEqual(reports, ["busy", "busy", "runs", "a", "b", "idle", []]);
+  assert.deepEqual(reports, ["busy", "busy", "runs", "a,b", "idle", []]);
 });
 
 test("a run that cannot be read does not stop the others", async () => {
-  broken = ["index a"];
+  broken = ["a"];
   await sync.reload();
   assert.deepEqual([...state.indexes.keys()], ["b"]);
   assert.deepEqual(reports.at(-1), ["The samples of a could not be loaded. The disk is gone."]);
+});
+
+test("if what they show first cannot be read, every run says so", async () => {
+  broken = ["newest a b"];
+  await sync.reload();
+  const problems = ["a", "b"].map((run) => `The samples of ${run} could not be loaded. The disk is gone.`);
+  assert.deepEqual(reports.at(-1), problems);
 });
 
 test("without the list of runs nothing else is fetched", async () => {

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent.commands.errors import CommandError
-from tb_gradascent.commands.picture_folder import Preprocess, preprocessed
 from tb_gradascent.functional.validation import describe
+from tb_gradascent.scanning.errors import CommandError
+from tb_gradascent.scanning.picture_folder import Preprocess, preprocessed
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tb_gradascent import read_samples
 from tb_gradascent.__main__ import main
-from tb_gradascent.commands.networks import ScaleAndCrop, load_network, measure_scale, read_weights
+from tb_gradascent.scanning.networks import ScaleAndCrop, load_network, measure_scale, read_weights
 from testing.networks import convolutional
 
 GREEN = (0, 200, 0)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tb_gradascent.commands.errors import CommandError
-from tb_gradascent.commands.picture_folder import (
+from tb_gradascent.scanning.errors import CommandError
+from tb_gradascent.scanning.picture_folder import (
     Picture,
     PictureBatches,
     find_pictures,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import signal
@@ -17,10 +18,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from tb_gradascent import Sample, read_samples
+from tb_gradascent import Sample, read_samples, scan_command
 from tb_gradascent.__main__ import main
-from tb_gradascent.commands.picture_folder import ENDINGS
-from tb_gradascent.commands.scan import parser
+from tb_gradascent.scanning.picture_folder import ENDINGS
 from testing.documented import table
 from testing.networks import DIGITS, MEAN, STD, convolutional, train
 from testing.paths import ROOT
@@ -361,7 +361,10 @@ def test_a_model_that_fails_in_between_leaves_what_was_found(
 def test_the_page_has_every_option_with_its_default() -> None:
     page = (ROOT / "docs" / "scan.md").read_text(encoding="utf-8")
     rows = table(page, "option")
-    options = {action.option_strings[-1]: action for action in parser()._actions}
+    commands = argparse.ArgumentParser().add_subparsers()
+    scan_command.add_command(commands)
+    actions = commands.choices["scan"]._actions
+    options = {action.option_strings[-1]: action for action in actions}
     del options["--help"]
     assert {row.strip("`") for row in rows} == set(options)
     for row, (default, meaning) in rows.items():

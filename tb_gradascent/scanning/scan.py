@@ -1,4 +1,4 @@
-"""``python -m tb_gradascent scan``: what a trained network confuses in a folder of pictures."""
+"""Scans a folder of pictures, as ``python -m tb_gradascent scan`` was told to."""
 
 from __future__ import annotations
 
@@ -18,23 +18,6 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from tb_gradascent.commands.errors import CommandError
-from tb_gradascent.commands.networks import (
-    Network,
-    ScaleAndCrop,
-    import_object,
-    load_network,
-    measure_scale,
-)
-from tb_gradascent.commands.picture_folder import (
-    Labels,
-    Picture,
-    PictureBatches,
-    Preprocess,
-    find_pictures,
-    label_folders,
-    read_picture,
-)
 from tb_gradascent.functional.criteria import (
     AnyCriterion,
     Entropy,
@@ -44,6 +27,23 @@ from tb_gradascent.functional.criteria import (
 )
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.model.output_reader import OutputReader
+from tb_gradascent.scanning.errors import CommandError
+from tb_gradascent.scanning.networks import (
+    Network,
+    ScaleAndCrop,
+    import_object,
+    load_network,
+    measure_scale,
+)
+from tb_gradascent.scanning.picture_folder import (
+    Labels,
+    Picture,
+    PictureBatches,
+    Preprocess,
+    find_pictures,
+    label_folders,
+    read_picture,
+)
 
 CRITERIA: Final[dict[str, AnyCriterion]] = {
     "margin": ProbabilityMargin(max_margin=1),
@@ -60,81 +60,9 @@ INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as shells give it."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m tb_gradascent scan",
-        description="Find the pictures of a folder that confuse a trained network most, and record "
-        "them for TensorBoard's tab Gradient Ascent.",
-    )
-    add = made.add_argument
-    add(
-        "--model",
-        required=True,
-        metavar="SOURCE",
-        help="module:function that makes the model, or timm:NAME, torchvision:NAME or hf:NAME",
-    )
-    add("--images", required=True, type=Path, metavar="FOLDER", help="the folder of pictures")
-    add("--logdir", required=True, type=Path, metavar="FOLDER", help="the run's folder")
-    add(
-        "--weights",
-        type=Path,
-        metavar="FILE",
-        help="a file of torch.save(model.state_dict()), a checkpoint that holds one, or a "
-        ".safetensors file; a library's own weights by default",
-    )
-    add(
-        "--class-names",
-        type=Path,
-        metavar="FILE",
-        help="the name of class 0, 1, …: one in each line, or JSON; by default those of the "
-        "library or of the folders",
-    )
-    add(
-        "--transform",
-        metavar="MODULE:NAME",
-        help="a callable that maps a picture of Pillow to the model's input, for example a "
-        "Compose of torchvision; by default the library's own",
-    )
-    add(
-        "--size",
-        type=_size,
-        metavar="N or HxW",
-        help="for module:function: pictures are scaled until they cover this size, then their "
-        "centre is cropped; without it they stay as they are",
-    )
-    for name, example in (("--mean", "0.485,0.456,0.406"), ("--std", "0.229,0.224,0.225")):
-        add(
-            name,
-            type=_numbers,
-            metavar="NUMBERS",
-            help=f"for module:function: that of your Normalize, such as {example}",
-        )
-    add(
-        "--channels",
-        type=int,
-        choices=(1, 3),
-        help="1 gives the model grey pictures, 3 coloured ones; by default as the model takes them",
-    )
-    add(
-        "--criterion",
-        choices=CRITERIA,
-        default="margin",
-        help="which pictures come first: the smallest difference of the two largest "
-        "probabilities (margin), the largest entropy, the largest loss, or the most certain "
-        "mistakes (misclassified)",
-    )
-    add("--top-k", type=_count, default=32, metavar="N", help="pictures to record (%(default)s)")
-    add("--batch-size", type=_count, default=32, metavar="N", help="(%(default)s)")
-    add("--device", help="such as cpu or cuda:1; a GPU by default if there is one")
-    add("--tag", default="scan", help="the name of the samples in the tab (%(default)s)")
-    return made
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Scan as the arguments say. Returns the exit status: 0, 1, 2 or ``INTERRUPTED``."""
+def run(options: argparse.Namespace) -> int:
+    """Scan, tell what went wrong, and return the exit status: 0, 1, 2 or ``INTERRUPTED``."""
     logging.basicConfig(format="%(message)s")
-    options = parser().parse_args(arguments)
     try:
         with _interrupt_announced():
             return scan(options)
@@ -395,30 +323,3 @@ def _tell_unreadable(unreadable: dict[str, str], most: int = 10) -> None:
         print(f"  {name}: {reason}", file=sys.stderr)
     if len(unreadable) > most:
         print(f"  and {len(unreadable) - most} more", file=sys.stderr)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
-    return number
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be one number, or numbers separated by commas, got {text!r}"
-        ) from None
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, x, width = text.partition("x")
-    try:
-        found = int(height), int(width if x else height)
-    except ValueError:
-        found = 0, 0
-    if min(found) < 1:
-        raise argparse.ArgumentTypeError(f"must be like 224 or 224x320, got {text!r}")
-    return found

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tb_gradascent.commands.errors import CommandError
 from tb_gradascent.functional.validation import describe
+from tb_gradascent.scanning.errors import CommandError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
