@@ -33,6 +33,7 @@ FRAMEWORKS = {
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
     "ignite": [*TORCH, "pytorch-ignite>=0.5"],
 }
+SCAN = [*TORCH, "pillow>=9.1"]
 PHOTOS = [
     *TORCH,
     "efficientnet-lite-pytorch>=0.1",
@@ -50,6 +51,7 @@ BENCH = [
 ]
 TEST = [
     *BENCH,
+    *SCAN,
     *itertools.chain.from_iterable(FRAMEWORKS.values()),
     "axe-playwright-python>=0.1.4",
     "hypothesis>=6.100",
@@ -122,6 +124,7 @@ setup(
     extras_require={
         "torch": TORCH,
         **FRAMEWORKS,
+        "scan": SCAN,
         "demo": TORCH,
         "photos": PHOTOS,
         "bench": BENCH,

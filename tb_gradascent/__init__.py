@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tb_gradascent.functional.criteria import Misclassified as Misclassified
     from tb_gradascent.functional.criteria import ProbabilityMargin as ProbabilityMargin
     from tb_gradascent.hook import GradAscentHook as GradAscentHook
+    from tb_gradascent.notebook import show as show
     from tb_gradascent.reader import read_samples as read_samples
     from tb_gradascent.report_file import report as report
     from tb_gradascent.report_file import report_html as report_html
@@ -43,6 +44,7 @@ _MODULE_OF = {
     "read_samples": "reader",
     "report": "report_file",
     "report_html": "report_file",
+    "show": "notebook",
 }
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]  # noqa: PLE0604  # every element is a string

@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tb_gradascent import report_command
+from tb_gradascent import report_command, scan_command
 
-COMMANDS = (report_command,)
+COMMANDS = (report_command, scan_command)
 """Each module has ``add_command(commands)``. It adds a parser whose ``run`` does the work."""
 
 

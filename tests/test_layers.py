@@ -29,11 +29,15 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "transformers": ADAPTER,
     "ignite": ADAPTER,
     "reader": ("format",),
+    "figure": ("format",),
+    "notebook": ("format", "figure", "report_file"),
+    "scanning": (*TRAINING_SIDE, "hook"),
+    "scan_command": ("scanning",),
     "plugin": ("version", "format"),
     "report_file": ("format", "reader", "plugin"),
     "report_command": ("report_file",),
-    "__main__": ("report_command",),
-    "__init__": ("version", "format", "functional", "hook", "reader", "report_file"),
+    "__main__": ("report_command", "scan_command"),
+    "__init__": ("version", "format", "functional", "hook", "reader", "report_file", "notebook"),
 }
 WITHOUT_TORCH = (
     "version",
@@ -42,6 +46,9 @@ WITHOUT_TORCH = (
     "reader",
     "report_file",
     "report_command",
+    "figure",
+    "notebook",
+    "scan_command",
     "__main__",
 )
 ONLY_THE_PLUGIN_IMPORTS = {"werkzeug", "wsgiref"}

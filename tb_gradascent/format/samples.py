@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
 import statistics
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = npt.NDArray[np.float32]
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
@@ -251,6 +255,33 @@ class Sample:
     rank: int | None = None
     bounds: Bounds | None = None
     loop_margin: float | None = None
+
+    def figure(self, *, strength: float = 1.0) -> Figure:
+        """Draw the sample as a figure of matplotlib, for a paper or a notebook.
+
+        Each target has a row: the gradient (the sum over the channels, red where a brighter pixel
+        raises the score), and for each morph the changed image and the network's answers on the
+        way to it.
+
+        Args:
+            strength: How much of each morph's change is added to the image, at least 0.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: ``strength`` is negative or no number.
+        """
+        figure: Figure = _notebook().draw_figure(self, strength)
+        return figure
+
+    def _repr_html_(self) -> str:
+        """A notebook shows the sample as a card with a slider, see :func:`tb_gradascent.show`."""
+        shown: str = _notebook().show(self)._repr_html_()
+        return shown
+
+
+def _notebook() -> Any:
+    """The module that shows samples. The record format itself depends on nothing that shows it."""
+    return importlib.import_module("tb_gradascent.notebook")
 
 
 def flip_distances(samples: Iterable[CapturedSample]) -> dict[str, float]:
