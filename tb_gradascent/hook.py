@@ -43,9 +43,11 @@ from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, InputKind
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.distributed import find_process_rank
+from tb_gradascent.training.facts import Facts
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.health import Health
 from tb_gradascent.training.health_check import HealthCheck
+from tb_gradascent.training.known import know, know_model
 from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
@@ -111,6 +113,9 @@ class GradAscentHook:
         kind: What the inputs are: ``"image"`` for shape (N, channels, height, width), ``"signal"``
             for (N, channels, length). ``"auto"`` decides by the shape, and warns if a signal looks
             like images without a channel.
+        data: The loop's data loader or data set, its transform or its image processor, or a tuple
+            of them. What they know of class names, mean and std is used if you do not give it, and
+            so is what the model knows. A notice says what was found.
         tag: The name under which the tab shows the samples.
         budget_mb: Megabytes that the hook writes at most. As they are used up, captures hold fewer
             samples and become rarer, so that they cover a training of any length. Ranks that
@@ -146,6 +151,7 @@ class GradAscentHook:
         bounds: Sequence[float] | Sequence[Sequence[float]] | None = None,
         forward: Callable[..., Tensor] | None = None,
         kind: InputKind = "auto",
+        data: object = None,
         tag: str = "confused",
         budget_mb: float = 256,
         max_overhead: float | None = 0.01,
@@ -203,6 +209,9 @@ class GradAscentHook:
         self._faults = FaultPolicy(strict=bool(strict), health=self._health)
         classes = None if info.class_names is None else len(info.class_names)
         self._runner = ModelRunner(model, forward, asked, classes)
+        self._facts = Facts(info, self._health)
+        self._facts.add(know_model(model))
+        self.learn(data)
         check = HealthCheck(self._health)
         self._recorder = Recorder(criterion, recipe, info, self._health, kind, check)
         self._probes = ProbeList(info, targets, kind)
@@ -343,6 +352,14 @@ class GradAscentHook:
         self._probes.add(inputs, labels, ids, schedule, additional_forward_args)
         if schedule is self._pacer.main:
             self._pacer.probes += len(inputs)
+
+    def learn(self, data: object) -> None:
+        """Take what a data loader, a data set or an image processor knows, as ``data`` does.
+
+        Samples that are recorded later under another tag have it, and the others as well if none
+        was recorded yet.
+        """
+        self._facts.add(know(data))
 
     def scan(
         self,
@@ -509,6 +526,7 @@ class GradAscentHook:
             batch = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
             if not len(batch.inputs):
                 return 0
+            self._fill_in(batch, step)
             parts, scalars = self._recorder.record_batch(
                 passes,
                 batch,
@@ -517,7 +535,21 @@ class GradAscentHook:
                 top_k=self._pacer.top_k if self._pacer.main in due else 0,
                 probes=self._probes.due(due),
             )
-        return self._enqueue(PendingCapture(self._tag, step, parts, scalars, every))
+        self._fill_in(None, step)
+        return self._enqueue(
+            PendingCapture(self._tag, step, parts, scalars, every, self._facts.info)
+        )
+
+    def _fill_in(self, batch: Batch | None, step: int | None = None) -> None:
+        """Fill in constants of the session that only images, or only logits, can confirm."""
+        classes = self._runner.reader.classes
+        changed = self._facts.look_at_classes(classes, step)
+        if batch is not None:
+            changed |= self._facts.look_at_images(batch, step)
+        if changed:
+            info = self._facts.info
+            self._recorder = self._recorder.with_info(info)
+            self._probes.info = info
 
     def _scan(
         self,
@@ -533,6 +565,7 @@ class GradAscentHook:
         Raises:
             Exception: The search failed. The samples found until then are captured.
         """
+        self.learn(loader)
         found = search(
             loader,
             top_k,
@@ -552,7 +585,8 @@ class GradAscentHook:
             for batch in found.batches:
                 rows = list(range(len(batch.inputs)))
                 parts += self._recorder.record(passes, batch, rows, batch, step)
-        self._captured += self._enqueue(PendingCapture(tag, step, parts))
+        self._fill_in(None, step)
+        self._captured += self._enqueue(PendingCapture(tag, step, parts, info=self._facts.info))
         if found.fault is not None:
             raise found.fault
 
@@ -560,7 +594,11 @@ class GradAscentHook:
     def _open_scoring(self) -> Iterator[ScoreBatch | None]:
         """A function that scores a batch; ``None`` if this process records nothing."""
         with self._open_passes() as passes:
-            yield None if passes is None else functools.partial(self._recorder.score_batch, passes)
+            yield None if passes is None else functools.partial(self._score, passes)
+
+    def _score(self, passes: Passes, batch: Batch) -> Tensor:
+        self._fill_in(batch)
+        return self._recorder.score_batch(passes, batch)
 
     def _enqueue(self, capture: PendingCapture) -> int:
         """Queue a capture for writing, and return how many samples it has."""

@@ -5,13 +5,14 @@ No framework is imported. Objects are recognised by their attributes: data sets 
 of a ``Normalize`` (torchvision, albumentations, fastai), image processors by ``image_mean``
 (Transformers), models by ``config.id2label`` (Transformers) and ``pretrained_cfg`` (timm).
 
->>> know(loader).or_else(know(model))
+>>> know(loader).or_else(know_model(model))
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -19,7 +20,11 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tb_gradascent.format.metadata import MAX_IMAGE_CHANNELS, MAX_NAME_LENGTH
+from tb_gradascent.format.metadata import (
+    MAX_IMAGE_CHANNELS,
+    MAX_NAME_LENGTH,
+    MAX_SESSION_INFO_BYTES,
+)
 from tb_gradascent.functional.validation import is_finite
 from tb_gradascent.model.model_io import LABEL_NAMES
 
@@ -92,29 +97,35 @@ class Known:
         return Known(self.class_names or other.class_names, first)
 
 
-def know(source: object) -> Known:
-    """Return what an object knows.
+def know(data: object) -> Known:
+    """Return what data know.
 
     Args:
-        source: A model, a data loader, a data set, a transform or an image processor, or a tuple
-            or list of them. Of several that know something, the first counts.
+        data: A data loader, a data set, a transform or an image processor, or a tuple of them. Of
+            several that know something, the first counts.
     """
-    known = Known()
-    for one in source if isinstance(source, (tuple, list)) else (source,):
-        with contextlib.suppress(Exception):  # attributes of foreign objects may do anything
-            known = known.or_else(_know_model(one) if isinstance(one, nn.Module) else _know(one))
-    return known
+    if type(data) is tuple:
+        return functools.reduce(Known.or_else, map(know, data), Known())
+    with contextlib.suppress(Exception):  # attributes of foreign objects may do anything
+        names = [found for one in _data_sets(data) if (found := _names_of(one)) is not None]
+        return Known(_agreed(names), _only(_normalizations(data)))
+    return Known()
 
 
-def _know(source: object) -> Known:
-    names = [found for one in _data_sets(source) if (found := _names_of(one)) is not None]
-    return Known(_agreed(names), _only(_normalizations(source)))
+def know_model(model: nn.Module) -> Known:
+    """Return what the configurations of a model and its parts know.
+
+    The normalization is that of the images that the model was trained with first.
+    """
+    with contextlib.suppress(Exception):
+        return _know_configurations(list(_configurations(model)))
+    return Known()
 
 
-def _know_model(model: nn.Module) -> Known:
+def _know_configurations(configurations: Iterable[tuple[str, object]]) -> Known:
     names: list[ClassNames] = []
     normalizations: list[Normalization] = []
-    for where, config in _configurations(model):
+    for where, config in configurations:
         source = f"the model's {where}"
         labels = _named_labels(_get(config, "id2label"))
         if labels:
@@ -188,7 +199,8 @@ def _as_names(value: object) -> tuple[str, ...] | None:
         if not isinstance(name, (str, int)) or isinstance(name, bool):
             return None
         names.append(str(name)[:MAX_NAME_LENGTH])
-    return tuple(names) if len(names) >= 2 else None
+    short = sum(map(len, names)) < MAX_SESSION_INFO_BYTES // 16  # as JSON, whatever the letters
+    return tuple(names) if len(names) >= 2 and short else None
 
 
 #: The attributes by which loaders and data sets hold others.

@@ -54,6 +54,11 @@ class Recorder:
     check: HealthCheck
     seen: SeenRange = dataclasses.field(default_factory=SeenRange)
 
+    def with_info(self, info: SessionInfo) -> Recorder:
+        """Return a recorder for other constants of the session."""
+        recipe = dataclasses.replace(self.recipe, bounds=info.bounds)
+        return dataclasses.replace(self, info=info, recipe=recipe)
+
     def record_batch(
         self,
         passes: Passes,
