@@ -442,11 +442,15 @@ class _Worker:
             for sample in samples
         ]
         # The payload first: a reader that sees a record can then read its arrays.
+        number = self._captures[capture.tag]
+        # Of a series' metadata only the first event's is read.
+        info = self._info if capture.info is None else capture.info.encode()
         values = [
             self._value(capture.tag, "payload", [payload for _, payload in encoded]),
-            self._value(capture.tag, "index", [record for record, _ in encoded]),
+            self._value(
+                capture.tag, "index", [record for record, _ in encoded], b"" if number else info
+            ),
         ]
-        number = self._captures[capture.tag]
         scalars = [
             Summary.Value(tag=tag, simple_value=value)
             for tag, value in capture.scalars(samples).items()
@@ -470,9 +474,9 @@ class _Worker:
         self._captures[capture.tag] += bool(samples)
         return True
 
-    def _value(self, tag: str, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
-        # Of a series' metadata only the first event's is read.
-        content = self._info if kind == "index" and not self._captures[tag] else b""
+    def _value(
+        self, tag: str, kind: metadata.Kind, strings: list[bytes], content: bytes = b""
+    ) -> Summary.Value:
         return _string_value(metadata.series_tag(tag, kind, self._session), kind, content, strings)
 
 
