@@ -30,6 +30,10 @@ const STYLES = [
   "help",
   "follow",
   "compare",
+  "range",
+  "example",
+  "overview",
+  "pair",
 ];
 
 export async function render() {

@@ -1,0 +1,1 @@
+export { Overview as PairView } from "../overview/overview.js";
