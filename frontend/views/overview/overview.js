@@ -52,7 +52,7 @@ export class Overview {
   constructor(settings, listener) {
     this.settings = settings;
     this.listener = listener;
-    const properties = { className: "overview", tabIndex: 0, role: "region", ariaLabel: "Overview" };
+    const properties = { className: "overview-page", tabIndex: 0, role: "region", ariaLabel: "Overview" };
     this.element = element("section", properties);
     this.#table = new PairTable(this.element, listener.onChange, () => this.settings, () => this.#want());
     this.#suspects = new SuspectList(() => this.settings);
@@ -131,7 +131,7 @@ export class Overview {
       nothing: noPairsReason(state, all.length),
     });
     this.#suspects.show(suspectsInUse(state), { hasLabels: hasLabels(state), range });
-    this.#want();
+    this.#render();
   }
 
   /** @param {Part[]} parts */

@@ -57,7 +57,7 @@ export class SuspectList {
     this.#list.replaceChildren(...this.examples.map(({ element: node }) => element("li", {}, node)));
     this.examples.find(({ sample }) => sample.key === focused)?.element.focus({ preventScroll: true });
     this.#title.textContent = suspects.length
-      ? "wrong and sure: the same wrong answer again and again first, then the largest loss"
+      ? "wrong and sure: validation samples first, then the same wrong answer again and again, then the largest loss"
       : "";
     this.#nothing.hidden = suspects.length > 0;
     this.#list.hidden = !suspects.length;
@@ -68,7 +68,7 @@ export class SuspectList {
   }
 
   /** @param {Suspect} suspect */
-  #example({ sample, times, runs, heldOut }) {
+  #example({ sample, times, runs }) {
     const { session, label, classes, probabilities, id } = sample;
     const nameOf = (/** @type {number} */ index) => className(session.class_names, index);
     const often = times > 1 ? `${formatCount(times)} times${runs > 1 ? ` in ${formatCount(runs)} runs` : ""}` : "once";
@@ -80,7 +80,7 @@ export class SuspectList {
       caption: [
         line("labelled", "labelled ", element("b", {}, label === null ? "" : nameOf(label))),
         line("said", "says ", element("b", {}, nameOf(classes[0])), ` ${formatPercent(probabilities[0])}`),
-        line("often", often, heldOut ? ", held out" : ""),
+        line("often", often),
         line("id", id ?? `step ${formatCount(sample.step)}`),
       ],
     });
