@@ -15,6 +15,7 @@ import { VirtualList } from "../common/virtual_list.js";
 /** @import {ExamplePanel} from "../common/example.js" */
 /** @import {DisplaySettings} from "../common/sample_view.js" */
 /** @import {OnChange} from "../../state/state.js" */
+/** @import {Sample} from "../../types.js" */
 
 /** How many pairs are shown until the user asks for all, or searches. */
 const AT_FIRST = 6;
@@ -66,7 +67,6 @@ export class PairTable {
   #options = null;
   #isWhole = false;
   #isTall = false;
-  #most = 0;
   #heads = COLUMNS.map((column) => this.#head(column));
   #search = element("input", { type: "search", id: "pair-search", placeholder: "class names", ariaLabel: "Search pairs" });
   #count = element("small", { role: "status" });
@@ -140,8 +140,6 @@ export class PairTable {
     this.#pairs = pairs;
     this.#options = options;
     const { order, search, examples, all, range, nothing } = options;
-    this.#most = 0;
-    for (const { distance } of pairs) if (distance && distance < Infinity) this.#most = Math.max(this.#most, distance);
     COLUMNS.forEach((column, at) => {
       if (column.order) this.#heads[at].ariaSort = column.order === order ? "descending" : "none";
     });
@@ -225,6 +223,11 @@ export class PairTable {
     link.ariaLabel = `${names[0]} and ${names[1]}: open the pair`;
     const trend = trendOf(pair, span, bins);
     const within = { first: binOf(span, bins, range.from), last: binOf(span, bins, range.to) };
+    // One captured step is no trend.
+    const charts = span.to > span.from ? [
+      bars(trend.captures, within, `Captures of ${names.join(" and ")} through the training`),
+      sparkline(trend.distances, { label: "The median flip distance through the training" }),
+    ] : [];
     const examples = examplesOf(members, EXAMPLES).map((member) => this.#example(member, panel));
     const cell = (/** @type {string} */ name, /** @type {(Node | string)[]} */ ...content) =>
       element("div", { className: name, role: "cell" }, ...content);
@@ -232,13 +235,9 @@ export class PairTable {
       "div",
       { className: "pair-row", role: "row" },
       cell("name", link),
-      cell(
-        "captures",
-        element("strong", {}, formatCount(captures)),
-        bars(trend.captures, within, `Captures of ${names.join(" and ")} through the training`),
-      ),
+      cell("captures", element("strong", {}, formatCount(captures)), ...charts.slice(0, 1)),
       cell(wrong ? "wrong-count some" : "wrong-count", element("strong", {}, formatCount(wrong))),
-      cell("distance", ...this.#distance(summary, trend.distances)),
+      cell("distance", ...this.#distance(summary), ...(summary.distance === null ? [] : charts.slice(1))),
       cell("robust", ...robustness(summary)),
       cell("examples", ...examples.map((example) => example.element)),
     );
@@ -250,11 +249,8 @@ export class PairTable {
     return { element: row, examples };
   }
 
-  /**
-   * @param {PairSummary} summary
-   * @param {(number | null)[]} trend
-   */
-  #distance({ distance, distanceBefore }, trend) {
+  /** @param {PairSummary} summary */
+  #distance({ distance, distanceBefore }) {
     if (distance === null) return [element("span", { className: "unknown" }, "no morph")];
     const { before } = /** @type {TableOptions} */ (this.#options);
     const now = element("strong", {}, formatDistance(distance));
@@ -265,8 +261,7 @@ export class PairTable {
       was.title = `The median at ${rangeCaption(before)}`;
       parts.push(was);
     }
-    const line = element("div", { className: "figure-line" }, ...parts);
-    return [line, sparkline(trend, { label: "The median flip distance through the training" })];
+    return [element("div", { className: "figure-line" }, ...parts)];
   }
 
   /**
@@ -277,13 +272,21 @@ export class PairTable {
     const { nameOf } = /** @type {TableOptions} */ (this.#options);
     const said = element("span", { className: "said" }, `${wrong ? "✗ " : ""}${nameOf(sample.classes[0])}`);
     const chance = element("span", { className: "chance" }, formatPercent(sample.probabilities[0]));
-    return new Example(sample, target, {
+    return new Example(sample, target ?? anyTarget(sample), {
       panels: [panel],
       morph: this.#settings().morph,
       distance,
       caption: [element("span", { className: "example-caption" }, said, " ", chance)],
     });
   }
+}
+
+/**
+ * A target with a morph, for an error whose label was not a target.
+ * @param {Sample} sample
+ */
+function anyTarget({ targets }) {
+  return targets.find(({ morphs, direction }) => morphs.length && direction > 0) ?? null;
 }
 
 /** @param {PairSummary} summary */

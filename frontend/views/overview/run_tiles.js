@@ -98,12 +98,15 @@ export class RunTiles {
         colour: colourOf(run),
         label: `The median flip distance of the probes of ${run} through the training`,
       });
+      const charts = trend.filter((value) => value !== null).length > 1 ? [chart] : [];
       const title = `The median distance at which a probe of this run gets another prediction, ${when}`;
-      figures.push(figure(formatDistance(distance), "distance to flip a probe", title, chart));
+      figures.push(figure(formatDistance(distance), "distance to flip a probe", title, ...charts));
     }
     if (figures.length) return figures;
     const share = captured ? formatPercent(wrong / captured) : "–";
-    const caption = captured ? `wrong of ${counted(captured, "captured sample")}` : "nothing captured in this range";
+    const caption = captured
+      ? `${formatCount(wrong)} of ${counted(captured, "captured sample")} wrong`
+      : "nothing captured in this range";
     const reason = probes.length || hasProbes ? `No probe at ${when}.` : "No probes:";
     const hint = element("p", { className: "hint" }, reason);
     if (!hasProbes) hint.append(" give the hook fixed samples with ", element("code", {}, "hook.probe(…)"), ".");
