@@ -26,7 +26,8 @@ ARGUMENTS = [
 def open_page(page: Page, address: str, **link: str) -> Frame:
     """Open the plugin's page alone, without TensorBoard's shell around it. Returns its frame.
 
-    The shell takes most of the time that a tab takes to open, and few tests are about it.
+    The shell takes most of the time that a tab takes to open, and few tests are about it. The page
+    opens at Samples unless the link names another view.
 
     Args:
         page: The browser's page.
@@ -39,6 +40,8 @@ def open_page(page: Page, address: str, **link: str) -> Frame:
 
 def open_tab(page: Page, address: str, **link: str) -> Frame:
     """Open TensorBoard at the plugin's tab. Returns the frame that holds the plugin's page.
+
+    The tab opens at Samples unless the link names another view.
 
     Args:
         page: The browser's page.
@@ -59,7 +62,8 @@ def frame_in_shell(page: Page) -> Frame:
 
 
 def _choices(link: dict[str, str]) -> str:
-    return "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in link.items())
+    chosen = {"view": "samples", **link}
+    return "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in chosen.items())
 
 
 def set_dark_mode(page: Page) -> None:

@@ -8,8 +8,9 @@
 import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
+import { PAIR_ORDERS } from "../samples/pairs.js";
 import { ORDERS } from "../samples/sort_orders.js";
-import { VIEWS, initialState } from "../state/state.js";
+import { VIEW_OF_OLD_LINKS, initialState } from "../state/state.js";
 import { withFilters } from "../state/transitions.js";
 
 /** @import {Range} from "../samples/filters.js" */
@@ -47,8 +48,9 @@ function gradientColorsField(name, choices) {
 /** @type {Record<string, Field>} */
 const FIELDS = {
   view: {
-    encode: ({ view }) => unlessDefault(view, initialState().view),
-    decode: (state, text) => withChoice(state, VIEWS, text, (view) => ({ view })),
+    // A link that names no view opens the view of old links, so the view is always named.
+    encode: ({ view }) => view,
+    decode: (state, text) => (/^[a-z]{1,20}$/.test(text) ? { ...state, view: text } : state),
   },
   tag: {
     encode: ({ chosenTag }) => chosenTag ?? "",
@@ -84,11 +86,7 @@ const FIELDS = {
   },
   pair: {
     encode: ({ filters: { pair } }) => pair?.join("-") ?? "",
-    decode: (state, text) => {
-      const [one, other, ...more] = text.split("-").map(wholeNumber);
-      const isPair = one !== null && other !== null && other !== undefined && !more.length;
-      return withFilters(state, { pair: isPair ? [one, other] : null });
-    },
+    decode: (state, text) => withFilters(state, { pair: decodePair(text) }),
   },
   prediction: numberField("prediction"),
   label: numberField("label", signedNumber),
@@ -150,6 +148,27 @@ const FIELDS = {
     decode: (state, text) =>
       withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
   },
+  range: {
+    encode: ({ overviewSteps }) => encodeRange(overviewSteps),
+    decode: (state, text) => ({ ...state, overviewSteps: decodeRange(text) }),
+  },
+  between: {
+    encode: ({ openPair }) => openPair?.join("-") ?? "",
+    decode: (state, text) => ({ ...state, openPair: decodePair(text) }),
+  },
+  pairs: {
+    encode: ({ pairOrder }) => unlessDefault(pairOrder, initialState().pairOrder),
+    decode: (state, text) => withChoice(state, PAIR_ORDERS, text, (pairOrder) => ({ pairOrder })),
+  },
+  find: {
+    encode: ({ pairSearch }) => pairSearch,
+    decode: (state, pairSearch) => ({ ...state, pairSearch }),
+  },
+  examples: {
+    encode: ({ examples }) => unlessDefault(examples, initialState().examples),
+    decode: (state, text) =>
+      withChoice(state, /** @type {const} */ (["morph", "change"]), text, (examples) => ({ examples })),
+  },
   compared: {
     encode: ({ compared }) => encodeList(compared ?? []),
     decode: (state, text) => {
@@ -174,21 +193,24 @@ function numberField(name, read = wholeNumber) {
 
 /**
  * @param {State} state
- * @returns {Record<string, string>} the text of each field that has not its default value
+ * @returns {Record<string, string>} the text of each field that has not its default value; empty if none has
  */
 export function toLink(state) {
   const texts = Object.entries(FIELDS).map(([name, { encode }]) => [name, encode(state)]);
-  return Object.fromEntries(texts.filter(([, text]) => text !== ""));
+  const link = Object.fromEntries(texts.filter(([, text]) => text !== ""));
+  return Object.keys(link).length === 1 && link.view === initialState().view ? {} : link;
 }
 
 /**
- * The state with the user's choices from a link. A choice that is not in the link gets its default value.
+ * The state with the user's choices from a link. A choice that is not in the link gets its default value. A link with
+ * choices but without a view was made before there was an Overview.
  * @param {State} state
  * @param {Record<string, string>} link
  */
 export function withLink(state, link) {
   const { runs, recordVersion, runOrder, dismissed, indexes } = state;
   let next = { ...initialState(), runs, recordVersion, runOrder, dismissed, indexes };
+  if (Object.keys(link).length) next.view = VIEW_OF_OLD_LINKS;
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);
   }
@@ -265,6 +287,15 @@ function wholeNumber(text) {
 /** @param {string} text a label or a step; records store them as signed 64-bit integers */
 function signedNumber(text) {
   return /^-?\d{1,19}$/.test(text) ? Number(text) : null;
+}
+
+/**
+ * @param {string} text two classes: "4-9"
+ * @returns {readonly [number, number] | null}
+ */
+function decodePair(text) {
+  const [one, other, ...more] = text.split("-").map(wholeNumber);
+  return one !== null && other !== null && other !== undefined && !more.length ? [one, other] : null;
 }
 
 /** @param {Range | null} range */

@@ -1,5 +1,6 @@
 /** TensorBoard around the page: its messages, the order of its runs, its theme, and its address. */
 
+import { FIRST_VIEW } from "../state/state.js";
 import { readHash, readRunFilter, writeHash } from "./permalink.js";
 
 /** @import {Theme} from "../types.js" */
@@ -108,8 +109,10 @@ export function followLink(onLink) {
     onLink({ ...usual, ...link });
   };
   host()?.addEventListener("hashchange", () => read());
-  const runFilter = readRunFilter(host()?.location.hash ?? "");
-  const usual = reported ?? (runFilter ? { runFilter } : {});
+  const hash = host()?.location.hash ?? "";
+  const runFilter = readRunFilter(hash);
+  const isFresh = !Object.keys(readHash(hash)).length;
+  const usual = reported ?? (runFilter ? { runFilter, ...(isFresh && { view: FIRST_VIEW }) } : {});
   if (Object.keys(usual).length) known = "";
   read(usual);
 }
@@ -120,14 +123,31 @@ export function followLink(onLink) {
  */
 export function writeLink(link) {
   clearTimeout(writing);
-  writing = setTimeout(() => {
-    const window = host();
-    if (!window || JSON.stringify(link) === known) return;
-    known = JSON.stringify(link);
-    const { history } = window;
-    // A hash alone would be relative to the page's <base>, which is not the page's address.
-    history.replaceState(history.state, "", addressOf(link));
-  }, PAUSE);
+  writing = setTimeout(() => writeNow(link, "replaceState"), PAUSE);
+}
+
+/**
+ * Adds an entry to the browser's history, so that its Back button returns from `link` to `before`.
+ * @param {Record<string, string>} before the fields of the present state, which may not be in the address yet
+ * @param {Record<string, string>} link
+ */
+export function addLink(before, link) {
+  clearTimeout(writing);
+  writeNow(before, "replaceState");
+  writeNow(link, "pushState");
+}
+
+/**
+ * @param {Record<string, string>} link
+ * @param {"replaceState" | "pushState"} how
+ */
+function writeNow(link, how) {
+  const window = host();
+  if (!window || JSON.stringify(link) === known) return;
+  known = JSON.stringify(link);
+  const { history } = window;
+  // A hash alone would be relative to the page's <base>, which is not the page's address.
+  history[how](history.state, "", addressOf(link));
 }
 
 /**

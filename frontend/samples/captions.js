@@ -66,6 +66,14 @@ export function formatPrecise(value) {
 }
 
 /**
+ * A flip distance with two significant digits; "never" if the sample never flips.
+ * @param {number} distance
+ */
+export function formatDistance(distance) {
+  return distance === Infinity ? "never" : formatShort(distance);
+}
+
+/**
  * A whole number with commas between the thousands.
  * @param {number} count
  */
@@ -180,7 +188,7 @@ export function survivalCaption({ survived }) {
 }
 
 /** A morph that holds in less than this share of the small changes is called fragile: in 4 of 8, for instance. */
-const FRAGILE_SHARE = 5 / 8;
+export const FRAGILE_SHARE = 5 / 8;
 
 /**
  * "ema: 88 %": a judge's probability of the target.

@@ -105,6 +105,28 @@ export function overheadCaption({ overhead, elapsed }) {
   return `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training`;
 }
 
+/**
+ * "0.8 %": the time that captures took, as a share of the training without them; `null` if it is unknown.
+ * @param {Status} status
+ */
+export function overheadShare({ overhead, elapsed }) {
+  return elapsed > 0 ? `${formatShort((100 * overhead) / elapsed)} %` : null;
+}
+
+/**
+ * "12 s ago"
+ * @param {number} time seconds since the epoch
+ * @param {number} now
+ */
+export function ageCaption(time, now) {
+  const seconds = Math.max(Math.floor(now - time), 0);
+  if (!Number.isFinite(seconds)) return "at an unknown time";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${formatCount(Math.floor(seconds / 86_400))} days ago`;
+}
+
 /** @param {number} seconds since the epoch */
 function formatTime(seconds) {
   const time = new Date(1000 * seconds);

@@ -107,8 +107,11 @@ export const runColours = memoize(
   (state) => (runsOfTag(state).length > 1 ? (run) => runColour(state, run) : null),
 );
 
-/** @type {(state: State) => RunIndex[]} */
-const indexesInUse = memoize(
+/**
+ * What is loaded of the ticked runs.
+ * @type {(state: State) => RunIndex[]}
+ */
+export const indexesInUse = memoize(
   (state) => [tickedRuns(state), state.indexes],
   (state) => tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []),
 );

@@ -4,12 +4,16 @@ import { INITIAL_GRADIENT_COLORS } from "../drawing/gradient_colors.js";
 import { NO_FILTERS } from "../samples/filters.js";
 
 /** @import {Axes} from "../samples/confusion_matrix.js" */
-/** @import {Filters} from "../samples/filters.js" */
+/** @import {Filters, Range} from "../samples/filters.js" */
+/** @import {PairOrder} from "../samples/pairs.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
 /** @import {RunIndex, GradientColors, RunTags} from "../types.js" */
 
-/** @typedef {"samples" | "follow" | "compare"} View */
+/**
+ * The name of a view in `views/registry.js`, and in links.
+ * @typedef {string} View
+ */
 
 /**
  * A view calls this when its user does something: the transition makes the next state from the present one.
@@ -42,12 +46,19 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {string | null} selected the key of the sample that the detail dialog shows
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
+ * @property {Range | null} overviewSteps the steps that the Overview and the Pair view are about; `null`: the latest third
+ * @property {readonly [number, number] | null} openPair the classes of the Pair view, the smaller one first
+ * @property {PairOrder} pairOrder the order of the Overview's table
+ * @property {string} pairSearch a text that the Overview's table is searched for
+ * @property {"morph" | "change"} examples what stands beside the originals in the Overview
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
 
-/** @type {readonly View[]} */
-export const VIEWS = ["samples", "follow", "compare"];
+/** The view of a fresh page. */
+export const FIRST_VIEW = "overview";
+/** The view of a link that names none: before there was an Overview, this view came first. */
+export const VIEW_OF_OLD_LINKS = "samples";
 
 /** @returns {State} */
 export function initialState() {
@@ -61,7 +72,7 @@ export function initialState() {
     chosenTag: null,
     filters: NO_FILTERS,
     sort: "newest",
-    view: "samples",
+    view: FIRST_VIEW,
     chosenAxes: null,
     chosenZoom: null,
     gradientColors: INITIAL_GRADIENT_COLORS,
@@ -74,6 +85,11 @@ export function initialState() {
     selected: null,
     compared: null,
     frames: "gradient",
+    overviewSteps: null,
+    openPair: null,
+    pairOrder: "captures",
+    pairSearch: "",
+    examples: "morph",
     dismissed: new Set(),
     indexes: new Map(),
   };

@@ -173,3 +173,13 @@ export function withCompared(state, compared) {
   for (const run of compared) if (!tickedRuns(next).includes(run)) next = tick(next, run, true);
   return next;
 }
+
+/**
+ * Opens the Pair view.
+ * @param {State} state
+ * @param {readonly [number, number]} pair two classes
+ * @returns {State}
+ */
+export function withOpenPair(state, [one, other]) {
+  return { ...state, view: "pair", openPair: [Math.min(one, other), Math.max(one, other)] };
+}

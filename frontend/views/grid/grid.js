@@ -10,6 +10,7 @@ import { showLoaded } from "../common/sample_view.js";
 /** @import {Command} from "../common/key_commands.js" */
 /** @import {GridOptions, GridLayout} from "../../layout/grid_layout.js" */
 /** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
+/** @import {State} from "../../state/state.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
 /** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
 
@@ -82,11 +83,24 @@ export class Grid {
   }
 
   /**
-   * @param {Sample[]} samples
-   * @param {Choices} choices
+   * @param {State} state
+   * @param {Sample[]} samples filtered and sorted
    * @param {AnchorMode} [anchorMode]
    */
-  show(samples, choices, anchorMode = "always") {
+  show({ chosenZoom: zoom, target, targetChoices: choices }, samples, anchorMode = "always") {
+    const shown = this.#postponed ?? { samples: this.#samples, choices: this.#choices };
+    const before = shown.choices;
+    const isSame = before.zoom === zoom && before.target === target && before.choices === choices;
+    if (isSame && sameSamples(samples, shown.samples) && anchorMode !== "never") return;
+    this.#show(samples, { zoom, target, choices }, anchorMode);
+  }
+
+  /**
+   * @param {Sample[]} samples
+   * @param {Choices} choices
+   * @param {AnchorMode} anchorMode
+   */
+  #show(samples, choices, anchorMode) {
     if (this.hidden) {
       this.#postponed = {
         samples,
@@ -122,7 +136,7 @@ export class Grid {
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     if (this.hidden) return;
-    if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.anchorMode);
+    if (this.#postponed) this.#show(this.#postponed.samples, this.#postponed.choices, this.#postponed.anchorMode);
     const { clientWidth, clientHeight } = this.element;
     if (clientWidth !== this.#width || clientHeight !== this.#height || window.devicePixelRatio !== this.#ratio) {
       this.#arrange(this.#anchor("always"), false);
@@ -353,4 +367,16 @@ export class Grid {
     this.#render();
     restoreFocus(focused, (key) => this.#cards.get(key));
   }
+}
+
+/**
+ * @param {Sample[]} some
+ * @param {Sample[]} others
+ */
+function sameSamples(some, others) {
+  if (some === others) return true;
+  return (
+    some.length === others.length &&
+    some.every((sample, position) => sample === others[position] || sample.key === others[position].key)
+  );
 }

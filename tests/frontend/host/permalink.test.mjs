@@ -19,7 +19,8 @@ function chosen() {
     id: "a=b&c 50%",
   });
   const gradientColors = { map: "PuOr", scale: "common", style: "overlay" };
-  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
+  const concluded = { overviewSteps: { from: 5, to: null }, openPair: [4, 9], pairOrder: "wrong", pairSearch: "4, 9", examples: "change" };
+  const seen = { ...concluded, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
   return { ...state, ...opened, ...seen };
 }
 
@@ -61,7 +62,8 @@ test("loaded data stays when a link is followed", () => {
 });
 
 for (const [name, text] of [
-  ["view", "nothing"],
+  ["view", "../samples"],
+  ["view", ""],
   ["sort", "constructor"],
   ["show", ""],
   ["zoom", "7"],
@@ -98,12 +100,30 @@ for (const [name, text] of [
   ["outcome", "toString"],
   ["flip", "Infinity.."],
   ["matrix", "valueOf"],
+  ["range", "1..2..3"],
+  ["between", "5-8-3"],
+  ["pairs", "constructor"],
+  ["examples", "gradient"],
   ["toString", "x"],
 ]) {
   test(`${name}=${text} is not valid and is ignored`, () => {
-    assert.deepEqual(withLink(initialState(), { [name]: text }), initialState());
+    assert.deepEqual(withLink(initialState(), { view: "overview", [name]: text }), {
+      ...initialState(),
+      ...(name === "view" && { view: "samples" }),
+    });
   });
 }
+
+test("a link without a view, made before there was an Overview, opens Samples; a fresh address opens the Overview", () => {
+  assert.equal(withLink(initialState(), { sort: "margin" }).view, "samples");
+  assert.equal(withLink(initialState(), {}).view, "overview");
+});
+
+test("the link of the Overview names its view as soon as anything else is chosen", () => {
+  const state = withFilters(initialState(), { id: "a" });
+  assert.deepEqual(toLink(state), { view: "overview", id: "a" });
+  assert.deepEqual(withLink(initialState(), toLink(state)), state);
+});
 
 test("TensorBoard's own fields in the address stay unchanged", () => {
   const hash = "#gradascent&regexInput=a%26b&p.gradascent.sort=margin&p.other.x=1";
