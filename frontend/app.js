@@ -18,6 +18,7 @@ import {
   samplesInUse,
   selectedSample,
   shownSamples,
+  shownTargets,
   strengthInUse,
   tickedRuns,
 } from "./state/selectors.js";
@@ -54,7 +55,7 @@ import { Help } from "./views/help/help.js";
 /** These fields can change with every frame. Then only the visible cards are painted again. */
 const PER_FRAME = ["strength", "strengthOverrides", "atFlip"];
 /** The positions and sizes of the cards follow from these fields and from the samples. */
-const CARD_LAYOUT = /** @type {const} */ (["chosenZoom", "target", "targetChoices"]);
+const CARD_LAYOUT = /** @type {const} */ (["chosenZoom", "target", "allTargets", "targetChoices"]);
 
 /** @param {HTMLElement} root */
 export function start(root) {
@@ -75,14 +76,20 @@ class App {
   /** @type {string | null} */
   #pictureProblem = null;
   #frame = 0;
+  /** Whether everything was fetched once. Samples that come later are announced. */
+  #isSettled = false;
 
   #sync = new Sync({
     state: () => this.#state,
     isHidden: () => window.innerHeight === 0,
     onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
-    onIndex: (index) => this.#update(withIndex(this.#state, index)),
+    onIndex: (index) => {
+      const isNews = this.#isSettled && this.#state.indexes.has(index.run);
+      this.#update(withIndex(this.#state, index), undefined, isNews);
+    },
     onBusy: (busy) => this.#controls.showBusy(busy),
     onEnd: (problems) => {
+      this.#isSettled = true;
       this.#syncProblems = problems;
       this.#update(this.#state);
     },
@@ -131,7 +138,8 @@ class App {
   });
 
   #legend = new Legend();
-  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#legend.elements);
+  #stepBar = new StepBar(this.#onChange);
+  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#stepBar.element, this.#legend.elements);
 
   #player = new Player({
     current: () => ({
@@ -150,7 +158,6 @@ class App {
   #strengthBar = new StrengthBar(this.#onChange, () => this.#player.toggle());
   #targetPicker = new TargetPicker(this.#onChange);
   #tabs = new ViewTabs(this.#viewElements, this.#onChange);
-  #stepBar = new StepBar(this.#onChange);
   #appearance = new AppearanceMenu(this.#onChange);
   #downloads = new DownloadMenu(() => this.#settings);
   #activeFilters = new ActiveFilters(this.#onChange);
@@ -161,7 +168,6 @@ class App {
       "div",
       { className: "top" },
       this.#tabs.element,
-      this.#stepBar.element,
       element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
     ),
     element("div", { className: "tools" }, this.#strengthBar.element, this.#strengthBar.switch, this.#targetPicker.element),
@@ -185,6 +191,7 @@ class App {
   constructor(root) {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
+    this.#activeFilters.element.append(this.#views.samples.head);
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
     listenToKeyboard((command) => this.#run(command), () => this.#blink(false));
     followTheme((theme) => this.#setTheme(theme));
@@ -234,8 +241,9 @@ class App {
    * Shows a state in all views.
    * @param {State} state
    * @param {AnchorMode} [anchorMode]
+   * @param {boolean} [isNews] whether it has new samples of a run that was there before
    */
-  #update(state, anchorMode) {
+  #update(state, anchorMode, isNews = false) {
     const before = this.#shownState;
     const samples = shownSamples(state);
     const isNewLayout =
@@ -252,6 +260,7 @@ class App {
     this.#appearance.show(state);
     this.#legend.show(this.#settings);
     this.#tabs.show(state.view);
+    this.#views.samples.head.hidden = state.view !== "samples" || !samples.length;
     this.#showMessage();
     this.#showProblems();
     this.#noticeList.show(state);
@@ -259,8 +268,8 @@ class App {
     // not report an element that is hidden or resized for less than a frame.
     if (samples.length) this.#main.classList.remove("vacant");
     if (isNewLayout || anchorMode === "never") {
-      const { chosenZoom: zoom, target, targetChoices: choices } = state;
-      this.#views.samples.show(samples, { zoom, target, choices }, anchorMode);
+      const { chosenZoom: zoom, targetChoices: choices } = state;
+      this.#views.samples.show(samples, { zoom, targets: shownTargets(state), choices }, anchorMode, isNews);
     }
     this.#views.follow.show(state, samples, anchorMode);
     this.#views.compare.show(state, samples, anchorMode);

@@ -1,6 +1,6 @@
 /** The Follow view: the same samples through the training, one filmstrip for each, below the line of its margin. */
 
-import { formatCount, labelCaption } from "../../samples/captions.js";
+import { formatCounted, labelCaption } from "../../samples/captions.js";
 import {
   HEAD_WIDTH,
   FRAME_WIDTH,
@@ -149,7 +149,7 @@ export class Follow {
     this.#nothing.hidden = count > 0;
     this.#scroller.hidden = !count;
     this.#count.textContent = count
-      ? `${formatCount(count)} ${count === 1 ? "sample" : "samples"} captured at several steps`
+      ? `${formatCounted(count, "sample")} captured at several steps`
       : "";
   }
 
@@ -295,7 +295,7 @@ export class Follow {
       element("strong", { title: id }, id),
       element("span", {}, labelCaption(samples[0])),
       element("span", { title: run }, dot, run),
-      element("span", {}, `${formatCount(count)} captures`),
+      element("span", {}, formatCounted(count, "capture")),
     );
     head.style.width = `${HEAD_WIDTH}px`;
     const node = element("div", { className: "strip" }, head);

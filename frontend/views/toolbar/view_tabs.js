@@ -5,7 +5,7 @@ import { element } from "../common/dom.js";
 /** @import {OnChange, View} from "../../state/state.js" */
 
 /** @type {Record<View, string>} */
-const TITLES = { samples: "Samples", follow: "Follow", compare: "Compare" };
+const TITLES = { samples: "Samples", follow: "Over training", compare: "Compare runs" };
 /** @type {Record<string, number>} */
 const KEYS = { ArrowRight: 1, ArrowLeft: -1 };
 
