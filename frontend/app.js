@@ -84,7 +84,7 @@ class App {
     isHidden: () => window.innerHeight === 0,
     onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
     onIndex: (index) => {
-      const isNews = this.#isSettled && this.#state.indexes.has(index.run);
+      const isNews = this.#isSettled && this.#state.indexes.get(index.run)?.tag === index.tag;
       this.#update(withIndex(this.#state, index), undefined, isNews);
     },
     onBusy: (busy) => this.#controls.showBusy(busy),

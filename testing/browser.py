@@ -64,6 +64,11 @@ def frame_in_shell(page: Page) -> Frame:
     return frame
 
 
+def strength_words(strength: float) -> str:
+    """Return how the page writes a strength: "13 % of the change"."""
+    return f"{math.floor(100 * strength + 0.5)} % of the change"
+
+
 ALL_NEWEST_FIRST = {"sort": "newest", "show": "all", "captures": "all", "targets": "all"}
 """A link that shows every sample with all its targets, the newest step first. By default the page
 shows only the latest captures and the targets that change the answer."""

@@ -17,7 +17,7 @@ const CARD_EDGE = 13;
 export const LINE = 20;
 export const HEADING = 20;
 const META_LINE = 16;
-const META_GAP = 6;
+const META_GAP = 2;
 export const LEAST_COLUMN = 84;
 const LEAST_TEXT = 124;
 /** Pictures become larger only if the text keeps this width. It is wide enough for every line. */

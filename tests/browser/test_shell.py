@@ -76,7 +76,7 @@ def test_the_address_restores_every_choice_and_adds_nothing_to_the_history(
     wait_for_samples(tab)
     expect(tab.locator("#sort")).to_have_value("margin")
     expect(tab.locator('input[name="run"][value="dropout"]')).not_to_be_checked()
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+    expect(tab.locator('output[for="strength"]')).to_have_text("50 % of the change")
     expect(tab.locator(".count")).to_have_text("24 of 24 samples")
 
 
@@ -99,10 +99,10 @@ def test_a_choice_survives_another_dashboard_and_a_pasted_link_replaces_it(
     frames = tab.locator(".follow .frame")
     expect(frames).to_have_count(4)
     expect(tab.locator(".follow .frame:not([data-painted])")).to_have_count(0)
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+    expect(tab.locator('output[for="strength"]')).to_have_text("50 % of the change")
     page.evaluate("location.hash = 'gradascent&p.gradascent.sort=oldest'")
     expect(tab.locator("#sort")).to_have_value("oldest")
-    expect(tab.locator('output[for="strength"]')).to_have_text("1.00")
+    expect(tab.locator('output[for="strength"]')).to_have_text("100 % of the change")
     page.unroute_all(behavior="ignoreErrors")
 
 

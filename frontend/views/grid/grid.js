@@ -143,7 +143,7 @@ export class Grid {
     if (this.hidden || !this.#samples.length || this.#postponed) return false;
     const known = new Set(this.#samples.map(({ key }) => key));
     const news = samples.reduce((count, { key }) => count + (known.has(key) ? 0 : 1), 0);
-    if (!news) return false;
+    if (!news || news === samples.length) return false;
     this.#news.textContent = `${formatCounted(news, "new sample")}: show`;
     return true;
   }

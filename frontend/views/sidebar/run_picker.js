@@ -30,7 +30,7 @@ export class RunPicker {
   #rows = new Map();
   /** The start that the names of all runs share. */
   #start = "";
-  #shared = element("span", { className: "run-count" });
+  #shared = element("span", { className: "run-start" });
 
   /** @param {OnChange} onChange */
   constructor(onChange) {
