@@ -102,8 +102,16 @@ export function followLink(onLink) {
   read(runFilter ? { runFilter } : {});
 }
 
+/** The fields that change continuously or with every typed letter. The browser's history has no entries for them. */
+const CONTINUOUS = ["strength", "own", "id", "runFilter"];
+/** Changes of the same field within this many milliseconds are one choice, like the steps that the user drags through. */
+const ONE_CHOICE = 1500;
+
+/** The fields that were written last, and when. */
+let lastWritten = { fields: "", time: -Infinity };
+
 /**
- * Replaces the page's fields in the address, without a new entry in the browser's history.
+ * Writes the page's fields into the address. A choice makes an entry in the browser's history, so that Back undoes it.
  * @param {Record<string, string>} link
  */
 export function writeLink(link) {
@@ -111,11 +119,28 @@ export function writeLink(link) {
   writing = setTimeout(() => {
     const window = host();
     if (!window || JSON.stringify(link) === known) return;
+    const fields = changedFields(JSON.parse(known || "{}"), link);
     known = JSON.stringify(link);
     const { history } = window;
+    const written = { fields: fields.join(), time: performance.now() };
+    const isOngoing = written.fields === lastWritten.fields && written.time - lastWritten.time < ONE_CHOICE;
+    lastWritten = written;
     // A hash alone would be relative to the page's <base>, which is not the page's address.
-    history.replaceState(history.state, "", addressOf(link));
+    const address = addressOf(link);
+    if (isOngoing || fields.every((field) => CONTINUOUS.includes(field))) {
+      history.replaceState(history.state, "", address);
+    } else {
+      history.pushState(history.state, "", address);
+    }
   }, PAUSE);
+}
+
+/**
+ * @param {Record<string, string>} before
+ * @param {Record<string, string>} after
+ */
+function changedFields(before, after) {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => before[name] !== after[name]);
 }
 
 /**

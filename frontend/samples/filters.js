@@ -74,6 +74,9 @@ export const BITS = /** @type {Record<keyof Filters, number>} */ (
   Object.fromEntries(NAMES.map((name, position) => [name, 1 << position]))
 );
 
+/** The bit of the samples without the target that the user chose for all cards. */
+export const TARGET_BIT = 1 << NAMES.length;
+
 /**
  * The filters that are switched on.
  * @param {Filters} filters

@@ -4,7 +4,7 @@ import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
+import { TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
@@ -340,12 +340,18 @@ export const selectedSample = memoize(
 );
 
 /**
- * Which filters each sample fails, see `failedFiltersOf`.
+ * Which filters each sample fails, see `failedFiltersOf`. `TARGET_BIT` counts as one of them.
  * @type {(state: State) => Uint16Array}
  */
 const failedFilters = memoize(
-  (state) => [samplesInUse(state), filtersInUse(state)],
-  (state) => failedFiltersOf(samplesInUse(state), filtersInUse(state)),
+  (state) => [samplesInUse(state), filtersInUse(state), state.target],
+  (state) => {
+    const samples = samplesInUse(state);
+    const failed = failedFiltersOf(samples, filtersInUse(state));
+    const isAsked = hasTarget(state.target);
+    if (state.target !== null) samples.forEach((sample, at) => (failed[at] |= isAsked(sample) ? 0 : TARGET_BIT));
+    return failed;
+  },
 );
 
 /**
@@ -353,15 +359,14 @@ const failedFilters = memoize(
  * @type {(state: State) => Sample[]}
  */
 export const shownSamples = memoize(
-  (state) => [order(state), failedFilters(state), state.target],
+  (state) => [order(state), failedFilters(state)],
   (state) => {
     const samples = samplesInUse(state);
     const failed = failedFilters(state);
-    const isAsked = hasTarget(state.target);
     /** @type {Sample[]} */
     const shown = [];
     for (const position of order(state)) {
-      if (failed[position] === 0 && isAsked(samples[position])) shown.push(samples[position]);
+      if (failed[position] === 0) shown.push(samples[position]);
     }
     return shown;
   },
@@ -448,7 +453,7 @@ export const targetsInUse = memoize(
   (state) => [samplesInUse(state), failedFilters(state)],
   (state) => {
     const failed = failedFilters(state);
-    return targetCounts(samplesInUse(state).filter((_, position) => failed[position] === 0));
+    return targetCounts(samplesInUse(state).filter((_, position) => !(failed[position] & ~TARGET_BIT)));
   },
 );
 

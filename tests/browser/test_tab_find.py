@@ -147,7 +147,7 @@ def test_samples_are_found_by_step_distance_and_id(tab: Frame, samples: list[Sam
     tab.locator("#search").fill("no such id")
     expect_count(tab, samples, lambda _: False)
     expect(tab.locator(".message .note")).to_have_text(
-        "No sample passes all filters. Remove a filter."
+        "No sample passes all filters. Remove one of those above."
     )
     tab.get_by_role("button", name="Clear all").click()
     expect_count(tab, samples, lambda _: True)

@@ -46,6 +46,7 @@ export class MatrixTable {
    * @param {(index: number) => string} nameOf
    */
   #build({ classes }, nameOf) {
+    this.element.style.setProperty("--classes", String(classes.length));
     this.element.classList.toggle("counted", classes.length <= MOST_WITH_COUNTS);
     this.element.classList.toggle(
       "short",

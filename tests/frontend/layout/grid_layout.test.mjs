@@ -220,7 +220,7 @@ test("a card has one line below its panels, whatever it says", () => {
   const { height } = layout({});
   assert.equal(layout({ id: "a", probe: true }).height, height);
   // Edges, title, gap, heading, the image, and the line.
-  assert.equal(height, 2 * 13 + 20 + 8 + 20 + 84 + 22);
+  assert.equal(height, 2 * 13 + 20 + 8 + 20 + 84 + 18);
 });
 
 test("a card shows the targets that change the answer, and others on demand", () => {

@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   countsOf,
+  facetsInUse,
   filtersInUse,
   largestStrength,
+  matrixInUse,
   noticesInUse,
   recordedStrengths,
   runColour,
   scaleEnd,
   strengthInUse,
   tagInUse,
+  targetsInUse,
   tickedRuns,
 } from "../../../frontend/state/selectors.js";
 import { initialState } from "../../../frontend/state/state.js";
@@ -108,6 +111,16 @@ test("by default the grid shows no probes and the latest capture of each id, wro
   }
   assert.deepEqual(keys(withFilters(from, { captures: "all" })).length, 4);
   assert.deepEqual(keys(withFilters(from, { show: "probes" })), ["4.0"]);
+});
+
+test("the counts agree with a target that is chosen for all cards", () => {
+  const eight = sampleAt(1, { id: "a" });
+  const three = sampleAt(2, { id: "b", targets: [makeTarget({ index: 3 })] });
+  const from = withTarget(stateWith(indexOf("a", [eight, three])), 8);
+  assert.deepEqual(keys(from), ["1.0"]);
+  assert.equal(facetsInUse(from).prediction.get(5), 1);
+  assert.equal(matrixInUse(from).counts[0], 1);
+  assert.deepEqual(targetsInUse(from), [[3, 1], [8, 1]], "another target is one click away");
 });
 
 test("probes are shown if there is nothing else", () => {
