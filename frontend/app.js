@@ -10,7 +10,7 @@ import { ArrayCache } from "./data/array_cache.js";
 import { PictureLoader } from "./data/picture_loader.js";
 import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
-import { addLink, addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
+import { addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
 import {
   matrixInUse,
   namesOf,
@@ -53,8 +53,6 @@ import { Help } from "./views/help/help.js";
 
 /** These fields can change with every frame. Then only the visible cards are painted again. */
 const PER_FRAME = ["strength", "strengthOverrides", "atFlip"];
-/** The browser's Back button undoes a change of one of these fields. */
-const UNDONE_BY_BACK = ["view", "openPair"];
 
 /** @param {HTMLElement} root */
 export function start(root) {
@@ -75,18 +73,24 @@ class App {
   /** @type {string | null} */
   #pictureProblem = null;
   #frame = 0;
+  /** Whether everything was fetched once. Samples that come later are announced. */
+  #isSettled = false;
 
   #sync = new Sync({
     state: () => this.#state,
     isHidden: () => window.innerHeight === 0,
     onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
-    onIndexes: (indexes) => this.#update(indexes.reduce((state, index) => withIndex(state, index), this.#state)),
+    onIndexes: (indexes) => {
+      const isNews = this.#isSettled && indexes.some(({ run, tag }) => this.#state.indexes.get(run)?.tag === tag);
+      this.#update(indexes.reduce((state, index) => withIndex(state, index), this.#state), undefined, isNews);
+    },
     whenPainted: async () => {
       await frames(2);
       await this.#loader.settled();
     },
     onBusy: (busy) => this.#controls.showBusy(busy),
     onEnd: (problems) => {
+      this.#isSettled = true;
       this.#syncProblems = problems;
       this.#update(this.#state);
     },
@@ -129,7 +133,8 @@ class App {
   });
 
   #legend = new Legend();
-  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#legend.elements);
+  #stepBar = new StepBar(this.#onChange);
+  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#stepBar.element, this.#legend.elements);
 
   #player = new Player({
     current: () => ({
@@ -140,7 +145,7 @@ class App {
     onStrength: (strength) => this.#change(withStrength(this.#state, strength), { playing: true }),
     onPlaying: (playing) => {
       this.#strengthBar.showPlaying(playing);
-      if (!playing) writeLink(toLink(this.#state));
+      if (!playing) writeLink(toLink(this.#state), { isChoice: true });
     },
     isReducedMotion: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
     isHidden: () => window.innerHeight === 0,
@@ -148,7 +153,6 @@ class App {
   #strengthBar = new StrengthBar(this.#onChange, () => this.#player.toggle());
   #targetPicker = new TargetPicker(this.#onChange);
   #tabs = new ViewTabs(VIEWS, this.#onChange);
-  #stepBar = new StepBar(this.#onChange);
   #rangeBar = new RangeBar(this.#onChange);
   #appearance = new AppearanceMenu(this.#onChange);
   #downloads = new DownloadMenu(() => this.#settings);
@@ -160,7 +164,6 @@ class App {
       "div",
       { className: "top" },
       this.#tabs.element,
-      this.#stepBar.element,
       this.#rangeBar.element,
       element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
     ),
@@ -185,6 +188,7 @@ class App {
   constructor(root) {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
+    this.#activeFilters.element.append(...Object.values(this.#views).flatMap(({ head }) => head ?? []));
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
     listenToKeyboard((command) => this.#run(command), () => this.#blink(false));
     followTheme((theme) => this.#setTheme(theme));
@@ -221,11 +225,7 @@ class App {
     if (!changed.length) return;
     if (!playing) {
       if (changed.some((field) => PER_FRAME.includes(field))) this.#player.pause();
-      if (!fromLink && changed.some((field) => UNDONE_BY_BACK.includes(field))) {
-        addLink(toLink(this.#state), toLink(state));
-      } else {
-        writeLink(toLink(state));
-      }
+      writeLink(toLink(state), { isChoice: !fromLink });
     }
     if (changed.every((field) => PER_FRAME.includes(field))) {
       this.#state = state;
@@ -240,8 +240,9 @@ class App {
    * Shows a state in all views.
    * @param {State} state
    * @param {AnchorMode} [anchorMode]
+   * @param {boolean} [isNews] whether it has new samples of a run that was there before
    */
-  #update(state, anchorMode) {
+  #update(state, anchorMode, isNews = false) {
     const before = this.#shownState;
     const samples = shownSamples(state);
     const name = viewName(state.view);
@@ -261,7 +262,10 @@ class App {
     this.#appearance.show(state);
     this.#legend.show(this.#settings);
     this.#tabs.show(name);
-    for (const [other, view] of Object.entries(this.#views)) view.element.hidden = other !== name;
+    for (const [other, view] of Object.entries(this.#views)) {
+      view.element.hidden = other !== name;
+      if (view.head) view.head.hidden = other !== name || isVacant;
+    }
     document.body.classList.toggle("concludes", concludes);
     this.#showMessage();
     this.#showProblems();
@@ -269,7 +273,7 @@ class App {
     // The views come last, because they measure the space that everything above leaves. A ResizeObserver does
     // not report an element that is hidden or resized for less than a frame.
     if (!isVacant) this.#main.classList.remove("vacant");
-    for (const view of Object.values(this.#views)) view.show(state, samples, anchorMode);
+    for (const view of Object.values(this.#views)) view.show(state, samples, anchorMode, isNews);
     // A view that was hidden did not show anything. It catches up when it becomes visible.
     if (state.view !== before.view) this.#view.refresh();
     if (isVacant) this.#main.classList.add("vacant");

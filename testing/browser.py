@@ -23,7 +23,7 @@ ARGUMENTS = [
 ]
 
 
-def open_page(page: Page, address: str, **link: str) -> Frame:
+def open_page(page: Page, address: str, *, usual: bool = False, **link: str) -> Frame:
     """Open the plugin's page alone, without TensorBoard's shell around it. Returns its frame.
 
     The shell takes most of the time that a tab takes to open, and few tests are about it. The page
@@ -32,13 +32,16 @@ def open_page(page: Page, address: str, **link: str) -> Frame:
     Args:
         page: The browser's page.
         address: TensorBoard's address.
+        usual: Whether the page chooses the samples, as for a new user. Otherwise it shows
+            ``ALL_NEWEST_FIRST``.
         link: What a link chooses in the page, by the names of its fields.
     """
-    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{_choices(link)}")
+    choices = _choices(link if usual else {**ALL_NEWEST_FIRST, **link})
+    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{choices}")
     return page.main_frame
 
 
-def open_tab(page: Page, address: str, **link: str) -> Frame:
+def open_tab(page: Page, address: str, *, usual: bool = False, **link: str) -> Frame:
     """Open TensorBoard at the plugin's tab. Returns the frame that holds the plugin's page.
 
     The tab opens at Samples unless the link names another view.
@@ -46,9 +49,12 @@ def open_tab(page: Page, address: str, **link: str) -> Frame:
     Args:
         page: The browser's page.
         address: TensorBoard's address.
+        usual: Whether the page chooses the samples, as for a new user. Otherwise it shows
+            ``ALL_NEWEST_FIRST``.
         link: What the address chooses in the tab, by the names of its fields.
     """
-    page.goto(f"{address}#gradascent{_choices(link)}")
+    choices = _choices(link if usual else {**ALL_NEWEST_FIRST, **link})
+    page.goto(f"{address}#gradascent{choices}")
     return frame_in_shell(page)
 
 
@@ -59,6 +65,16 @@ def frame_in_shell(page: Page) -> Frame:
     frame = element.content_frame()
     assert frame is not None
     return frame
+
+
+def strength_words(strength: float) -> str:
+    """Return how the page writes a strength: "13 % of the change"."""
+    return f"{math.floor(100 * strength + 0.5)} % of the change"
+
+
+ALL_NEWEST_FIRST = {"sort": "newest", "show": "all", "captures": "all", "targets": "all"}
+"""A link that shows every sample with all its targets, the newest step first. By default the page
+shows only the latest captures and the targets that change the answer."""
 
 
 def _choices(link: dict[str, str]) -> str:

@@ -5,7 +5,7 @@
  * `p.gradascent.`. All other names are left unchanged.
  */
 
-import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
+import { CAPTURES, OUTCOMES, SHOWS, USUAL_FILTERS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
 import { PAIR_ORDERS } from "../samples/pairs.js";
@@ -20,6 +20,8 @@ import { withFilters } from "../state/transitions.js";
 const PREFIX = "p.gradascent.";
 const RUN_FILTER = "regexInput";
 const LARGEST_STRENGTH = 1000;
+/** How many cards with a choice of their own a link keeps. */
+const MOST_CARDS = 50;
 /** The longest name of an ascent. */
 const LONGEST_NAME = 64;
 
@@ -74,8 +76,17 @@ const FIELDS = {
     decode: (state, runFilter) => ({ ...state, runFilter }),
   },
   show: {
-    encode: ({ filters }) => unlessDefault(filters.show, NO_FILTERS.show),
+    encode: ({ filters }) => unlessDefault(filters.show, USUAL_FILTERS.show),
     decode: (state, text) => withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
+  },
+  captures: {
+    encode: ({ filters }) => unlessDefault(filters.captures, USUAL_FILTERS.captures),
+    decode: (state, text) =>
+      withChoice(state, CAPTURES, text, (captures) => ({ filters: { ...state.filters, captures } })),
+  },
+  targets: {
+    encode: ({ allTargets }) => (allTargets ? "all" : ""),
+    decode: (state, text) => withChoice(state, ["all"], text, () => ({ allTargets: true })),
   },
   steps: {
     encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
@@ -139,6 +150,11 @@ const FIELDS = {
     encode: ({ atFlip }) => (atFlip ? "flip" : ""),
     decode: (state, text) => withChoice(state, ["flip"], text, () => ({ atFlip: true })),
   },
+  own: mapField("strengthOverrides", (text) => {
+    const strength = Number(text);
+    return text.trim() !== "" && strength >= 0 && strength <= LARGEST_STRENGTH ? strength : null;
+  }),
+  cards: mapField("targetChoices", (text) => (text === "more" ? text : wholeNumber(text))),
   selected: {
     encode: ({ selected }) => selected ?? "",
     decode: (state, selected) => ({ ...state, selected: selected || null }),
@@ -188,6 +204,28 @@ function numberField(name, read = wholeNumber) {
   return {
     encode: ({ filters }) => String(filters[name] ?? ""),
     decode: (state, text) => withFilters(state, { [name]: read(text) }),
+  };
+}
+
+/**
+ * What the user chose on single cards, by the samples' keys: "value@key". An address has room for some of them, so
+ * only the last ones are kept.
+ * @template {"strengthOverrides" | "targetChoices"} Name
+ * @param {Name} name
+ * @param {(text: string) => number | "more" | null} read `null` if the text is not valid
+ * @returns {Field}
+ */
+function mapField(name, read) {
+  return {
+    encode: (state) => encodeList([...state[name]].slice(-MOST_CARDS).map(([key, value]) => `${value}@${key}`)),
+    decode: (state, text) => {
+      const entries = decodeList(text).flatMap((word) => {
+        const [value, ...key] = word.split("@");
+        const choice = read(value);
+        return choice === null || !key.length ? [] : [[key.join("@"), choice]];
+      });
+      return entries.length ? { ...state, [name]: new Map(/** @type {[string, never][]} */ (entries)) } : state;
+    },
   };
 }
 

@@ -117,37 +117,46 @@ export function followLink(onLink) {
   read(usual);
 }
 
+/** The fields that change continuously or with every typed letter. The browser's history has no entries for them. */
+const CONTINUOUS = ["strength", "own", "id", "runFilter", "find"];
+/** Changes of the same field within this many milliseconds are one choice, like the steps that the user drags through. */
+const ONE_CHOICE = 1500;
+
+/** The fields that were written last, and when. */
+let lastWritten = { fields: "", time: -Infinity };
+
 /**
- * Replaces the page's fields in the address, without a new entry in the browser's history.
+ * Writes the page's fields into the address. A choice makes an entry in the browser's history, so that Back undoes it.
  * @param {Record<string, string>} link
+ * @param {{isChoice: boolean}} options false if the fields come from the address itself
  */
-export function writeLink(link) {
+export function writeLink(link, { isChoice }) {
   clearTimeout(writing);
-  writing = setTimeout(() => writeNow(link, "replaceState"), PAUSE);
+  writing = setTimeout(() => {
+    const window = host();
+    if (!window || JSON.stringify(link) === known) return;
+    const fields = changedFields(JSON.parse(known || "{}"), link);
+    known = JSON.stringify(link);
+    const { history } = window;
+    const written = { fields: fields.join(), time: performance.now() };
+    const isOngoing = written.fields === lastWritten.fields && written.time - lastWritten.time < ONE_CHOICE;
+    lastWritten = written;
+    // A hash alone would be relative to the page's <base>, which is not the page's address.
+    const address = addressOf(link);
+    if (!isChoice || isOngoing || fields.every((field) => CONTINUOUS.includes(field))) {
+      history.replaceState(history.state, "", address);
+    } else {
+      history.pushState(history.state, "", address);
+    }
+  }, PAUSE);
 }
 
 /**
- * Adds an entry to the browser's history, so that its Back button returns from `link` to `before`.
- * @param {Record<string, string>} before the fields of the present state, which may not be in the address yet
- * @param {Record<string, string>} link
+ * @param {Record<string, string>} before
+ * @param {Record<string, string>} after
  */
-export function addLink(before, link) {
-  clearTimeout(writing);
-  writeNow(before, "replaceState");
-  writeNow(link, "pushState");
-}
-
-/**
- * @param {Record<string, string>} link
- * @param {"replaceState" | "pushState"} how
- */
-function writeNow(link, how) {
-  const window = host();
-  if (!window || JSON.stringify(link) === known) return;
-  known = JSON.stringify(link);
-  const { history } = window;
-  // A hash alone would be relative to the page's <base>, which is not the page's address.
-  history[how](history.state, "", addressOf(link));
+function changedFields(before, after) {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => before[name] !== after[name]);
 }
 
 /**

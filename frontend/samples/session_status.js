@@ -1,6 +1,6 @@
 /** The notices of a run's sessions, and the reason why a run has no samples. Pure. */
 
-import { formatCount, formatDecimals, formatShort } from "./captions.js";
+import { formatCount, formatCounted, formatDecimals, formatShort } from "./captions.js";
 
 /** @import {Notice, RunIndex, RunSession, Status} from "../types.js" */
 
@@ -80,8 +80,11 @@ function foundCaption(step, count) {
  * @param {Status} status
  */
 export function noSamplesCaption({ captured, failed, notices, least_margin: margin, steps, ended, wall_time: time }) {
-  const seen = steps === 1 ? "1 step seen" : `${formatCount(steps)} steps seen`;
-  if (captured) return `its ${formatCount(captured)} captured samples are under another tag, or were lost in writing.`;
+  const seen = `${formatCounted(steps, "step")} seen`;
+  if (captured) {
+    const what = formatCounted(captured, "captured sample is", "captured samples are");
+    return `its ${what} under another tag, or ${captured === 1 ? "was" : "were"} lost in writing.`;
+  }
   if (failed) {
     const isExplained = notices.some(({ severity }) => severity === "error");
     return `no samples: every capture failed so far${isExplained ? ". See the notice above." : `, ${seen}.`}`;

@@ -1,7 +1,7 @@
 /** The state of the page: what is known from the back end, and what the user chose. Pure. */
 
 import { INITIAL_GRADIENT_COLORS } from "../drawing/gradient_colors.js";
-import { NO_FILTERS } from "../samples/filters.js";
+import { USUAL_FILTERS } from "../samples/filters.js";
 
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters, Range} from "../samples/filters.js" */
@@ -35,6 +35,7 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {Axes | null} chosenAxes what the confusion matrix counts; `null`: the user did not choose
  * @property {number | null} chosenZoom `null`: the zoom is automatic
  * @property {GradientColors} gradientColors
+ * @property {boolean} allTargets whether cards also show targets that the network already predicts
  * @property {number | null} target only samples with this class among their targets are shown; `null`: all
  * @property {ReadonlyMap<string, TargetChoice>} targetChoices by the sample's key, for cards whose targets were chosen
  *   one by one
@@ -70,12 +71,13 @@ export function initialState() {
     ticked: new Map(),
     others: null,
     chosenTag: null,
-    filters: NO_FILTERS,
-    sort: "newest",
+    filters: USUAL_FILTERS,
+    sort: "border",
     view: FIRST_VIEW,
     chosenAxes: null,
     chosenZoom: null,
     gradientColors: INITIAL_GRADIENT_COLORS,
+    allTargets: false,
     target: null,
     targetChoices: new Map(),
     strength: 1,

@@ -152,13 +152,14 @@ function withEntry(map, key, value) {
 }
 
 /**
- * Shows one target on all cards and forgets the choices on single cards.
+ * Chooses the targets of all cards and forgets the choices on single cards.
  * @param {State} state
- * @param {number | null} target
+ * @param {number | null} target the only target; `null`: not only one
+ * @param {boolean} [allTargets] whether cards also show targets that the network already predicts
  * @returns {State}
  */
-export function withTarget(state, target) {
-  return { ...state, target, targetChoices: state.targetChoices.size ? new Map() : state.targetChoices };
+export function withTarget(state, target, allTargets = state.allTargets) {
+  return { ...state, target, allTargets, targetChoices: state.targetChoices.size ? new Map() : state.targetChoices };
 }
 
 /**

@@ -14,8 +14,8 @@ export const VIEWS = {
   overview: { View: Overview, title: "Overview", concludes: true },
   pair: { View: PairView, title: "Pair", concludes: true, within: "overview" },
   samples: { View: Grid, title: "Samples" },
-  follow: { View: Follow, title: "Follow" },
-  compare: { View: Compare, title: "Compare" },
+  follow: { View: Follow, title: "Over training" },
+  compare: { View: Compare, title: "Compare runs" },
 };
 
 /**

@@ -78,7 +78,7 @@ def detail(page: Page, tab: Frame) -> None:
 
 
 def follow(page: Page, tab: Frame) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     tab.locator(".frame[data-painted]").first.wait_for()
 
 

@@ -19,6 +19,7 @@ from testing.browser import (
     percent,
     read_pixels,
     set_strength,
+    strength_words,
     wait_for_paint,
     wait_for_samples,
 )
@@ -112,7 +113,7 @@ def test_the_pictures_are_large_and_exact_at_another_strength(
         levels = (sample.image[0] + 0.5 * target.delta[0] - low) / (high - low) * 255
         painted = read_pixels(frame.locator("canvas").first, 0, 0, 28, 28)[..., 0]
         assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 1
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+    expect(tab.locator('output[for="strength"]')).to_have_text("50 % of the change")
 
 
 def test_the_readout_shows_the_recorded_values_in_both_units(
@@ -215,7 +216,7 @@ def test_the_keyboard_moves_through_the_grid_and_the_detail_view(page: Page, tab
     expect(detail.locator(".position")).to_have_text("1 of 50")
     assert shown_in(detail) == first
     page.keyboard.press("-")
-    expect(detail.locator("output")).to_have_text("0.95")
+    expect(detail.locator("output")).to_have_text("95 % of the change")
     page.keyboard.press("Escape")
     expect(detail).to_be_hidden()
     tab.wait_for_function("key => document.activeElement.dataset.sample === key", arg=first)
@@ -233,7 +234,7 @@ def test_the_keyboard_moves_through_the_grid_and_the_detail_view(page: Page, tab
 def test_keys_in_a_field_change_the_field(page: Page, tab: Frame) -> None:
     tab.locator("#strength").focus()
     page.keyboard.press("ArrowLeft")
-    expect(tab.locator('output[for="strength"]')).not_to_have_text("1.00")
+    expect(tab.locator('output[for="strength"]')).not_to_have_text("100 % of the change")
     tab.locator("#sort").focus()
     page.keyboard.press("End")
     assert tab.evaluate("document.activeElement.id") == "sort"
@@ -259,7 +260,7 @@ def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame) -> None:
         before = strength_of(tab)
         page.keyboard.press("Space")
         expect(tab.get_by_role("button", name="Pause")).to_be_visible()
-        expect(tab.locator('output[for="strength"]')).not_to_have_text(f"{before:.2f}")
+        expect(tab.locator('output[for="strength"]')).not_to_have_text(strength_words(before))
         page.keyboard.press("Space")
         expect(tab.get_by_role("button", name="Play")).to_be_visible()
         assert_stands_still(tab)
@@ -269,7 +270,7 @@ def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame) -> None:
 def test_the_space_bar_plays_the_large_morphs_too(page: Page, tab: Frame) -> None:
     detail = open_first(tab)
     page.keyboard.press("Space")
-    expect(detail.locator("output")).not_to_have_text("1.00")
+    expect(detail.locator("output")).not_to_have_text("100 % of the change")
     page.keyboard.press("Space")
     assert_stands_still(tab)
     expect(detail).to_be_visible()
@@ -306,7 +307,7 @@ def test_the_space_bar_in_a_field_or_on_a_button_does_not_play(page: Page, tab: 
 def test_a_sample_is_followed_through_training(
     page: Page, tab: Frame, recorded: dict[str, Sample]
 ) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     strips = tab.locator(".strip")
     expect(strips).to_have_count(4)  # two probes in each of two runs, and nothing else
     strip = tab.locator('.strip[data-history="three"]', has_text="second")
@@ -319,9 +320,9 @@ def test_a_sample_is_followed_through_training(
     heights = []
     for frame, sample in zip(strip.locator(".frame").all(), history, strict=True):
         wrong = sample.classes[0] != sample.label
-        said = f"{sample.classes[0]} ({percent(sample.probabilities[0])})"
+        said = f"{sample.classes[0]} {percent(sample.probabilities[0])}"
         expect(frame).to_contain_text(f"step {sample.step}")
-        expect(frame).to_contain_text(f"✗ {said}" if wrong else said)
+        expect(frame).to_contain_text(f"{said} ✗" if wrong else said)
         heights.append(float(frame.locator("circle").get_attribute("cy") or "nan"))
         # The frame shows the label's gradient, or the first if that was not recorded.
         target = next(
@@ -353,7 +354,7 @@ def test_a_sample_is_followed_through_training(
 
 
 def test_filters_apply_to_the_followed_samples(tab: Frame) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     expect(tab.locator(".strip")).to_have_count(4)
     tab.locator("#search").fill("three")
     expect(tab.locator(".strip")).to_have_count(2)
@@ -363,7 +364,7 @@ def test_filters_apply_to_the_followed_samples(tab: Frame) -> None:
 
 
 def test_the_arrows_move_along_a_filmstrip(page: Page, tab: Frame) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     tab.locator(".frame[data-painted]").first.wait_for()
     tab.locator(".strips").focus()
     page.keyboard.press("ArrowRight")

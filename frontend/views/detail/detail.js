@@ -3,11 +3,8 @@
 import {
   className,
   formatCount,
-  formatDecimals,
-  isWrong,
+  formatStrength,
   noMorphCaption,
-  predictionCaption,
-  labelCaption,
   survivalCaption,
 } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
@@ -24,6 +21,7 @@ import { sampleProperties, targetProperties } from "./properties.js";
 import { PictureInspector } from "./picture_inspector.js";
 import { ProbabilityTable } from "./probability_table.js";
 import { ResponseChart } from "./response_chart.js";
+import { sampleHeading } from "../card/sample_heading.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 import { errorMessage } from "../../data/error_message.js";
 
@@ -135,8 +133,7 @@ export class Detail {
     this.#copied.textContent = "";
     const pictures = new PictureInspector(sample, this.settings);
     this.#pictures = pictures;
-    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, labelCaption(sample));
-    this.#dialog.heading.replaceChildren(predictionCaption(sample), "; ", verdict);
+    this.#dialog.heading.replaceChildren(...sampleHeading(sample));
     const problem = element("p", { role: "status", className: "note" }, "Loading…");
     const hasResponse = sample.strengths.length > 0;
     this.#probabilities = new ProbabilityTable(sample, this.settings.morph);
@@ -225,7 +222,7 @@ export class Detail {
     this.#slider.max = String(sample.strengths[sample.strengths.length - 1] || 1);
     this.#slider.value = String(strength);
     const isAtFlip = settings.atFlip && !settings.strengthOverrides.has(sample.key);
-    this.#output.value = isAtFlip ? "at its flip" : formatDecimals(strength);
+    this.#output.value = isAtFlip ? "at its flip" : formatStrength(strength);
     this.#switch.show(settings);
     const strengthOf = (/** @type {Target} */ target) => shownStrength(settings, sample, target);
     for (const { target, showStrength } of this.#followers) showStrength(strengthOf(target));

@@ -195,7 +195,7 @@ export class PictureInspector {
       if (wipe) paintPanel(wipe.canvas, picture, { kind: "original" }, this.#size(), { ...this.settings, strength: 0 });
       if (content.kind !== "change") continue;
       const change = picture.targets[content.position].morphs[content.morph];
-      const [long] = changeCaption(change, this.sample.shape);
+      const { long } = changeCaption(change, this.sample.shape);
       caption.append(`, ${gainCaption(change)}. The morph ${long}.`);
     }
     this.#showReadout();

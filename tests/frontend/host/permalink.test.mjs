@@ -9,6 +9,7 @@ function chosen() {
   const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
     show: "probes",
+    captures: "all",
     steps: { from: null, to: 500 },
     pair: [5, 0],
     prediction: 0,
@@ -20,8 +21,10 @@ function chosen() {
   });
   const gradientColors = { map: "PuOr", scale: "common", style: "overlay" };
   const concluded = { overviewSteps: { from: 5, to: null }, openPair: [4, 9], pairOrder: "wrong", pairSearch: "4, 9", examples: "change" };
-  const seen = { ...concluded, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
-  return { ...state, ...opened, ...seen };
+  const seen = { ...concluded, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, allTargets: true, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
+  const strengthOverrides = new Map([["a,b|s.0.1", 0.25], ["c|s@t.0.2", 0]]);
+  const targetChoices = new Map([["a,b|s.0.1", "more"], ["c|s.0.2", 7]]);
+  return { ...state, ...opened, ...seen, strengthOverrides, targetChoices };
 }
 
 test("the user's choices come back from the address", () => {
@@ -30,8 +33,8 @@ test("the user's choices come back from the address", () => {
 });
 
 test("every choice of the user and every filter is in the link", () => {
-  // Choices on single cards, and which notices were dismissed, are not part of a link.
-  const { runs, recordVersion, runOrder, indexes, dismissed, filters, targetChoices, strengthOverrides, ...own } = chosen();
+  // Which notices were dismissed is not part of a link.
+  const { runs, recordVersion, runOrder, indexes, dismissed, filters, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
@@ -104,6 +107,12 @@ for (const [name, text] of [
   ["between", "5-8-3"],
   ["pairs", "constructor"],
   ["examples", "gradient"],
+  ["captures", "first"],
+  ["targets", "none"],
+  ["own", "-1@a"],
+  ["own", "0.5"],
+  ["own", "@a"],
+  ["cards", "five@a"],
   ["toString", "x"],
 ]) {
   test(`${name}=${text} is not valid and is ignored`, () => {
