@@ -233,7 +233,8 @@ class App {
       return;
     }
     this.#update(state, changed.includes("sort") ? "never" : "visible");
-    this.#sync.update();
+    // The round that fetches the runs looks at the state after that.
+    if (state.runs) this.#sync.update();
   }
 
   /**

@@ -88,7 +88,10 @@ def test_an_image_is_recorded_as_the_callable_returns_it(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (lambda images: images[..., ::2], "same shape (4, 1, 12, 12), got a float32 tensor of shape"),
+        (
+            lambda images: images[..., ::2],
+            "same shape (4, 1, 12, 12), got a float32 tensor of shape",
+        ),
         (lambda images: images.numpy(), "same shape (4, 1, 12, 12), got"),
     ],
 )

@@ -102,7 +102,7 @@ test("by default the grid shows no probes and the latest capture of each id, wro
     of(4, "p", { probe: true }),
     of(5, "z", { label: 5, margin: 0.2 }),
   ];
-  const from = stateWith(indexOf("a", samples));
+  const from = { ...stateWith(indexOf("a", samples)), view: "samples" };
   assert.deepEqual(keys(from), ["3.0", "5.0", "2.0"]);
   assert.deepEqual(filtersInUse(from).captures, "latest");
   for (const view of ["follow", "compare"]) {
