@@ -95,12 +95,14 @@ export const tickedRuns = memoize(
 
 /**
  * The colour that TensorBoard gives to a run, as a variable of the style sheet, so that it follows the theme.
- * TensorBoard does not tell which colours the user changed.
+ * TensorBoard does not tell which colours the user changed. Without TensorBoard around the page, as in a report, the
+ * runs have the colours in their own order.
  * @param {State} state
  * @param {string} run
  */
-export function runColour({ runOrder }, run) {
-  const position = Math.max(runOrder.indexOf(run), 0);
+export function runColour({ runOrder, runs }, run) {
+  const order = runOrder.length ? runOrder : (runs ?? []).map((one) => one.run);
+  const position = Math.max(order.indexOf(run), 0);
   return `var(--run-${position % RUN_COLOURS})`;
 }
 
@@ -109,7 +111,7 @@ export function runColour({ runOrder }, run) {
  * @type {(state: State) => ((run: string) => string) | null}
  */
 export const runColours = memoize(
-  (state) => [runsOfTag(state).length > 1, state.runOrder],
+  (state) => [runsOfTag(state).length > 1, state.runOrder, state.runs],
   (state) => (runsOfTag(state).length > 1 ? (run) => runColour(state, run) : null),
 );
 

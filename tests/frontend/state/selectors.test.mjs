@@ -90,6 +90,8 @@ test("run colours follow TensorBoard's order, and fourteen runs have different o
   assert.equal(runColour(from, "run1"), "var(--run-1)");
   assert.equal(runColour(from, "run15"), "var(--run-1)");
   assert.equal(runColour(from, "unknown"), "var(--run-0)");
+  const alone = { ...initialState(), runs: [{ run: "a", tags: [] }, { run: "b", tags: [] }] };
+  assert.equal(runColour(alone, "b"), "var(--run-1)", "there is no TensorBoard around a report");
   assert.equal(new Set(runOrder.map((run) => runColour(from, run))).size, 14);
 });
 
