@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEIGHT: Final = 640
-"""The height of the frame with the samples, in pixels."""
+"""The height of the frame with several samples, in pixels."""
+
+HEIGHT_OF_ONE: Final = 440
+"""The height of the frame with one sample, in pixels."""
 
 MOST_SHOWN: Final = 50
 """How many samples are shown unless told otherwise. A notebook keeps each in its file."""
@@ -69,7 +72,7 @@ def show(
     *,
     limit: int | None = MOST_SHOWN,
     title: str | None = None,
-    height: int = HEIGHT,
+    height: int | None = None,
 ) -> Shown:
     """Show samples in a notebook: the cards of the tab, with a slider that works.
 
@@ -79,7 +82,7 @@ def show(
         samples: Samples of :func:`read_samples`, or one sample.
         limit: At most so many samples: the first ones. ``None`` for all.
         title: The title of the page.
-        height: Its height in pixels, at least 1.
+        height: Its height in pixels, at least 1. By default it depends on the number of samples.
 
     Returns:
         An object that a notebook shows if it is the last value of a cell.
@@ -101,7 +104,8 @@ def show(
     if not shown:
         raise ValueError("samples must hold at least one sample, got none")
     is_part = limit is not None and next(given, None) is not None
-    return Shown(shown, title or "Gradient Ascent", height, is_part=is_part)
+    usual = HEIGHT if len(shown) > 1 else HEIGHT_OF_ONE
+    return Shown(shown, title or "Gradient Ascent", height or usual, is_part=is_part)
 
 
 def draw_figure(sample: Sample, strength: object) -> Figure:
