@@ -169,7 +169,7 @@ def test_the_range_of_steps_applies_to_the_whole_view_and_is_in_the_link(
     brush = tab.locator(".range-track .brush").bounding_box()
     assert brush
     x, y = brush["x"], brush["y"] + brush["height"] / 2
-    page.mouse.move(x + 0.5 * brush["width"], y)
+    page.mouse.move(x + 0.42 * brush["width"], y)
     page.mouse.down()
     page.mouse.move(x + 0.9 * brush["width"], y, steps=4)
     page.mouse.up()
@@ -273,7 +273,7 @@ def test_the_table_is_sorted_searched_and_long(page: Page, tmp_path: Path, serve
             )
             for one, other in pairs
             for sample in [
-                between(rng, step, 7, 9, label=one, shape=(3, 6, 9), size=1 + one, id=f"{one}-{step}")
+                between(rng, step, 7, 9, label=None, shape=(3, 6, 9), size=1 + one, id=f"{one}-{step}")
             ]
         ]
         for step in (0, 10)
