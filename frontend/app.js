@@ -12,6 +12,7 @@ import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
 import { addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
 import {
+  capturesOf,
   matrixInUse,
   namesOf,
   recordedStrengths,
@@ -125,6 +126,7 @@ class App {
     arrays: this.#arrays,
     onChange: this.#onChange,
     link: () => addressOf(toLink(this.#state)),
+    captures: (sample) => capturesOf(this.#state, sample),
     onClose: (sample) => this.#view.focus(sample),
   });
   #help = new Help(this.#settings, {

@@ -8,7 +8,7 @@ import { TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from ".
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
-import { sortedPositions } from "../samples/sort_orders.js";
+import { byStep, sortedPositions } from "../samples/sort_orders.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
@@ -343,6 +343,19 @@ export const selectedSample = memoize(
     return samplesInUse(state).find(({ key }) => key === state.selected) ?? null;
   },
 );
+
+/**
+ * All captures of a sample's id in its run, from the earliest step to the latest; the sample alone if it has no id.
+ * @param {State} state
+ * @param {Sample} sample
+ */
+export function capturesOf(state, sample) {
+  const { run, id } = sample;
+  if (id === null) return [sample];
+  return samplesInUse(state)
+    .filter((one) => one.id === id && one.run === run)
+    .sort(byStep);
+}
 
 /**
  * Which filters each sample fails, see `failedFiltersOf`. `TARGET_BIT` counts as one of them.

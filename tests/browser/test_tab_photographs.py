@@ -262,13 +262,13 @@ def test_the_pictures_of_the_large_view_fill_a_row(tab: Frame, width: int, least
     assert left - content["x"] < 40
     assert 0 < content["x"] + content["width"] - right < 50, "no free room beside the pictures"
     gaps = [two["x"] - one["x"] - one["width"] for one, two in itertools.pairwise(shown)]
-    assert all(abs(gap - asked) < 1 for gap, asked in zip(gaps, (24, 16, 16), strict=True))
+    assert all(abs(gap - asked) < 1 for gap, asked in zip(gaps, (16, 16, 16), strict=True))
     over = detail.locator(".dialog-content").evaluate("one => one.scrollWidth - one.clientWidth")
     assert over <= 0
-    facts = detail.locator("section", has_text="Sample").first.bounding_box()
-    assert facts is not None
-    assert facts["y"] + facts["height"] < content["y"] + content["height"] or width == 900
-    assert abs(facts["x"] - left) < 2, "what was recorded of the sample stands below its picture"
+    scrolls = detail.locator(".dialog-content").evaluate(
+        "one => one.scrollHeight > one.clientHeight"
+    )
+    assert not scrolls or width == 900, "a large window shows everything"
 
 
 def test_the_contact_sheet_has_the_change_of_each_morph(
