@@ -119,8 +119,8 @@ class GradAscentHook:
             for (N, channels, length). ``"auto"`` decides by the shape, and warns if a signal looks
             like images without a channel.
         data: The loop's data loader or data set, its transform or its image processor, or a tuple
-            of them. What they know of class names, mean and std is used if you do not give it, and
-            so is what the model knows. A notice says what was found.
+            of them. The hook looks there, and in the model, for class names, mean and std that you
+            do not give. A notice says where it found them.
         tag: The name under which the tab shows the samples.
         budget_mb: Megabytes that the hook writes at most. As they are used up, captures hold fewer
             samples and become rarer, so that they cover a training of any length. Ranks that

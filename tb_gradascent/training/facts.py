@@ -14,7 +14,7 @@ _SHOWN_NAMES = 3
 
 
 class Facts:
-    """Fill in a session's constants. What the user gave stays as it is.
+    """Fill in a session's constants. The user's own values stay.
 
     Args:
         info: The constants as the user gave them.

@@ -43,8 +43,8 @@ class Normalization(NamedTuple):
         mean, std: One number for each channel, or one for all: ``image * std + mean`` is within
             [0, 1].
         source: Where they were found.
-        applied: Whether it was found where it is applied to the images. Otherwise it is only what
-            a model was once trained with.
+        applied: Whether it was found where it is applied to the images. Otherwise a
+            model was once trained with it, and no more is known.
     """
 
     mean: tuple[float, ...]
@@ -81,7 +81,7 @@ _COVERED: Final = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What was found; ``None`` for what was not."""
+    """Class names and a normalization, each ``None`` if it was not found."""
 
     class_names: ClassNames | None = None
     normalization: Normalization | None = None
@@ -203,7 +203,7 @@ def _as_names(value: object) -> tuple[str, ...] | None:
     return tuple(names) if len(names) >= 2 and short else None
 
 
-#: The attributes by which loaders and data sets hold others.
+#: Attributes of loaders and data sets that hold data sets.
 _HOLD_DATA: Final = (
     "dataset",
     "datasets",
@@ -214,7 +214,7 @@ _HOLD_DATA: Final = (
     "loaders",
     "train_ds",
 )
-#: The attributes by which data sets and transforms hold transforms.
+#: Attributes of data sets and transforms that hold transforms.
 _HOLD_TRANSFORMS: Final = (
     "transform",
     "transforms",

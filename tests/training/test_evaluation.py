@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +28,8 @@ def batches() -> Iterator[tuple[Tensor, Tensor]]:
     yield from zip(images[rows].split(BATCH), truth[rows].split(BATCH), strict=True)
 
 
-def trained(steps: int = 30) -> nn.Module:
+@functools.cache
+def weights(steps: int) -> nn.Module:
     """A network that knows a little."""
     network = convolutional()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
@@ -36,6 +39,11 @@ def trained(steps: int = 30) -> nn.Module:
         nn.functional.cross_entropy(network(x), y).backward()
         optimizer.step()
     return network.eval()
+
+
+def trained(steps: int = 30) -> nn.Module:
+    """A copy of such a network."""
+    return copy.deepcopy(weights(steps))
 
 
 def explicitly(hook: GradAscentHook, network: nn.Module, x: Tensor, y: Tensor) -> None:
