@@ -174,7 +174,7 @@ def find_payload_info(capture: CaptureRows, index: int) -> PayloadInfo | None:
 
 
 def find_row(capture: CaptureRows, index: int) -> memoryview | None:
-    """Return the row of the sample with this index, or ``None`` if there is none."""
+    """Return the row of the sample with this index, or ``None`` if there is no such sample."""
 
     def index_at(start: int) -> int:
         value: int = _INDEX.unpack_from(capture.rows, start + _INDEX_AT)[0]

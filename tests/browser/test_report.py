@@ -139,7 +139,7 @@ def test_a_report_runs_in_a_notebooks_frame(sheet: Page, logdir: Path, form: str
     samples = list(read_samples(logdir, run="wide"))[:4]
     html = report_html(samples)
     heard: list[str] = []
-    sheet.expose_function("heard", lambda text: heard.append(text))
+    sheet.expose_function("heard", lambda text: heard.append(str(text)))
     sheet.add_init_script("addEventListener('message', ({ data }) => heard(String(data)))")
     sheet.goto("data:text/html,<p>")
     tab = show_in_frame(sheet, html)
