@@ -1,8 +1,8 @@
 """Bundle the page: ``make bundle``. A build of a wheel or of a source distribution does it too.
 
 esbuild joins all modules of ``frontend/`` to one script, and all style sheets to one. The result
-is in ``tb_gradascent/bundle/``. Each file starts with a digest of its sources. TensorBoard serves
-the bundle only if the digest fits the sources; otherwise it serves the modules.
+is in ``tb_gradascent/bundle/``. Each file starts with a digest of its sources. TensorBoard uses
+the bundle if the digest is that of its sources, and the modules otherwise.
 """
 
 from __future__ import annotations

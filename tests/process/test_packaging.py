@@ -26,8 +26,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project's files, without what was built or installed among them."""
     folder = tmp_path_factory.mktemp("checkout") / "copy"
     made = (".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "build", "*.egg-info")
-    made += ("bundle",)
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made))
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made, "bundle"))
     return folder
 
 
