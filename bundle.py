@@ -1,8 +1,8 @@
 """Bundle the page: ``make bundle``. A build of a wheel or of a source distribution does it too.
 
 esbuild joins all modules of ``frontend/`` to one script, and all style sheets to one. The result
-is in ``tb_gradascent/bundle/``. Each file starts with a digest of its sources. TensorBoard serves
-the bundle only if the digest fits the sources; otherwise it serves the modules.
+is in ``tb_gradascent/bundle/``. Each file starts with a digest of its sources. TensorBoard uses
+the bundle if the digest is that of its sources, and the modules otherwise.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from tb_gradascent.plugin.assets import BUNDLED, banner, fresh_bundle, read_sour
 ESBUILD = "esbuild@0.28.2"
 TARGET = "es2022"
 
+FOLDER = ROOT / "tb_gradascent" / "bundle"
 
-def make_bundle() -> str | None:
-    """Make the bundle if it is missing or older than its sources.
+
+def make_bundle(folder: Path = FOLDER) -> str | None:
+    """Make the bundle if it is missing or of other sources.
 
     Returns:
         Why there is no fresh bundle, or ``None`` if there is one.
     """
-    frontend, folder = ROOT / "frontend", ROOT / "tb_gradascent" / "bundle"
+    frontend = ROOT / "frontend"
     sources = read_sources(frontend)
     if fresh_bundle(folder, sources):
         return None
@@ -69,9 +71,8 @@ def main() -> int:
     if problem:
         print(f"The page is not bundled: {problem}.", file=sys.stderr)
         return 1
-    folder = ROOT / "tb_gradascent" / "bundle"
-    sizes = ", ".join(f"{name} {(folder / name).stat().st_size / 1e3:.0f} kB" for name in BUNDLED)
-    print(f"{folder.relative_to(ROOT)}: {sizes}")
+    sizes = ", ".join(f"{name} {(FOLDER / name).stat().st_size / 1e3:.0f} kB" for name in BUNDLED)
+    print(f"{FOLDER.relative_to(ROOT)}: {sizes}")
     return 0
 
 

@@ -10,7 +10,7 @@ import { ArrayCache } from "./data/array_cache.js";
 import { PictureLoader } from "./data/picture_loader.js";
 import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
-import { addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
+import { addressOf, connect, followLink, followTheme, isReport, writeLink } from "./host/tensorboard_host.js";
 import {
   matrixInUse,
   namesOf,
@@ -156,7 +156,7 @@ class App {
   #tabs = new ViewTabs(this.#viewElements, this.#onChange);
   #stepBar = new StepBar(this.#onChange);
   #appearance = new AppearanceMenu(this.#onChange);
-  #downloads = new DownloadMenu(() => this.#settings);
+  #downloads = new DownloadMenu(() => this.#settings, isReport() ? null : () => toLink(this.#state));
   #activeFilters = new ActiveFilters(this.#onChange);
   #bar = element(
     "header",

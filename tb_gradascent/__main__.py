@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tb_gradascent import report_command, scan_command
 
 COMMANDS = (report_command, scan_command)
-"""Each module has ``add_command(commands)``. It adds a parser whose ``run`` does the work."""
+"""Each module has ``add_command(commands)``. It adds a parser whose ``command`` does the work."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in COMMANDS:
         module.add_command(commands)
     options = parser.parse_args(arguments)
-    status: int = options.run(options)
+    status: int = options.command(options)
     return status
 
 

@@ -34,7 +34,7 @@ def add_command(commands: Commands) -> None:
         "--limit", type=int, default=MOST_SAMPLES, help="the newest so many samples (%(default)s)"
     )
     parser.add_argument("--title", help="the title of the page")
-    parser.set_defaults(run=_run)
+    parser.set_defaults(command=_run)
 
 
 def _pair(text: str) -> tuple[int, int]:

@@ -81,7 +81,7 @@ def add_command(commands: Commands) -> None:
     add("--batch-size", type=_count, default=32, metavar="N", help="(%(default)s)")
     add("--device", help="such as cpu or cuda:1; a GPU by default if there is one")
     add("--tag", default="scan", help="the name of the samples in the tab (%(default)s)")
-    parser.set_defaults(run=_run)
+    parser.set_defaults(command=_run)
 
 
 def _run(options: argparse.Namespace) -> int:

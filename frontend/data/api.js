@@ -219,6 +219,19 @@ export async function fetchPayloads(tag, samples, signal) {
 /**
  * @param {string} tag
  * @param {{run: string, address: string}[]} samples
+ * @param {Record<string, string>} link what the report shows first
+ * @param {AbortSignal} signal
+ * @returns {Promise<Blob>} the samples and the page as one HTML file
+ */
+export async function fetchReport(tag, samples, link, signal) {
+  const query = samplesQuery(tag, samples);
+  for (const [name, text] of Object.entries(link)) query.append("link", `${name}=${text}`);
+  return (await request(`report?${query}`, signal)).blob();
+}
+
+/**
+ * @param {string} tag
+ * @param {{run: string, address: string}[]} samples
  */
 function samplesQuery(tag, samples) {
   const runs = [...new Set(samples.map(({ run }) => run))];

@@ -21,6 +21,11 @@ export function standAlone(link) {
   reported = link;
 }
 
+/** Whether the page is a report, with no TensorBoard around it. */
+export function isReport() {
+  return reported !== null;
+}
+
 /**
  * Calls back when TensorBoard has reloaded its data, and with the order of the runs, which decides their colours.
  * @param {{onReload: () => void, onRunOrder: (runs: string[]) => void}} listener

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from tb_gradascent.format.metadata import RECORD_VERSION
 from tb_gradascent.plugin.assets import ENTRY, STYLE, Assets
-from tb_gradascent.plugin.sample_store import pack_ranges, pack_run
+from tb_gradascent.plugin.rows import pack_ranges, pack_run
 
 TITLE: Final = "Gradient Ascent"
 
@@ -75,7 +75,8 @@ class ReportSession:
 
     Attributes:
         run, tag: The run and the tag.
-        session: The session as the route ``index`` lists it. The counts are filled in here.
+        session: The session as the route ``index`` lists it. ``captures`` and the two fields after
+            it are replaced, because the report holds no other samples.
         rows: The samples, in the order of their captures.
     """
 
@@ -156,9 +157,10 @@ def _newest(run: str, tag: str, sessions: Sequence[ReportSession]) -> list[bytes
     listed, parts, rows = [], [], []
     for each in sessions:
         count = len({row.capture for row in each.rows})
-        session = {"damaged": False, "superseded_from": None, "status": None, **each.session}
-        listed.append({**session, "captures": count})
-        parts.append(f"{session['session']}.0.{count}")
+        status = each.session.get("status")
+        complete = {"captures": count, "damaged": False, "superseded_from": None, "status": status}
+        listed.append({**each.session, **complete})
+        parts.append(f"{each.session['session']}.0.{count}")
         rows += pack_ranges(0, count, 0, [row.row for row in each.rows])
     return pack_run({"run": run, "tag": tag, "sessions": listed, "parts": parts}, rows)
 

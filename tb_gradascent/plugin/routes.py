@@ -14,6 +14,7 @@ from tb_gradascent.format.metadata import RECORD_VERSION
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import Scope
 from tb_gradascent.plugin.errors import RequestError
+from tb_gradascent.plugin.report_page import report_page
 from tb_gradascent.plugin.responses import (
     cache_forever,
     respond_bytes,
@@ -63,12 +64,30 @@ class DataRoutes:
 
     def payloads(self, request: Request) -> Response:
         """Answer with the arrays of samples."""
-        tag, runs = _one(request, "tag"), _several(request, "run", MAX_RUNS)
-        samples = _several(request, "sample", MAX_PAYLOADS)
-        addresses = [_address(text, runs) for text in samples]
-        answer, complete = self._store.payloads(_scope(request), tag, addresses)
+        answer, complete = self._store.payloads(_scope(request), *_samples(request))
         response = respond_bytes(request, answer)
         return cache_forever(response) if complete else response
+
+    def report(self, request: Request) -> Response:
+        """Answer with samples and the page that shows them, as one HTML file to save."""
+        tag, samples = _samples(request)
+        sessions = self._store.report_sessions(_scope(request), tag, samples)
+        page = report_page(sessions, link=_link(request)).encode()
+        response = respond_bytes(request, [page])
+        response.headers["Content-Disposition"] = "attachment; filename=report.html"
+        return response
+
+
+def _samples(request: Request) -> tuple[str, list[tuple[str, Address]]]:
+    """Return the tag, and the run and the address of each sample."""
+    tag, runs = _one(request, "tag"), _several(request, "run", MAX_RUNS)
+    return tag, [_address(text, runs) for text in _several(request, "sample", MAX_PAYLOADS)]
+
+
+def _link(request: Request) -> dict[str, str]:
+    """Return the fields of the page's link, from parameters ``link`` such as ``sort=margin``."""
+    fields = [text.partition("=") for text in _all(request, "link")]
+    return {name: text for name, _, text in fields}
 
 
 def _one(request: Request, name: str) -> str:

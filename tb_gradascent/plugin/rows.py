@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import json
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from tb_gradascent.format.record import Codec, JsonNumber, PayloadInfo, Record, ResponseRecord
 from tb_gradascent.format.record_parser import parse_records
@@ -25,6 +26,8 @@ PROBE, HAS_ID, HAS_LABEL, HAS_LOSS, HAS_BOUNDS = 1, 2, 4, 8, 16
 _HEAD: Final = struct.Struct("<2Iq8d2I2H9I")
 _STOPPED: Final = {name: code for code, name in enumerate(get_args(Stopped))}
 _CODECS: Final = {name: code for code, name in enumerate(get_args(Codec))}
+_RANGE: Final = struct.Struct("<4I")
+_RUN: Final = struct.Struct("<2I")
 _INDEX: Final = struct.Struct("<I")
 _INDEX_AT: Final = 4
 _STEP: Final = struct.Struct("<d")
@@ -163,6 +166,15 @@ def find_payload_info(capture: CaptureRows, index: int) -> PayloadInfo | None:
 
     The result is ``None`` if there is no such sample or its record could not be read.
     """
+    row = find_row(capture, index)
+    if row is None:
+        return None
+    size, checksum = _PAYLOAD.unpack_from(row, _PAYLOAD_AT)
+    return {"bytes": size, "crc32c": checksum}
+
+
+def find_row(capture: CaptureRows, index: int) -> memoryview | None:
+    """Return the row of the sample with this index, or ``None`` if there is no such sample."""
 
     def index_at(start: int) -> int:
         value: int = _INDEX.unpack_from(capture.rows, start + _INDEX_AT)[0]
@@ -171,8 +183,24 @@ def find_payload_info(capture: CaptureRows, index: int) -> PayloadInfo | None:
     position = bisect.bisect_left(capture.starts, index, key=index_at)
     if position == len(capture.starts) or index_at(capture.starts[position]) != index:
         return None
-    size, checksum = _PAYLOAD.unpack_from(capture.rows, capture.starts[position] + _PAYLOAD_AT)
-    return {"bytes": size, "crc32c": checksum}
+    ends = [*capture.starts[position + 1 : position + 2], len(capture.rows)]
+    return memoryview(capture.rows)[capture.starts[position] : ends[0]]
+
+
+def pack_run(index: Mapping[str, Any], rows: Sequence[bytes]) -> list[bytes]:
+    """Return the answer of the route ``newest`` for one run.
+
+    Args:
+        index: The answer of the route ``index``, with the ranges as ``parts``; or an ``error``.
+        rows: The answer of the route ``records`` to these ranges.
+    """
+    text = json.dumps(index, allow_nan=False).encode()
+    return [_RUN.pack(len(text), sum(map(len, rows))), text, *rows]
+
+
+def pack_ranges(first: int, end: int, unreadable: int, rows: Sequence[bytes]) -> list[bytes]:
+    """Return the answer of the route ``records`` for one range of captures."""
+    return [_RANGE.pack(first, end, unreadable, sum(map(len, rows))), *rows]
 
 
 @lru_cache(maxsize=256)

@@ -29,6 +29,8 @@ from tb_gradascent.plugin.data_source import (
     SessionState,
 )
 from tb_gradascent.plugin.errors import AnswerError
+from tb_gradascent.plugin.report_page import ReportRow, ReportSession
+from tb_gradascent.plugin.rows import pack_ranges, pack_run
 from tb_gradascent.plugin.series import Series, StoredCapture
 
 MAX_PAYLOADS: Final = 256
@@ -45,8 +47,6 @@ CACHE_BYTES: Final = 128 << 20
 
 _THREADS: Final = 32
 """The threads mostly wait. With 50 viewers, 8 threads took three times as long."""
-_RANGE: Final = struct.Struct("<4I")
-_RUN: Final = struct.Struct("<2I")
 _STATUS: Final = struct.Struct("<II")
 
 
@@ -188,6 +188,28 @@ class SampleStore:
             pieces += _STATUS.pack(status, len(payload)), payload
         return pieces, complete
 
+    def report_sessions(
+        self, scope: Scope, tag: str, samples: Sequence[tuple[str, Address]]
+    ) -> list[ReportSession]:
+        """Return samples for a report, by their sessions. Samples that do not exist are left out.
+
+        The arguments and the errors are those of :meth:`payloads`. Arrays that cannot be read, or
+        that would make the report too long, are left out.
+        """
+        pieces, _ = self.payloads(scope, tag, samples)
+        arrays = dict(zip(samples, pieces[1::2], strict=True))
+        sessions: list[ReportSession] = []
+        for run in dict.fromkeys(run for run, _ in samples):
+            addresses = {address for of, address in samples if of == run}
+            with self._open(scope, run, tag) as series:
+                for listed, stored in series.select(addresses):
+                    rows = [
+                        ReportRow(address.capture, address.index, row, arrays[run, address])
+                        for address, row in stored
+                    ]
+                    sessions.append(ReportSession(run, tag, listed, rows))
+        return sessions
+
     @contextlib.contextmanager
     def _open(self, scope: Scope, run: str, tag: str) -> Iterator[Series]:
         """Lock a series for one request, so that simultaneous requests read it once.
@@ -209,22 +231,6 @@ class SampleStore:
                 while len(self._series) > 1 and size > CACHE_BYTES:
                     _, forgotten = self._series.popitem(last=False)
                     size -= forgotten.size
-
-
-def pack_run(index: Mapping[str, Any], rows: Sequence[bytes]) -> list[bytes]:
-    """Return the answer of the route ``newest`` for one run.
-
-    Args:
-        index: The answer of the route ``index``, with the ranges as ``parts``; or an ``error``.
-        rows: The answer of the route ``records`` to these ranges.
-    """
-    text = json.dumps(index, allow_nan=False).encode()
-    return [_RUN.pack(len(text), sum(map(len, rows))), text, *rows]
-
-
-def pack_ranges(first: int, end: int, unreadable: int, rows: Sequence[bytes]) -> list[bytes]:
-    """Return the answer of the route ``records`` for one range of captures."""
-    return [_RANGE.pack(first, end, unreadable, sum(map(len, rows))), *rows]
 
 
 def _is_empty(sessions: Mapping[str, SessionState]) -> bool:

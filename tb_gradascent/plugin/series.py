@@ -12,7 +12,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -25,7 +25,13 @@ from tb_gradascent.format.status import Status
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import DataSource, PayloadLocation, Scope, SessionState
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
-from tb_gradascent.plugin.rows import CaptureRows, encode_capture, find_payload_info, least_step
+from tb_gradascent.plugin.rows import (
+    CaptureRows,
+    encode_capture,
+    find_payload_info,
+    find_row,
+    least_step,
+)
 
 MAX_SERIES_BYTES: Final = 512 << 20
 """The most memory for the records of one tag of one run, as ``Series.size`` counts it."""
@@ -308,6 +314,27 @@ class Series:
             if first < end:
                 ranges.append(CaptureRange(session.span.name, first, end))
         return ranges
+
+    def select(
+        self, addresses: Collection[Address]
+    ) -> Iterator[tuple[dict[str, Any], list[tuple[Address, bytes]]]]:
+        """Yield each session that has some of the samples, by its start, and these samples' rows.
+
+        Call :meth:`locate` first, which reads the samples.
+        """
+        wanted: dict[str, list[Address]] = {}
+        for address in addresses:
+            wanted.setdefault(address.session, []).append(address)
+        chosen = [self._sessions[name] for name in wanted.keys() & self._sessions.keys()]
+        for session in sorted(chosen, key=lambda session: start_of(session.span)):
+            rows = []
+            for address in sorted(wanted[session.span.name], key=lambda a: (a.capture, a.index)):
+                capture = session.by_number.get(address.capture)
+                row = find_row(capture.read(), address.index) if capture else None
+                if row is not None:
+                    rows.append((address, bytes(row)))
+            if rows:
+                yield session.to_json(math.inf), rows
 
     def captures(self, scope: Scope, wanted: CaptureRange) -> Sequence[StoredCapture]:
         """Return all captures of a range's session; none if there is no such session.

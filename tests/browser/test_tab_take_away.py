@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -221,7 +222,8 @@ def test_the_page_says_that_it_cannot_copy(page: Page, tab: Frame) -> None:
     tab.locator(".downloads summary").click()
     tab.locator('.downloads button[name="Python"]').click()
     status = tab.locator(".downloads [role=status]")
-    expect(status).to_have_text("The browser does not allow copying.")
+    expect(status).to_have_text("The browser does not allow copying. Copy the code from here:")
+    expect(tab.get_by_label("Text to copy")).to_have_value(re.compile("read_samples"))
     page.keyboard.press("Escape")
     tab.locator(".sample h2").first.click()
     detail = tab.get_by_role("dialog")

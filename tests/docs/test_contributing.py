@@ -37,7 +37,17 @@ def test_the_workflow_calls_make_where_make_is() -> None:
 
 def test_every_command_is_explained() -> None:
     page = read("CONTRIBUTING.md")
-    for command in ("test-fast", "test", "test-all", "lint", "demo", "bench", "fuzz", "screenshot"):
+    for command in (
+        "test-fast",
+        "test",
+        "test-all",
+        "lint",
+        "demo",
+        "bench",
+        "fuzz",
+        "screenshot",
+        "bundle",
+    ):
         assert f"| `make {command}` |" in page
 
 

@@ -106,7 +106,15 @@ def test_every_example_answers_as_documented(client: Client, path: str, answer: 
 
 def test_every_route_is_documented_with_an_example(client: Client) -> None:
     headings = re.findall(r"^## `([^`]+)`", API, re.MULTILINE)
-    assert headings == ["runs", "newest", "index", "records", "payloads", "static/<version>/<file>"]
+    assert headings == [
+        "runs",
+        "newest",
+        "index",
+        "records",
+        "payloads",
+        "report",
+        "static/<version>/<file>",
+    ]
     assert len(EXAMPLES) == len(headings)
     loaded = GradAscentLoader().load(Context())
     assert loaded is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import email
+import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project's files, without what was built or installed among them."""
     folder = tmp_path_factory.mktemp("checkout") / "copy"
     made = (".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "build", "*.egg-info")
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made))
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made, "bundle"))
     return folder
 
 
@@ -44,14 +45,23 @@ def unpacked(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel that a release publishes, built from the source distribution."""
-    folder = tmp_path_factory.mktemp("wheel")
-    options = ["-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, unpacked], check=True
+    """The wheel that a release publishes, built from the source distribution without Node.js."""
+    return build_wheel(unpacked, tmp_path_factory.mktemp("wheel"))[0]
+
+
+def build_wheel(sources: Path, folder: Path) -> tuple[zipfile.ZipFile, str]:
+    """Return a wheel, built without Node.js, and what the build printed."""
+    options = ["-v", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    outcome = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options, "-w", folder, sources],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PATH": str(folder)},
     )
     (built,) = folder.glob("*.whl")
-    return zipfile.ZipFile(built)
+    return zipfile.ZipFile(built), outcome.stdout
 
 
 def files(folder: Path) -> set[str]:
@@ -80,7 +90,38 @@ def test_the_wheel_holds_the_package_and_the_page_and_nothing_else(
         for path in (ROOT / "frontend").rglob("*")
         if path.suffix in {".js", ".css"} or path.name == "__init__.py"
     }
-    assert shipped == package | page
+    assert shipped - BUNDLE == package | page
+
+
+BUNDLE = {"tb_gradascent/bundle/index.js", "tb_gradascent/bundle/style.css"}
+
+
+def test_the_wheel_holds_the_fresh_bundle(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    if shutil.which("npx") is None:
+        pytest.skip("Node.js is missing, so the source distribution has no bundle")
+    assert set(wheel.namelist()) >= BUNDLE
+    wheel.extractall(tmp_path)
+    code = "from tb_gradascent.plugin.assets import Assets; assert Assets().bundled"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_without_nodejs_a_clone_becomes_a_wheel_with_modules_and_the_build_says_so(
+    checkout: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(checkout, clone, ignore=shutil.ignore_patterns("bundle"))
+    wheel, printed = build_wheel(clone, tmp_path / "wheels")
+    assert "the page is not bundled, because Node.js is missing" in printed
+    names = set(wheel.namelist())
+    assert not names & BUNDLE
+    assert "tb_gradascent/frontend/app.js" in names
+    installed = tmp_path / "installed"
+    wheel.extractall(installed)
+    code = (
+        "from tb_gradascent.plugin.assets import Assets; a = Assets(); assert not a.bundled;"
+        "assert a.find(f'{a.version}/app.js') is not None"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=installed, check=True)
 
 
 def test_the_wheels_metadata_name_the_package_and_its_plugin(wheel: zipfile.ZipFile) -> None:

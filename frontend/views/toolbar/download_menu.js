@@ -1,5 +1,6 @@
 /** The Download menu: pictures, numbers, arrays and code of the shown samples. */
 
+import { fetchReport } from "../../data/api.js";
 import { fetchArrays } from "../../data/payload_batches.js";
 import { formatCount } from "../../samples/captions.js";
 import { sheetOf } from "../../layout/contact_sheet_layout.js";
@@ -19,6 +20,11 @@ import { errorMessage } from "../../data/error_message.js";
 
 /** A browser can hold this much twice. */
 const MOST_NPZ_BYTES = 256 << 20;
+/** The back end puts at most this much into one report. */
+const MOST_IN_REPORT = 256;
+const MOST_REPORT_BYTES = 32 << 20;
+/** A frame in a notebook may not save files. Its origin is then not known to it. */
+const IS_BLOCKED = window.origin === "null" && window.parent !== window;
 
 /**
  * One kind of download.
@@ -35,14 +41,19 @@ export class DownloadMenu {
   #progress = element("progress", { hidden: true, ariaLabel: "Progress" });
   #cancel = element("button", { type: "button", hidden: true }, "Cancel");
   #status = element("p", { role: "status" });
+  #text = element("textarea", { readOnly: true, ariaLabel: "Text to copy", rows: 4 });
   /** @type {{download: Download, button: HTMLButtonElement, capacity: HTMLElement}[]} */
   #downloads;
   #running = new AbortController();
   element;
 
-  /** @param {() => DisplaySettings} settings the settings at the time of a download */
-  constructor(settings) {
+  /**
+   * @param {() => DisplaySettings} settings the settings at the time of a download
+   * @param {(() => Record<string, string>) | null} link what the page shows; `null` in a report, which makes no other
+   */
+  constructor(settings, link) {
     this.settings = settings;
+    this.link = link;
     this.#downloads = this.#makeDownloads().map((download) => {
       const capacity = element("span", { className: "room" });
       const button = element(
@@ -81,7 +92,9 @@ export class DownloadMenu {
         words: "CSV: one row for each morph",
         capacity: (samples) => samples.length,
         run: async (samples) => {
-          save([csvOf(numbersOf(samples))], "text/csv;charset=utf-8", nameOf(samples, "csv"));
+          const text = csvOf(numbersOf(samples));
+          if (IS_BLOCKED) return this.#offer(text, "numbers");
+          save([text], "text/csv;charset=utf-8", nameOf(samples, "csv"));
           return `The numbers of ${inWords(samples.length)} were saved.`;
         },
       },
@@ -95,12 +108,41 @@ export class DownloadMenu {
         name: "Python",
         words: "Copies code that loads these samples with read_samples",
         capacity: (samples) => Math.min(samples.length, MOST_IN_SNIPPET),
-        run: async (samples) => {
-          const copied = await copyText(snippetOf(samples));
-          return copied ? "The code was copied to the clipboard." : "The browser does not allow copying.";
-        },
+        run: (samples) => this.#offer(snippetOf(samples), "code"),
       },
+      ...(this.link ? [this.#reportDownload(this.link)] : []),
     ];
+  }
+
+  /**
+   * @param {() => Record<string, string>} link
+   * @returns {Download}
+   */
+  #reportDownload(link) {
+    return {
+      name: "This page as a report",
+      words: "HTML: these samples and this page in one file",
+      capacity: (samples) =>
+        Math.min(countWithin(samples, MOST_REPORT_BYTES, ({ payload }) => payload.bytes), MOST_IN_REPORT),
+      run: async (samples, signal) => {
+        const report = await fetchReport(samples[0].tag, samples, link(), signal);
+        save([report], "text/html", nameOf(samples, "html"));
+        return `A report of ${inWords(samples.length)} was saved.`;
+      },
+    };
+  }
+
+  /**
+   * Copies text, or shows it if the browser does not allow that.
+   * @param {string} text
+   * @param {string} what
+   */
+  async #offer(text, what) {
+    if (await copyText(text)) return `The ${what} ${what === "code" ? "was" : "were"} copied to the clipboard.`;
+    this.#text.value = text;
+    this.#status.after(this.#text);
+    this.#text.select();
+    return `The browser does not allow copying. Copy the ${what} from here:`;
   }
 
   /** @param {Sample[]} samples filtered and sorted */
@@ -126,6 +168,7 @@ export class DownloadMenu {
     this.#running = running;
     const samples = this.#samples.slice(0, download.capacity(this.#samples));
     this.#status.textContent = "";
+    this.#text.remove();
     try {
       this.#status.textContent = await download.run(samples, running.signal);
     } catch (error) {
@@ -180,8 +223,18 @@ export class DownloadMenu {
 
 /** @param {Sample[]} samples */
 function npzCapacity(samples) {
-  let bytes = 0;
-  const end = samples.findIndex((sample) => (bytes += bytesOf(sample)) > MOST_NPZ_BYTES);
+  return countWithin(samples, MOST_NPZ_BYTES, bytesOf);
+}
+
+/**
+ * How many of the samples, counted from the first one, have at most so many bytes together.
+ * @param {Sample[]} samples
+ * @param {number} most
+ * @param {(sample: Sample) => number} bytes of one sample
+ */
+function countWithin(samples, most, bytes) {
+  let sum = 0;
+  const end = samples.findIndex((sample) => (sum += bytes(sample)) > most);
   return end < 0 ? samples.length : end;
 }
 
@@ -211,6 +264,7 @@ function nameOf(samples, extension) {
  * @param {string} name
  */
 function save(parts, type, name) {
+  if (IS_BLOCKED) throw new Error("this frame may not save files. Open the report in a window of its own.");
   const address = URL.createObjectURL(new Blob(parts, { type }));
   const link = element("a", { href: address, download: name });
   link.click();

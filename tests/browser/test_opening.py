@@ -1,0 +1,104 @@
+"""What the page requests until it shows samples, with the bundle and with the modules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from bundle import make_bundle
+from tb_gradascent.plugin import plugin
+from tb_gradascent.plugin.assets import Assets
+from testing.board import Board
+from testing.browser import open_page, wait_for_samples
+from testing.synthetic import make_captures, write_session
+
+pytestmark = pytest.mark.browser
+
+RUNS = 10
+MOST_REQUESTS = 6
+CODE = (".js", ".css")
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten runs, each with more records than the first answer holds of it."""
+    logdir = tmp_path_factory.mktemp("runs")
+    for run in range(RUNS):
+        captures = make_captures(30, 2)
+        write_session(logdir / f"run {run}", captures, start=1.7e9 + run)
+    return logdir
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of these sources."""
+    folder = tmp_path_factory.mktemp("bundle")
+    problem = make_bundle(folder)
+    if problem and not os.environ.get("CI"):
+        pytest.skip(problem)
+    assert problem is None
+    return folder
+
+
+def requests_of(page: Page) -> list[str]:
+    """The names of the plugin's files and routes, as they are requested."""
+    asked: list[str] = []
+
+    def on_request(request: Request) -> None:
+        path = urlsplit(request.url).path
+        if "/plugin/gradascent/" in path:
+            asked.append(path.split("/")[-1])
+
+    page.on("request", on_request)
+    return asked
+
+
+def test_ten_runs_are_shown_after_six_requests(
+    page: Page,
+    logdir: Path,
+    made: Path,
+    serve_here: Callable[..., Board],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plugin, "Assets", partial(Assets, bundle=made))
+    address = serve_here(logdir).address
+    asked = requests_of(page)
+    tab = open_page(page, address)
+    wait_for_samples(tab)
+    expect(tab.locator("p.count")).to_have_text("600 of 600 samples")
+    first = asked[: asked.index("records")]
+    assert len(first) <= MOST_REQUESTS
+    assert set(first) == {"index.js", "newest", "payloads", "runs", "style.css"}
+    assert asked.count("records") == RUNS
+    del asked[:]
+    page.reload()
+    wait_for_samples(tab)
+    assert asked[-1] != "index.js"
+    fetched = tab.evaluate(
+        """performance.getEntriesByType("resource")
+            .filter(({ name, transferSize }) => transferSize && /\\.(js|css)$/.test(name)).length"""
+    )
+    assert fetched == 0, "a second opening takes the code from the browser's cache"
+
+
+def test_without_a_bundle_the_modules_are_shown(
+    page: Page,
+    logdir: Path,
+    tmp_path: Path,
+    serve_here: Callable[..., Board],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plugin, "Assets", partial(Assets, bundle=tmp_path))
+    address = serve_here(logdir).address
+    asked = requests_of(page)
+    tab = open_page(page, address)
+    wait_for_samples(tab)
+    assert {"index.js", "app.js", "api.js", "style.css", "base.css"} <= set(asked)
+    answers = [name for name in asked if not name.endswith(CODE)]
+    assert answers[:3] == ["runs", "newest", "payloads"]
