@@ -73,7 +73,7 @@ screenshot: $(VENV)/installed-test
 	$(run) -m testing.chromium
 	$(run) -m docs.screenshot $(ARGS)
 
-gallery: screenshot
+gallery: bundle screenshot
 	$(run) -m docs.gallery
 	$(run) -m testing.notebook examples/look_inside.ipynb
 
