@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,9 +153,10 @@ def test_the_most_confused_pictures_of_a_folder_are_recorded(
 @pytest.mark.process
 def test_a_terminal_shows_the_progress(folder: Path) -> None:
     terminal, its_end = pty.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     done = subprocess.run(
         command("--top-k", "2", "--batch-size", "10"),
-        env=environment() | {"TERM": "xterm", "COLUMNS": "80"},
+        env=environment() | {"TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=its_end,
         check=True,
