@@ -16,7 +16,7 @@ run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bundle test-fast test test-all lint bench fuzz screenshot clean
+.PHONY: help demo bundle test-fast test test-all lint bench fuzz screenshot gallery clean
 
 help:
 	@echo 'make demo        train a small CNN on digits twice, then open TensorBoard (about a minute)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make fuzz        a million hostile inputs, and 200 killed trainings (ten minutes)'
 	@echo 'make bundle      join the page to one script and one style sheet (needs Node.js)'
 	@echo 'make screenshot  the pictures of the README, docs/screenshot-*.png'
+	@echo 'make gallery     the pictures of docs/gallery.md and the outputs of the tutorial'
 	@echo 'make clean       remove the environment and all build products'
 	@echo 'ARGS="…" passes arguments on: make test ARGS="-k gradients"'
 
@@ -71,6 +72,10 @@ fuzz: $(VENV)/installed-fuzz
 screenshot: $(VENV)/installed-test
 	$(run) -m testing.chromium
 	$(run) -m docs.screenshot $(ARGS)
+
+gallery: bundle screenshot
+	$(run) -m docs.gallery
+	$(run) -m testing.notebook examples/look_inside.ipynb
 
 clean:
 	rm -rf $(VENV) build tb_gradascent/bundle *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

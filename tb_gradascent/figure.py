@@ -87,10 +87,11 @@ def _for_channels(numbers: Array, values: Array) -> Array:
 
 def _verdict(sample: Sample) -> str:
     chances = zip(sample.classes[:2], sample.probabilities, strict=False)
-    told = " · ".join(
-        f"{class_name(sample, index)} {100 * chance:.0f} %" for index, chance in chances
+    told = ", ".join(
+        f"{class_name(sample, index)} ({100 * chance:.0f} %)" for index, chance in chances
     )
-    return told if sample.label is None else f"{told}, labelled {class_name(sample, sample.label)}"
+    label = "" if sample.label is None else f"; labelled {class_name(sample, sample.label)}"
+    return f"predicts {told}{label}"
 
 
 def _draw_image(axes: Axes, sample: Sample, values: Array, title: str) -> None:

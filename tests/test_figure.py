@@ -104,8 +104,9 @@ def test_the_title_is_the_verdict(sample: Sample) -> None:
     labelled = dataclasses.replace(sample, label=4)
     first, second = (NAMES[index] for index in sample.classes[:2])
     title = labelled.figure().get_suptitle()
-    assert title.startswith(f"{first} {100 * sample.probabilities[0]:.0f} % · {second} ")
-    assert title.endswith(", labelled digit 4")
+    expected = f"predicts {first} ({100 * sample.probabilities[0]:.0f} %), {second} ("
+    assert title.startswith(expected)
+    assert title.endswith("; labelled digit 4")
     assert "labelled" not in sample.figure().get_suptitle()
 
 

@@ -46,6 +46,7 @@ def test_every_command_is_explained() -> None:
         "bench",
         "fuzz",
         "screenshot",
+        "gallery",
         "bundle",
     ):
         assert f"| `make {command}` |" in page

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +148,28 @@ def test_the_most_confused_pictures_of_a_folder_are_recorded(
         assert f"\n  {name}: " in done.stderr
     assert "hidden" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.process
+def test_a_terminal_shows_the_progress(folder: Path) -> None:
+    terminal, its_end = pty.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    done = subprocess.run(
+        command("--top-k", "2", "--batch-size", "10"),
+        env=environment() | {"TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=its_end,
+        check=True,
+    )
+    os.close(its_end)
+    shown = b""
+    with contextlib.suppress(OSError):  # how the end of a terminal is told
+        while part := os.read(terminal, 65536):
+            shown += part
+    os.close(terminal)
+    assert b"scan: 100%" in shown
+    assert b"6/6" in shown
+    assert b"2 of them are recorded" in done.stdout
 
 
 @contextlib.contextmanager
