@@ -47,6 +47,7 @@ TEST = [
     *itertools.chain.from_iterable(FRAMEWORKS.values()),
     "axe-playwright-python>=0.1.4",
     "hypothesis>=6.100",
+    "jsonargparse[signatures]>=4.28",  # LightningCLI
     "pytest>=8",
     "pytest-xdist>=3.5",
     "setuptools>=77",

@@ -12,7 +12,12 @@ import torch
 from torch import nn
 
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.integrations.adapter import call_hook, check_options, import_framework
+from tb_gradascent.integrations.adapter import (
+    call_hook,
+    check_options,
+    import_framework,
+    name_options,
+)
 from tb_gradascent.model.forward_recorder import ForwardRecorder
 from tb_gradascent.model.loss_inputs import loss_inputs
 from tb_gradascent.model.model_io import find_in_batch
@@ -71,6 +76,7 @@ class GradAscentCallback(Callback):
         TypeError: ``GradAscentHook`` has no such option.
     """
 
+    @name_options
     def __init__(
         self,
         log: str | os.PathLike[str] | Any = None,

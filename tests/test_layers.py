@@ -28,6 +28,8 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "lightning": ADAPTER,
     "transformers": ADAPTER,
     "ignite": ADAPTER,
+    "monai": (*ADAPTER, "ignite"),
+    "fastai": ADAPTER,
     "reader": ("format",),
     "plugin": ("version", "format"),
     "__init__": ("version", "format", "functional", "hook", "reader"),
