@@ -27,6 +27,10 @@ FRAMEWORKS = {
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
     "ignite": [*TORCH, "pytorch-ignite>=0.5"],
 }
+MORE_FRAMEWORKS = {
+    "fastai": [*TORCH, "fastai>=2.8"],
+    "monai": [*TORCH, "monai>=1.5", "pytorch-ignite>=0.5"],
+}
 PHOTOS = [
     *TORCH,
     "efficientnet-lite-pytorch>=0.1",
@@ -45,6 +49,7 @@ BENCH = [
 TEST = [
     *BENCH,
     *itertools.chain.from_iterable(FRAMEWORKS.values()),
+    *MORE_FRAMEWORKS["monai"],
     "axe-playwright-python>=0.1.4",
     "hypothesis>=6.100",
     "jsonargparse[signatures]>=4.28",  # LightningCLI
@@ -96,10 +101,12 @@ setup(
     extras_require={
         "torch": TORCH,
         **FRAMEWORKS,
+        **MORE_FRAMEWORKS,
         "demo": TORCH,
         "photos": PHOTOS,
         "bench": BENCH,
         "test": TEST,
+        "test-fastai": [*TEST, *MORE_FRAMEWORKS["fastai"]],  # with torchvision and spaCy
         "fuzz": FUZZ,
         "dev": DEV,
     },

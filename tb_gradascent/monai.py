@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tb_gradascent import ignite
 from tb_gradascent.integrations.adapter import import_framework
+
+import_framework("monai", "monai")  # before Ignite, so that its absence is named
+
+from tb_gradascent import ignite  # noqa: E402
 
 if TYPE_CHECKING:
     from ignite.engine import Engine
-
-import_framework("monai", "monai")
 
 
 class GradAscentHandler(ignite.GradAscentHandler):
