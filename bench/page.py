@@ -116,7 +116,7 @@ def required(value: Value | None, what: str) -> Value:
 
 
 def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
-    """TensorBoard on another tab, then ours; returns once the first rows are painted."""
+    """TensorBoard on another tab, then ours; once the first rows are painted, goes to Samples."""
     page = browser.new_page(viewport=VIEWPORT)
     page.set_default_timeout(PATIENCE * 1000)
     page.add_init_script(INSTRUMENT)
@@ -128,6 +128,8 @@ def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
     element = required(page.wait_for_selector('iframe[src*="gradascent"]'), "tab")
     frame = required(element.content_frame(), "frame")
     frame.wait_for_function("window.bench?.firstRows")
+    frame.locator("#tab-samples").click()
+    frame.locator(".grid .sample[data-painted]").first.wait_for()
     return page, frame
 
 

@@ -33,7 +33,8 @@ def between(
     label: int | None,
     size: float = 1.0,
     shape: tuple[int, ...] = (1, 28, 28),
-    **fields: object,
+    id: str | None = None,
+    probe: bool = False,
 ) -> CapturedSample:
     """Return a sample between two classes, whose smallest change to the other has this length.
 
@@ -58,11 +59,14 @@ def between(
         label=label,
         loss=None if label is None else float(-np.log(chances[list(classes).index(label)])),
         targets=(dataclasses.replace(target, morphs={"smallest": morph}),),
-        **fields,
+        id=id,
+        probe=probe,
     )
 
 
-def write_run(run: Path, *, seed: int, probe_size: float, statuses: tuple[Status, ...] = ()) -> None:
+def write_run(
+    run: Path, *, seed: int, probe_size: float, statuses: tuple[Status, ...] = ()
+) -> None:
     """Write a run that mixes up 7 and 9 most, in both directions, and is wrong about one sample."""
     rng = np.random.default_rng(seed)
     name = run.name
@@ -262,18 +266,24 @@ def lines_of(words: Locator) -> list[str]:
     return [text for text in words.all_inner_texts() if "distance of" in text]
 
 
-def test_the_table_is_sorted_searched_and_long(page: Page, tmp_path: Path, serve_here: Serve) -> None:
+def test_the_table_is_sorted_searched_and_long(
+    page: Page, tmp_path: Path, serve_here: Serve
+) -> None:
     rng = np.random.default_rng(0)
     names = tuple(f"a rather long name of the class {index:03}" for index in range(1000))
     pairs = [(at, at + 1 + at % 7) for at in range(0, 900, 3)]
     captures = [
         [
             dataclasses.replace(
-                sample, classes=np.array([one, other]), probabilities=np.array([0.5, 0.3], np.float32)
+                sample,
+                classes=np.array([one, other]),
+                probabilities=np.array([0.5, 0.3], np.float32),
             )
             for one, other in pairs
             for sample in [
-                between(rng, step, 7, 9, label=None, shape=(3, 6, 9), size=1 + one, id=f"{one}-{step}")
+                between(
+                    rng, step, 7, 9, label=None, shape=(3, 6, 9), size=1 + one, id=f"{one}-{step}"
+                )
             ]
         ]
         for step in (0, 10)
@@ -305,7 +315,9 @@ def test_the_table_is_sorted_searched_and_long(page: Page, tmp_path: Path, serve
     expect(name).to_contain_text("class 042")
     page.wait_for_url("**p.gradascent.find=042*")
     tab.get_by_label("Search pairs").fill("nothing like this")
-    expect(tab.locator(".pair-section .nothing")).to_have_text("No pair of classes has these names.")
+    expect(tab.locator(".pair-section .nothing")).to_have_text(
+        "No pair of classes has these names."
+    )
     tab.get_by_label("Search pairs").fill("")
     tab.get_by_role("button", name="Distance to flip").click()
     head = tab.get_by_role("columnheader", name="Distance to flip")
@@ -313,7 +325,9 @@ def test_the_table_is_sorted_searched_and_long(page: Page, tmp_path: Path, serve
     page.wait_for_url("**p.gradascent.pairs=distance*")
 
 
-def test_the_early_states_say_what_is_missing(page: Page, tmp_path: Path, serve_here: Serve) -> None:
+def test_the_early_states_say_what_is_missing(
+    page: Page, tmp_path: Path, serve_here: Serve
+) -> None:
     """One run grows from nothing to something. The page follows without being opened again."""
     rng = np.random.default_rng(0)
     board = serve_here(tmp_path)
