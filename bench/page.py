@@ -116,7 +116,7 @@ def required(value: Value | None, what: str) -> Value:
 
 
 def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
-    """TensorBoard on another tab, then ours; once the first rows are painted, goes to Samples."""
+    """TensorBoard on another tab, then ours; returns once the first rows are painted."""
     page = browser.new_page(viewport=VIEWPORT)
     page.set_default_timeout(PATIENCE * 1000)
     page.add_init_script(INSTRUMENT)
