@@ -143,6 +143,8 @@ def open_tab(browser: Browser, address: str, latency: float = 0) -> tuple[Page, 
     element = required(page.wait_for_selector('iframe[src*="gradascent"]'), "tab")
     frame = required(element.content_frame(), "frame")
     frame.wait_for_function("window.bench?.firstRows")
+    frame.locator("#tab-samples").click()
+    frame.locator(".grid .sample[data-painted]").first.wait_for()
     return page, frame
 
 
