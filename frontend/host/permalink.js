@@ -5,6 +5,7 @@
  * `p.gradascent.`. All other names are left unchanged.
  */
 
+import { CHANGES } from "../samples/comparison.js";
 import { CAPTURES, OUTCOMES, SHOWS, USUAL_FILTERS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
@@ -165,6 +166,10 @@ const FIELDS = {
     encode: ({ frames }) => unlessDefault(frames, initialState().frames),
     decode: (state, text) =>
       withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
+  },
+  change: {
+    encode: ({ change }) => change ?? "",
+    decode: (state, text) => withChoice(state, CHANGES, text, (change) => ({ change })),
   },
   compared: {
     encode: ({ compared }) => encodeList(compared ?? []),

@@ -3,6 +3,7 @@
 import { INITIAL_GRADIENT_COLORS } from "../drawing/gradient_colors.js";
 import { USUAL_FILTERS } from "../samples/filters.js";
 
+/** @import {Change} from "../samples/comparison.js" */
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters} from "../samples/filters.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
@@ -41,6 +42,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
  * @property {boolean} atFlip each morph is shown at its own flip, unless its sample has an override
  * @property {string | null} chosenMorph the kind of morph that is shown; `null`: the user did not choose
  * @property {string | null} selected the key of the sample that the detail dialog shows
+ * @property {Change | null} change which pairs of compared samples are shown; `null`: all
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
@@ -74,6 +76,7 @@ export function initialState() {
     atFlip: false,
     chosenMorph: null,
     selected: null,
+    change: null,
     compared: null,
     frames: "gradient",
     dismissed: new Set(),
