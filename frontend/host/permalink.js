@@ -7,6 +7,7 @@
 
 import { CHANGES } from "../samples/comparison.js";
 import { CAPTURES, OUTCOMES, SHOWS, USUAL_FILTERS } from "../samples/filters.js";
+import { HISTORY_ORDERS } from "../samples/history.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
 import { ORDERS } from "../samples/sort_orders.js";
@@ -166,6 +167,10 @@ const FIELDS = {
     encode: ({ frames }) => unlessDefault(frames, initialState().frames),
     decode: (state, text) =>
       withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
+  },
+  histories: {
+    encode: ({ historyOrder }) => unlessDefault(historyOrder, initialState().historyOrder),
+    decode: (state, text) => withChoice(state, keysOf(HISTORY_ORDERS), text, (historyOrder) => ({ historyOrder })),
   },
   change: {
     encode: ({ change }) => change ?? "",

@@ -6,6 +6,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
 /** @import {Change} from "../samples/comparison.js" */
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters} from "../samples/filters.js" */
+/** @import {HistoryOrder} from "../samples/history.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
 /** @import {RunIndex, GradientColors, RunTags} from "../types.js" */
@@ -45,6 +46,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
  * @property {Change | null} change which pairs of compared samples are shown; `null`: all
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
+ * @property {HistoryOrder} historyOrder the order of the rows of the Follow view
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
@@ -79,6 +81,7 @@ export function initialState() {
     change: null,
     compared: null,
     frames: "gradient",
+    historyOrder: "changes",
     dismissed: new Set(),
     indexes: new Map(),
   };

@@ -360,6 +360,13 @@ def test_the_space_bar_in_a_field_or_on_a_button_does_not_play(page: Page, tab: 
     expect(play).to_have_accessible_name("Play")
 
 
+def signed_margin(sample: Sample) -> float:
+    """Return the label's probability minus that of the most probable other class."""
+    of = dict(zip(sample.classes.tolist(), sample.probabilities.tolist(), strict=True))
+    assert sample.label is not None
+    return float(of.pop(sample.label) - max(of.values()))
+
+
 def test_a_sample_is_followed_through_training(
     page: Page, tab: Frame, recorded: dict[str, Sample]
 ) -> None:
@@ -389,7 +396,7 @@ def test_a_sample_is_followed_through_training(
         redness = painted[..., 0] - painted[..., 2]
         assert (redness[share > 0.1] > 0).all()
         assert (redness[share < -0.1] < 0).all()
-    margins = [sample.margin for sample in history]
+    margins = [signed_margin(sample) for sample in history]
     slope = np.polyfit(margins, heights, 1)
     np.testing.assert_allclose(np.polyval(slope, margins), heights, atol=1e-3)
     assert slope[0] < 0  # the larger, the higher on the screen
@@ -490,9 +497,11 @@ def test_compare_concludes_first(
     expect(tab.locator(".change")).to_have_text(
         [f"{count} {what}" for what, count in words.items()]
     )
-    expect(tab.locator(".pair")).to_have_count(4)
+    count = tab.locator(".compare [role=status]")
+    expect(count).to_contain_text("4 of 4 pairs")
     broke = tab.get_by_role("button", name="1 broke")
     broke.click()
+    expect(count).to_contain_text("1 of 4 pairs")
     expect(tab.locator(".pair")).to_have_count(1)
     expect(tab.locator(".pair h2 .wrong")).to_have_count(1)
     originals = tab.locator(".pair canvas.panels").evaluate_all(
@@ -501,7 +510,7 @@ def test_compare_concludes_first(
     assert originals == [True, False], "the original is drawn once"
     page.wait_for_url("**p.gradascent.change=broke*")
     broke.click()
-    expect(tab.locator(".pair")).to_have_count(4)
+    expect(count).to_contain_text("4 of 4 pairs")
     write_session(tmp_path / "third", [samples], session="third", start=1.7e9)
     board.read()
     tab.locator("button.reload").click()
