@@ -121,8 +121,7 @@ def test_a_report_opens_from_disk_and_shows_what_the_tab_shows(
     with sheet.expect_download() as saved:
         tab.locator('.downloads button[name="Numbers"]').click()
     assert saved.value.path().read_text(encoding="utf-8").count("\n") > DIGITS
-    link = sheet.url
-    assert "p.gradascent.sort=margin" in link
+    sheet.wait_for_url("**p.gradascent.sort=margin*")
     sheet.reload()
     wait_for_samples(tab)
     expect(tab.locator("#sort")).to_have_value("margin")
