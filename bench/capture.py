@@ -10,6 +10,9 @@ is compared with
 - the alternatives, see ``alternatives``: on four samples of the same batch.
 
 Before each of them the network is trained by a step, so that all meet the same caches.
+
+The health check looks at the captures 1, 2, 4, 8 and so on, and at the few after a doubt. Those are
+over before anything is measured, and the next one comes after it.
 """
 
 from __future__ import annotations
@@ -35,8 +38,12 @@ from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_sample
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, VisibleAscent
 from tb_gradascent.functional.capture import STRENGTHS
 from tb_gradascent.functional.survival import small_changes
+from tb_gradascent.training.recorder import CANDIDATES
 
 SAMPLES, TARGETS = 4, 2
+
+#: Captures before those that are measured: more than 32, so that the next health check is the 64th.
+WARM_UP = 34
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +69,7 @@ def cases() -> list[Case]:
     torch.manual_seed(0)
     colour = photographs(256, (3, 32, 32)).split(128)
     return [
-        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(), 60, 6, small=True),
+        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(), 28, 6, small=True),
         Case("ResNet-18", resnet18(), [(x, torch.randint(10, (128,))) for x in colour], 6, 3),
     ]
 
@@ -73,17 +80,23 @@ class Given(NamedTuple):
     The very pixels matter: with noise on a digit's even black a pass takes a tenth longer.
 
     Attributes:
+        candidates: Of which the model's own answers decide which ones are confused.
         images: For the predictions.
         ascents: Of each ascent, where it began and where it stood after each step; and the points
             for the verdicts on its morphs, piece by piece.
     """
 
+    candidates: Tensor
     images: Tensor
     ascents: Sequence[tuple[Sequence[Tensor], Sequence[Tensor]]]
 
 
-def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
-    """What the capture of these samples gave the network, all steps of an ascent taken as equal."""
+def given_by(samples: Sequence[Sample], batch: Tensor) -> Given:
+    """What the capture of these samples of a batch gave the network.
+
+    All steps of an ascent are taken as equal.
+    """
+    max_rows = len(batch)
     ascents: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []
     strengths = torch.tensor(STRENGTHS[1:]).reshape(-1, 1, 1, 1, 1)
     targets = [(sample.image, target) for sample in samples for target in sample.targets]
@@ -106,11 +119,14 @@ def given_by(samples: Sequence[Sample], max_rows: int) -> Given:
         for rows in (points_on_the_way, small_changes(ends, low, high)):
             points += rows.flatten(0, 1).split(max_rows)
         ascents.append(([images + deltas * part.clamp_max(1) for part in walked], points))
-    return Given(torch.tensor(np.stack([sample.image for sample in samples])), ascents)
+    images = torch.tensor(np.stack([sample.image for sample in samples]))
+    return Given(batch[: CANDIDATES * SAMPLES], images, ascents)
 
 
 def bare_passes(model: nn.Module, given: Given) -> None:
     """The passes of a capture, and nothing else."""
+    with torch.no_grad():
+        model(given.candidates)
     x = given.images.requires_grad_()
     logits = model(x)
     for target in range(TARGETS):
@@ -171,7 +187,7 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
         ) -> Work:
             return lambda: way(to, case.model, loop.inputs[:SAMPLES], loop.steps)
 
-        given = Given(loop.inputs, [])
+        given = Given(loop.inputs, loop.inputs, [])
 
         def before(name: str) -> None:
             nonlocal given
@@ -179,7 +195,7 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
             gradients._writer.flush()
             if name == "bare passes":
                 samples = [*read_samples(folder / "full", step=loop.steps)]
-                given = given_by(samples, len(loop.inputs))
+                given = given_by(samples, loop.inputs)
             loop.step()
             if name == "bare passes":
                 case.model.eval()
@@ -194,7 +210,7 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
             case.rounds,
             what=f"capture, {case.name}",
             before=before,
-            warm_up=2,
+            warm_up=WARM_UP,
         )
         slow = by_turns(
             {

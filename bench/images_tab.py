@@ -26,12 +26,22 @@ from tqdm.auto import trange
 from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, STARTED, STEPS_A_CAPTURE, write_run
 from bench.measure import ratio, spread
-from bench.page import VIEWPORT, chromium, measure_scroll, open_tab, percentile, wait_until_loaded
+from bench.page import (
+    VIEWPORT,
+    chromium,
+    delay,
+    measure_scroll,
+    open_tab,
+    percentile,
+    wait_until_loaded,
+)
 from tb_gradascent.format.samples import Array
 from testing.synthetic import make_sample
 from testing.tensorboard_process import tensorboard
 
 DISTINCT = 48
+LATENCIES = (0, 80)
+"""Milliseconds until an answer begins: on this machine, and through a tunnel to another."""
 FRAMES = """async () => {
   const intervals = [];
   let last = performance.now();
@@ -103,7 +113,7 @@ def write_images(directory: Path, samples: int) -> None:
     writer.close()
 
 
-def open_images(browser: Browser, address: str) -> tuple[Page, float]:
+def open_images(browser: Browser, address: str, latency: float = 0) -> tuple[Page, float]:
     """TensorBoard on another tab, then Images; the milliseconds until its first picture."""
     page = browser.new_page(viewport=VIEWPORT)
     page.set_default_timeout(120_000)
@@ -111,6 +121,8 @@ def open_images(browser: Browser, address: str) -> tuple[Page, float]:
     tab = page.get_by_role("tab", name="Images")
     tab.wait_for()
     page.wait_for_timeout(2000)
+    if latency:
+        delay(page, latency)
     start = page.evaluate("performance.now()")
     tab.click()
     end = page.wait_for_function(FIRST_PICTURE).json_value()
@@ -135,33 +147,45 @@ def reachable_steps(address: str) -> int:
     return len(listed)
 
 
-def run(samples: int = 10_000, rounds: int = 5) -> report.Section:
-    """Measures both tabs by turns."""
+def run(samples: int = 10_000, rounds: int = 20) -> report.Section:
+    """Measures both tabs by turns, on the same machine and with the latency of a distant one."""
     captures = samples // SAMPLES_A_CAPTURE
-    ours: list[float] = []
-    theirs: list[float] = []
+    ours: dict[float, list[float]] = {latency: [] for latency in LATENCIES}
+    theirs: dict[float, list[float]] = {latency: [] for latency in LATENCIES}
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         write_run(Path(folder) / "run", samples)
         write_images(Path(folder) / "images", samples)
         with tensorboard(Path(folder), "--reload_interval", "5") as address:
             wait_until_loaded(address, captures)
             time.sleep(5)
-            for _ in trange(rounds, desc="Images", leave=False, disable=None):
-                page, frame = open_tab(browser, address)
-                ours.append(float(frame.evaluate("bench.firstRows")))
-                our_frames = measure_scroll(page, frame)
-                page.close()
-                page, first = open_images(browser, address)
-                theirs.append(first)
-                their_frames = scroll_images(page)
-                page.close()
+            for turn in trange(rounds, desc="Images", leave=False, disable=None):
+                for latency in LATENCIES:
+                    page, frame = open_tab(browser, address, latency)
+                    ours[latency].append(float(frame.evaluate("bench.firstRows")))
+                    if not turn and not latency:
+                        our_frames = measure_scroll(page, frame)
+                    page.close()
+                    page, first = open_images(browser, address, latency)
+                    theirs[latency].append(first)
+                    if not turn and not latency:
+                        their_frames = scroll_images(page)
+                    page.close()
             reachable = reachable_steps(address)
     return report.Section(
         "Beside TensorBoard's Images",
         [
             report.Figure(
                 "our first rows against the first picture of Images",
-                ratio(ours, theirs).text("{:.2f}"),
+                ratio(ours[0], theirs[0]).text("{:.2f}"),
+                "at most 1.0",
+            ),
+            *(
+                report.Figure(
+                    f"what a latency of {latency} ms adds to our first rows, ms",
+                    spread([a - b for a, b in zip(ours[latency], ours[0], strict=True)]).text(),
+                    "at most 450",
+                )
+                for latency in LATENCIES[1:]
             ),
             report.Figure(
                 f"steps that can be reached, of {captures:,}: ours, Images'",
@@ -170,7 +194,14 @@ def run(samples: int = 10_000, rounds: int = 5) -> report.Section:
         ],
         ("", "our tab", "Images"),
         [
-            ("first rows, first picture, ms", spread(ours).text(), spread(theirs).text()),
+            *(
+                (
+                    f"first rows, first picture, latency {latency} ms",
+                    spread(ours[latency]).text(),
+                    spread(theirs[latency]).text(),
+                )
+                for latency in LATENCIES
+            ),
             (
                 "time between frames while scrolling, p95, ms",
                 _late(our_frames),

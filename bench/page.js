@@ -40,6 +40,12 @@
   };
   realRequest(untilRows);
 
+  /** How many requests began before that. */
+  bench.requests = () => {
+    const requests = performance.getEntriesByType("resource");
+    return requests.filter(({ startTime }) => startTime < bench.firstRows).length;
+  };
+
   /** Resolves once what has been changed so far is on the screen. */
   bench.presented = () =>
     new Promise((resolve) => {

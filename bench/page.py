@@ -37,6 +37,7 @@ MOST_SCROLLED = 10_000
 """Samples that are scrolled through from end to end: more would take minutes."""
 
 FIRST_ROWS = "first rows, ms"
+REQUESTS = "requests until the first rows"
 SCRIPT = "script of a strength's change, median, ms"
 INPUT = "from the slider's input to the screen, p95, ms"
 ANSWER = "the slowest filter or order, ms"
@@ -115,7 +116,15 @@ def required(value: Value | None, what: str) -> Value:
     return value
 
 
-def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
+def delay(page: Page, latency: float) -> None:
+    """Make each answer wait so many milliseconds, as a distant server's would."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    unlimited = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", {**unlimited, "latency": latency})
+
+
+def open_tab(browser: Browser, address: str, latency: float = 0) -> tuple[Page, Frame]:
     """TensorBoard on another tab, then ours; returns once the first rows are painted."""
     page = browser.new_page(viewport=VIEWPORT)
     page.set_default_timeout(PATIENCE * 1000)
@@ -124,6 +133,8 @@ def open_tab(browser: Browser, address: str) -> tuple[Page, Frame]:
     tab = page.get_by_role("tab", name="Gradient Ascent")
     tab.wait_for()
     page.wait_for_timeout(2000)
+    if latency:
+        delay(page, latency)
     tab.click()
     element = required(page.wait_for_selector('iframe[src*="gradascent"]'), "tab")
     frame = required(element.content_frame(), "frame")
@@ -263,6 +274,7 @@ def measure(case: Case, browser: Browser, folder: Path) -> Found:
         wait_until_loaded(address, _captures(case.samples))
         page, frame = open_tab(browser, address)
         yield FIRST_ROWS, frame.evaluate("bench.firstRows")
+        yield REQUESTS, frame.evaluate("bench.requests()")
         page.close()
         page, frame = open_tab(browser, address)
         yield "first rows, opened again, ms", frame.evaluate("bench.firstRows")
@@ -287,6 +299,7 @@ def figures(case: Case, found: dict[str, float]) -> Iterator[report.Figure]:
     """What has a goal."""
     goals = {
         FIRST_ROWS: case.first_rows,
+        REQUESTS: 6,
         SCRIPT: case.script,
         INPUT: 40,
         ANSWER: 100,

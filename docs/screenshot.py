@@ -37,7 +37,7 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
                 set_dark_mode(page)
             tab.locator(".sample[data-painted]").first.wait_for()
             if name == "follow":
-                tab.get_by_role("tab", name="Follow").click()
+                tab.get_by_role("tab", name="Over training").click()
             elif name != "photos":
                 tab.locator("#show").select_option("confused")
             if name == "detail":

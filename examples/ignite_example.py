@@ -1,4 +1,4 @@
-"""The handler on Ignite's engines: one for the training, one for the validation.
+"""The handler on Ignite's engines: the training, and the worst of its validation.
 
 python examples/ignite_example.py && tensorboard --logdir runs
 """
@@ -6,7 +6,6 @@ python examples/ignite_example.py && tensorboard --logdir runs
 import torch
 from digits import CLASS_NAMES, MEAN, STD, load, network
 from ignite.engine import Events, create_supervised_evaluator, create_supervised_trainer
-from ignite.handlers import global_step_from_engine
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -28,23 +27,11 @@ def validate() -> None:
     evaluator.run(validation_loader)
 
 
-training = GradAscentHandler(
+handler = GradAscentHandler(
     model, "runs/ignite", every=20, class_names=CLASS_NAMES, mean=MEAN, std=STD
 )
-training.attach(trainer)
-
-# An evaluator counts its own iterations. Its samples should carry the trainer's steps.
-validation = GradAscentHandler(
-    model,
-    "runs/ignite",
-    tag="validation",
-    class_names=CLASS_NAMES,
-    mean=MEAN,
-    std=STD,
-    global_step_transform=global_step_from_engine(trainer),
-)
-validation.attach(evaluator)
+handler.attach(trainer)
+handler.attach_evaluator(evaluator)
 
 trainer.run(loader, max_epochs=1)
-training.close()
-validation.close()
+handler.close()

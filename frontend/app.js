@@ -12,6 +12,7 @@ import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
 import { addressOf, connect, followLink, followTheme, isReport, writeLink } from "./host/tensorboard_host.js";
 import {
+  capturesOf,
   matrixInUse,
   namesOf,
   recordedStrengths,
@@ -39,13 +40,13 @@ import { Player } from "./views/toolbar/player.js";
 import { StepBar } from "./views/toolbar/step_bar.js";
 import { StrengthBar } from "./views/toolbar/strength_bar.js";
 import { ViewTabs } from "./views/toolbar/view_tabs.js";
-import { Grid } from "./views/grid/grid.js";
-import { Follow } from "./views/follow/follow.js";
-import { Compare } from "./views/compare/compare.js";
+import { RangeBar } from "./views/toolbar/range_bar.js";
+import { VIEWS, viewName } from "./views/registry.js";
 import { Detail } from "./views/detail/detail.js";
 import { Help } from "./views/help/help.js";
 
 /** @import {Command} from "./views/common/key_commands.js" */
+/** @import {View} from "./views/common/view.js" */
 /** @import {DisplaySettings, ViewListener} from "./views/common/sample_view.js" */
 /** @import {OnChange, State} from "./state/state.js" */
 /** @import {Sample, Theme} from "./types.js" */
@@ -53,8 +54,6 @@ import { Help } from "./views/help/help.js";
 
 /** These fields can change with every frame. Then only the visible cards are painted again. */
 const PER_FRAME = ["strength", "strengthOverrides", "atFlip"];
-/** The positions and sizes of the cards follow from these fields and from the samples. */
-const CARD_LAYOUT = /** @type {const} */ (["chosenZoom", "target", "targetChoices"]);
 
 /** @param {HTMLElement} root */
 export function start(root) {
@@ -75,18 +74,24 @@ class App {
   /** @type {string | null} */
   #pictureProblem = null;
   #frame = 0;
+  /** Whether everything was fetched once. Samples that come later are announced. */
+  #isSettled = false;
 
   #sync = new Sync({
     state: () => this.#state,
     isHidden: () => window.innerHeight === 0,
     onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
-    onIndexes: (indexes) => this.#update(indexes.reduce((state, index) => withIndex(state, index), this.#state)),
+    onIndexes: (indexes) => {
+      const isNews = this.#isSettled && indexes.some(({ run, tag }) => this.#state.indexes.get(run)?.tag === tag);
+      this.#update(indexes.reduce((state, index) => withIndex(state, index), this.#state), undefined, isNews);
+    },
     whenPainted: async () => {
       await frames(2);
       await this.#loader.settled();
     },
     onBusy: (busy) => this.#controls.showBusy(busy),
     onEnd: (problems) => {
+      this.#isSettled = true;
       this.#syncProblems = problems;
       this.#update(this.#state);
     },
@@ -113,20 +118,15 @@ class App {
     problem: (sample) => this.#loader.problem(sample),
     onOpen: ({ key }) => this.#onChange((state) => ({ ...state, selected: key })),
   };
-  #views = {
-    samples: new Grid(this.#settings, this.#viewListener),
-    follow: new Follow(this.#settings, this.#viewListener),
-    compare: new Compare(this.#settings, this.#viewListener),
-  };
-  #viewElements = {
-    samples: this.#views.samples.element,
-    follow: this.#views.follow.element,
-    compare: this.#views.compare.element,
-  };
+  /** @type {Record<string, View>} */
+  #views = Object.fromEntries(
+    Object.entries(VIEWS).map(([name, { View }]) => [name, new View(this.#settings, this.#viewListener)]),
+  );
   #detail = new Detail(this.#settings, {
     arrays: this.#arrays,
     onChange: this.#onChange,
     link: () => addressOf(toLink(this.#state)),
+    captures: (sample) => capturesOf(this.#state, sample),
     onClose: (sample) => this.#view.focus(sample),
   });
   #help = new Help(this.#settings, {
@@ -135,7 +135,8 @@ class App {
   });
 
   #legend = new Legend();
-  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#legend.elements);
+  #stepBar = new StepBar(this.#onChange);
+  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#stepBar.element, this.#legend.elements);
 
   #player = new Player({
     current: () => ({
@@ -146,15 +147,15 @@ class App {
     onStrength: (strength) => this.#change(withStrength(this.#state, strength), { playing: true }),
     onPlaying: (playing) => {
       this.#strengthBar.showPlaying(playing);
-      if (!playing) writeLink(toLink(this.#state));
+      if (!playing) writeLink(toLink(this.#state), { isChoice: true });
     },
     isReducedMotion: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
     isHidden: () => window.innerHeight === 0,
   });
   #strengthBar = new StrengthBar(this.#onChange, () => this.#player.toggle());
   #targetPicker = new TargetPicker(this.#onChange);
-  #tabs = new ViewTabs(this.#viewElements, this.#onChange);
-  #stepBar = new StepBar(this.#onChange);
+  #tabs = new ViewTabs(VIEWS, this.#onChange);
+  #rangeBar = new RangeBar(this.#onChange);
   #appearance = new AppearanceMenu(this.#onChange);
   #downloads = new DownloadMenu(() => this.#settings, isReport() ? null : () => toLink(this.#state));
   #activeFilters = new ActiveFilters(this.#onChange);
@@ -165,7 +166,7 @@ class App {
       "div",
       { className: "top" },
       this.#tabs.element,
-      this.#stepBar.element,
+      this.#rangeBar.element,
       element("div", { className: "menus" }, this.#appearance.element, this.#downloads.element, this.#help.button),
     ),
     element("div", { className: "tools" }, this.#strengthBar.element, this.#strengthBar.switch, this.#targetPicker.element),
@@ -182,13 +183,14 @@ class App {
     this.#noticeList.element,
     this.#activeFilters.element,
     this.#message,
-    ...Object.values(this.#viewElements),
+    ...Object.values(this.#views).map((view) => view.element),
   );
 
   /** @param {HTMLElement} root */
   constructor(root) {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
+    this.#activeFilters.element.append(...Object.values(this.#views).flatMap(({ head }) => head ?? []));
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
     listenToKeyboard((command) => this.#run(command), () => this.#blink(false));
     followTheme((theme) => this.#setTheme(theme));
@@ -197,7 +199,7 @@ class App {
       onRunOrder: (runOrder) => this.#update(withRunOrder(this.#state, runOrder)),
     });
     window.addEventListener("resize", () => this.#sync.resume());
-    followLink((link) => this.#change(withLink(this.#state, link)));
+    followLink((link) => this.#change(withLink(this.#state, link), { fromLink: true }));
     this.#update(this.#state);
     this.#reload();
   }
@@ -209,21 +211,23 @@ class App {
 
   /** The chosen view. Only this one shows samples and receives their pictures. */
   get #view() {
-    return this.#views[this.#state.view];
+    return this.#views[viewName(this.#state.view)];
   }
 
   /**
    * Applies what the user changed.
    * @param {State} state the next one
-   * @param {{playing?: boolean}} [options] whether the player made the change; any other change of the strength
-   *   stops the player
+   * @param {object} [options]
+   * @param {boolean} [options.playing] whether the player made the change; any other change of the strength stops the
+   *   player
+   * @param {boolean} [options.fromLink] whether the change comes from the address
    */
-  #change(state, { playing = false } = {}) {
+  #change(state, { playing = false, fromLink = false } = {}) {
     const changed = changedFields(this.#state, state);
     if (!changed.length) return;
     if (!playing) {
       if (changed.some((field) => PER_FRAME.includes(field))) this.#player.pause();
-      writeLink(toLink(state));
+      writeLink(toLink(state), { isChoice: !fromLink });
     }
     if (changed.every((field) => PER_FRAME.includes(field))) {
       this.#state = state;
@@ -231,19 +235,23 @@ class App {
       return;
     }
     this.#update(state, changed.includes("sort") ? "never" : "visible");
-    this.#sync.update();
+    // The round that fetches the runs looks at the state after that.
+    if (state.runs) this.#sync.update();
   }
 
   /**
    * Shows a state in all views.
    * @param {State} state
    * @param {AnchorMode} [anchorMode]
+   * @param {boolean} [isNews] whether it has new samples of a run that was there before
    */
-  #update(state, anchorMode) {
+  #update(state, anchorMode, isNews = false) {
     const before = this.#shownState;
     const samples = shownSamples(state);
-    const isNewLayout =
-      CARD_LAYOUT.some((field) => state[field] !== before[field]) || !sameSamples(samples, this.#samples);
+    const name = viewName(state.view);
+    // A view that concludes does so about all samples of the ticked runs, also if none passes the filters.
+    const concludes = VIEWS[name].concludes === true;
+    const isVacant = !(concludes ? samplesInUse(state) : samples).length;
     this.#state = state;
     this.#shownState = state;
     this.#samples = samples;
@@ -251,26 +259,27 @@ class App {
     this.#controls.show(state, samples.length);
     const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
+    this.#rangeBar.show(state);
     this.#strengthBar.show(this.#settings, recordedStrengths(state));
     this.#targetPicker.show(state);
     this.#appearance.show(state);
     this.#legend.show(this.#settings);
-    this.#tabs.show(state.view);
+    this.#tabs.show(name);
+    for (const [other, view] of Object.entries(this.#views)) {
+      view.element.hidden = other !== name;
+      if (view.head) view.head.hidden = other !== name || isVacant;
+    }
+    document.body.classList.toggle("concludes", concludes);
     this.#showMessage();
     this.#showProblems();
     this.#noticeList.show(state);
     // The views come last, because they measure the space that everything above leaves. A ResizeObserver does
     // not report an element that is hidden or resized for less than a frame.
-    if (samples.length) this.#main.classList.remove("vacant");
-    if (isNewLayout || anchorMode === "never") {
-      const { chosenZoom: zoom, target, targetChoices: choices } = state;
-      this.#views.samples.show(samples, { zoom, target, choices }, anchorMode);
-    }
-    this.#views.follow.show(state, samples, anchorMode);
-    this.#views.compare.show(state, samples, anchorMode);
+    if (!isVacant) this.#main.classList.remove("vacant");
+    for (const view of Object.values(this.#views)) view.show(state, samples, anchorMode, isNews);
     // A view that was hidden did not show anything. It catches up when it becomes visible.
     if (state.view !== before.view) this.#view.refresh();
-    if (!samples.length) this.#main.classList.add("vacant");
+    if (isVacant) this.#main.classList.add("vacant");
     this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);
     if (lostFocus) this.#focusSamples();
@@ -355,6 +364,7 @@ class App {
   #messageContent() {
     const { runs, indexes } = this.#state;
     if (this.#samples.length) return null;
+    if (VIEWS[viewName(this.#state.view)].concludes && samplesInUse(this.#state).length) return null;
     if (runs?.length === 0) return emptyState();
     if (this.#syncProblems.length) return null;
     const isLoading = this.#sync.isStale || tickedRuns(this.#state).some((run) => !indexes.has(run));
@@ -373,18 +383,6 @@ async function frames(count) {
       setTimeout(resolve, LONGEST_FRAME);
     });
   }
-}
-
-/**
- * @param {Sample[]} some
- * @param {Sample[]} others
- */
-function sameSamples(some, others) {
-  if (some === others) return true;
-  return (
-    some.length === others.length &&
-    some.every((sample, position) => sample === others[position] || sample.key === others[position].key)
-  );
 }
 
 /**

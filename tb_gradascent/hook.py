@@ -35,7 +35,7 @@ from tb_gradascent.functional.gradients import Score, check_score
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
-from tb_gradascent.model.forward_recorder import RecordedPass
+from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
 from tb_gradascent.model.isolation import uncompiled
 from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training import arguments
@@ -43,9 +43,12 @@ from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Batch, Ids, InputKind
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.distributed import find_process_rank
+from tb_gradascent.training.evaluation import Evaluation
+from tb_gradascent.training.facts import Facts
 from tb_gradascent.training.fault_policy import FaultPolicy
 from tb_gradascent.training.health import Health
 from tb_gradascent.training.health_check import HealthCheck
+from tb_gradascent.training.known import know, know_model
 from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import PendingCapture
@@ -105,12 +108,19 @@ class GradAscentHook:
             default they are the values that ``mean`` and ``std`` map to 0 and 1. Without ``mean``
             and ``std`` they are the values that the network was given so far in captures, channel
             by channel; for bytes 0 and 255.
+        images: Whether to store images, gradients and deltas. ``False`` stores none of them: the
+            tab then shows numbers alone. A callable maps the selected inputs (N, …) to inputs of
+            the same shape, for example blurred ones. The hook records these in their place, and the
+            model is asked about these. Names and ids are stored in any case.
         forward: ``(model, inputs, *additional_forward_args) -> logits``, for a model that is not
             called as ``model(inputs)``. Other modules that it runs must be submodules of
             ``model``; otherwise they are not put into eval mode and not restored.
         kind: What the inputs are: ``"image"`` for shape (N, channels, height, width), ``"signal"``
             for (N, channels, length). ``"auto"`` decides by the shape, and warns if a signal looks
             like images without a channel.
+        data: The loop's data loader or data set, its transform or its image processor, or a tuple
+            of them. The hook looks there, and in the model, for class names, mean and std that you
+            do not give. A notice says where it found them.
         tag: The name under which the tab shows the samples.
         budget_mb: Megabytes that the hook writes at most. As they are used up, captures hold fewer
             samples and become rarer, so that they cover a training of any length. Ranks that
@@ -144,8 +154,10 @@ class GradAscentHook:
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         bounds: Sequence[float] | Sequence[Sequence[float]] | None = None,
+        images: bool | Callable[[Tensor], Tensor] = True,
         forward: Callable[..., Tensor] | None = None,
         kind: InputKind = "auto",
+        data: object = None,
         tag: str = "confused",
         budget_mb: float = 256,
         max_overhead: float | None = 0.01,
@@ -163,6 +175,7 @@ class GradAscentHook:
                 f"forward must be a callable (model, inputs) -> logits, got {forward!r}"
             )
         check_targets(targets)
+        stored = arguments.images(images)
         arguments.choice(
             "ranks",
             ranks,
@@ -203,14 +216,22 @@ class GradAscentHook:
         self._faults = FaultPolicy(strict=bool(strict), health=self._health)
         classes = None if info.class_names is None else len(info.class_names)
         self._runner = ModelRunner(model, forward, asked, classes)
+        self._facts = Facts(info, self._health)
+        self._facts.add(know_model(model))
+        self.learn(data)
         check = HealthCheck(self._health)
-        self._recorder = Recorder(criterion, recipe, info, self._health, kind, check)
+        disguise = stored if callable(stored) else None
+        self._recorder = Recorder(
+            criterion, recipe, info, self._health, kind, self._runner.reader, check, disguise
+        )
+        self._evaluation: Evaluation | None = None
         self._probes = ProbeList(info, targets, kind)
         files = self._recording_job.world_size if self._recording_job else 1
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
         self._budget = Budget(int(min(budget_mb * 1e6, sys.maxsize)) // files)
         self._pacer = Pacer(every, top_k, self._budget, overhead, self._health)
         records = process_rank is None or process_rank.rank == 0 or ranks == "all"
+        self._stores_arrays = stored is not False
         self._writer = self._open(arguments.log_directory(log), info, records=records)
         self._health.on_change = self._writer.refresh
 
@@ -253,6 +274,9 @@ class GradAscentHook:
         if torch.compiler.is_compiling():
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
             return uncompiled(self, inputs, logits, labels, **named)
+        if self._evaluation is not None:
+            self._see(self._evaluation, inputs, logits, labels, ids, additional_forward_args)
+            return 0
         try:
             now = self._pacer.next_step if step is None else arguments.training_step(step)
         except ValueError as error:
@@ -284,6 +308,8 @@ class GradAscentHook:
         """
         if self.capturing:
             return False
+        if self._evaluation is not None:
+            return self._evaluation.is_active
         if not self._pacer.is_due(self._pacer.next_step if step is None else step):
             return False
         return self._records() or self._runner.is_sharded
@@ -344,6 +370,14 @@ class GradAscentHook:
         if schedule is self._pacer.main:
             self._pacer.probes += len(inputs)
 
+    def learn(self, data: object) -> None:
+        """Take what a data loader, a data set or an image processor knows, as ``data`` does.
+
+        Samples that are recorded later under another tag have it, and the others as well if none
+        was recorded yet.
+        """
+        self._facts.add(know(data))
+
     def scan(
         self,
         loader: Iterable[Any],
@@ -397,6 +431,72 @@ class GradAscentHook:
             self._scan(loader, now, ids, unpack, top_k, tag)
             self._faults.raise_write_failure(self._writer.failure)
         return self._captured - before
+
+    @contextlib.contextmanager
+    def evaluation(
+        self,
+        *,
+        step: SupportsIndex | None = None,
+        top_k: int | None = None,
+        tag: str = "validation",
+    ) -> Iterator[None]:
+        """Capture the worst samples of an evaluation, which is the block of a ``with`` statement.
+
+        ::
+
+            with hook.evaluation():
+                for inputs, labels in validation_loader:
+                    logits = model(inputs)
+                    hook(inputs, logits, labels)
+
+        At the block's end the most confused samples are captured, and as many errors: the wrong
+        predictions with the largest loss. Among these are samples with wrong labels. Only the worst
+        samples so far are held in memory. Calls of the hook in the block count no steps and capture
+        nothing at once.
+
+        Without a call in the block, the hook looks at the model's own forward passes. It then knows
+        the labels only if the model is given them as ``labels=…``.
+
+        If the time of captures is used up, see ``max_overhead``, the block captures nothing. In a
+        job of several processes each rank captures the worst samples of its own part. If the block
+        raises an error, nothing is captured.
+
+        Args:
+            step: The training step; by default that of the hook's last call.
+            top_k: The most confused samples at most, and errors at most; by default the hook's.
+            tag: The name under which the tab shows them.
+
+        Raises:
+            ValueError: ``step``, ``top_k`` or ``tag`` breaks its rule.
+        """
+        now = max(self._pacer.next_step - 1, 0) if step is None else arguments.training_step(step)
+        top_k = self._pacer.top_k if top_k is None else arguments.whole_number("top_k", top_k, 1)
+        tag = arguments.tag_name(tag)
+        if self._evaluation is not None:  # the outer block sees all
+            yield
+            return
+        evaluation = Evaluation(now, tag, top_k)
+        # Ranks that need each other all record at the end.
+        evaluation.is_active = self._runner.is_sharded or (
+            self._records() and self._pacer.overhead.allows_another()
+        )
+        recorder: ForwardRecorder | None = None
+
+        def see_passes(_: nn.Module) -> bool:
+            # A pass is looked at when the next one ends: the loop may give it to the hook itself.
+            self._see_pass(evaluation, recorder)
+            return evaluation.is_active and not (evaluation.is_explicit or self.capturing)
+
+        recorder = ForwardRecorder([self._model], see_passes)
+        self._evaluation = evaluation
+        try:
+            yield
+            self._see_pass(evaluation, recorder)
+        finally:
+            self._evaluation = None
+            recorder.remove()
+        if evaluation.is_active:
+            self._capture_evaluation(evaluation)
 
     @property
     def health(self) -> tuple[Notice, ...]:
@@ -457,6 +557,7 @@ class GradAscentHook:
             info,
             self._budget.total,
             tag=self._tag,
+            arrays=self._stores_arrays,
             health=self._health,
             status=functools.partial(_status_of, self._health, self._faults, self._pacer),
         )
@@ -509,6 +610,7 @@ class GradAscentHook:
             batch = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
             if not len(batch.inputs):
                 return 0
+            self._fill_in(batch, step)
             parts, scalars = self._recorder.record_batch(
                 passes,
                 batch,
@@ -517,7 +619,73 @@ class GradAscentHook:
                 top_k=self._pacer.top_k if self._pacer.main in due else 0,
                 probes=self._probes.due(due),
             )
-        return self._enqueue(PendingCapture(self._tag, step, parts, scalars, every))
+        self._fill_in(None, step)
+        return self._enqueue(
+            PendingCapture(self._tag, step, parts, scalars, every, self._facts.info)
+        )
+
+    def _fill_in(self, batch: Batch | None, step: int | None = None) -> None:
+        """Fill in constants of the session that only images, or only logits, can confirm."""
+        classes = self._runner.reader.classes
+        changed = self._facts.look_at_classes(classes, step)
+        if batch is not None:
+            changed |= self._facts.look_at_images(batch, step)
+        if changed:
+            info = self._facts.info
+            self._recorder = self._recorder.with_info(info)
+            self._probes.info = info
+
+    def _see_pass(self, evaluation: Evaluation, recorder: ForwardRecorder | None) -> None:
+        """Offer the last pass of the model to an evaluation, unless the loop gave it."""
+        recorded = recorder and recorder.take()
+        if recorded and not evaluation.is_explicit:
+            named = recorded.hook_arguments(with_forward_args=not self._calls_forward)
+            self._see(evaluation, **named, is_explicit=False)
+
+    def _see(
+        self,
+        evaluation: Evaluation,
+        inputs: Tensor,
+        logits: object,
+        labels: Labels | None,
+        ids: Ids | None = None,
+        additional_forward_args: AdditionalForwardArgs | None = None,
+        *,
+        is_explicit: bool = True,
+    ) -> None:
+        """Offer a batch to an evaluation."""
+        if not (evaluation.is_active and self._records()):
+            return
+        if is_explicit and not evaluation.is_explicit:
+            evaluation.is_explicit = True
+            evaluation.reset()
+        start = time.perf_counter()
+        with self._faults.contain("An evaluation", evaluation.step, counts=False):
+            batch = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
+            if not len(batch.inputs):
+                return
+            self._fill_in(batch, evaluation.step)
+            found = self._recorder.loop_logits(self._open_passes, batch, logits)
+            if found is not None:
+                self._recorder.offer(evaluation, batch, found)
+            if not batch.inputs.is_cuda:  # there it waits for the loop's own pass
+                evaluation.seconds += time.perf_counter() - start
+
+    def _capture_evaluation(self, evaluation: Evaluation) -> None:
+        start = time.perf_counter()
+        step = evaluation.step
+        with self._faults.contain("An evaluation", step, counts=False):
+            with self._open_passes() as passes:
+                if passes is None:
+                    return
+                parts = self._recorder.record_worst(passes, evaluation)
+            self._fill_in(None, step)
+            capture = PendingCapture(evaluation.tag, step, parts, info=self._facts.info)
+            self._captured += self._enqueue(capture)
+            self._faults.raise_write_failure(self._writer.failure)
+        seconds = evaluation.seconds + time.perf_counter() - start
+        self._pacer.account(seconds, self._writer.processor_seconds)
+        self._writer.refresh()
 
     def _scan(
         self,
@@ -533,6 +701,7 @@ class GradAscentHook:
         Raises:
             Exception: The search failed. The samples found until then are captured.
         """
+        self.learn(loader)
         found = search(
             loader,
             top_k,
@@ -552,7 +721,8 @@ class GradAscentHook:
             for batch in found.batches:
                 rows = list(range(len(batch.inputs)))
                 parts += self._recorder.record(passes, batch, rows, batch, step)
-        self._captured += self._enqueue(PendingCapture(tag, step, parts))
+        self._fill_in(None, step)
+        self._captured += self._enqueue(PendingCapture(tag, step, parts, info=self._facts.info))
         if found.fault is not None:
             raise found.fault
 
@@ -560,7 +730,11 @@ class GradAscentHook:
     def _open_scoring(self) -> Iterator[ScoreBatch | None]:
         """A function that scores a batch; ``None`` if this process records nothing."""
         with self._open_passes() as passes:
-            yield None if passes is None else functools.partial(self._recorder.score_batch, passes)
+            yield None if passes is None else functools.partial(self._score, passes)
+
+    def _score(self, passes: Passes, batch: Batch) -> Tensor:
+        self._fill_in(batch)
+        return self._recorder.score_batch(passes, batch)
 
     def _enqueue(self, capture: PendingCapture) -> int:
         """Queue a capture for writing, and return how many samples it has."""

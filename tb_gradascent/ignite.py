@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,11 @@ class GradAscentHandler:
 
     ::
 
-        GradAscentHandler(model, "runs/digits").attach(trainer)
+        handler = GradAscentHandler(model, "runs/digits")
+        handler.attach(trainer)
+        handler.attach_evaluator(evaluator)
+
+    Class names, mean and std are taken from the model and the data, if they are not given.
 
     Images and logits are those of the model's last forward pass in an iteration. The labels are the
     batch's values named ``labels``, ``label``, ``targets``, ``target`` or ``y``, or the first whole
@@ -61,11 +66,30 @@ class GradAscentHandler:
         self._with_forward_args = options.get("forward") is None
         self._recorder = ForwardRecorder([model], lambda _: self._due)
         self._due = False
+        self._trainer: Engine | None = None
+        self._evaluation: contextlib.AbstractContextManager[None] | None = None
 
     def attach(self, engine: Engine) -> None:
         """Call the hook at every iteration of an engine."""
+        self._trainer = engine
+        engine.add_event_handler(Events.STARTED, self._learn)
         engine.add_event_handler(Events.ITERATION_STARTED, self._begin)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end)
+
+    def attach_evaluator(self, engine: Engine, tag: str = "validation") -> None:
+        """Capture the worst samples of each run of an evaluator.
+
+        See :meth:`GradAscentHook.evaluation`. The step is that of the engine that the handler was
+        attached to, or 0 without one.
+
+        Args:
+            engine: The evaluator.
+            tag: The name under which the tab shows the samples.
+        """
+        engine.add_event_handler(Events.STARTED, self._begin_evaluation, tag)
+        engine.add_event_handler(Events.ITERATION_STARTED, self._begin_evaluated)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_evaluated)
+        engine.add_event_handler(Events.COMPLETED, self._end_evaluation)
 
     def close(self) -> None:
         """Write the queued samples. The end of the program also does this."""
@@ -81,20 +105,53 @@ class GradAscentHandler:
 
     def _stop(self) -> None:
         self._due = False
+        self._forget_evaluation()
         self._recorder.remove()
 
+    def _learn(self, engine: Engine) -> None:
+        self.hook.learn(engine.state.dataloader)
+
     def _begin(self, engine: Engine) -> None:
+        self._forget_evaluation()  # an error may have ended it
         self._due = self.hook.is_due(self._step(engine))
 
     def _end(self, engine: Engine) -> None:
         if self._due:
-            call_hook(
-                self.hook,
-                self._step(engine),
-                self._recorder.take(find_in_batch(engine.state.batch)[0]),
-                engine.state.batch,
-                with_forward_args=self._with_forward_args,
-            )
+            self._call_hook(engine, self._step(engine))
+
+    def _begin_evaluation(self, engine: Engine, tag: str) -> None:
+        self._learn(engine)
+        self._forget_evaluation()
+        step = 0 if self._trainer is None else self._step(self._trainer)
+        self._evaluation = self.hook.evaluation(step=step, tag=tag)
+        self._evaluation.__enter__()
+
+    def _begin_evaluated(self) -> None:
+        self._due = self.hook.is_due()
+
+    def _end_evaluated(self, engine: Engine) -> None:
+        if self._due and self._evaluation is not None:
+            self._call_hook(engine, 0)
+
+    def _end_evaluation(self) -> None:
+        self._due = False
+        if self._evaluation is not None:
+            evaluation, self._evaluation = self._evaluation, None
+            evaluation.__exit__(None, None, None)
+
+    def _forget_evaluation(self) -> None:
+        if self._evaluation is not None:
+            evaluation, self._evaluation = self._evaluation, None
+            evaluation.__exit__(GeneratorExit, None, None)
+
+    def _call_hook(self, engine: Engine, step: int) -> None:
+        call_hook(
+            self.hook,
+            step,
+            self._recorder.take(find_in_batch(engine.state.batch)[0]),
+            engine.state.batch,
+            with_forward_args=self._with_forward_args,
+        )
 
     def _step(self, engine: Engine) -> int:
         return self._step_of(engine, Events.ITERATION_COMPLETED)

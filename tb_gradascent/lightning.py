@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,10 +20,13 @@ from tb_gradascent.model.output_reader import candidates, columns_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
+
+    _NO_FORWARD: set[object]
 else:
     # Each Trainer takes callbacks of its own package only, and often both packages are installed.
     _packages = import_framework("lightning", "lightning.pytorch", "pytorch_lightning")
     Callback = type("Callback", tuple(package.Callback for package in _packages), {})
+    _NO_FORWARD = {package.LightningModule.forward for package in _packages}
 
 
 class GradAscentCallback(Callback):
@@ -43,6 +46,12 @@ class GradAscentCallback(Callback):
     The labels are the batch's values named ``labels``, ``label``, ``targets``, ``target`` or ``y``,
     or the first whole numbers after the images.
 
+    Class names, mean and std are taken from the data and the model, if they are not given.
+
+    Validations are captured from the passes that the validation step makes. Without such a
+    pass of the classifier, and without logits that the step returns, the callback looks at the
+    first batch alone. It then makes a pass of its own.
+
     Steps are the Trainer's ``global_step`` at the batch's start. If gradients are accumulated over
     several batches, the first of them is captured.
 
@@ -51,8 +60,8 @@ class GradAscentCallback(Callback):
             Trainer's ``TensorBoardLogger``. Without one it is ``trainer.log_dir``, which is
             ``default_root_dir`` if there is no logger. A ``fast_dev_run`` makes all captures, and
             keeps no file.
-        validation: Also capture the first batch of each validation, if a capture is due. These
-            samples have the tag "validation".
+        validation: Also capture the worst samples of each validation, with the tag "validation",
+            and those of a test with the tag "test". See :meth:`GradAscentHook.evaluation`.
         **options: The options of :class:`GradAscentHook`.
 
     Attributes:
@@ -66,7 +75,7 @@ class GradAscentCallback(Callback):
         self,
         log: str | os.PathLike[str] | Any = None,
         *,
-        validation: bool = False,
+        validation: bool = True,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -75,42 +84,41 @@ class GradAscentCallback(Callback):
         self._log = log
         self._validation = validation
         self._options = options
-        self._training: _PhaseRecorder | None = None
-        self._validating: _PhaseRecorder | None = None
+        self._recorder: _StepRecorder | None = None
         self._exit = contextlib.ExitStack()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make the hook. The run's directory and the first step are known here."""
-        self._exit.close()
-        log = self._log or _directory(trainer)
-        if self._log is None and trainer.fast_dev_run:  # type: ignore[attr-defined]
-            log = self._exit.enter_context(tempfile.TemporaryDirectory())
-        self._training = self._record_phase(pl_module, log, self._options)
-        self.hook = self._training.hook
-        if self._validation:
-            options = self._options | {"tag": "validation"}
-            self._validating = self._record_phase(pl_module, log, options, with_gradients=False)
+        self._open(trainer, pl_module, self._options)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Record the step's forward pass if a capture is due."""
-        if self._training:
-            self._training.begin(trainer.global_step)
+        if self._recorder:
+            self._recorder.begin(trainer.global_step)
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
     ) -> None:
         """Look at the inputs of the loss if a capture is due."""
-        if self._training:
-            self._training.see_loss(loss)
+        if self._recorder:
+            self._recorder.see_loss(loss)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Capture if a capture is due."""
-        if self._training:
-            self._training.end(batch, outputs)
+        if self._recorder:
+            self._recorder.end(batch, outputs)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to collect the worst samples. ``trainer.validate`` makes a hook of its own."""
+        if self._validation and trainer.state.fn == "validate":
+            options = {"tag": "validation"} | self._options
+            self._open(trainer, pl_module, options)
+        if self._validation and self._recorder:
+            self._recorder.begin_evaluation(trainer.global_step, "validation")
 
     def on_validation_batch_start(
         self,
@@ -120,9 +128,9 @@ class GradAscentCallback(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Record a validation batch's forward pass if a capture is due."""
-        if self._validating:
-            self._validating.begin(trainer.global_step)
+        """Record a batch's forward pass."""
+        if self._recorder:
+            self._recorder.begin_evaluated()
 
     def on_validation_batch_end(
         self,
@@ -133,52 +141,65 @@ class GradAscentCallback(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Capture a validation batch if a capture is due."""
-        if self._validating:
-            self._validating.end(batch, outputs)
+        """Look at a batch."""
+        if self._recorder:
+            self._recorder.end(batch, outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Capture the worst samples."""
+        if self._recorder:
+            self._recorder.end_evaluation()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to collect the worst samples."""
+        if self._validation:
+            options = {"tag": "test"} | self._options
+            self._open(trainer, pl_module, options).begin_evaluation(trainer.global_step, "test")
+
+    on_test_batch_start = on_validation_batch_start
+    on_test_batch_end = on_validation_batch_end
+    on_test_end = on_validation_end
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Write the queued samples."""
+        self._recorder = None
         self._exit.__exit__(type(exception), exception, exception.__traceback__)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the queued samples."""
-        self._training = self._validating = None
+        self._recorder = None
         self._exit.close()
 
-    def _record_phase(self, *args: Any, **options: Any) -> _PhaseRecorder:
-        phase = _PhaseRecorder(*args, **options)
-        self._exit.enter_context(phase.hook)
-        self._exit.callback(phase.stop)
-        return phase
+    def _open(self, trainer: Trainer, module: nn.Module, options: dict[str, Any]) -> _StepRecorder:
+        self._exit.close()
+        log = self._log or _directory(trainer)
+        if self._log is None and trainer.fast_dev_run:  # type: ignore[attr-defined]
+            log = self._exit.enter_context(tempfile.TemporaryDirectory())
+        self._recorder = _StepRecorder(module, log, {"data": _loaders(trainer)} | options)
+        self.hook = self._exit.enter_context(self._recorder.hook)
+        self._exit.push(self._recorder.stop)
+        return self._recorder
 
 
-class _PhaseRecorder:
-    """The hook of one phase, training or validation, and the recorder of its forward passes.
+class _StepRecorder:
+    """The hook, and the recorder of the forward passes of due steps and of evaluations.
 
     Args:
         module: The LightningModule.
         log, options: The hook's.
-        with_gradients: Record passes with gradients only. This leaves out, for example, a teacher
-            network in a training step.
     """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        log: object,
-        options: dict[str, Any],
-        *,
-        with_gradients: bool = True,
-    ) -> None:
+    def __init__(self, module: nn.Module, log: object, options: dict[str, Any]) -> None:
         self._module = module
-        self._with_gradients = with_gradients
         self._classifier: nn.Module | None = None
-        self._recorder: ForwardRecorder | None = None
+        self._passes: ForwardRecorder | None = None
         self._loss_inputs: list[torch.Tensor] = []
         self._step = 0
+        self._was_asked = False
+        self._is_blind = False
+        self._evaluation: contextlib.AbstractContextManager[None] | None = None
         self._own_forward = options.get("forward") is None
         if self._own_forward:
             options = options | {"forward": self._classify}
@@ -186,36 +207,69 @@ class _PhaseRecorder:
 
     def begin(self, step: int) -> None:
         """Start to record if a capture is due."""
-        self.stop()
-        self._loss_inputs = []
+        self._forget()
         if self.hook.is_due(step):
             self._step = step
-            self._recorder = ForwardRecorder(_recordable(self._module), self._is_wanted)
+            # Passes without gradients may be those of a teacher network.
+            self._record(_recordable(self._module), lambda _: torch.is_grad_enabled())
+
+    def begin_evaluation(self, step: int, tag: str) -> None:
+        """Start to collect the worst samples of an evaluation."""
+        self._forget()
+        self._is_blind = False
+        self._evaluation = self.hook.evaluation(step=step, tag=tag)
+        self._evaluation.__enter__()
+
+    def begin_evaluated(self) -> None:
+        """Start to record a batch of an evaluation."""
+        if self._evaluation is None or self._is_blind or not self.hook.is_due():
+            return
+        if self._passes is None:
+            own = self._was_asked or type(self._module).forward not in _NO_FORWARD
+            known = self._classifier or (self._module if own else None)
+            self._record([known] if known else _recordable(self._module), lambda _: True)
+
+    def end_evaluation(self) -> None:
+        """Capture the worst samples."""
+        self._forget()
+        if self._evaluation is not None:
+            evaluation, self._evaluation = self._evaluation, None
+            evaluation.__exit__(None, None, None)
 
     def see_loss(self, loss: torch.Tensor) -> None:
         """Remember the inputs of a loss, if a capture is due."""
-        if self._recorder is not None:
+        if self._passes is not None:
             self._loss_inputs += loss_inputs(loss)
 
     def end(self, batch: object, outputs: object) -> None:
-        """Capture if a capture was due when the batch began."""
-        if self._recorder is None:
+        """Give the hook what was recorded since the batch began."""
+        if self._passes is None:
             return
         inputs, _ = find_in_batch(batch)
-        recorded = self._recorder.take(inputs)
-        self.stop()
+        recorded = self._passes.take(inputs)
         logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
         rows = len(inputs) if recorded is None and inputs is not None else 0
         rows = len(recorded.inputs) if recorded is not None else rows
         seen = [logits for logits in self._loss_inputs if len(logits) == rows]
-        self._loss_inputs = []
         if recorded is not None and seen:
             widths = {columns_of(tensor) for tensor in candidates(recorded.output, rows)}
             if not widths & {columns_of(tensor) for tensor in seen}:
                 recorded = None  # its rows are features
         if recorded is None and logits is None and len({columns_of(rows) for rows in seen}) == 1:
             logits = seen[0]
-        self._classifier = None if recorded is None else recorded.module
+        if self._evaluation is None:
+            self._forget()
+            self._classifier = None if recorded is None else recorded.module
+            self._was_asked = recorded is None
+        elif recorded is not None and self._classifier is None:
+            self._forget()  # from now on this module's passes alone are recorded
+            self._classifier = recorded.module
+        elif recorded is None and logits is None:
+            self._forget()
+            self._is_blind = True
+            if self._was_asked and not self.hook.stats.captured:
+                return  # the module cannot be asked
+            # The hook asks about this batch, and about no other.
         call_hook(
             self.hook,
             self._step,
@@ -225,14 +279,22 @@ class _PhaseRecorder:
             with_forward_args=self._own_forward,
         )
 
-    def stop(self) -> None:
-        """Stop recording."""
-        if self._recorder is not None:
-            self._recorder.remove()
-            self._recorder = None
+    def stop(self, kind: type[BaseException] | None, *exception: Any) -> None:
+        """Stop everything."""
+        self._forget()
+        if self._evaluation is not None:
+            evaluation, self._evaluation = self._evaluation, None
+            evaluation.__exit__(*((kind, *exception) if kind else (GeneratorExit, None, None)))
 
-    def _is_wanted(self, _: nn.Module) -> bool:
-        return torch.is_grad_enabled() or not self._with_gradients
+    def _record(self, modules: Iterable[nn.Module], is_wanted: Callable[[nn.Module], bool]) -> None:
+        self._passes = ForwardRecorder(modules, lambda m: not self.hook.capturing and is_wanted(m))
+
+    def _forget(self) -> None:
+        """Stop recording."""
+        if self._passes is not None:
+            self._passes.remove()
+            self._passes = None
+        self._loss_inputs = []
 
     def _classify(self, module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return (self._classifier or module)(*args, **kwargs)
@@ -258,3 +320,8 @@ def _directory(trainer: Trainer) -> str:
             # Only the main process knows the version that is part of the directory's name.
             return str(trainer.strategy.broadcast(logger.log_dir))
     return str(trainer.log_dir or trainer.default_root_dir)
+
+
+def _loaders(trainer: Trainer) -> tuple[object, ...]:
+    """Return the data loaders that the Trainer has made so far."""
+    return trainer.train_dataloader, trainer.val_dataloaders, trainer.test_dataloaders

@@ -23,29 +23,38 @@ ARGUMENTS = [
 ]
 
 
-def open_page(page: Page, address: str, **link: str) -> Frame:
+def open_page(page: Page, address: str, *, usual: bool = False, **link: str) -> Frame:
     """Open the plugin's page alone, without TensorBoard's shell around it. Returns its frame.
 
-    The shell takes most of the time that a tab takes to open, and few tests are about it.
+    The shell takes most of the time that a tab takes to open, and few tests are about it. The page
+    opens at Samples unless the link names another view.
 
     Args:
         page: The browser's page.
         address: TensorBoard's address.
+        usual: Whether the page chooses the samples, as for a new user. Otherwise it shows
+            ``ALL_NEWEST_FIRST``.
         link: What a link chooses in the page, by the names of its fields.
     """
-    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{_choices(link)}")
+    choices = _choices(link if usual else {**ALL_NEWEST_FIRST, **link})
+    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{choices}")
     return page.main_frame
 
 
-def open_tab(page: Page, address: str, **link: str) -> Frame:
+def open_tab(page: Page, address: str, *, usual: bool = False, **link: str) -> Frame:
     """Open TensorBoard at the plugin's tab. Returns the frame that holds the plugin's page.
+
+    The tab opens at Samples unless the link names another view.
 
     Args:
         page: The browser's page.
         address: TensorBoard's address.
+        usual: Whether the page chooses the samples, as for a new user. Otherwise it shows
+            ``ALL_NEWEST_FIRST``.
         link: What the address chooses in the tab, by the names of its fields.
     """
-    page.goto(f"{address}#gradascent{_choices(link)}")
+    choices = _choices(link if usual else {**ALL_NEWEST_FIRST, **link})
+    page.goto(f"{address}#gradascent{choices}")
     return frame_in_shell(page)
 
 
@@ -58,8 +67,19 @@ def frame_in_shell(page: Page) -> Frame:
     return frame
 
 
+def strength_words(strength: float) -> str:
+    """Return how the page writes a strength: "13 % of the change"."""
+    return f"{math.floor(100 * strength + 0.5)} % of the change"
+
+
+ALL_NEWEST_FIRST = {"sort": "newest", "show": "all", "captures": "all", "targets": "all"}
+"""A link that shows every sample with all its targets, the newest step first. By default the page
+shows only the latest captures and the targets that change the answer."""
+
+
 def _choices(link: dict[str, str]) -> str:
-    return "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in link.items())
+    chosen = {"view": "samples", **link}
+    return "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in chosen.items())
 
 
 def set_dark_mode(page: Page) -> None:

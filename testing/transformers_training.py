@@ -19,7 +19,13 @@ def data(part: str = "train") -> list[dict[str, Any]]:
 
 
 def train(
-    network: Any, folder: Path, callback: Any, *, resume: bool = False, **options: Any
+    network: Any,
+    folder: Path,
+    callback: Any,
+    *,
+    resume: bool = False,
+    kind: type[Trainer] = Trainer,
+    **options: Any,
 ) -> Trainer:
     defaults: dict[str, Any] = {
         "per_device_train_batch_size": BATCH,
@@ -31,7 +37,7 @@ def train(
         "use_cpu": True,
         "seed": 1,
     }
-    trainer = Trainer(
+    trainer = kind(
         network,
         TrainingArguments(str(folder), **(defaults | options)),
         train_dataset=data(),

@@ -10,6 +10,8 @@ import { dimensionsOf, elementsIn } from "../samples/sample_arrays.js";
 /** The codecs whose values are stored as residuals. The others need no distinction. */
 const PREDICTED_PALETTE = 3;
 const PREDICTED_LEVELS = 4;
+/** The codec of every array of a sample whose arrays the training did not store. */
+export const NOT_STORED = 5;
 
 const LARGEST_PALETTE = 256;
 const NAN = -32768;

@@ -2,7 +2,7 @@
 
 import { DAMAGED, LEFT_OUT, NOT_YET, READY, REFUSED, fetchPayloads } from "./api.js";
 import { errorMessage } from "./error_message.js";
-import { decodePayload } from "./payload.js";
+import { decodePayload, NOT_STORED } from "./payload.js";
 
 /** @import {Arrays} from "../samples/sample_arrays.js" */
 /** @import {Sample} from "../types.js" */
@@ -22,6 +22,7 @@ const BATCH_BYTES = 8 << 20;
  */
 
 const CHECKSUM = "This sample's arrays are damaged: their checksum is wrong.";
+const NO_ARRAYS = "The images of this run are not stored: its hook was made with images=False.";
 const REFUSED_NAME =
   "TensorBoard's fast loader cannot read arrays if the run or the tag has a quote (\"), a backslash or a control " +
   "character in its name. Rename it, or start TensorBoard with --load_fast=false.";
@@ -63,6 +64,7 @@ export async function fetchBatch(samples, signal) {
 async function outcomeOf(sample, { status, bytes }) {
   switch (status) {
     case READY:
+      if (sample.payload.codecs[0] === NOT_STORED) return { kind: "failed", problem: NO_ARRAYS };
       try {
         return { kind: "ready", arrays: await decodePayload(sample, bytes) };
       } catch (error) {

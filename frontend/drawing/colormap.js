@@ -9,6 +9,8 @@
 export const COLOURS = 255;
 /** The place in a table of zero, where it has two sides. */
 export const MIDDLE = 127;
+/** The grey of the dark panel: `--panel` in style/base.css. */
+const DARK_PANEL = 0x30;
 /** The place in a table of what is not finite. */
 export const NOT_FINITE = 255;
 /** What marks a pixel that is not a number: a colour that no image in grey or table has. */
@@ -163,13 +165,33 @@ const MAGMA_R =
  * @type {Record<MapName, Record<Theme, Uint32Array>>}
  */
 export const DIVERGING = {
-  RdBu: { light: decode(RD_BU_R), dark: decode(BERLIN) },
-  PuOr: { light: decode(PU_OR_R), dark: decode(MANAGUA_R) },
-  BrBG: { light: decode(BR_BG), dark: decode(VANIMO) },
+  RdBu: { light: decode(RD_BU_R), dark: onPanel(decode(BERLIN), MIDDLE) },
+  PuOr: { light: decode(PU_OR_R), dark: onPanel(decode(MANAGUA_R), MIDDLE) },
+  BrBG: { light: decode(BR_BG), dark: onPanel(decode(VANIMO), MIDDLE) },
 };
 
 /** @type {Record<Theme, Uint32Array>} */
 export const SEQUENTIAL = { light: decode(MAGMA_R), dark: decode(MAGMA) };
+
+/**
+ * A dark table whose zero has the grey of the dark panel, so that a picture has no black box around it. White stays
+ * white.
+ * @param {Uint32Array} colours
+ * @param {number} zero the place of zero
+ */
+function onPanel(colours, zero) {
+  const darkest = colours[zero];
+  return colours.map((colour, place) => {
+    if (place >= COLOURS) return colour;
+    const lifted = [0, 8, 16].map((shift) => {
+      const dark = (darkest >>> shift) & 255;
+      const level = (colour >>> shift) & 255;
+      const share = (level - dark) / (255 - dark);
+      return Math.max(Math.round(DARK_PANEL + share * (255 - DARK_PANEL)), 0) << shift;
+    });
+    return (0xff000000 | lifted[0] | lifted[1] | lifted[2]) >>> 0;
+  });
+}
 
 /** @param {string} table six hexadecimal digits a colour: red, green, blue */
 function decode(table) {

@@ -5,11 +5,12 @@
  * `p.gradascent.`. All other names are left unchanged.
  */
 
-import { NO_FILTERS, OUTCOMES, SHOWS } from "../samples/filters.js";
+import { CAPTURES, OUTCOMES, SHOWS, USUAL_FILTERS } from "../samples/filters.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
+import { PAIR_ORDERS } from "../samples/pairs.js";
 import { ORDERS } from "../samples/sort_orders.js";
-import { VIEWS, initialState } from "../state/state.js";
+import { VIEW_OF_OLD_LINKS, initialState } from "../state/state.js";
 import { withFilters } from "../state/transitions.js";
 
 /** @import {Range} from "../samples/filters.js" */
@@ -19,6 +20,8 @@ import { withFilters } from "../state/transitions.js";
 const PREFIX = "p.gradascent.";
 const RUN_FILTER = "regexInput";
 const LARGEST_STRENGTH = 1000;
+/** How many cards with a choice of their own a link keeps. */
+const MOST_CARDS = 50;
 /** The longest name of an ascent. */
 const LONGEST_NAME = 64;
 
@@ -47,8 +50,9 @@ function gradientColorsField(name, choices) {
 /** @type {Record<string, Field>} */
 const FIELDS = {
   view: {
-    encode: ({ view }) => unlessDefault(view, initialState().view),
-    decode: (state, text) => withChoice(state, VIEWS, text, (view) => ({ view })),
+    // A link that names no view opens the view of old links, so the view is always named.
+    encode: ({ view }) => view,
+    decode: (state, text) => (/^[a-z]{1,20}$/.test(text) ? { ...state, view: text } : state),
   },
   tag: {
     encode: ({ chosenTag }) => chosenTag ?? "",
@@ -72,8 +76,17 @@ const FIELDS = {
     decode: (state, runFilter) => ({ ...state, runFilter }),
   },
   show: {
-    encode: ({ filters }) => unlessDefault(filters.show, NO_FILTERS.show),
+    encode: ({ filters }) => unlessDefault(filters.show, USUAL_FILTERS.show),
     decode: (state, text) => withChoice(state, SHOWS, text, (show) => ({ filters: { ...state.filters, show } })),
+  },
+  captures: {
+    encode: ({ filters }) => unlessDefault(filters.captures, USUAL_FILTERS.captures),
+    decode: (state, text) =>
+      withChoice(state, CAPTURES, text, (captures) => ({ filters: { ...state.filters, captures } })),
+  },
+  targets: {
+    encode: ({ allTargets }) => (allTargets ? "all" : ""),
+    decode: (state, text) => withChoice(state, ["all"], text, () => ({ allTargets: true })),
   },
   steps: {
     encode: ({ filters: { steps } }) => (steps && "at" in steps ? String(steps.at) : encodeRange(steps)),
@@ -84,11 +97,7 @@ const FIELDS = {
   },
   pair: {
     encode: ({ filters: { pair } }) => pair?.join("-") ?? "",
-    decode: (state, text) => {
-      const [one, other, ...more] = text.split("-").map(wholeNumber);
-      const isPair = one !== null && other !== null && other !== undefined && !more.length;
-      return withFilters(state, { pair: isPair ? [one, other] : null });
-    },
+    decode: (state, text) => withFilters(state, { pair: decodePair(text) }),
   },
   prediction: numberField("prediction"),
   label: numberField("label", signedNumber),
@@ -141,6 +150,11 @@ const FIELDS = {
     encode: ({ atFlip }) => (atFlip ? "flip" : ""),
     decode: (state, text) => withChoice(state, ["flip"], text, () => ({ atFlip: true })),
   },
+  own: mapField("strengthOverrides", (text) => {
+    const strength = Number(text);
+    return text.trim() !== "" && strength >= 0 && strength <= LARGEST_STRENGTH ? strength : null;
+  }),
+  cards: mapField("targetChoices", (text) => (text === "more" ? text : wholeNumber(text))),
   selected: {
     encode: ({ selected }) => selected ?? "",
     decode: (state, selected) => ({ ...state, selected: selected || null }),
@@ -149,6 +163,27 @@ const FIELDS = {
     encode: ({ frames }) => unlessDefault(frames, initialState().frames),
     decode: (state, text) =>
       withChoice(state, /** @type {const} */ (["gradient", "morph"]), text, (frames) => ({ frames })),
+  },
+  range: {
+    encode: ({ overviewSteps }) => encodeRange(overviewSteps),
+    decode: (state, text) => ({ ...state, overviewSteps: decodeRange(text) }),
+  },
+  between: {
+    encode: ({ openPair }) => openPair?.join("-") ?? "",
+    decode: (state, text) => ({ ...state, openPair: decodePair(text) }),
+  },
+  pairs: {
+    encode: ({ pairOrder }) => unlessDefault(pairOrder, initialState().pairOrder),
+    decode: (state, text) => withChoice(state, PAIR_ORDERS, text, (pairOrder) => ({ pairOrder })),
+  },
+  find: {
+    encode: ({ pairSearch }) => pairSearch,
+    decode: (state, pairSearch) => ({ ...state, pairSearch }),
+  },
+  examples: {
+    encode: ({ examples }) => unlessDefault(examples, initialState().examples),
+    decode: (state, text) =>
+      withChoice(state, /** @type {const} */ (["morph", "change"]), text, (examples) => ({ examples })),
   },
   compared: {
     encode: ({ compared }) => encodeList(compared ?? []),
@@ -173,22 +208,47 @@ function numberField(name, read = wholeNumber) {
 }
 
 /**
- * @param {State} state
- * @returns {Record<string, string>} the text of each field that has not its default value
+ * What the user chose on single cards, by the samples' keys: "value@key". An address has room for some of them, so
+ * only the last ones are kept.
+ * @template {"strengthOverrides" | "targetChoices"} Name
+ * @param {Name} name
+ * @param {(text: string) => number | "more" | null} read `null` if the text is not valid
+ * @returns {Field}
  */
-export function toLink(state) {
-  const texts = Object.entries(FIELDS).map(([name, { encode }]) => [name, encode(state)]);
-  return Object.fromEntries(texts.filter(([, text]) => text !== ""));
+function mapField(name, read) {
+  return {
+    encode: (state) => encodeList([...state[name]].slice(-MOST_CARDS).map(([key, value]) => `${value}@${key}`)),
+    decode: (state, text) => {
+      const entries = decodeList(text).flatMap((word) => {
+        const [value, ...key] = word.split("@");
+        const choice = read(value);
+        return choice === null || !key.length ? [] : [[key.join("@"), choice]];
+      });
+      return entries.length ? { ...state, [name]: new Map(/** @type {[string, never][]} */ (entries)) } : state;
+    },
+  };
 }
 
 /**
- * The state with the user's choices from a link. A choice that is not in the link gets its default value.
+ * @param {State} state
+ * @returns {Record<string, string>} the text of each field that has not its default value; empty if none has
+ */
+export function toLink(state) {
+  const texts = Object.entries(FIELDS).map(([name, { encode }]) => [name, encode(state)]);
+  const link = Object.fromEntries(texts.filter(([, text]) => text !== ""));
+  return Object.keys(link).length === 1 && link.view === initialState().view ? {} : link;
+}
+
+/**
+ * The state with the user's choices from a link. A choice that is not in the link gets its default value. A link with
+ * choices but without a view was made before there was an Overview.
  * @param {State} state
  * @param {Record<string, string>} link
  */
 export function withLink(state, link) {
   const { runs, recordVersion, runOrder, dismissed, indexes } = state;
   let next = { ...initialState(), runs, recordVersion, runOrder, dismissed, indexes };
+  if (Object.keys(link).length) next.view = VIEW_OF_OLD_LINKS;
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);
   }
@@ -265,6 +325,15 @@ function wholeNumber(text) {
 /** @param {string} text a label or a step; records store them as signed 64-bit integers */
 function signedNumber(text) {
   return /^-?\d{1,19}$/.test(text) ? Number(text) : null;
+}
+
+/**
+ * @param {string} text two classes: "4-9"
+ * @returns {readonly [number, number] | null}
+ */
+function decodePair(text) {
+  const [one, other, ...more] = text.split("-").map(wholeNumber);
+  return one !== null && other !== null && other !== undefined && !more.length ? [one, other] : null;
 }
 
 /** @param {Range | null} range */

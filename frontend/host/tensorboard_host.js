@@ -1,5 +1,6 @@
 /** TensorBoard around the page: its messages, the order of its runs, its theme, and its address. */
 
+import { FIRST_VIEW } from "../state/state.js";
 import { readHash, readRunFilter, writeHash } from "./permalink.js";
 
 /** @import {Theme} from "../types.js" */
@@ -113,26 +114,54 @@ export function followLink(onLink) {
     onLink({ ...usual, ...link });
   };
   host()?.addEventListener("hashchange", () => read());
-  const runFilter = readRunFilter(host()?.location.hash ?? "");
-  const usual = reported ?? (runFilter ? { runFilter } : {});
+  const hash = host()?.location.hash ?? "";
+  const runFilter = readRunFilter(hash);
+  const isFresh = !Object.keys(readHash(hash)).length;
+  const usual = reported ?? (runFilter ? { runFilter, ...(isFresh && { view: FIRST_VIEW }) } : {});
   if (Object.keys(usual).length) known = "";
   read(usual);
 }
 
+/** The fields that change continuously or with every typed letter. The browser's history has no entries for them. */
+const CONTINUOUS = ["strength", "own", "id", "runFilter", "find"];
+/** Changes of the same field within this many milliseconds are one choice, like the steps that the user drags through. */
+const ONE_CHOICE = 1500;
+
+/** The fields that were written last, and when. */
+let lastWritten = { fields: "", time: -Infinity };
+
 /**
- * Replaces the page's fields in the address, without a new entry in the browser's history.
+ * Writes the page's fields into the address. A choice makes an entry in the browser's history, so that Back undoes it.
  * @param {Record<string, string>} link
+ * @param {{isChoice: boolean}} options false if the fields come from the address itself
  */
-export function writeLink(link) {
+export function writeLink(link, { isChoice }) {
   clearTimeout(writing);
   writing = setTimeout(() => {
     const window = host();
     if (!window || JSON.stringify(link) === known) return;
+    const fields = changedFields(JSON.parse(known || "{}"), link);
     known = JSON.stringify(link);
     const { history } = window;
+    const written = { fields: fields.join(), time: performance.now() };
+    const isOngoing = written.fields === lastWritten.fields && written.time - lastWritten.time < ONE_CHOICE;
+    lastWritten = written;
     // A hash alone would be relative to the page's <base>, which is not the page's address.
-    history.replaceState(history.state, "", addressOf(link));
+    const address = addressOf(link);
+    if (!isChoice || isOngoing || fields.every((field) => CONTINUOUS.includes(field))) {
+      history.replaceState(history.state, "", address);
+    } else {
+      history.pushState(history.state, "", address);
+    }
   }, PAUSE);
+}
+
+/**
+ * @param {Record<string, string>} before
+ * @param {Record<string, string>} after
+ */
+function changedFields(before, after) {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => before[name] !== after[name]);
 }
 
 /**

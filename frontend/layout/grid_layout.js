@@ -3,12 +3,13 @@
  * before anything is drawn, so that only the visible rows have to exist.
  */
 
-import { changeCaption, className, stoppedCaption } from "../samples/captions.js";
+import { changeCaption, className, endedEarly } from "../samples/captions.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
 import { elementsIn, targetArrayCount } from "../samples/sample_arrays.js";
+import { isPredicted } from "../samples/morphs.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
-/** @import {TargetChoice} from "../samples/target_choice.js" */
+/** @import {ShownTargets, TargetChoice} from "../samples/target_choice.js" */
 /** @import {Panels, Raster, Sample, Target} from "../types.js" */
 
 /** Distances in CSS pixels. The views pass those that the style sheets need to them. */
@@ -16,7 +17,7 @@ const CARD_EDGE = 13;
 export const LINE = 20;
 export const HEADING = 20;
 const META_LINE = 16;
-const META_GAP = 6;
+const META_GAP = 2;
 export const LEAST_COLUMN = 84;
 const LEAST_TEXT = 124;
 /** Pictures become larger only if the text keeps this width. It is wide enough for every line. */
@@ -28,7 +29,7 @@ export const CAPTION = 16;
 /** The approximate width of a letter in these texts, in CSS pixels. */
 const CAPTION_LETTER = 5.8;
 /** The caption of a change that needs the most space. */
-const [, , LONGEST_CHANGE] = changeCaption({ largest: 0.012, mean: 0.012 }, [1, 1, 1]);
+const LONGEST_CHANGE = changeCaption({ largest: 0.012, mean: 0.012 }, [1, 1, 1]).short;
 export const PANEL_GAP = 8;
 const TEXT_GAP = 14;
 const ROW_GAP = 8;
@@ -187,7 +188,7 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
     width: drawn.reduce((most, [left]) => Math.max(most, left + width), width),
     height: drawn.reduce((most, [, panelTop]) => Math.max(most, panelTop + height), height),
   };
-  const bodyHeight = HEADING + Math.max(rowsHeight * scale, height * scale + metaHeight(sample));
+  const bodyHeight = HEADING + Math.max(rowsHeight, height) * scale + META_GAP + META_LINE;
   const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
   const lengths = chipWidths(sample, choice);
   const chipLines = linesOfChips(lengths, choice, bodyWidth);
@@ -216,14 +217,6 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
     choice,
     panels: { image: rectangle(0, 0, raster), targets },
   };
-}
-
-/**
- * The height of the lines below the original: step, margin, run, and the id and the mark of a probe if there are any.
- * @param {Sample} sample
- */
-function metaHeight({ id, probe }) {
-  return META_GAP + META_LINE * (3 + (id === null ? 0 : 1) + (probe ? 1 : 0));
 }
 
 /**
@@ -264,7 +257,7 @@ export function wrappedLines(words, width) {
 export function extraLines({ morphs }) {
   return morphs.reduce((most, morph) => {
     const { survived, judges } = morph;
-    return Math.max(most, (stoppedCaption(morph).long ? 1 : 0) + (survived.length ? 1 : 0) + judges.length);
+    return Math.max(most, (endedEarly(morph) ? 1 : 0) + (survived.length ? 1 : 0) + judges.length);
   }, 0);
 }
 
@@ -276,13 +269,15 @@ function valuesOf(sample) {
   return (1 + targetArrayCount(sample)) * elementsIn(sample.shape);
 }
 
+/** The percentages, and everything around the names in a title. */
+const TITLE_WORDS = " 00 % ·  00 %, labelled  ✗".length;
+
 /**
  * The approximate length of a card's title, in letters.
  * @param {Sample} sample
  */
 function titleLength({ classes, label, session }) {
-  const caption = label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
-  let length = "predicts  (00 %),  (00 %); ".length + caption.length;
+  let length = TITLE_WORDS + (label === null ? 0 : className(session.class_names, label).length);
   for (let position = 0; position < 2 && position < classes.length; position++) {
     length += className(session.class_names, classes[position]).length;
   }
@@ -345,7 +340,7 @@ function linesOfChips(lengths, choice, width) {
  * @property {number} [height] the visible height of the grid; without it the height does not limit the pictures
  * @property {number} ratio screen pixels per CSS pixel
  * @property {number | null} zoom `null`: automatic
- * @property {number | null} target the one target that all cards show; `null`: all targets
+ * @property {ShownTargets} targets which targets all cards show
  * @property {ReadonlyMap<string, TargetChoice>} choices by the sample's key
  */
 
@@ -441,21 +436,21 @@ function widthKind({ sample: { shape, strengths, targets }, rows }) {
 function heightKind(kind) {
   const { sample, rows } = kind;
   const ofRows = rows.map((position) => sample.targets[position]);
-  return `${widthKind(kind)} ${metaHeight(sample)} ${ofRows.map((target) => (target.morphs.length ? extraLines(target) : -1))}`;
+  return `${widthKind(kind)} ${ofRows.map((target) => (target.morphs.length ? extraLines(target) : -1))}`;
 }
 
 /**
  * @param {Sample[]} samples
  * @param {GridOptions} options
  */
-function kindsOf(samples, { target, choices }) {
+function kindsOf(samples, { targets, choices }) {
   /** @type {CardKind[]} */
   const kinds = [];
   /** @type {number[]} positions in `kinds`, by layout id */
   const known = [];
   const kindOfEach = samples.map((sample) => {
     const choice = choices.size ? choices.get(sample.key) : undefined;
-    const add = () => kinds.push({ sample, rows: rowsOf(sample, target, choice), choice }) - 1;
+    const add = () => kinds.push({ sample, rows: rowsOf(sample, targets, choice), choice }) - 1;
     return choice === undefined ? (known[layoutId(sample)] ??= add()) : add();
   });
   return { kinds, kindOfEach };
@@ -497,9 +492,10 @@ function layoutId(sample) {
 /** @param {Sample} sample */
 function layoutText(sample) {
   const { shape, targets, strengths, classes } = sample;
-  let text = `${textOf(shape)} ${metaHeight(sample)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
+  let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
   for (const target of targets) {
     text += target.morphs.length ? ` ${target.index}+${extraLines(target)}` : ` ${target.index}`;
+    if (isPredicted(sample, target)) text += "!";
   }
   return targets.length > 2 ? `${text}: ${classes}` : text;
 }
@@ -528,18 +524,18 @@ export function sizeOf({ columns, columnWidth, tops }) {
 }
 
 /**
- * The box of a card. A card is as high as its row and as wide as its column.
+ * The box of a card. A card is as wide as its column.
  * @param {GridLayout} layout
  * @param {number} position the position of the sample
  */
-export function boxOf({ columns, columnWidth, lead, tops }, position) {
+export function boxOf({ cards, columns, columnWidth, lead, tops }, position) {
   const row = Math.floor((position + lead) / columns);
   const column = (position + lead) % columns;
   return {
     left: GRID_GAP + column * (columnWidth + GRID_GAP),
     top: tops[row],
     width: columnWidth,
-    height: tops[row + 1] - tops[row] - GRID_GAP,
+    height: cards[position].height,
   };
 }
 

@@ -1,6 +1,8 @@
 /** Captions: what the page writes about a sample. Pure. */
 
-/** @import {Morph, MorphChange, Sample, Stopped, Target} from "../types.js" */
+import { probabilityAt } from "./verdict.js";
+
+/** @import {Morph, MorphChange, Sample, Target} from "../types.js" */
 /** @import {Verdict} from "./verdict.js" */
 
 /** The range of an image's display, in grey levels. */
@@ -49,6 +51,29 @@ export function formatPercent(probability) {
 }
 
 /**
+ * A strength as a part of the change: "13 %". An exact 0 or 1 is written as "0 %" or "100 %", and nothing else is.
+ * @param {number} strength
+ */
+export function formatPart(strength) {
+  if (!Number.isFinite(strength)) return formatDecimals(strength);
+  const rounded = Math.round(100 * strength);
+  return (rounded === 0 && strength > 0) || (rounded === 100 && strength !== 1)
+    ? `${(100 * strength).toFixed(1)} %`
+    : `${rounded} %`;
+}
+
+/** Follows a part, if there is room. */
+export const OF_THE_CHANGE = " of the change";
+
+/**
+ * A strength: "13 % of the change".
+ * @param {number} strength
+ */
+export function formatStrength(strength) {
+  return formatPart(strength) + OF_THE_CHANGE;
+}
+
+/**
  * A number with its sign and two decimals. A number that is rounded to zero has no sign.
  * @param {number} value
  */
@@ -66,6 +91,14 @@ export function formatPrecise(value) {
 }
 
 /**
+ * A flip distance with two significant digits; "never" if the sample never flips.
+ * @param {number} distance
+ */
+export function formatDistance(distance) {
+  return distance === Infinity ? "never" : formatShort(distance);
+}
+
+/**
  * A whole number with commas between the thousands.
  * @param {number} count
  */
@@ -74,15 +107,43 @@ export function formatCount(count) {
 }
 
 /**
- * "predicts 5 (46 %), 8 (45 %)"
+ * A count with its noun: "1 sample", "2 samples".
+ * @param {number} count
+ * @param {string} one the noun for one
+ * @param {string} [several] the noun for any other number
+ */
+export function formatCounted(count, one, several = `${one}s`) {
+  return `${formatCount(count)} ${count === 1 ? one : several}`;
+}
+
+/**
+ * "5 46 %": a class with its probability.
+ * @param {string} name the class's
+ * @param {number} probability
+ */
+export function classCaption(name, probability) {
+  return `${name} ${formatPercent(probability)}`;
+}
+
+/**
+ * The most probable classes: the second one only if it is worth naming.
+ * @param {Sample} sample
+ * @returns {{name: string, probability: number}[]}
+ */
+export function likelyClasses({ classes, probabilities, session }) {
+  return classes
+    .slice(0, 2)
+    .map((index, position) => ({ name: className(session.class_names, index), probability: probabilities[position] }))
+    .filter(({ probability }, position) => position === 0 || probability >= WORTH_NAMING);
+}
+
+/**
+ * The most probable classes with their probabilities: "5 46 % · 8 45 %".
  * @param {Sample} sample
  */
-export function predictionCaption({ classes, probabilities, session }) {
-  const named = classes
-    .slice(0, 2)
-    .filter((_, position) => position === 0 || probabilities[position] >= WORTH_NAMING)
-    .map((index, position) => `${className(session.class_names, index)} (${formatPercent(probabilities[position])})`);
-  return named.length ? `predicts ${named.join(", ")}` : "no prediction";
+export function predictionCaption(sample) {
+  const likely = likelyClasses(sample).map(({ name, probability }) => classCaption(name, probability));
+  return likely.length ? likely.join(" · ") : "no prediction";
 }
 
 /**
@@ -91,6 +152,18 @@ export function predictionCaption({ classes, probabilities, session }) {
  */
 export function labelCaption({ label, session }) {
   return label === null ? "no label" : `labelled ${className(session.class_names, label)}`;
+}
+
+/** Follows a label that differs from the prediction. */
+export const WRONG_MARK = " ✗";
+
+/**
+ * What a sample is: "5 46 % · 8 45 %, labelled 3 ✗". The label is missing if it is unknown.
+ * @param {Sample} sample
+ */
+export function sampleCaption(sample) {
+  if (sample.label === null) return predictionCaption(sample);
+  return `${predictionCaption(sample)}, ${labelCaption(sample)}${isWrong(sample) ? WRONG_MARK : ""}`;
 }
 
 /** @param {Sample} sample */
@@ -104,12 +177,12 @@ export function isWrong({ label, classes }) {
  */
 export function allProbabilities({ classes, probabilities, session }) {
   return classes
-    .map((index, position) => `${className(session.class_names, index)}: ${formatPercent(probabilities[position])}`)
+    .map((index, position) => classCaption(className(session.class_names, index), probabilities[position]))
     .join("\n");
 }
 
 /**
- * "8 at 95 %" or "5 (8 at 45 %)": the predicted class and the probability of the target.
+ * "8 · 95 %" or "5 (8 · 45 %)": the predicted class and the probability of the target.
  * @param {Verdict} verdict
  * @param {Target} target
  * @param {string[] | null} names
@@ -121,38 +194,67 @@ export function verdictCaption(verdict, target, names) {
     return [verdict.predictions.map((index) => className(names, index)).join(" or "), ""];
   }
   const { kind, prediction, probability } = verdict;
-  const chance = (kind === "exact" ? " at " : ", ≈ ") + formatPercent(probability);
+  const chance = (kind === "exact" ? " · " : " · ≈ ") + formatPercent(probability);
   const goal = className(names, target.index);
   return prediction === target.index ? [goal, chance] : [`${className(names, prediction)} (${goal}`, `${chance})`];
 }
 
 /**
+ * A caption in two forms. A card shows the short one if it is narrow.
+ * @typedef {{long: string, short: string}} Caption
+ */
+
+/**
  * @param {number | null} flip
  * @param {Target} target
  * @param {string[] | null} names
+ * @returns {Caption}
  */
 export function flipCaption(flip, target, names) {
-  if (flip === null) return "never flips";
-  if (flip === 0) return `already predicts ${className(names, target.index)}`;
-  return `flips at ${formatDecimals(flip)}`;
+  if (flip === null) return same("never flips");
+  if (flip === 0) return same(`already predicts ${className(names, target.index)}`);
+  return { long: `flips after ${formatStrength(flip)}`, short: `flips after ${formatPart(flip)}` };
 }
-
-/** @type {Record<Stopped, {long: string, short: string}>} the short words fit into the narrowest card */
-const STOPPED = {
-  confidence: { long: "", short: "" },
-  none: { long: "", short: "" },
-  max_steps: { long: "stopped after max_steps", short: "all steps taken" },
-  stalled: { long: "stalled: the gradient became zero", short: "stalled" },
-  nonfinite: { long: "nonfinite: stopped at NaN or infinity", short: "nonfinite" },
-  surest: { long: "as sure as this network gets", short: "as sure as it gets" },
-};
 
 /**
  * Why the ascent ended before the target reached the confidence; empty if it reached it.
  * @param {Morph} morph
+ * @param {number[]} strengths the sample's
+ * @returns {Caption}
  */
-export function stoppedCaption({ stopped }) {
-  return STOPPED[stopped];
+export function stoppedCaption({ stopped, steps, probabilities }, strengths) {
+  switch (stopped) {
+    case "confidence":
+    case "none":
+      return same("");
+    case "max_steps": {
+      const reached = probabilityAt(strengths, probabilities, 1);
+      const where = reached ? ` at ${formatPercent(reached.probability)}` : "";
+      return { long: `gave up after ${formatCounted(steps, "step")}${where}`, short: `gave up${where}` };
+    }
+    case "stalled":
+      return { long: "stalled: the gradient became zero", short: "stalled" };
+    case "nonfinite":
+      return { long: "stopped at NaN or infinity", short: "NaN or infinity" };
+    case "surest":
+      return { long: "as sure as this network gets", short: "as sure as it gets" };
+  }
+}
+
+/**
+ * Whether the ascent ended before the target reached the confidence.
+ * @param {Morph} morph
+ */
+export function endedEarly({ stopped }) {
+  return stopped !== "confidence" && stopped !== "none";
+}
+
+/**
+ * @param {string} words
+ * @returns {Caption}
+ */
+function same(words) {
+  return { long: words, short: words };
 }
 
 /**
@@ -168,7 +270,7 @@ export function noMorphCaption({ classes, session }, { index }) {
 /**
  * How often the network still predicts the target after a small change of the finished morph; empty if unknown.
  * @param {Morph} morph
- * @returns {{long: string, short: string, fragile: boolean}}
+ * @returns {Caption & {fragile: boolean}}
  */
 export function survivalCaption({ survived }) {
   const held = survived.filter(Boolean).length;
@@ -180,7 +282,7 @@ export function survivalCaption({ survived }) {
 }
 
 /** A morph that holds in less than this share of the small changes is called fragile: in 4 of 8, for instance. */
-const FRAGILE_SHARE = 5 / 8;
+export const FRAGILE_SHARE = 5 / 8;
 
 /**
  * "ema: 88 %": a judge's probability of the target.
@@ -202,10 +304,11 @@ export function gainCaption({ gain }) {
 }
 
 /**
- * "changes no pixel by more than 3/255; 0.2/255 on average", and two shorter forms.
+ * The true size of a change: "changes no pixel by more than 3/255; 0.2/255 on average", or "at most 3/255; 0.2/255 on
+ * average".
  * @param {Pick<MorphChange, "largest" | "mean">} change
  * @param {Sample["shape"]} shape
- * @returns {[long: string, short: string, shortest: string]}
+ * @returns {Caption}
  */
 export function changeCaption({ largest, mean }, shape) {
   const isSignal = shape.length === 2;
@@ -214,11 +317,7 @@ export function changeCaption({ largest, mean }, shape) {
   const isWhole = !isSignal && largest > 250 && largest <= WHOLE_RANGE;
   const most = inWords(isWhole ? String(WHOLE_RANGE) : formatAtMost(largest));
   const rest = `${most}; ${inWords(formatShort(mean))} on average`;
-  return [
-    `changes no ${isSignal ? "value" : "pixel"} by more than ${rest}`,
-    `changes at most ${rest}`,
-    `at most ${rest}`,
-  ];
+  return { long: `changes no ${isSignal ? "value" : "pixel"} by more than ${rest}`, short: `at most ${rest}` };
 }
 
 /**

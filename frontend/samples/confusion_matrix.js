@@ -1,6 +1,7 @@
 /** The confusion matrix of the captured samples. Each cell is also a filter. Pure. */
 
 import { BITS } from "./filters.js";
+import { byStep } from "./sort_orders.js";
 
 /** @import {Filters} from "./filters.js" */
 /** @import {Sample} from "../types.js" */
@@ -26,6 +27,9 @@ const OWN_FILTERS = {
   guesses: BITS.pair | BITS.prediction,
 };
 
+/** The filters that go through the training. */
+const STEP_FILTERS = BITS.steps | BITS.captures;
+
 /** The sidebar has space for this many class names. */
 export const MOST_CLASSES = 16;
 
@@ -37,10 +41,12 @@ export const MOST_CLASSES = 16;
  * @returns {ConfusionMatrix}
  */
 export function confusionMatrix(samples, failedFilters, axes, most = MOST_CLASSES) {
+  // The classes do not depend on the steps, so that the matrix keeps them while the user goes through the steps.
+  const ranked = countCells(samples, failedFilters, axes, STEP_FILTERS);
   const cells = countCells(samples, failedFilters, axes);
   /** @type {Map<number, number>} */
   const mixedUp = new Map();
-  for (const { row, column, count } of cells) {
+  for (const { row, column, count } of ranked) {
     for (const index of [row, column]) {
       mixedUp.set(index, (mixedUp.get(index) ?? 0) + (row === column ? 0 : count));
     }
@@ -63,24 +69,39 @@ export function confusionMatrix(samples, failedFilters, axes, most = MOST_CLASSE
 }
 
 /**
+ * Counts each sample once: of the captures of one id in a run, only the latest that passes.
  * @param {Sample[]} samples
  * @param {Uint16Array} failedFilters
  * @param {Axes} axes
+ * @param {number} [ignored] the bits of more filters that do not count
  * @returns {{row: number, column: number, count: number}[]} the cells with at least one sample
  */
-function countCells(samples, failedFilters, axes) {
-  const others = ~OWN_FILTERS[axes];
+function countCells(samples, failedFilters, axes, ignored = 0) {
+  const others = ~(OWN_FILTERS[axes] | ignored);
+  /** @type {Map<string, Map<string, Sample>>} the latest capture of each run and id */
+  const latest = new Map();
   /** @type {Map<number, Map<number, number>>} by row, then by column; a label can be any whole number */
   const rows = new Map();
-  for (let position = 0; position < samples.length; position++) {
-    if (failedFilters[position] & others) continue;
-    const { label, classes } = samples[position];
+  const add = (/** @type {Sample} */ { label, classes }) => {
     const row = axes === "labels" ? label : classes[0];
     const column = axes === "labels" ? classes[0] : classes[1];
-    if (row === null || row === undefined || column === undefined) continue;
+    if (row === null || row === undefined || column === undefined) return;
     const columns = rows.get(row) ?? new Map();
     rows.set(row, columns.set(column, (columns.get(column) ?? 0) + 1));
+  };
+  for (let position = 0; position < samples.length; position++) {
+    if (failedFilters[position] & others) continue;
+    const sample = samples[position];
+    if (sample.id === null) {
+      add(sample);
+      continue;
+    }
+    let ids = latest.get(sample.run);
+    if (!ids) latest.set(sample.run, (ids = new Map()));
+    const known = ids.get(sample.id);
+    if (!known || byStep(known, sample) <= 0) ids.set(sample.id, sample);
   }
+  for (const ids of latest.values()) for (const sample of ids.values()) add(sample);
   return [...rows].flatMap(([row, columns]) => Array.from(columns, ([column, count]) => ({ row, column, count })));
 }
 

@@ -2,10 +2,12 @@
 
 import { formatCount } from "./captions.js";
 
-/** @import {Filters, Outcome, Range, Show, Steps} from "./filters.js" */
+/** @import {Captures, Filters, Outcome, Range, Show, Steps} from "./filters.js" */
 
 /** @type {Record<Show, string>} */
-export const SHOW_WORDS = { all: "all", confused: "confused", probes: "probes" };
+export const SHOW_WORDS = { auto: "automatic", all: "all", confused: "no probes", probes: "probes" };
+/** @type {Record<Captures, string>} */
+export const CAPTURES_WORDS = { latest: "latest of each id", all: "all" };
 /** @type {Record<Outcome, string>} */
 export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "no label" };
 
@@ -19,6 +21,8 @@ export function filterCaption(name, { show, steps, pair, prediction, label, outc
   switch (name) {
     case "show":
       return SHOW_WORDS[show];
+    case "captures":
+      return CAPTURES_WORDS.latest;
     case "steps":
       return stepsCaption(/** @type {Steps} */ (steps));
     case "pair":

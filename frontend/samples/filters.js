@@ -5,7 +5,14 @@ import { flipDistanceOf } from "./verdict.js";
 
 /** @import {Sample} from "../types.js" */
 
-/** @typedef {"all" | "confused" | "probes"} Show */
+/**
+ * "auto" is resolved by the state: "confused" in the grid of samples, "all" in the other views.
+ * @typedef {"auto" | "all" | "confused" | "probes"} Show
+ */
+/**
+ * Which captures of a sample: the latest one of each id and run, or all.
+ * @typedef {"latest" | "all"} Captures
+ */
 /** @typedef {"right" | "wrong" | "unlabelled"} Outcome */
 
 /**
@@ -22,6 +29,7 @@ import { flipDistanceOf } from "./verdict.js";
  * A sample is shown if it passes all filters. `null` switches a filter off.
  * @typedef {object} Filters
  * @property {Show} show
+ * @property {Captures} captures
  * @property {Steps | null} steps
  * @property {readonly [number, number] | null} pair the two most probable classes, in either order
  * @property {number | null} prediction
@@ -35,6 +43,7 @@ import { flipDistanceOf } from "./verdict.js";
 /** @type {Filters} */
 export const NO_FILTERS = {
   show: "all",
+  captures: "all",
   steps: null,
   pair: null,
   prediction: null,
@@ -45,8 +54,16 @@ export const NO_FILTERS = {
   id: "",
 };
 
-/** @type {readonly Show[]} */
+/**
+ * The filters until the user chooses others.
+ * @type {Filters}
+ */
+export const USUAL_FILTERS = { ...NO_FILTERS, show: "auto", captures: "latest" };
+
+/** @type {readonly ("all" | "confused" | "probes")[]} */
 export const SHOWS = ["all", "confused", "probes"];
+/** @type {readonly Captures[]} */
+export const CAPTURES = ["latest", "all"];
 /** @type {readonly Outcome[]} */
 export const OUTCOMES = ["right", "wrong", "unlabelled"];
 
@@ -56,6 +73,9 @@ const NAMES = /** @type {(keyof Filters)[]} */ (Object.keys(NO_FILTERS));
 export const BITS = /** @type {Record<keyof Filters, number>} */ (
   Object.fromEntries(NAMES.map((name, position) => [name, 1 << position]))
 );
+
+/** The bit of the samples without the target that the user chose for all cards. */
+export const TARGET_BIT = 1 << NAMES.length;
 
 /**
  * The filters that are switched on.
@@ -93,6 +113,8 @@ function testOf(name, filters, samples) {
   switch (name) {
     case "show":
       return ({ probe }) => probe === (show === "probes");
+    case "captures":
+      return latestTest(steps, samples);
     case "steps":
       return stepTest(/** @type {Steps} */ (steps), samples);
     case "pair": {
@@ -131,6 +153,52 @@ function stepTest(steps, samples) {
     if (step <= steps.at && step > (last.get(run) ?? -Infinity)) last.set(run, step);
   }
   return ({ run, step }) => last.get(run) === step;
+}
+
+/**
+ * Whether a sample is the latest capture of its id in its run, among the steps that the filter passes. A sample without
+ * an id passes.
+ * @param {Steps | null} steps
+ * @param {Sample[]} samples
+ * @returns {(sample: Sample) => boolean}
+ */
+function latestTest(steps, samples) {
+  const isWithin = steps ? stepTest(steps, samples) : () => true;
+  /** @type {Map<string, Map<string, Sample>>} by run and id */
+  const runs = new Map();
+  for (const sample of samples) {
+    if (sample.id === null || !isWithin(sample)) continue;
+    let ids = runs.get(sample.run);
+    if (!ids) runs.set(sample.run, (ids = new Map()));
+    const known = ids.get(sample.id);
+    if (!known || isLater(sample, known)) ids.set(sample.id, sample);
+  }
+  return (sample) => sample.id === null || runs.get(sample.run)?.get(sample.id) === sample;
+}
+
+/**
+ * @param {Sample} one
+ * @param {Sample} other
+ */
+function isLater(one, other) {
+  return one.step > other.step || (one.step === other.step && one.wall_time >= other.wall_time);
+}
+
+/**
+ * Whether any id was captured more than once in a run.
+ * @param {Sample[]} samples
+ */
+export function hasRepeatedIds(samples) {
+  /** @type {Map<string, Set<string>>} */
+  const runs = new Map();
+  for (const { run, id } of samples) {
+    if (id === null) continue;
+    let ids = runs.get(run);
+    if (!ids) runs.set(run, (ids = new Set()));
+    if (ids.has(id)) return true;
+    ids.add(id);
+  }
+  return false;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The notices of a run's sessions, and the reason why a run has no samples. Pure. */
 
-import { formatCount, formatDecimals, formatShort } from "./captions.js";
+import { formatCount, formatCounted, formatDecimals, formatShort } from "./captions.js";
 
 /** @import {Notice, RunIndex, RunSession, Status} from "../types.js" */
 
@@ -80,8 +80,11 @@ function foundCaption(step, count) {
  * @param {Status} status
  */
 export function noSamplesCaption({ captured, failed, notices, least_margin: margin, steps, ended, wall_time: time }) {
-  const seen = steps === 1 ? "1 step seen" : `${formatCount(steps)} steps seen`;
-  if (captured) return `its ${formatCount(captured)} captured samples are under another tag, or were lost in writing.`;
+  const seen = `${formatCounted(steps, "step")} seen`;
+  if (captured) {
+    const what = formatCounted(captured, "captured sample is", "captured samples are");
+    return `its ${what} under another tag, or ${captured === 1 ? "was" : "were"} lost in writing.`;
+  }
   if (failed) {
     const isExplained = notices.some(({ severity }) => severity === "error");
     return `no samples: every capture failed so far${isExplained ? ". See the notice above." : `, ${seen}.`}`;
@@ -103,6 +106,28 @@ export function overheadCaption({ overhead, elapsed }) {
   if (elapsed === 0) return seconds;
   if (overhead > elapsed) return `${seconds}, longer than the training itself`;
   return `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training`;
+}
+
+/**
+ * "0.8 %": the time that captures took, as a share of the training without them; `null` if it is unknown.
+ * @param {Status} status
+ */
+export function overheadShare({ overhead, elapsed }) {
+  return elapsed > 0 ? `${formatShort((100 * overhead) / elapsed)} %` : null;
+}
+
+/**
+ * "12 s ago"
+ * @param {number} time seconds since the epoch
+ * @param {number} now
+ */
+export function ageCaption(time, now) {
+  const seconds = Math.max(Math.floor(now - time), 0);
+  if (!Number.isFinite(seconds)) return "at an unknown time";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${formatCount(Math.floor(seconds / 86_400))} days ago`;
 }
 
 /** @param {number} seconds since the epoch */

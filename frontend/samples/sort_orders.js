@@ -1,16 +1,19 @@
 /** The orders of the samples. Pure. */
 
+import { isWrong } from "./captions.js";
 import { smallestFlipDistance } from "./filters.js";
 
 /** @import {Sample} from "../types.js" */
 
-/** @typedef {"newest" | "oldest" | "margin" | "loss" | "entropy" | "gradient" | "flip"} Sort */
+/** @typedef {"border" | "newest" | "oldest" | "margin" | "loss" | "entropy" | "gradient" | "flip"} Sort */
 
 /**
  * The caption of each order and its sort key. The smallest key comes first; `null` and NaN come last.
  * @type {Record<Sort, {words: string, keyOf: (sample: Sample) => number | null}>}
  */
 export const ORDERS = {
+  // A margin is at most 1.
+  border: { words: "wrong and near the border first", keyOf: (sample) => sample.margin + (isWrong(sample) ? 0 : 2) },
   newest: { words: "newest step first", keyOf: ({ step }) => -step },
   oldest: { words: "oldest step first", keyOf: ({ step }) => step },
   margin: { words: "smallest margin first", keyOf: ({ margin }) => margin },

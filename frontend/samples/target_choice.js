@@ -1,10 +1,17 @@
 /** Which targets of a sample its card shows. If there are many, the most probable ones come first. Pure. */
 
+import { isPredicted } from "./morphs.js";
+
 /** @import {Sample} from "../types.js" */
 
 /**
  * The user's choice on one card: one target only (its class), or more targets than usual.
  * @typedef {number | "more"} TargetChoice
+ */
+
+/**
+ * What all cards show: one class, the targets that change the answer, or all targets.
+ * @typedef {number | "changing" | "all"} ShownTargets
  */
 
 /** How many targets have a row, and how many have a chip, before the user asks for more. */
@@ -16,15 +23,17 @@ const MOST_ROWS = 10;
 /**
  * The targets that have a row in the card, as positions in the sample.
  * @param {Sample} sample
- * @param {number | null} target the one target that all cards show; `null`: all targets
+ * @param {ShownTargets} shown
  * @param {TargetChoice} [choice]
  * @returns {number[]}
  */
-export function rowsOf(sample, target, choice) {
-  const wanted = typeof choice === "number" ? choice : choice === undefined ? target : null;
-  const alone = wanted === null ? -1 : sample.targets.findIndex(({ index }) => index === wanted);
+export function rowsOf(sample, shown, choice) {
+  const wanted = typeof choice === "number" ? choice : choice === undefined ? shown : null;
+  const alone = typeof wanted === "number" ? sample.targets.findIndex(({ index }) => index === wanted) : -1;
   if (alone >= 0) return [alone];
-  const positions = inOrder(sample);
+  const all = inOrder(sample);
+  const changing = all.filter((position) => !isPredicted(sample, sample.targets[position]));
+  const positions = shown === "changing" && choice !== "more" && changing.length ? changing : all;
   return positions.slice(0, choice === "more" ? MOST_ROWS : positions.length > ROWS ? ROWS : positions.length);
 }
 

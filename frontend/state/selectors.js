@@ -4,17 +4,18 @@ import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { facetsOf, failedFiltersOf, rankOf } from "../samples/filters.js";
+import { TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
-import { sortedPositions } from "../samples/sort_orders.js";
+import { byStep, sortedPositions } from "../samples/sort_orders.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
-/** @import {Facets, Filters} from "../samples/filters.js" */
+/** @import {Facets, Filters, Show} from "../samples/filters.js" */
 /** @import {Photographs} from "../drawing/gradient_colors.js" */
+/** @import {ShownTargets} from "../samples/target_choice.js" */
 /** @import {RunNotice} from "../samples/session_status.js" */
 /** @import {Counts, RunIndex, Sample, Status, Target} from "../types.js" */
 /** @import {State} from "./state.js" */
@@ -22,7 +23,11 @@ import { hasTarget, targetCounts } from "../samples/target_choice.js";
 /** How many runs are shown until the user ticks others. More would be slow to fetch. */
 const RUNS_AT_FIRST = 10;
 
-const RUN_COLOURS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"];
+/**
+ * How many colours style/base.css has for runs: TensorBoard's seven, and seven more. TensorBoard gives its first colour
+ * again to the eighth run.
+ */
+const RUN_COLOURS = 14;
 
 /** @param {State} state */
 export function tagsOf({ runs }) {
@@ -89,13 +94,16 @@ export const tickedRuns = memoize(
 );
 
 /**
- * The colour that TensorBoard gives to a run.
+ * The colour that TensorBoard gives to a run, as a variable of the style sheet, so that it follows the theme.
+ * TensorBoard does not tell which colours the user changed. Without TensorBoard around the page, as in a report, the
+ * runs have the colours in their own order.
  * @param {State} state
  * @param {string} run
  */
-export function runColour({ runOrder }, run) {
-  const position = Math.max(runOrder.indexOf(run), 0);
-  return RUN_COLOURS[position % RUN_COLOURS.length];
+export function runColour({ runOrder, runs }, run) {
+  const order = runOrder.length ? runOrder : (runs ?? []).map((one) => one.run);
+  const position = Math.max(order.indexOf(run), 0);
+  return `var(--run-${position % RUN_COLOURS})`;
 }
 
 /**
@@ -103,12 +111,15 @@ export function runColour({ runOrder }, run) {
  * @type {(state: State) => ((run: string) => string) | null}
  */
 export const runColours = memoize(
-  (state) => [runsOfTag(state).length > 1, state.runOrder],
+  (state) => [runsOfTag(state).length > 1, state.runOrder, state.runs],
   (state) => (runsOfTag(state).length > 1 ? (run) => runColour(state, run) : null),
 );
 
-/** @type {(state: State) => RunIndex[]} */
-const indexesInUse = memoize(
+/**
+ * What is loaded of the ticked runs.
+ * @type {(state: State) => RunIndex[]}
+ */
+export const indexesInUse = memoize(
   (state) => [tickedRuns(state), state.indexes],
   (state) => tickedRuns(state).flatMap((run) => state.indexes.get(run) ?? []),
 );
@@ -151,6 +162,24 @@ export const hasProbes = memoize(
   (state) => samplesInUse(state).some(({ probe }) => probe),
 );
 
+/**
+ * Whether there are probes and other samples.
+ * @type {(state: State) => boolean}
+ */
+const hasBothKinds = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => hasProbes(state) && samplesInUse(state).some(({ probe }) => !probe),
+);
+
+/**
+ * Whether any id was captured more than once in a run.
+ * @type {(state: State) => boolean}
+ */
+export const hasRepeats = memoize(
+  (state) => [samplesInUse(state)],
+  (state) => hasRepeatedIds(samplesInUse(state)),
+);
+
 /** @type {(state: State) => boolean} */
 export const hasRanks = memoize(
   (state) => [samplesInUse(state)],
@@ -183,14 +212,29 @@ export function namesOf(state) {
 }
 
 /**
- * The filters that apply. A filter that the sidebar does not offer, because it could not change anything, is off.
+ * Which samples the filter `show` passes: the grid shows no probes unless the user asks for them. Probes are the same
+ * samples again and again, and the other views are made for them.
+ * @param {State} state
+ * @returns {Exclude<Show, "auto">}
+ */
+function showInUse(state) {
+  const { show } = state.filters;
+  if (!hasProbes(state)) return "all";
+  if (show !== "auto") return show;
+  return state.view === "samples" && hasBothKinds(state) ? "confused" : "all";
+}
+
+/**
+ * The filters that apply. A filter that the sidebar does not offer, because it could not change anything, is off. Only
+ * the grid is limited to the latest captures: the other views compare captures of the same id.
  * @type {(state: State) => Filters}
  */
 export const filtersInUse = memoize(
-  (state) => [state.filters, hasProbes(state), hasRanks(state)],
+  (state) => [state.filters, showInUse(state), state.view === "samples" && hasRepeats(state), hasRanks(state)],
   (state) => ({
     ...state.filters,
-    show: hasProbes(state) ? state.filters.show : "all",
+    show: showInUse(state),
+    captures: state.view === "samples" && hasRepeats(state) ? state.filters.captures : "all",
     rank: hasRanks(state) ? state.filters.rank : null,
   }),
 );
@@ -301,12 +345,31 @@ export const selectedSample = memoize(
 );
 
 /**
- * Which filters each sample fails, see `failedFiltersOf`.
+ * All captures of a sample's id in its run, from the earliest step to the latest; the sample alone if it has no id.
+ * @param {State} state
+ * @param {Sample} sample
+ */
+export function capturesOf(state, sample) {
+  const { run, id } = sample;
+  if (id === null) return [sample];
+  return samplesInUse(state)
+    .filter((one) => one.id === id && one.run === run)
+    .sort(byStep);
+}
+
+/**
+ * Which filters each sample fails, see `failedFiltersOf`. `TARGET_BIT` counts as one of them.
  * @type {(state: State) => Uint16Array}
  */
 const failedFilters = memoize(
-  (state) => [samplesInUse(state), filtersInUse(state)],
-  (state) => failedFiltersOf(samplesInUse(state), filtersInUse(state)),
+  (state) => [samplesInUse(state), filtersInUse(state), state.target],
+  (state) => {
+    const samples = samplesInUse(state);
+    const failed = failedFiltersOf(samples, filtersInUse(state));
+    const isAsked = hasTarget(state.target);
+    if (state.target !== null) samples.forEach((sample, at) => (failed[at] |= isAsked(sample) ? 0 : TARGET_BIT));
+    return failed;
+  },
 );
 
 /**
@@ -314,19 +377,27 @@ const failedFilters = memoize(
  * @type {(state: State) => Sample[]}
  */
 export const shownSamples = memoize(
-  (state) => [order(state), failedFilters(state), state.target],
+  (state) => [order(state), failedFilters(state)],
   (state) => {
     const samples = samplesInUse(state);
     const failed = failedFilters(state);
-    const isAsked = hasTarget(state.target);
     /** @type {Sample[]} */
     const shown = [];
     for (const position of order(state)) {
-      if (failed[position] === 0 && isAsked(samples[position])) shown.push(samples[position]);
+      if (failed[position] === 0) shown.push(samples[position]);
     }
     return shown;
   },
 );
+
+/**
+ * Which targets all cards show.
+ * @param {State} state
+ * @returns {ShownTargets}
+ */
+export function shownTargets({ target, allTargets }) {
+  return target ?? (allTargets ? "all" : "changing");
+}
 
 /**
  * The two runs that are compared: the chosen ones if both exist, otherwise the first two ticked runs.
@@ -400,7 +471,7 @@ export const targetsInUse = memoize(
   (state) => [samplesInUse(state), failedFilters(state)],
   (state) => {
     const failed = failedFilters(state);
-    return targetCounts(samplesInUse(state).filter((_, position) => failed[position] === 0));
+    return targetCounts(samplesInUse(state).filter((_, position) => !(failed[position] & ~TARGET_BIT)));
   },
 );
 

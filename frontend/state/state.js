@@ -1,15 +1,19 @@
 /** The state of the page: what is known from the back end, and what the user chose. Pure. */
 
 import { INITIAL_GRADIENT_COLORS } from "../drawing/gradient_colors.js";
-import { NO_FILTERS } from "../samples/filters.js";
+import { USUAL_FILTERS } from "../samples/filters.js";
 
 /** @import {Axes} from "../samples/confusion_matrix.js" */
-/** @import {Filters} from "../samples/filters.js" */
+/** @import {Filters, Range} from "../samples/filters.js" */
+/** @import {PairOrder} from "../samples/pairs.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
 /** @import {RunIndex, GradientColors, RunTags} from "../types.js" */
 
-/** @typedef {"samples" | "follow" | "compare"} View */
+/**
+ * The name of a view in `views/registry.js`, and in links.
+ * @typedef {string} View
+ */
 
 /**
  * A view calls this when its user does something: the transition makes the next state from the present one.
@@ -31,6 +35,7 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {Axes | null} chosenAxes what the confusion matrix counts; `null`: the user did not choose
  * @property {number | null} chosenZoom `null`: the zoom is automatic
  * @property {GradientColors} gradientColors
+ * @property {boolean} allTargets whether cards also show targets that the network already predicts
  * @property {number | null} target only samples with this class among their targets are shown; `null`: all
  * @property {ReadonlyMap<string, TargetChoice>} targetChoices by the sample's key, for cards whose targets were chosen
  *   one by one
@@ -42,12 +47,19 @@ import { NO_FILTERS } from "../samples/filters.js";
  * @property {string | null} selected the key of the sample that the detail dialog shows
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
+ * @property {Range | null} overviewSteps the steps that the Overview and the Pair view are about; `null`: the latest third
+ * @property {readonly [number, number] | null} openPair the classes of the Pair view, the smaller one first
+ * @property {PairOrder} pairOrder the order of the Overview's table
+ * @property {string} pairSearch a text that the Overview's table is searched for
+ * @property {"morph" | "change"} examples what stands beside the originals in the Overview
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
 
-/** @type {readonly View[]} */
-export const VIEWS = ["samples", "follow", "compare"];
+/** The view of a fresh page. */
+export const FIRST_VIEW = "overview";
+/** The view of a link that names none: before there was an Overview, this view came first. */
+export const VIEW_OF_OLD_LINKS = "samples";
 
 /** @returns {State} */
 export function initialState() {
@@ -59,12 +71,13 @@ export function initialState() {
     ticked: new Map(),
     others: null,
     chosenTag: null,
-    filters: NO_FILTERS,
-    sort: "newest",
-    view: "samples",
+    filters: USUAL_FILTERS,
+    sort: "border",
+    view: FIRST_VIEW,
     chosenAxes: null,
     chosenZoom: null,
     gradientColors: INITIAL_GRADIENT_COLORS,
+    allTargets: false,
     target: null,
     targetChoices: new Map(),
     strength: 1,
@@ -74,6 +87,11 @@ export function initialState() {
     selected: null,
     compared: null,
     frames: "gradient",
+    overviewSteps: null,
+    openPair: null,
+    pairOrder: "captures",
+    pairSearch: "",
+    examples: "morph",
     dismissed: new Set(),
     indexes: new Map(),
   };

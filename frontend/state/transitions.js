@@ -89,6 +89,16 @@ export function withFilters(state, filters) {
 }
 
 /**
+ * Shows all samples whose two most probable classes are these.
+ * @param {State} state
+ * @param {readonly [number, number]} pair
+ * @returns {State}
+ */
+export function withPair(state, pair) {
+  return { ...withFilters(state, { pair }), view: "samples", selected: null };
+}
+
+/**
  * Sets the slider's strength for all samples: it removes all overrides, and no morph is shown at its flip.
  * @param {State} state
  * @param {number} strength
@@ -152,13 +162,14 @@ function withEntry(map, key, value) {
 }
 
 /**
- * Shows one target on all cards and forgets the choices on single cards.
+ * Chooses the targets of all cards and forgets the choices on single cards.
  * @param {State} state
- * @param {number | null} target
+ * @param {number | null} target the only target; `null`: not only one
+ * @param {boolean} [allTargets] whether cards also show targets that the network already predicts
  * @returns {State}
  */
-export function withTarget(state, target) {
-  return { ...state, target, targetChoices: state.targetChoices.size ? new Map() : state.targetChoices };
+export function withTarget(state, target, allTargets = state.allTargets) {
+  return { ...state, target, allTargets, targetChoices: state.targetChoices.size ? new Map() : state.targetChoices };
 }
 
 /**
@@ -172,4 +183,14 @@ export function withCompared(state, compared) {
   let next = { ...state, compared };
   for (const run of compared) if (!tickedRuns(next).includes(run)) next = tick(next, run, true);
   return next;
+}
+
+/**
+ * Opens the Pair view.
+ * @param {State} state
+ * @param {readonly [number, number]} pair two classes
+ * @returns {State}
+ */
+export function withOpenPair(state, [one, other]) {
+  return { ...state, view: "pair", openPair: [Math.min(one, other), Math.max(one, other)] };
 }

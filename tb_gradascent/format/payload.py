@@ -12,6 +12,9 @@ A payload is a zlib stream of three sections:
    - ``coarse_levels``: the same, of a large gradient with fewer levels.
    - ``predicted_levels``: the residuals of its levels, see ``prediction``. They take a third to a
      half of the bytes if the array is smooth, as the delta of a visible morph is.
+
+A training that may not keep its images has empty payloads. Then the codec of every array is
+``not_stored``.
 """
 
 from __future__ import annotations
@@ -54,11 +57,16 @@ _SEARCHED: Final = 1 << 18
 """The most bytes of a sample that are searched for repeated ones."""
 
 
-def pack_payload(image: Array, targets: Sequence[Target]) -> tuple[bytes, PayloadRecord]:
+def pack_payload(
+    image: Array, targets: Sequence[Target], *, stored: bool = True
+) -> tuple[bytes, PayloadRecord]:
     """Pack an image and its targets' arrays.
 
-    Return the payload, and what the record says of it.
+    Return the payload, and what the record says of it. Nothing is packed unless ``stored``.
     """
+    if not stored:
+        count = 1 + sum(1 + len(target.morphs) for target in targets)
+        return b"", {**payload_info(b""), "codecs": ["not_stored"] * count}
     pixels, image_as = image_codec.encode_image(image)
     codecs, quanta, bodies = [image_as], [], []
     for target in targets:
@@ -124,19 +132,24 @@ def check_payload(info: PayloadInfo, payload: bytes) -> None:
 def largest_payload(record: Record) -> int:
     """Return the most bytes that a record's payload can inflate to."""
     image_as = record["payload"]["codecs"][0]
+    if image_as == "not_stored":
+        return 0
     return image_codec.largest_size(tuple(record["shape"]), image_as) + _levels_size(record)
 
 
 def unpack_payload(record: Record, payload: bytes) -> list[Array]:
     """Return the image, and then for each target its gradient and the delta of each morph.
 
-    Each array has the record's shape.
+    Each array has the record's shape. Arrays that are not stored are NaN.
 
     Raises:
         RecordError: The payload was damaged, or it inflates to another size than the record's
             shape and targets take.
     """
     check_payload(record["payload"], payload)
+    if record["payload"]["codecs"][0] == "not_stored":
+        shape = tuple(record["shape"])
+        return [np.full(shape, np.nan, np.float32) for _ in record["payload"]["codecs"]]
     inflate = zlib.decompressobj()
     try:
         data = inflate.decompress(payload, largest_payload(record))

@@ -88,7 +88,9 @@ class TargetRecord(_OptionalOfTarget):
     morphs: list[MorphRecord]
 
 
-Codec = Literal["palette", "levels", "coarse_levels", "predicted_palette", "predicted_levels"]
+Codec = Literal[
+    "palette", "levels", "coarse_levels", "predicted_palette", "predicted_levels", "not_stored"
+]
 """How an array is encoded. ``payload`` describes the codecs. Their order never changes."""
 
 

@@ -208,6 +208,8 @@ def _shape(fields: dict[str, Any]) -> list[int]:
 
 def _codecs(payload: dict[str, Any], arrays: int, shape: Sequence[int]) -> list[Codec]:
     codecs = _list(payload, "codecs", exactly=1 + arrays)
+    if all(codec == "not_stored" for codec in codecs):
+        return codecs
     for position, codec in enumerate(codecs):
         known: Collection[str] = ARRAY_CODECS if position else IMAGE_CODECS
         if codec not in known:

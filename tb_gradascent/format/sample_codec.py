@@ -33,7 +33,7 @@ from tb_gradascent.format.samples import Array, CapturedSample, Morph, Response,
 
 
 def encode_sample(
-    sample: CapturedSample, *, dropped: int = 0, every: int | None = None
+    sample: CapturedSample, *, dropped: int = 0, every: int | None = None, arrays: bool = True
 ) -> tuple[bytes, bytes]:
     """Return ``(record, payload)``: the sample as it is stored.
 
@@ -41,6 +41,7 @@ def encode_sample(
         sample: The sample.
         dropped: How many samples its session has lost so far.
         every: The steps between its session's captures, if the budget has stretched them.
+        arrays: Whether to store the image, the gradients and the deltas.
 
     Raises:
         ValueError: The sample breaks a limit of the format, or its arrays do not fit each other.
@@ -52,7 +53,7 @@ def encode_sample(
                 raise ValueError(
                     f"gradients and deltas must have the image's shape {shape}, got {array.shape}"
                 )
-    payload, described = pack_payload(sample.image, sample.targets)
+    payload, described = pack_payload(sample.image, sample.targets, stored=arrays)
     strengths = _common_strengths(sample.targets)
     record: Record = {
         "version": RECORD_VERSION,
@@ -89,7 +90,8 @@ def encode_sample(
 def decode_sample(record: Record, payload: bytes) -> CapturedSample:
     """Return the sample that :func:`encode_sample` was given.
 
-    The image is exact. Gradients and deltas are exact to half a quantum.
+    The image is exact. Gradients and deltas are exact to half a quantum. Arrays that are not stored
+    are NaN.
 
     Raises:
         RecordError: The payload is not the one that the record describes.

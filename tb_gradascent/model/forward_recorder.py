@@ -79,14 +79,17 @@ class ForwardRecorder:
         modules: The modules to record.
         is_wanted: Called with a module at the end of its pass. If it returns False the recorder
             skips the pass.
+        find: Returns the inputs among a module's arguments.
     """
 
     def __init__(
         self,
         modules: Iterable[nn.Module],
         is_wanted: Callable[[nn.Module], bool] = lambda _: True,
+        find: Callable[[tuple[Any, ...], Mapping[str, Any]], Tensor | None] = find_inputs,
     ) -> None:
         self._is_wanted = is_wanted
+        self._find = find
         self._passes: list[RecordedPass] = []
         self.unreadable: str | None = None
         """The inputs and the output of the last pass that was not recorded."""
@@ -140,7 +143,7 @@ class ForwardRecorder:
     ) -> None:
         if not self._is_wanted(module):
             return
-        inputs = find_inputs(args, kwargs)
+        inputs = self._find(args, kwargs)
         if is_transformed(inputs) or is_transformed(output):
             return
         found = [] if inputs is None else candidates(output, len(inputs))

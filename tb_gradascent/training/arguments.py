@@ -6,12 +6,12 @@ import json
 import operator
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import (
     MAX_CHANNELS,
@@ -250,6 +250,22 @@ def legal_bounds(
     if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=True)):
         raise ValueError(f"{rule}, got {bounds!r}")
     return low, high
+
+
+def images(value: object) -> bool | Callable[[Tensor], Tensor]:
+    """Return ``value`` if it is true, false or a callable.
+
+    Raises:
+        ValueError: ``value`` is something else.
+    """
+    if isinstance(value, bool):
+        return value
+    if not callable(value):
+        raise ValueError(
+            "images must be True, False or a callable that maps images (N, …) to images of the "
+            f"same shape, got {value!r}: False stores no image"
+        )
+    return cast("Callable[[Tensor], Tensor]", value)
 
 
 def fraction(name: str, value: object) -> float | None:

@@ -46,20 +46,22 @@ class FaultPolicy:
         return self.resting
 
     @contextlib.contextmanager
-    def contain(self, what: str, step: int) -> Iterator[None]:
+    def contain(self, what: str, step: int, *, counts: bool = True) -> Iterator[None]:
         """Run a block so that no fault of it reaches the training, unless ``strict``.
 
         Args:
             what: What the block does, as the log names it: ``"A capture"``.
             step: The training step.
+            counts: Whether a fault counts as one of several in a row.
         """
         try:
             yield
         except Exception as error:
             self.handle(error, what, step)
-            self._count_in_a_row(step)
+            if counts:
+                self._count_in_a_row(step)
         else:
-            if not self.resting:
+            if counts and not self.resting:
                 self._end_row(step)
 
     def handle(self, error: Exception, what: str, step: int | None = None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.samples import CapturedSample, flip_distances
 from tb_gradascent.functional.capture import PendingSamples
 from tb_gradascent.functional.host_copy import HostCopy
@@ -60,6 +61,7 @@ class PendingCapture:
         parts: The samples, in their order.
         batch: The numbers of the batch as a whole, if there was one.
         every: Steps between captures, if the budget has stretched them.
+        info: The session's constants as they are known now; ``None`` for those that it began with.
         wall_time: Seconds since the epoch.
     """
 
@@ -68,6 +70,7 @@ class PendingCapture:
     parts: Sequence[PendingSamples]
     batch: BatchScalars | None = None
     every: int | None = None
+    info: SessionInfo | None = None
     wall_time: float = dataclasses.field(default_factory=time.time)
 
     @property

@@ -31,7 +31,7 @@ class ProbeList:
     """
 
     def __init__(self, info: SessionInfo, targets: Targets, kind: InputKind) -> None:
-        self._info = info
+        self.info = info
         self._kind: InputKind = kind
         self._targets = targets
         self._all: list[Probes] = []
@@ -50,7 +50,7 @@ class ProbeList:
             ValueError: An argument breaks its rule.
         """
         given = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
-        given.check_channels(self._info)
+        given.check_channels(self.info)
         known = given.label_list(range(len(inputs)))
         if self._targets == "label" and (known is None or None in known):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -14,9 +15,11 @@ from tb_gradascent.functional.capture import PendingSamples, Recipe, capture
 from tb_gradascent.functional.criteria import Criterion, most_confused, scores_of, valid_labels
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.margins import probability_margin, surest_probability
-from tb_gradascent.model.output_reader import has_graph
+from tb_gradascent.functional.validation import check_returned
+from tb_gradascent.model.output_reader import OutputReader, has_graph
 from tb_gradascent.model.runner import JudgeError, Passes
 from tb_gradascent.training.batch import Batch, InputKind, id_text
+from tb_gradascent.training.evaluation import SUREST_ERRORS, Evaluation
 from tb_gradascent.training.health import Health
 from tb_gradascent.training.health_check import (
     ROWS,
@@ -26,10 +29,14 @@ from tb_gradascent.training.health_check import (
     about_shape,
 )
 from tb_gradascent.training.pending import BatchScalars
+from tb_gradascent.training.scan import Candidate, batches_of
 from tb_gradascent.training.seen_range import SeenRange
 
 #: The criterion looks at the model's own answers about this many times ``top_k`` rows.
 CANDIDATES: Final = 3
+
+
+OpenPasses = Callable[[], contextlib.AbstractContextManager[Passes | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +49,9 @@ class Recorder:
         info: The session's constants.
         health: It gets the notices.
         kind: What the inputs are.
+        reader: Finds the logits in what the model returns.
         check: Looks at the first captures.
+        disguise: Maps images (N, …) to those that are recorded in their place.
         seen: The range of the values that the network was given so far.
     """
 
@@ -51,8 +60,15 @@ class Recorder:
     info: SessionInfo
     health: Health
     kind: InputKind
+    reader: OutputReader
     check: HealthCheck
+    disguise: Callable[[Tensor], Tensor] | None = None
     seen: SeenRange = dataclasses.field(default_factory=SeenRange)
+
+    def with_info(self, info: SessionInfo) -> Recorder:
+        """Return a recorder for other constants of the session."""
+        recipe = dataclasses.replace(self.recipe, bounds=info.bounds)
+        return dataclasses.replace(self, info=info, recipe=recipe)
 
     def record_batch(
         self,
@@ -121,6 +137,87 @@ class Recorder:
             self.check.look_at(batch.inputs)
             self.check.examine(passes, batch, None, own[:ROWS])
         return self.score(own, batch.labels)
+
+    def loop_logits(self, open_passes: OpenPasses, batch: Batch, answer: object) -> Tensor | None:
+        """The logits (N, C) in the loop's answer to a batch, outside of a capture.
+
+        Args:
+            open_passes: Opens passes, if the model has to be asked.
+            batch: The loop's.
+            answer: What the loop's model returned; ``None`` asks the model.
+
+        Raises:
+            ValueError: The answer holds no logits, or another number of classes than the model's.
+        """
+        reader = self.reader
+        if answer is None or (reader.form is None and not has_graph(answer)):
+            with open_passes() as passes:
+                if passes is None:
+                    return None
+                self._prepare(passes, batch)
+                self._settle(passes, batch)
+                if answer is None:
+                    return passes.ask(batch.inputs, batch.forward_args)
+        before = reader.classes
+        logits = reader.of_loop(answer, len(batch.inputs))
+        if before not in (None, reader.classes):
+            found, reader.classes = reader.classes, before
+            raise ValueError(f"logits must have the model's {before} classes, got {found}")
+        return logits
+
+    def offer(self, evaluation: Evaluation, batch: Batch, logits: Tensor) -> None:
+        """Offer a batch of an evaluation.
+
+        Args:
+            evaluation: It keeps the worst samples.
+            batch: The loop's.
+            logits: The loop's (N, C).
+        """
+        batch.check_channels(self.info)
+        self.health.add(about_labels(batch.label_kind), evaluation.step)
+        self.health.add(about_shape(batch.inputs, self.kind), evaluation.step)
+        self.seen.add(batch.inputs, batch.value_range)
+        logits = logits.detach()
+        errors = error_scores(logits, batch.labels)
+        scores = self.score(logits, batch.labels)
+        evaluation.offer(batch, scores, errors, surest_probability(logits))
+
+    def record_worst(self, passes: Passes, evaluation: Evaluation) -> list[PendingSamples]:
+        """Record the worst samples of an evaluation, the most confused first.
+
+        Each is looked at once more, because the loop's answers may be those of another mode, or of
+        an average of the weights.
+        """
+        if evaluation.last_args is not None:
+            passes.pad_like(evaluation.last_args)
+        chosen: dict[int, Candidate] = {}
+        for score, best in ((self.score, evaluation.confused), (error_scores, evaluation.errors)):
+            left = evaluation.top_k
+            new = [candidate for candidate in best.candidates() if candidate.order not in chosen]
+            held = [
+                value > -torch.inf
+                for batch in batches_of(new)
+                for value in self._score_again(passes, batch, score)
+            ]
+            for candidate, holds in zip(new, held, strict=True):
+                if holds and left:
+                    chosen[candidate.order] = candidate
+                    left -= 1
+        parts: list[PendingSamples] = []
+        for batch in batches_of(chosen.values()):
+            rows = list(range(len(batch.inputs)))
+            parts += self.record(
+                passes, batch, rows, batch, evaluation.step, surest=evaluation.surest
+            )
+        return parts
+
+    def _score_again(
+        self, passes: Passes, batch: Batch, score: Callable[[Tensor, Labels | None], Tensor]
+    ) -> list[float]:
+        rows = list(range(len(batch.inputs)))
+        labels = [-1 if label is None else label for label in batch.label_list(rows) or []]
+        scores: list[float] = score(self._ask_rows(passes, batch, rows), labels or None).tolist()
+        return scores
 
     def _confirm(
         self,
@@ -242,7 +339,7 @@ class Recorder:
     ) -> PendingSamples:
         indices = torch.tensor(rows, device=chosen.inputs.device)
         device = passes.device or loop_batch.inputs.device
-        inputs = chosen.inputs.index_select(0, indices).to(device)
+        inputs = self._disguised(chosen.inputs.index_select(0, indices)).to(device)
         call = loop_batch.inputs.dtype, chosen.forward_args, rows[0]
         try:
             return capture(
@@ -267,6 +364,21 @@ class Recorder:
         # Again, without that judge.
         known = loop_margins, surest
         return self._record_together(passes, chosen, rows, loop_batch, step, probe, *known)
+
+    def _disguised(self, images: Tensor) -> Tensor:
+        """The images (N, …) that may be recorded.
+
+        Raises:
+            ValueError: The user's callable returned something else than images of this shape.
+        """
+        if self.disguise is None:
+            return images
+        return check_returned(
+            self.disguise(images.clone()),
+            lambda returned: returned.shape == images.shape and returned.is_floating_point(),
+            f"images must return floating point images of the same shape {tuple(images.shape)}",
+            self.disguise,
+        )
 
     def _prepare(self, passes: Passes, batch: Batch, step: int | None = None) -> None:
         """Check what needs no pass through the model."""
@@ -298,3 +410,10 @@ class Recorder:
                 f"class_names has {len(names)} names and the logits have {classes} classes: "
                 "classes without a name are shown by number.",
             )
+
+
+def error_scores(logits: Tensor, labels: Labels | None) -> Tensor:
+    """Return the loss of each wrong prediction, shape (N,), and ``-inf`` for the right ones."""
+    if labels is None:
+        return logits.new_full(logits.shape[:1], -torch.inf)
+    return SUREST_ERRORS(logits, torch.as_tensor(labels, device=logits.device))

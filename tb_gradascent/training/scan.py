@@ -154,7 +154,7 @@ def search(
             raise
     if process_rank is not None:
         best = best.of_all_ranks(process_rank, fault)
-    return ScanResult(list(best.batches()), last_batch, interrupt or fault)
+    return ScanResult(list(batches_of(best.candidates())), last_batch, interrupt or fault)
 
 
 def _holders_of_generators(loader: object, depth: int = 3) -> Iterator[object]:
@@ -258,20 +258,9 @@ class TopK:
                 )
             )
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield the kept samples, the highest score first.
-
-        Neighbours of one shape form a batch. If the model takes further arguments, each sample is a
-        batch of its own.
-        """
-        for _, group in itertools.groupby(self._ordered(), key=_batch_key):
-            alike = list(group)
-            yield Batch(
-                torch.stack([candidate.inputs for candidate in alike]),
-                [candidate.label for candidate in alike],
-                [candidate.id for candidate in alike],
-                alike[0].forward_args,
-            )
+    def candidates(self) -> list[Candidate]:
+        """Return the kept samples, the highest score first."""
+        return sorted(self._heap, reverse=True)
 
     def of_all_ranks(self, process_rank: ProcessRank, fault: Exception | None) -> TopK:
         """Return the best samples of all ranks on rank 0, and an empty ``TopK`` on other ranks.
@@ -287,7 +276,7 @@ class TopK:
             Exception: ``fault``.
             RuntimeError: The search failed on another rank.
         """
-        own = self._ordered()
+        own = self.candidates()
         reports = share(
             (
                 None if fault is None else f"{type(fault).__name__}: {fault}",
@@ -322,8 +311,21 @@ class TopK:
         else:
             heapq.heappushpop(self._heap, candidate)
 
-    def _ordered(self) -> list[Candidate]:
-        return sorted(self._heap, reverse=True)
+
+def batches_of(candidates: Iterable[Candidate]) -> Iterator[Batch]:
+    """Yield samples in batches, in their order.
+
+    Neighbours of one shape form a batch. If the model takes further arguments, each sample is a
+    batch of its own.
+    """
+    for _, group in itertools.groupby(candidates, key=_batch_key):
+        alike = list(group)
+        yield Batch(
+            torch.stack([candidate.inputs for candidate in alike]),
+            [candidate.label for candidate in alike],
+            [candidate.id for candidate in alike],
+            alike[0].forward_args,
+        )
 
 
 def _batch_key(candidate: Candidate) -> object:

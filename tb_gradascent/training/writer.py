@@ -56,6 +56,7 @@ class SampleWriter:
         info: The session's constants.
         budget: Bytes that the file may take.
         tag: The tag of the session's status.
+        arrays: Whether to store images, gradients and deltas.
         health: Notes the faults of the thread.
         status: Returns what the writer does not know of the session's status. The thread calls it.
             It must not refer to the writer, because a forgotten writer is closed.
@@ -80,6 +81,7 @@ class SampleWriter:
         budget: int,
         *,
         tag: str = "confused",
+        arrays: bool = True,
         health: Health | None = None,
         status: Callable[[], Status] = Status,
     ) -> None:
@@ -101,6 +103,7 @@ class SampleWriter:
             statuses,
             status,
             health or Health(strict=False),
+            arrays,
         )
         self.progress: SampleFile = self._worker
         self.refresh: Callable[[], None] = self._worker.refresh
@@ -241,6 +244,7 @@ class _Worker:
         statuses: _StatusSeries,
         status: Callable[[], Status],
         health: Health,
+        arrays: bool,
     ) -> None:
         self.failure: Exception | None = None
         self.processor_seconds = 0.0
@@ -255,6 +259,7 @@ class _Worker:
         self._statuses = statuses
         self._status = status
         self._health = health
+        self._arrays = arrays
         self._batches = 0
         self._selected = 0
         self._least_margin = math.inf
@@ -433,14 +438,19 @@ class _Worker:
         samples = capture.samples()
         self._look_at(capture, samples)
         encoded = [
-            encode_sample(sample, dropped=self.dropped, every=capture.every) for sample in samples
+            encode_sample(sample, dropped=self.dropped, every=capture.every, arrays=self._arrays)
+            for sample in samples
         ]
         # The payload first: a reader that sees a record can then read its arrays.
+        number = self._captures[capture.tag]
+        # Of a series' metadata only the first event's is read.
+        info = self._info if capture.info is None else capture.info.encode()
         values = [
             self._value(capture.tag, "payload", [payload for _, payload in encoded]),
-            self._value(capture.tag, "index", [record for record, _ in encoded]),
+            self._value(
+                capture.tag, "index", [record for record, _ in encoded], b"" if number else info
+            ),
         ]
-        number = self._captures[capture.tag]
         scalars = [
             Summary.Value(tag=tag, simple_value=value)
             for tag, value in capture.scalars(samples).items()
@@ -464,9 +474,9 @@ class _Worker:
         self._captures[capture.tag] += bool(samples)
         return True
 
-    def _value(self, tag: str, kind: metadata.Kind, strings: list[bytes]) -> Summary.Value:
-        # Of a series' metadata only the first event's is read.
-        content = self._info if kind == "index" and not self._captures[tag] else b""
+    def _value(
+        self, tag: str, kind: metadata.Kind, strings: list[bytes], content: bytes = b""
+    ) -> Summary.Value:
         return _string_value(metadata.series_tag(tag, kind, self._session), kind, content, strings)
 
 

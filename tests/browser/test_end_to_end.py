@@ -24,6 +24,7 @@ from testing.browser import (
     press_reload,
     read_pixels,
     set_strength,
+    strength_words,
     wait_for_samples,
 )
 from testing.index_reader import read_index
@@ -112,7 +113,7 @@ def test_the_screen_shows_what_was_computed(
 def assert_morphs_are_those_computed(tab: Frame, known: dict[str, Sample]) -> None:
     for strength in (0, 0.5, 0.73, 1):
         set_strength(tab, strength)
-        expect(tab.locator('output[for="strength"]')).to_have_text(f"{strength:.2f}")
+        expect(tab.locator('output[for="strength"]')).to_have_text(strength_words(strength))
         compared = 0
         for card in cards(tab)[:4]:
             sample = known[key_of(card)]
@@ -160,7 +161,7 @@ def assert_verdicts_are_those_of_the_network(tab: Frame, known: dict[str, Sample
                 verdict = card.locator(f'.verdict[data-target="{target.index}"]')
                 words = verdict.text_content() or ""
                 assert words.startswith(str(morph.predictions[place]))
-                assert f" at {percent(morph.probabilities[place])}" in words
+                assert f" · {percent(morph.probabilities[place])}" in words
 
 
 def assert_orders_sort(tab: Frame, known: dict[str, Sample]) -> None:

@@ -61,22 +61,34 @@ def key_of(card: Locator) -> str:
     return key
 
 
-def test_the_address_restores_every_choice_and_adds_nothing_to_the_history(
-    page: Page, tab: Frame
-) -> None:
+def test_the_address_restores_every_choice_and_back_undoes_one(page: Page, tab: Frame) -> None:
     before = page.evaluate("history.length")
-    tab.locator("#sort").select_option("margin")
-    tab.locator('input[name="run"][value="dropout"]').set_checked(False)
     for strength in (0.2, 0.4, 0.5):
         set_strength(tab, strength)
     page.wait_for_url("**#gradascent&*p.gradascent.strength=0.5*")
-    assert page.evaluate("history.length") == before
+    assert page.evaluate("history.length") == before, "a drag makes no entries"
+    tab.locator("#sort").select_option("margin")
+    page.wait_for_url("**p.gradascent.sort=margin*")
+    tab.locator("#outcome").select_option("wrong")
+    page.wait_for_url("**p.gradascent.outcome=wrong*")
+    assert page.evaluate("history.length") == before + 2
+    page.go_back()
+    expect(tab.locator("#outcome")).to_have_value("")
+    expect(tab.locator("#sort")).to_have_value("margin")
+    page.go_back()
+    expect(tab.locator("#sort")).to_have_value("newest")
+    expect(tab.locator('output[for="strength"]')).to_have_text("50 % of the change")
+    assert "#gradascent" in page.url
+    page.go_forward()
+    expect(tab.locator("#sort")).to_have_value("margin")
+    tab.locator('input[name="run"][value="dropout"]').set_checked(False)
+    page.wait_for_url("**p.gradascent.runs=-dropout*")
     page.reload()
     tab = frame_in_shell(page)
     wait_for_samples(tab)
     expect(tab.locator("#sort")).to_have_value("margin")
     expect(tab.locator('input[name="run"][value="dropout"]')).not_to_be_checked()
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+    expect(tab.locator('output[for="strength"]')).to_have_text("50 % of the change")
     expect(tab.locator(".count")).to_have_text("24 of 24 samples")
 
 
@@ -99,10 +111,10 @@ def test_a_choice_survives_another_dashboard_and_a_pasted_link_replaces_it(
     frames = tab.locator(".follow .frame")
     expect(frames).to_have_count(4)
     expect(tab.locator(".follow .frame:not([data-painted])")).to_have_count(0)
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+    expect(tab.locator('output[for="strength"]')).to_have_text("50 % of the change")
     page.evaluate("location.hash = 'gradascent&p.gradascent.sort=oldest'")
     expect(tab.locator("#sort")).to_have_value("oldest")
-    expect(tab.locator('output[for="strength"]')).to_have_text("1.00")
+    expect(tab.locator('output[for="strength"]')).to_have_text("100 % of the change")
     page.unroute_all(behavior="ignoreErrors")
 
 

@@ -78,7 +78,7 @@ def detail(page: Page, tab: Frame) -> None:
 
 
 def follow(page: Page, tab: Frame) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     tab.locator(".frame[data-painted]").first.wait_for()
 
 
@@ -87,12 +87,35 @@ def compare(page: Page, tab: Frame) -> None:
     tab.locator(".pair .sample[data-painted]").first.wait_for()
 
 
+def overview(page: Page, tab: Frame) -> None:
+    tab.get_by_role("tab", name="Overview").click()
+    tab.get_by_role("button", name="All steps").click()
+    tab.locator(".overview-page .example[data-painted]").first.wait_for()
+
+
+def pair(page: Page, tab: Frame) -> None:
+    overview(page, tab)
+    tab.locator(".pair-name").first.click()
+    tab.locator(".pair-line .example[data-painted]").first.wait_for()
+
+
 def help_panel(page: Page, tab: Frame) -> None:
     page.keyboard.press("?")
     tab.get_by_role("dialog").wait_for()
 
 
-PARTS = [everything_folded_out, notices, appearance, downloads, detail, follow, compare, help_panel]
+PARTS = [
+    everything_folded_out,
+    notices,
+    appearance,
+    downloads,
+    detail,
+    follow,
+    compare,
+    overview,
+    pair,
+    help_panel,
+]
 
 
 def violations(tab: Frame, options: dict[str, Any]) -> list[str]:

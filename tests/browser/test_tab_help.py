@@ -20,6 +20,7 @@ from testing.browser import (
     read_pixels,
     set_strength,
     set_theme,
+    strength_words,
     wait_for_samples,
 )
 from testing.synthetic import make_sample, write_session
@@ -41,7 +42,7 @@ TOPICS = (
     "The flip distance",
     "Margin, entropy and loss",
     "The confusion matrix",
-    "Follow and Compare",
+    "Over training and Compare runs",
     "The counts",
     "Keys",
     "Sources",
@@ -106,7 +107,7 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     _, panel = open_help("digits")
     original = about(panel, "The original")
     expect(original.locator("figcaption")).to_contain_text(
-        f"predicts {sample.classes[0]} ({percent(sample.probabilities[0])})"
+        f"{sample.classes[0]} {percent(sample.probabilities[0])}"
     )
     assert np.abs(painted(original.locator("canvas")) - levels(sample.image)).max() <= 1
 
@@ -123,9 +124,11 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     expect(morphs).to_have_count(5)
     strengths = []
     for morph in morphs.all():
-        strength = morph.locator("> span").inner_text()
+        words = morph.locator("> span").inner_text()
+        assert words.endswith(" % of the change")
+        strength = float(words.split()[0]) / 100
         verdict = morph.locator(".verdict").text_content() or ""
-        at = int(np.abs(target.strengths - float(strength)).argmin())
+        at = int(np.abs(target.strengths - strength).argmin())
         strengths.append(target.strengths[at])
         expected = levels(sample.image + target.strengths[at] * target.delta)
         assert np.abs(painted(morph.locator("canvas")) - expected).max() <= 1
@@ -136,10 +139,12 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     assert strengths == sorted(set(strengths))
 
     chart = about(panel, "The prediction for the morph").locator("svg")
-    expect(chart).to_contain_text(f"flips at {target.flip:.2f}")
+    expect(chart).to_contain_text(
+        f"flips after {strength_words(target.flip).removesuffix(' of the change')}"
+    )
     ascent = about(panel, "The ascent")
     expect(ascent).to_contain_text(
-        f"→ {target.index}: {target.steps} steps, reached the confidence"
+        f"→ {target.index}: reached the confidence after {target.steps} steps"
     )
     measures = about(panel, "Margin, entropy and loss")
     expect(measures).to_contain_text(

@@ -161,7 +161,7 @@ def test_samples_with_impossible_numbers_are_shown_or_counted(page: Page, tab: F
         dialog.locator("[data-painted]").first.wait_for()
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     expect(tab.locator(".strip").first).to_contain_text("followed")
     tab.locator(".frame").first.wait_for()
     assert_nothing_hangs_over(tab)

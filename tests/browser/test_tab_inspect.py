@@ -19,6 +19,7 @@ from testing.browser import (
     percent,
     read_pixels,
     set_strength,
+    strength_words,
     wait_for_paint,
     wait_for_samples,
 )
@@ -103,6 +104,7 @@ def test_the_pictures_are_large_and_exact_at_another_strength(
     detail.locator("#detail-strength").fill("0.5")
     low, high = LOW, HIGH
     for place, target in enumerate(sample.targets):
+        detail.get_by_role("tab", name=str(target.index), exact=True).click()
         frame = detail.locator(f'[data-part="morph-{place}"][data-painted="0.50"]')
         frame.wait_for()
         box = frame.bounding_box()
@@ -112,7 +114,54 @@ def test_the_pictures_are_large_and_exact_at_another_strength(
         levels = (sample.image[0] + 0.5 * target.delta[0] - low) / (high - low) * 255
         painted = read_pixels(frame.locator("canvas").first, 0, 0, 28, 28)[..., 0]
         assert np.abs(painted - np.clip(levels, 0, 255)).max() <= 1
-    expect(tab.locator('output[for="strength"]')).to_have_text("0.50")
+    expect(detail.locator("output")).to_have_text("50 % of the change")
+    expect(tab.locator('output[for="strength"]')).to_have_text("100 % of the change")
+    detail.get_by_role("button", name="Close").click()
+    painted = tab.locator(".sample[data-painted]").evaluate_all(
+        "cards => cards.map(card => card.dataset.painted)"
+    )
+    assert painted[0] == "0.50"
+    assert set(painted[1:]) == {"1.00"}, "the slider changes only its own sample"
+
+
+def test_the_large_view_is_a_workbench(tab: Frame, recorded: dict[str, Sample]) -> None:
+    """It fits on the screen, shows one target at a time, and leads to other samples."""
+    tab.locator("#search").fill("three")
+    expect(tab.locator(".count")).to_contain_text("10 of")
+    detail = open_first(tab)
+    content = detail.locator(".dialog-content")
+    over = content.evaluate(
+        "one => [one.scrollHeight - one.clientHeight, one.scrollWidth - one.clientWidth]"
+    )
+    assert over == [0, 0]
+    sample = recorded[shown_in(detail)]
+    eight, five = (detail.get_by_role("tab", name=name, exact=True) for name in ("8", "5"))
+    eight.click()
+    expect(detail.locator('[data-part="morph-0"]')).to_be_visible()
+    expect(detail.locator('[data-part="gradient-1"]')).to_be_hidden()
+    eight.press("ArrowRight")
+    expect(five).to_be_focused()
+    expect(detail.locator('[data-part="gradient-1"]')).to_be_visible()
+    expect(detail.locator('[data-part="morph-0"]')).to_be_hidden()
+    history = sorted(
+        (one for one in recorded.values() if (one.run, one.id) == (sample.run, "three")),
+        key=lambda one: one.step,
+    )
+    dots = detail.locator(".capture")
+    expect(dots).to_have_count(len(history))
+    expect(detail.locator('.capture[aria-current="true"]')).to_have_attribute(
+        "title", re.compile(f"^step {sample.step}: ")
+    )
+    dots.first.click()
+    expect(dots.first).to_have_attribute("aria-current", "true")
+    assert recorded[shown_in(detail)].step == history[0].step
+    first = history[0]
+    other = first.label if first.label != first.classes[0] else int(first.classes[1])
+    link = detail.get_by_role("button", name=f"All between {first.classes[0]} and {other}")
+    link.click()
+    expect(detail).to_be_hidden()
+    words = f"top two classes {first.classes[0]} and {other}"
+    expect(tab.locator(".active-filters")).to_contain_text(words)
 
 
 def test_the_readout_shows_the_recorded_values_in_both_units(
@@ -121,6 +170,8 @@ def test_the_readout_shows_the_recorded_values_in_both_units(
     set_strength(tab, 0.5)
     detail = open_first(tab)
     sample = recorded[shown_in(detail)]
+    detail.get_by_role("tab", name="8", exact=True).click()
+    expect(detail.locator(".readout")).to_be_hidden()
     frame = detail.locator('[data-part="gradient-0"]')
     box = frame.bounding_box()
     assert box is not None
@@ -144,6 +195,10 @@ def test_the_readout_shows_the_recorded_values_in_both_units(
 
     frame.hover(position={"x": 10.5 / 28 * box["width"], "y": 20.5 / 28 * box["height"]})
     check(10, 20)
+    expect(detail.locator(".readout")).to_be_visible()
+    detail.get_by_role("heading").first.hover()
+    expect(detail.locator(".readout")).to_be_hidden()
+    frame.hover(position={"x": 10.5 / 28 * box["width"], "y": 20.5 / 28 * box["height"]})
     frame.focus()
     frame.press("ArrowRight")
     frame.press("ArrowUp")
@@ -159,6 +214,7 @@ def test_the_detail_view_lists_all_probabilities_and_numbers(
     set_strength(tab, 0.75)
     detail = open_first(tab)
     sample = recorded[shown_in(detail)]
+    detail.get_by_role("tab", name="8", exact=True).click()
     rows = detail.locator(".probabilities tbody tr")
     expect(rows).to_have_count(len(set(sample.classes) | {8, 5}))
     for place, (index, probability) in enumerate(
@@ -181,7 +237,7 @@ def test_the_detail_view_lists_all_probabilities_and_numbers(
         sample.id,
         f"{sample.step:,}",
         time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "3 steps; reached the confidence",
+        "reached the confidence after 3 steps",
     ):
         assert expected in words, expected
     target = sample.targets[0]
@@ -215,7 +271,7 @@ def test_the_keyboard_moves_through_the_grid_and_the_detail_view(page: Page, tab
     expect(detail.locator(".position")).to_have_text("1 of 50")
     assert shown_in(detail) == first
     page.keyboard.press("-")
-    expect(detail.locator("output")).to_have_text("0.95")
+    expect(detail.locator("output")).to_have_text("95 % of the change")
     page.keyboard.press("Escape")
     expect(detail).to_be_hidden()
     tab.wait_for_function("key => document.activeElement.dataset.sample === key", arg=first)
@@ -233,7 +289,7 @@ def test_the_keyboard_moves_through_the_grid_and_the_detail_view(page: Page, tab
 def test_keys_in_a_field_change_the_field(page: Page, tab: Frame) -> None:
     tab.locator("#strength").focus()
     page.keyboard.press("ArrowLeft")
-    expect(tab.locator('output[for="strength"]')).not_to_have_text("1.00")
+    expect(tab.locator('output[for="strength"]')).not_to_have_text("100 % of the change")
     tab.locator("#sort").focus()
     page.keyboard.press("End")
     assert tab.evaluate("document.activeElement.id") == "sort"
@@ -259,7 +315,7 @@ def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame) -> None:
         before = strength_of(tab)
         page.keyboard.press("Space")
         expect(tab.get_by_role("button", name="Pause")).to_be_visible()
-        expect(tab.locator('output[for="strength"]')).not_to_have_text(f"{before:.2f}")
+        expect(tab.locator('output[for="strength"]')).not_to_have_text(strength_words(before))
         page.keyboard.press("Space")
         expect(tab.get_by_role("button", name="Play")).to_be_visible()
         assert_stands_still(tab)
@@ -269,7 +325,7 @@ def test_the_space_bar_plays_and_pauses(page: Page, tab: Frame) -> None:
 def test_the_space_bar_plays_the_large_morphs_too(page: Page, tab: Frame) -> None:
     detail = open_first(tab)
     page.keyboard.press("Space")
-    expect(detail.locator("output")).not_to_have_text("1.00")
+    expect(detail.locator("output")).not_to_have_text("100 % of the change")
     page.keyboard.press("Space")
     assert_stands_still(tab)
     expect(detail).to_be_visible()
@@ -306,7 +362,7 @@ def test_the_space_bar_in_a_field_or_on_a_button_does_not_play(page: Page, tab: 
 def test_a_sample_is_followed_through_training(
     page: Page, tab: Frame, recorded: dict[str, Sample]
 ) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     strips = tab.locator(".strip")
     expect(strips).to_have_count(4)  # two probes in each of two runs, and nothing else
     strip = tab.locator('.strip[data-history="three"]', has_text="second")
@@ -319,9 +375,9 @@ def test_a_sample_is_followed_through_training(
     heights = []
     for frame, sample in zip(strip.locator(".frame").all(), history, strict=True):
         wrong = sample.classes[0] != sample.label
-        said = f"{sample.classes[0]} ({percent(sample.probabilities[0])})"
+        said = f"{sample.classes[0]} {percent(sample.probabilities[0])}"
         expect(frame).to_contain_text(f"step {sample.step}")
-        expect(frame).to_contain_text(f"✗ {said}" if wrong else said)
+        expect(frame).to_contain_text(f"{said} ✗" if wrong else said)
         heights.append(float(frame.locator("circle").get_attribute("cy") or "nan"))
         # The frame shows the label's gradient, or the first if that was not recorded.
         target = next(
@@ -353,7 +409,7 @@ def test_a_sample_is_followed_through_training(
 
 
 def test_filters_apply_to_the_followed_samples(tab: Frame) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     expect(tab.locator(".strip")).to_have_count(4)
     tab.locator("#search").fill("three")
     expect(tab.locator(".strip")).to_have_count(2)
@@ -363,7 +419,7 @@ def test_filters_apply_to_the_followed_samples(tab: Frame) -> None:
 
 
 def test_the_arrows_move_along_a_filmstrip(page: Page, tab: Frame) -> None:
-    tab.get_by_role("tab", name="Follow").click()
+    tab.get_by_role("tab", name="Over training").click()
     tab.locator(".frame[data-painted]").first.wait_for()
     tab.locator(".strips").focus()
     page.keyboard.press("ArrowRight")

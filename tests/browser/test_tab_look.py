@@ -247,7 +247,7 @@ def test_a_long_name_is_cut_and_its_probability_is_not(
     page.set_viewport_size({"width": 580, "height": 900})
     set_strength(tab, 1)
     verdict = first(tab).locator(".verdict").first
-    expect(verdict).to_have_text(re.compile(r"^soft-coated wheaten terrier \d at \d\d %$"))
+    expect(verdict).to_have_text(re.compile(r"^soft-coated wheaten terrier \d · \d\d %$"))
     cut = verdict.locator(".said").evaluate("said => said.scrollWidth > said.clientWidth")
     assert cut, "the name has no room"
     chance, chip = verdict.locator(".chance").bounding_box(), verdict.bounding_box()
@@ -260,8 +260,10 @@ def test_choosing_a_target_shows_only_its_morphs(
     look: Callable[..., Frame], recorded: dict[str, Sample]
 ) -> None:
     tab = look(tag="digits")
-    expect(tab.get_by_label("target", exact=True)).to_contain_text("5 (6)")
-    tab.get_by_label("target", exact=True).select_option(label="5 (6)")
+    targets = tab.get_by_label("Targets", exact=True).and_(tab.locator("select"))
+    expect(targets).to_contain_text("towards 5 (6)")
+    targets.select_option(label="towards 5 (6)")
+    expect(tab.locator(".active-filters")).to_contain_text("towards 5")
     expect(tab.locator('.verdict[data-target="8"]')).to_have_count(0)
     card = first(tab)
     expect(card.locator('.verdict[data-target="5"]')).to_be_visible()
@@ -281,11 +283,12 @@ def test_class_names_of_any_session_are_shown(
         info = dataclasses.replace(DIGITS, class_names=names)
         write_session(tmp_path / run, [[make_sample(rng)]], info=info)
     tab = open_page(page, serve_here(tmp_path).address)
-    target = tab.get_by_label("target", exact=True)
-    expect(target.locator("option")).to_have_text(["any", "f (2)", "i (2)"])
-    target.select_option(label="i (2)")
+    target = tab.locator("#target")
+    both = ["targets that change the answer", "all targets"]
+    expect(target.locator("option")).to_have_text([*both, "towards f (2)", "towards i (2)"])
+    target.select_option(label="towards i (2)")
     tab.locator('input[value="first"]').set_checked(False)
-    expect(target.locator("option")).to_have_text(["any", "f (1)", "i (1)"])
+    expect(target.locator("option")).to_have_text([*both, "towards f (1)", "towards i (1)"])
     expect(target).to_have_value("8")
 
 
@@ -305,7 +308,7 @@ def test_dragging_a_curve_sets_the_strength_of_one_sample(look: Callable[..., Fr
     assert np.array_equal(read_panel(card, "morph"), read_panel(card, "image"))
     curve.press("ArrowRight")
     expect(card).to_have_attribute("data-painted", "0.05")
-    card.get_by_role("button", name="strength 0.05").click()
+    card.get_by_role("button", name="5 % of the change").click()
     expect(card).to_have_attribute("data-painted", "1.00")
     curve.press("Home")
     expect(card).to_have_attribute("data-painted", "0.00")
@@ -323,14 +326,14 @@ def test_a_strength_beyond_the_largest_recorded_one_is_clamped_everywhere(
     expect(card).to_have_attribute("data-painted", "0.00")
     wait_for_paint(tab)
     assert other.get_attribute("data-painted") == "1.25"
-    expect(tab.locator('output[for="strength"]')).to_have_text("1.25")
+    expect(tab.locator('output[for="strength"]')).to_have_text("125 % of the change")
     curve, now = (other.locator(part).first.bounding_box() for part in (".curve", ".now"))
     assert curve is not None
     assert now is not None
     assert curve["x"] < now["x"] < curve["x"] + curve["width"]
     tab.locator("p.count").click()
     tab.page.keyboard.press("-")
-    expect(tab.locator('output[for="strength"]')).to_have_text("1.20")
+    expect(tab.locator('output[for="strength"]')).to_have_text("120 % of the change")
 
 
 def test_the_response_is_drawn_from_recorded_values(
@@ -430,7 +433,8 @@ def test_playing_pauses_while_no_run_is_ticked(
         assert np.abs(STRENGTHS - float(painted)).min() <= 0.0051
     else:
         assert 0 < float(painted) <= 1.25, "it stood at 0.8 and had begun to rise"
-    expect(tab.locator('output[for="strength"]')).to_have_text(painted)
+    shown = tab.locator('output[for="strength"]').inner_text()
+    assert float(shown.split()[0]) == pytest.approx(100 * float(painted), abs=1)
     page.wait_for_url(re.compile(r"p\.gradascent\.strength=[\d.]+(&|$)"))
 
 

@@ -208,7 +208,7 @@ def test_a_row_names_its_target_its_pictures_and_the_gain(tab: Frame) -> None:
     captions = first(tab).locator(".caption").all_inner_texts()
     assert len(captions) == len(TARGETS)
     assert all(
-        re.fullmatch(r"changes .*[\d.]+/255; [\d.]+/255 on average", words) for words in captions
+        re.fullmatch(r"at most [\d.]+/255; [\d.]+/255 on average", words) for words in captions
     )
 
 
@@ -226,9 +226,9 @@ def test_a_number_is_written_in_one_form_on_the_card_in_the_large_view_and_at_ev
     sure = percent(morph.probabilities[list(STRENGTHS).index(1)])
     gains = gains_of(card.locator(".heading").all_inner_texts())
     assert len(gains) == len(TARGETS)
-    title = f"predicts {NAMES[5]} ({percent(sample.probabilities[0])})"
+    title = f"{NAMES[5]} {percent(sample.probabilities[0])}"
     expect(card.locator("h2")).to_contain_text(title)
-    expect(card.locator(".verdict").first).to_have_text(f"{NAMES[8]} at {sure}")
+    expect(card.locator(".verdict").first).to_have_text(f"{NAMES[8]} · {sure}")
     for width in WIDTHS:
         resize(tab, width)
         assert gains_of(first(tab).locator(".heading").all_inner_texts()) == gains
@@ -236,7 +236,7 @@ def test_a_number_is_written_in_one_form_on_the_card_in_the_large_view_and_at_ev
     detail = tab.get_by_role("dialog")
     detail.locator('[data-part="original"][data-painted]').wait_for()
     expect(detail.get_by_role("heading").first).to_contain_text(title)
-    expect(detail.locator(".verdict").first).to_have_text(f"{NAMES[8]} at {sure}")
+    expect(detail.locator(".verdict").first).to_have_text(f"{NAMES[8]} · {sure}")
     captions = detail.locator("figcaption", has_text="change →").all_inner_texts()
     assert gains_of(captions) == gains
     cells = detail.locator(".probabilities tbody td").all_inner_texts()
@@ -262,13 +262,13 @@ def test_the_pictures_of_the_large_view_fill_a_row(tab: Frame, width: int, least
     assert left - content["x"] < 40
     assert 0 < content["x"] + content["width"] - right < 50, "no free room beside the pictures"
     gaps = [two["x"] - one["x"] - one["width"] for one, two in itertools.pairwise(shown)]
-    assert all(abs(gap - asked) < 1 for gap, asked in zip(gaps, (24, 16, 16), strict=True))
+    assert all(abs(gap - asked) < 1 for gap, asked in zip(gaps, (16, 16, 16), strict=True))
     over = detail.locator(".dialog-content").evaluate("one => one.scrollWidth - one.clientWidth")
     assert over <= 0
-    facts = detail.locator("section", has_text="Sample").first.bounding_box()
-    assert facts is not None
-    assert facts["y"] + facts["height"] < content["y"] + content["height"] or width == 900
-    assert abs(facts["x"] - left) < 2, "what was recorded of the sample stands below its picture"
+    scrolls = detail.locator(".dialog-content").evaluate(
+        "one => one.scrollHeight > one.clientHeight"
+    )
+    assert not scrolls or width == 900, "a large window shows everything"
 
 
 def test_the_contact_sheet_has_the_change_of_each_morph(

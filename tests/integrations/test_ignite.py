@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,51 @@ def test_an_evaluator_is_captured_at_the_trainers_steps(tmp_path: Path) -> None:
     first = batches("test")[0][0].numpy()
     for sample in samples:
         assert any(np.array_equal(image, sample.image) for image in first)
+
+
+def test_the_worst_of_each_run_of_an_evaluator_are_captured(tmp_path: Path) -> None:
+    model = convolutional()
+    trainer, evaluator = trainer_of(model), create_supervised_evaluator(model)
+    evaluated = batches("test", count=4)
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run(evaluated))
+    options: Any = {"max_overhead": None, "strict": True}
+    with GradAscentHandler(model, tmp_path, every=4, **options) as handler:
+        handler.attach(trainer)
+        handler.attach_evaluator(evaluator)
+        trainer.run(batches(), max_epochs=2)
+    assert {s.step for s in read_samples(tmp_path, tag="confused")} == {1, 4, 8, 12, 16}
+    samples = list(read_samples(tmp_path, tag="validation"))
+    assert sorted({sample.step for sample in samples}) == [8, 16]
+    images, labels = (torch.cat(parts) for parts in zip(*evaluated, strict=True))
+    with torch.no_grad():
+        logits = model.eval()(images)
+    first, second = logits.softmax(1).topk(2).values.unbind(1)
+    confused = [row for row in (first - second).argsort().tolist() if (first - second)[row] <= 0.5]
+    last = [sample for sample in samples if sample.step == 16]
+    assert [sample.id for sample in last][: len(confused[:4])] == list(map(str, confused[:4]))
+    for sample in last:
+        assert sample.id is not None
+        assert sample.label == labels[int(sample.id)]
+        assert np.array_equal(images[int(sample.id)].numpy(), sample.image)
+
+
+def test_an_evaluation_that_fails_does_not_hide_the_training(tmp_path: Path) -> None:
+    model = convolutional()
+    trainer, evaluator = trainer_of(model), create_supervised_evaluator(model)
+
+    @evaluator.on(Events.ITERATION_COMPLETED)
+    def _fail() -> None:
+        raise RuntimeError("as if")
+
+    def evaluate() -> None:
+        with contextlib.suppress(RuntimeError):
+            evaluator.run(batches("test", count=2))
+
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, evaluate)
+    with GradAscentHandler(model, tmp_path, every=4, strict=True) as handler:
+        handler.attach(trainer)
+        handler.attach_evaluator(evaluator)
+        trainer.run(batches(), max_epochs=2)
+    assert {(s.tag, s.step) for s in read_samples(tmp_path)} == {
+        ("confused", step) for step in (1, 4, 8, 12, 16)
+    }

@@ -22,7 +22,7 @@ from tb_gradascent import (
     read_samples,
 )
 from tb_gradascent.lightning import GradAscentCallback
-from testing.lightning_training import BATCH, BATCHES, Classifier, fit
+from testing.lightning_training import BATCH, BATCHES, Classifier, data, fit
 from testing.networks import convolutional, digits
 
 pytestmark = [
@@ -50,14 +50,14 @@ def assert_of_batch(sample: Sample, step: int, part: str = "train") -> None:
 def test_the_callback_alone_captures_due_training_steps(tmp_path: Path) -> None:
     callback = GradAscentCallback(every=5, strict=True)
     fit(Classifier(), tmp_path, callback)
-    samples = list(read_samples(tmp_path))
+    samples = list(read_samples(tmp_path, tag="confused"))
     assert steps(samples) == [0, 5, 10]
     assert {sample.run for sample in samples} == {"digits/run"}
     assert list((tmp_path / "digits" / "run").glob("events.out.tfevents.1*")), "the logger's own"
     for sample in samples:
         assert_of_batch(sample, sample.step)
     assert callback.hook is not None
-    assert callback.hook.stats.written == len(samples) > 0
+    assert callback.hook.stats.written == len(list(read_samples(tmp_path))) > len(samples) > 0
 
 
 def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> None:
@@ -220,33 +220,95 @@ def test_the_trainers_of_both_packages_take_the_callback(tmp_path: Path, package
     module = type("Other", (package.LightningModule,), members | {"__init__": init})()
     trainer = fit(module, tmp_path, GradAscentCallback(strict=True), package=package)
     assert isinstance(trainer, package.Trainer)
-    assert steps(list(read_samples(tmp_path))) == [0]
+    assert steps(list(read_samples(tmp_path, tag="confused"))) == [0]
 
 
 def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:
     callback = GradAscentCallback(every=1, strict=True)
     trainer = fit(Classifier(), tmp_path, callback, accumulate_grad_batches=4)
-    samples = list(read_samples(tmp_path))
+    samples = list(read_samples(tmp_path, tag="confused"))
     assert trainer.global_step == 3
     assert steps(samples) == [0, 1, 2]
     for sample in samples:
         assert_of_batch(sample, 4 * sample.step)
 
 
-@pytest.mark.slow
-def test_validation_batches_are_captured_on_request(tmp_path: Path) -> None:
-    options: Any = {"max_epochs": 4, "val_check_interval": 6, "num_sanity_val_steps": 2}
-    fit(
-        Classifier(),
-        tmp_path,
-        GradAscentCallback(every=12, validation=True, strict=True),
-        **options,
-    )
+def assert_the_worst(samples: list[Sample], classify: Any) -> None:
+    """Assert that the samples are the most confused of all test images, and the surest errors."""
+    images, labels = (tensor[: BATCH * BATCHES] for tensor in digits("test"))
+    with torch.no_grad():
+        logits = classify(images)
+    first, second = logits.softmax(1).topk(2).values.unbind(1)
+    margins, loss = first - second, nn.functional.cross_entropy(logits, labels, reduction="none")
+    confused = [row for row in margins.argsort().tolist() if margins[row] <= 0.5][:4]
+    wrong = [row for row in (-loss).argsort().tolist() if logits[row].argmax() != labels[row]]
+    expected = confused + [row for row in wrong if row not in confused][:4]
+    assert [sample.id for sample in samples] == [str(row) for row in expected]
+    for row, sample in zip(expected, samples, strict=True):
+        assert np.array_equal(sample.image, images[row].numpy())
+        assert sample.label == labels[row]
+        chances = logits[row].softmax(0)[list(sample.classes)]
+        np.testing.assert_allclose(sample.probabilities, chances, atol=1e-5)
+
+
+@pytest.mark.parametrize("module", [Classifier, pytest.param(Part, marks=pytest.mark.slow)])
+def test_the_worst_of_each_validation_are_captured(
+    tmp_path: Path, module: type[Classifier]
+) -> None:
+    options: Any = {"max_epochs": 2, "val_check_interval": 6, "num_sanity_val_steps": 2}
+    model = module()
+    callback = GradAscentCallback(every=12, max_overhead=None, strict=True)
+    trainer = fit(model, tmp_path, callback, **options)
     samples = list(read_samples(tmp_path, tag="validation"))
-    assert steps(samples) == [6, 12, 24, 36, 48]
+    assert steps(samples) == [6, 12, 18, 24]
+    assert_the_worst([sample for sample in samples if sample.step == 24], model.eval().net)
+    assert steps(list(read_samples(tmp_path, tag="confused"))) == [0, 12]
+    assert not any(part._forward_hooks for part in model.modules())
+    assert trainer.global_step == 24
+
+
+@pytest.mark.parametrize("verb", ["validate", "test"])
+def test_a_validation_or_a_test_alone_is_captured(tmp_path: Path, verb: str) -> None:
+    model = Classifier()
+    model.test_step = model.validation_step  # type: ignore[method-assign]
+    logger = lightning.pytorch.loggers.TensorBoardLogger(tmp_path, "digits", "run")
+    callback = GradAscentCallback(strict=True)
+    trainer = lightning.pytorch.Trainer(
+        accelerator="cpu", callbacks=[callback], logger=logger, enable_progress_bar=False
+    )
+    getattr(trainer, verb)(model, data("test"), verbose=False)
+    tag = {"validate": "validation", "test": "test"}[verb]
+    samples = list(read_samples(tmp_path))
+    assert {(sample.tag, sample.run) for sample in samples} == {(tag, "digits/run")}
+    assert_the_worst(samples, model.eval().net)
+
+
+def test_a_validation_without_a_pass_of_the_classifier_captures_its_first_batch(
+    tmp_path: Path,
+) -> None:
+    model = Cosine()
+    callback = GradAscentCallback(criterion=ProbabilityMargin(1), max_overhead=None, strict=True)
+    model.validation_step = lambda batch, batch_idx: model.backbone(batch[0])  # type: ignore[method-assign]
+    fit(model, tmp_path, callback)
+    samples = list(read_samples(tmp_path, tag="validation"))
+    assert samples
+    model.eval()
     for sample in samples:
         assert_of_batch(sample, 0, "test")
-    assert steps(list(read_samples(tmp_path, tag="confused"))) == [0, 12, 24, 36]
+        chances = model(torch.from_numpy(sample.image)[None])[0].softmax(0).detach()
+        np.testing.assert_allclose(sample.probabilities, chances[list(sample.classes)], atol=1e-5)
+
+
+def test_validations_can_be_left_out(tmp_path: Path) -> None:
+    fit(Classifier(), tmp_path, GradAscentCallback(validation=False, strict=True))
+    assert {sample.tag for sample in read_samples(tmp_path)} == {"confused"}
+
+
+def test_class_names_and_colours_are_those_of_the_data(tmp_path: Path) -> None:
+    loader: Any = data()
+    loader.dataset.classes = list("0123456789")
+    fit(Classifier(), tmp_path, GradAscentCallback(strict=True), loader=loader, max_steps=1)
+    assert {sample.class_names for sample in read_samples(tmp_path)} == {tuple("0123456789")}
 
 
 @pytest.mark.parametrize("batches", [True, 3])
@@ -268,7 +330,7 @@ def test_a_resumed_training_continues_its_run(tmp_path: Path) -> None:
     path = trainer.checkpoint_callback.best_model_path
     callback = GradAscentCallback(every=4, strict=True)
     fit(Classifier(), tmp_path, callback, checkpoint=path, **(saving | {"max_steps": 24}))
-    samples = list(read_samples(tmp_path))
+    samples = list(read_samples(tmp_path, tag="confused"))
     assert {sample.run for sample in samples} == {"digits/run"}
     assert steps(samples) == [0, 4, 8, 12, 16, 20]
 
@@ -336,7 +398,7 @@ def test_batches_of_dictionaries_and_further_inputs_are_captured(tmp_path: Path)
 def test_a_compiled_module_is_captured(tmp_path: Path) -> None:
     model = torch.compile(Classifier(), backend="eager")
     fit(model, tmp_path, GradAscentCallback(every=5, strict=True))
-    samples = list(read_samples(tmp_path))
+    samples = list(read_samples(tmp_path, tag="confused"))
     assert steps(samples) == [0, 5, 10]
     for sample in samples:
         assert_of_batch(sample, sample.step)
@@ -368,7 +430,7 @@ def test_a_fault_is_logged_once_with_a_remedy(
     assert "forward" in messages[0]
     again = GradAscentCallback(forward=lambda module, x: module.net(x.flatten(1)), strict=True)
     fit(Blind(), tmp_path, again)
-    assert steps(list(read_samples(tmp_path))) == [0]
+    assert steps(list(read_samples(tmp_path, tag="confused"))) == [0]
 
 
 def test_an_interrupted_training_keeps_its_samples(tmp_path: Path) -> None:

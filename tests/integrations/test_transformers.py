@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import Trainer, TrainingArguments
 
 from tb_gradascent import Sample, read_samples
 from tb_gradascent.transformers import GradAscentCallback
 from testing.networks import digits, vision_transformer
-from testing.transformers_training import BATCH, STEPS, train
+from testing.transformers_training import BATCH, STEPS, data, train
 
 pytestmark = [
     # This is Transformers' own warning.
@@ -36,7 +37,7 @@ def test_samples_are_written_beside_the_trainers_own_logs(tmp_path: Path) -> Non
     (tmp_path / "runs" / "older" / "events.out.tfevents.1.other").touch()
     callback = GradAscentCallback(every=3, strict=True)
     train(vision_transformer(), tmp_path, callback, eval_strategy="steps", eval_steps=2)
-    samples = list(read_samples(tmp_path))
+    samples = list(read_samples(tmp_path, tag="confused"))
     assert steps(samples) == [1, 3, 6]
     assert_true_labels(samples)
     (run,) = {sample.run for sample in samples}
@@ -52,7 +53,91 @@ def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> N
     for name, value in without.state_dict().items():
         assert torch.equal(value, with_it.state_dict()[name]), name
     assert steps(list(read_samples(tmp_path))) == list(range(1, STEPS + 1))
-    assert not with_it._forward_hooks
+    assert len(with_it._forward_hooks) == 1, "which waits for an evaluation"
+    alone = vision_transformer()
+    callback = GradAscentCallback(validation=False, strict=True)
+    train(alone, tmp_path / "alone", callback, max_steps=1)
+    assert not alone._forward_hooks
+
+
+def assert_the_worst(samples: list[Sample], network: Any) -> None:
+    """Assert that the samples are the most confused of the 20, and the surest errors."""
+    images, labels = (tensor[:20] for tensor in digits("test"))
+    with torch.no_grad():
+        logits = network.eval()(images).logits
+    first, second = logits.softmax(1).topk(2).values.unbind(1)
+    margins = first - second
+    loss = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    confused = [row for row in margins.argsort().tolist() if margins[row] <= 0.5][:4]
+    wrong = [row for row in (-loss).argsort().tolist() if logits[row].argmax() != labels[row]]
+    expected = confused + [row for row in wrong if row not in confused][:4]
+    assert [sample.id for sample in samples] == [str(row) for row in expected]
+    for row, sample in zip(expected, samples, strict=True):
+        assert np.array_equal(sample.image, images[row].numpy())
+        assert sample.label == labels[row]
+        chances = logits[row].softmax(0)[list(sample.classes)]
+        np.testing.assert_allclose(sample.probabilities, chances, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_worst_of_each_evaluation_are_captured(tmp_path: Path) -> None:
+    network = vision_transformer()
+    callback = GradAscentCallback(max_overhead=None, strict=True)
+    options: Any = {"eval_strategy": "steps", "eval_steps": 2, "per_device_eval_batch_size": 8}
+    options |= {"max_steps": 4}
+    trainer = train(network, tmp_path, callback, **options)
+    samples = list(read_samples(tmp_path, tag="validation"))
+    assert steps(samples) == [2, 4]
+    assert_the_worst([sample for sample in samples if sample.step == 4], network)
+    trainer.evaluate()
+    again = list(read_samples(tmp_path, tag="validation"))
+    assert {sample.run for sample in again} == {sample.run for sample in samples}
+    assert_the_worst([sample for sample in again if sample.step == 4], network)
+    assert max(sample.wall_time for sample in again) > max(sample.wall_time for sample in samples)
+    trainer.predict(data("test")[:20])  # type: ignore[arg-type]  # a list will do
+    assert len(list(read_samples(tmp_path, tag="validation"))) == len(again)
+
+
+def test_an_evaluation_alone_is_captured(tmp_path: Path) -> None:
+    network = vision_transformer()
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none")
+    callback = GradAscentCallback(tmp_path / "run", strict=True)
+    Trainer(network, arguments, eval_dataset=data("test")[:20], callbacks=[callback]).evaluate()
+    samples = list(read_samples(tmp_path))
+    assert {(sample.run, sample.tag, sample.step) for sample in samples} == {
+        ("run", "validation", 0)
+    }
+    assert_the_worst(samples, network)
+
+
+class OwnLoss(Trainer):
+    """It keeps the labels from the model."""
+
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any
+    ) -> Any:
+        truth = inputs.pop("labels")
+        labels = truth
+        output = model(**inputs)
+        loss = torch.nn.functional.cross_entropy(output.logits, labels)
+        return (loss, output) if return_outputs else loss
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(Trainer, {"label_smoothing_factor": 0.1}), (OwnLoss, {})]
+)
+def test_labels_that_the_model_does_not_get_are_known(
+    tmp_path: Path, kind: type[Trainer], options: dict[str, Any]
+) -> None:
+    callback = GradAscentCallback(every=4, strict=True)
+    settings: Any = {"eval_strategy": "steps", "eval_steps": 4, "max_steps": 4}
+    train(vision_transformer(), tmp_path, callback, kind=kind, **options, **settings)
+    assert_true_labels(list(read_samples(tmp_path, tag="confused")))
+    images, labels = digits("test")
+    for sample in read_samples(tmp_path, tag="validation"):
+        assert sample.id is not None
+        assert np.array_equal(images[int(sample.id)].numpy(), sample.image)
+        assert sample.label == labels[int(sample.id)]
 
 
 @pytest.mark.slow

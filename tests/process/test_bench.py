@@ -77,11 +77,10 @@ def test_the_bare_passes_equal_those_of_a_capture(
             passes.clear()
             pixels.clear()
             hook(images, logits)
-    assert passes.pop(0) == (12, False), "the candidates are asked about once more"
-    captured, seen = passes.copy(), pixels[1:]
+    captured, seen = passes.copy(), pixels.copy()
     passes.clear()
     pixels.clear()
-    given = given_by([*read_samples(tmp_path, step=2)], len(images))
+    given = given_by([*read_samples(tmp_path, step=2)], images)
     bare_passes(model, given)
     steps = len(given.ascents[0][0]) - 1
     assert steps > 0
@@ -92,7 +91,8 @@ def test_the_bare_passes_equal_those_of_a_capture(
         return
     assert captured == passes
     for place, (expected, actual) in enumerate(zip(seen, pixels, strict=True)):
-        if not 2 <= place < 2 + steps:  # each step's own length is not recorded
+        # Which candidates were asked about is not recorded, nor is each step's own length.
+        if place and not 3 <= place < 3 + steps:
             torch.testing.assert_close(actual, expected)
 
 

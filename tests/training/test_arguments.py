@@ -43,6 +43,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("judges", {"judges": nn.Linear(2, 2)}, "judges must be a mapping of at most 4"),
     ("judges text", {"judges": {"ema": "model"}}, 'judges={"ema": ema_model}'),
     ("judge name", {"judges": {"a\n": nn.Linear(2, 2)}}, "judges must have names of 1 to 64"),
+    ("images", {"images": "blur"}, "images must be True, False or a callable"),
     ("overhead", {"max_overhead": 1}, "max_overhead must be a part above 0 and below 1, got 1"),
     ("names text", {"class_names": "0123456789"}, "class_names must be a list"),
     ("names numbers", {"class_names": [0, 1]}, "class_names[0] must be text"),

@@ -5,25 +5,27 @@ import {
   changeCaption,
   channelsCaption,
   className,
+  formatCount,
   formatDecimals,
+  formatStrength,
   gainCaption,
-  isWrong,
   noMorphCaption,
-  predictionCaption,
-  labelCaption,
 } from "../../samples/captions.js";
-import { CAPTION, HEADING, LEAST_COLUMN, PANEL_GAP, wrappedLines } from "../../layout/grid_layout.js";
+import { CAPTION, HEADING, LEAST_COLUMN, PANEL_GAP } from "../../layout/grid_layout.js";
 import { colourGradient } from "../../drawing/gradient_colors.js";
 import { fitsRaster, showChange, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
 import { shownMorph, shownPosition } from "../../samples/morphs.js";
 import { strengthOf } from "../../state/selectors.js";
 import { withStrengthOverride } from "../../state/transitions.js";
+import { sampleHeading } from "./sample_heading.js";
 import { targetChips } from "./target_chips.js";
 import { element, setBox } from "../common/dom.js";
+import { runName } from "../common/run_name.js";
 import { TargetResponse } from "./target_response.js";
 
 /** @import {Surface} from "../../drawing/curves.js" */
 /** @import {CardLayout} from "../../layout/grid_layout.js" */
+/** @import {SharedFacts} from "../../samples/shared_facts.js" */
 /** @import {OnChange} from "../../state/state.js" */
 /** @import {MorphChange, Picture, Rectangle, Sample, TargetPanels} from "../../types.js" */
 /** @import {DisplaySettings} from "../common/sample_view.js" */
@@ -56,6 +58,7 @@ export class Card {
   /** @type {Surface | null} */
   #surface = null;
   #overrideButton = element("button", { type: "button", className: "strength-override", hidden: true });
+  #step = element("li");
   /** @type {number[]} the strength of each row */
   #strengths = [];
   #atFlip = false;
@@ -71,7 +74,7 @@ export class Card {
     this.layout = layout;
     this.#kind = settings.morph;
     this.#onChange = onChange;
-    const { canvas, panels, scale, raster } = layout;
+    const { canvas, panels, scale } = layout;
     this.#canvas = element("canvas", { className: "panels" });
     if (layout.drawable) {
       this.#canvas.width = canvas.width;
@@ -85,14 +88,15 @@ export class Card {
       { className: "sample", tabIndex: -1 },
       element("div", { className: "head" }, this.#title(), ...this.#chips()),
       this.#body,
+      this.#meta(settings),
     );
     this.element.dataset.sample = sample.key;
+    this.#step.textContent = `step ${formatCount(sample.step)}`;
     this.element.classList.toggle("chips-beside", layout.chipsBeside);
     const channels = channelsCaption(sample.shape);
     const [left, top, width, height] = panels.image;
     const room = Math.max(width, LEAST_COLUMN / scale);
     this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
-    this.#addMeta(settings.runColour, raster.height * scale, room * scale);
     panels.targets.forEach((target, row) => this.#addTarget(target, row, settings));
     this.#canvas.role = "img";
     this.#canvas.ariaLabel = `Original${layout.rows
@@ -110,6 +114,7 @@ export class Card {
     this.element.append(this.#overrideButton);
     this.#listen();
     this.#updateStrength(settings);
+    this.#paintPlaceholders();
     if (!layout.drawable) {
       this.showProblem("This sample is too large for the grid. Click to open it.");
     }
@@ -117,8 +122,7 @@ export class Card {
 
   #title() {
     const { sample, layout } = this;
-    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, labelCaption(sample));
-    const title = element("h2", { title: allProbabilities(sample) }, predictionCaption(sample), "; ", verdict);
+    const title = element("h2", { title: allProbabilities(sample) }, ...sampleHeading(sample));
     title.style.setProperty("--lines", String(layout.titleLines));
     return title;
   }
@@ -129,16 +133,15 @@ export class Card {
   }
 
   /**
-   * @param {DisplaySettings["runColour"]} runColour
-   * @param {number} top
-   * @param {number} width
+   * The line at the lower edge.
+   * @param {DisplaySettings} settings
    */
-  #addMeta(runColour, top, width) {
+  #meta(settings) {
     const { sample } = this;
     const meta = element(
       "ul",
       { className: "meta" },
-      element("li", {}, `step ${sample.step.toLocaleString("en")}`),
+      this.#step,
       element(
         "li",
         { title: "The largest probability minus the second largest" },
@@ -146,17 +149,17 @@ export class Card {
       ),
     );
     if (sample.id !== null) meta.append(element("li", { title: sample.id }, sample.id));
+    const { runColour } = settings;
     if (runColour) {
       const dot = element("span", { className: "run-colour" });
       dot.style.background = runColour(sample.run);
-      meta.append(element("li", { title: sample.run }, dot, sample.run));
+      meta.append(element("li", { className: "run-name", title: sample.run }, dot, runName(sample.run, settings.runStart)));
     }
     if (sample.probe) {
       const title = "A fixed sample that is followed through the training";
       meta.append(element("li", {}, element("span", { className: "probe", title }, "probe")));
     }
-    setBox(meta, { top: HEADING + top, width });
-    this.#body.append(meta);
+    return meta;
   }
 
   /**
@@ -230,11 +233,10 @@ export class Card {
     this.#body.append(caption);
     this.#changeTexts[row] = (size) => {
       const gain = gainCaption(size);
-      const forms = changeCaption(size, this.sample.shape);
+      const { long, short } = changeCaption(size, this.sample.shape);
       changeHead.textContent = `${changeWords} ${gain}`;
-      const fits = (/** @type {string} */ words) => wrappedLines(words, width * scale) <= captionLines;
-      caption.textContent = forms.find(fits) ?? forms[forms.length - 1];
-      caption.title = `The morph ${forms[0]}, at strength 1. The change is painted ${gain}.`;
+      caption.textContent = short;
+      caption.title = `The morph ${long}, with the whole change. The change is painted ${gain}.`;
       changeHead.title = this.#hasWideHeads ? caption.title : `${changeHead.textContent}. ${caption.title}`;
     };
   }
@@ -262,6 +264,26 @@ export class Card {
     setBox(heading, { left: left * scale, top: top * scale, width: width * scale });
     this.#body.append(heading);
     return heading;
+  }
+
+  /**
+   * Leaves out what is said once for all cards.
+   * @param {SharedFacts} facts
+   */
+  showShared({ step }) {
+    this.#step.hidden = step !== null;
+  }
+
+  /** Paints grey panels, until the picture is loaded or if it cannot be loaded. */
+  #paintPlaceholders() {
+    const { drawable, panels } = this.layout;
+    if (!drawable) return;
+    const context = this.#context();
+    // A grey that differs a little from both the light and the dark panel.
+    context.fillStyle = "rgba(128, 128, 128, 0.18)";
+    for (const panel of [panels.image, ...panels.targets.flatMap(({ gradient, morph, change }) => [gradient, morph, change])]) {
+      if (panel) context.fillRect(...panel);
+    }
   }
 
   /**
@@ -340,7 +362,7 @@ export class Card {
     this.#atFlip = atFlip;
     if (changed) this.#responses.forEach((responses, row) => responses.showStrength(strengths[row], atFlip));
     const isOverridden = settings.strengthOverrides.has(key);
-    if (isOverridden) this.#overrideButton.textContent = `strength ${formatDecimals(strengths[0])} ✕`;
+    if (isOverridden) this.#overrideButton.textContent = `${formatStrength(strengths[0])} ✕`;
     if (this.#overrideButton.hidden === isOverridden) {
       this.#overrideButton.hidden = !isOverridden;
       this.element.classList.toggle("overridden", isOverridden);
@@ -477,7 +499,7 @@ export function blinkCards(cards, on) {
 export function updateCards(cards, settings, before) {
   const isSame = (/** @type {(keyof DisplaySettings)[]} */ ...fields) =>
     fields.every((field) => settings[field] === before[field]);
-  if (!isSame("runColour", "largestStrength", "morph")) return false;
+  if (!isSame("runColour", "runStart", "largestStrength", "morph")) return false;
   for (const card of cards) {
     if (!isSame("strength", "strengthOverrides", "atFlip")) card.showStrength(settings);
     if (!isSame("theme", "gradientColors", "scaleEnd")) card.repaint(settings);

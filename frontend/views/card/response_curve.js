@@ -1,6 +1,6 @@
 /** The response curve on a card: probabilities along the morph. It is also a slider for this sample alone. */
 
-import { formatDecimals } from "../../samples/captions.js";
+import { formatDecimals, formatStrength } from "../../samples/captions.js";
 import { INSET, xOf, yOf, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
 import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
@@ -112,6 +112,6 @@ export class ResponseCurve {
     this.#strength = strength;
     this.#now.style.transform = `translateX(${xOf(this.#plot, strength)}px)`;
     this.element.ariaValueNow = formatDecimals(strength);
-    this.element.ariaValueText = `${formatDecimals(strength)}: the network predicts ${verdict}`;
+    this.element.ariaValueText = `${formatStrength(strength)}: the network predicts ${verdict}`;
   }
 }

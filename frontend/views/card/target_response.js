@@ -53,10 +53,10 @@ export class TargetResponse {
       `What the network predicts for this morph, and the probability of ${goal}. ` +
       "≈ means interpolated between the two nearest recorded strengths.";
     const below = flipCaption(flip, target, names);
-    this.#flip = element("p", { className: "flip", title: below }, below);
+    this.#flip = element("p", { className: "flip", title: below.long }, fitting(below, textWidth));
     this.#judges = morph.judges.map((judge) => ({ judge, line: element("p", { className: "judge" }) }));
     const more = [
-      ...stoppedLine(morph, textWidth),
+      ...stoppedLine(morph, sample.strengths, textWidth),
       ...survivalLine(morph, goal, textWidth),
       ...this.#judges.map(({ line }) => line),
     ];
@@ -94,14 +94,24 @@ export class TargetResponse {
 }
 
 /**
+ * The longer form of a caption that fits.
+ * @param {{long: string, short: string}} caption
+ * @param {number} width in CSS pixels
+ */
+function fitting({ long, short }, width) {
+  return long.length * LETTER <= width ? long : short;
+}
+
+/**
  * @param {Morph} morph
+ * @param {number[]} strengths
  * @param {number} width
  * @returns {HTMLElement[]} empty if the target reached the confidence
  */
-function stoppedLine(morph, width) {
-  const { long, short } = stoppedCaption(morph);
-  if (!long) return [];
-  return [element("p", { className: "stopped", title: long }, long.length * LETTER <= width ? long : short)];
+function stoppedLine(morph, strengths, width) {
+  const caption = stoppedCaption(morph, strengths);
+  if (!caption.long) return [];
+  return [element("p", { className: "stopped", title: caption.long }, fitting(caption, width))];
 }
 
 /**
@@ -111,10 +121,11 @@ function stoppedLine(morph, width) {
  * @returns {HTMLElement[]} empty if it is unknown
  */
 function survivalLine(morph, goal, width) {
-  const { long, short, fragile } = survivalCaption(morph);
+  const caption = survivalCaption(morph);
+  const { long, fragile } = caption;
   if (!long) return [];
   const title = `${long}: so often the network still predicts ${goal} if the finished morph is changed a little`;
-  const line = element("p", { className: "survival", title }, long.length * LETTER <= width ? long : short);
+  const line = element("p", { className: "survival", title }, fitting(caption, width));
   line.classList.toggle("fragile", fragile);
   return [line];
 }

@@ -13,10 +13,11 @@
  * - "choice": a field that uses the arrows and space, such as a slider.
  * - "list": a choice that also uses letters: it jumps to the option that starts with the typed one.
  * - "button": an element that space or Enter presses.
+ * - "item": a button in a list. The arrow keys go to the next item, and space or Enter presses it.
  * - "card": the card of a sample.
  * - "page": anything else.
  *
- * @typedef {"text" | "choice" | "list" | "button" | "card" | "page"} Focus
+ * @typedef {"text" | "choice" | "list" | "button" | "item" | "card" | "page"} Focus
  */
 
 /** @type {Record<string, Command>} */
@@ -69,7 +70,8 @@ export function commandOf({ key, ctrlKey, metaKey, altKey }, focus) {
   if (anywhere) return anywhere;
   if (Object.hasOwn(LETTERS, key)) return focus === "list" ? null : LETTERS[key];
   if (key === " ") return focus === "page" || focus === "card" ? "play" : null;
-  if (focus !== "page" && focus !== "card") return null;
+  if (focus === "item" && key === "Enter") return null;
+  if (focus !== "page" && focus !== "card" && focus !== "item") return null;
   return Object.hasOwn(ON_CARDS, key) ? ON_CARDS[key] : null;
 }
 

@@ -36,5 +36,6 @@ function focusOf(target) {
   if (target.closest("select")) return "list";
   if (target.closest(CHOICE)) return "choice";
   if (target.matches(".sample, .frame")) return "card";
+  if (target.matches(".rows button")) return "item";
   return target.closest(BUTTON) ? "button" : "page";
 }

@@ -68,7 +68,7 @@ export function note(words) {
  */
 export function emptyReason(state) {
   if (!tickedRuns(state).length) return "No run is ticked. Tick a run to see its samples.";
-  if (samplesInUse(state).length) return "No sample passes all filters. Remove a filter.";
+  if (samplesInUse(state).length) return "No sample passes all filters. Remove one of those above.";
   if (countsOf(state).unreadable) {
     return "No sample can be shown. The records are damaged, or a newer version of the hook wrote them.";
   }

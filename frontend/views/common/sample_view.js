@@ -1,11 +1,13 @@
 /** Types and functions that the views of samples share: the grid, Follow and Compare. */
 
+import { sharedStart } from "../../samples/run_names.js";
 import {
   largestStrength,
   morphInUse,
   morphKinds,
   photographs,
   runColours,
+  runsOfTag,
   scaleEnd,
   strengthInUse,
   strengthOf,
@@ -29,6 +31,7 @@ import {
  *   has its own scale
  * @property {Photographs} photographs whether the samples are photographs
  * @property {((run: string) => string) | null} runColour `null` if there is only one run
+ * @property {string} runStart the start that the names of all runs share
  */
 
 /**
@@ -49,6 +52,7 @@ export function displaySettings(state, theme) {
     scaleEnd: scaleEnd(state),
     photographs: photographs(state),
     runColour: runColours(state),
+    runStart: sharedStart(runsOfTag(state)),
   };
 }
 

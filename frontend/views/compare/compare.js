@@ -5,7 +5,7 @@ import { differencesOf, pairsShown } from "../../samples/comparison.js";
 import { neighbour } from "../common/key_commands.js";
 import { sameLayout } from "../../layout/grid_layout.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/pair_layout.js";
-import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, tickedRuns } from "../../state/selectors.js";
+import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, shownTargets, tickedRuns } from "../../state/selectors.js";
 import { withCompared } from "../../state/transitions.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { Card, INTERACTIVE, blinkCards, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
@@ -112,15 +112,16 @@ export class Compare {
     const state = this.#state;
     if (this.hidden || !state) return;
     this.#showRuns(state, comparedRuns(state));
-    const { chosenZoom: zoom, target, targetChoices: choices } = state;
+    const { chosenZoom: zoom, targetChoices: choices } = state;
+    const targets = shownTargets(state);
     const { clientWidth } = this.element;
     const ratio = window.devicePixelRatio;
-    const made = [comparisonInUse(state), this.#samples, zoom, target, choices, clientWidth, ratio];
+    const made = [comparisonInUse(state), this.#samples, zoom, targets, choices, clientWidth, ratio];
     if (made.some((input, at) => input !== this.#arranged[at])) {
       this.#arranged = made;
       const anchor = this.#anchor();
       this.#pair(state);
-      const options = { width: clientWidth - 16, ratio, zoom, target, choices };
+      const options = { width: clientWidth - 16, ratio, zoom, targets, choices };
       this.#layout = this.#pairs.length ? pairLayout(this.#pairs, options) : null;
       if (this.#layout) setBox(this.#content, sizeOfPairs(this.#layout));
       this.#standAt(anchor);

@@ -3,16 +3,13 @@
 import {
   className,
   formatCount,
-  formatDecimals,
-  isWrong,
+  formatStrength,
   noMorphCaption,
-  predictionCaption,
-  labelCaption,
   survivalCaption,
 } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
 import { shownMorph } from "../../samples/morphs.js";
-import { withStrength } from "../../state/transitions.js";
+import { withPair, withStrengthOverride } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/clipboard.js";
 import { Dialog } from "../common/dialog.js";
@@ -20,10 +17,13 @@ import { element } from "../common/dom.js";
 import { MorphSwitch } from "../common/morph_switch.js";
 import { shownStrength } from "../common/sample_view.js";
 import { showJudge } from "../card/target_response.js";
+import { rowsOf } from "../../samples/target_choice.js";
+import { captureStrip } from "./capture_strip.js";
 import { sampleProperties, targetProperties } from "./properties.js";
 import { PictureInspector } from "./picture_inspector.js";
 import { ProbabilityTable } from "./probability_table.js";
 import { ResponseChart } from "./response_chart.js";
+import { sampleHeading } from "../card/sample_heading.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 import { errorMessage } from "../../data/error_message.js";
 
@@ -43,7 +43,23 @@ export class Detail {
   #followers = [];
   /** @type {ProbabilityTable | null} */
   #probabilities = null;
-  #slider = element("input", { type: "range", id: "detail-strength", min: "0", step: "0.005" });
+  /** @type {{pictures: HTMLElement, answers: HTMLElement}[]} what belongs to each target */
+  #ofTargets = [];
+  /** @type {HTMLButtonElement[]} one for each target */
+  #tabs = [];
+  /** The position of the target that is shown. */
+  #target = 0;
+  /** @type {[number, number] | null} the two classes that the sample is between */
+  #pair = null;
+  #pairLink = element("button", { type: "button", title: "Show all samples between these two classes" });
+  #slider = element("input", {
+    type: "range",
+    id: "detail-strength",
+    ariaLabel: "strength of this sample",
+    title: "The strength of this sample alone: morph = original + strength × delta, clipped to the bounds",
+    min: "0",
+    step: "0.005",
+  });
   #output = element("output", { htmlFor: "detail-strength", ariaLive: "off" });
   #switch;
   #positionText = element("span", { className: "position" });
@@ -59,12 +75,14 @@ export class Detail {
    * @param {ArrayCache} listener.arrays
    * @param {OnChange} listener.onChange
    * @param {() => string} listener.link the address of the page as the user sees it
+   * @param {(sample: Sample) => Sample[]} listener.captures all captures of a sample's id, from the earliest step
    * @param {(sample: Sample) => void} listener.onClose is called with the sample that was shown last
    */
-  constructor(settings, { arrays, onChange, link, onClose }) {
+  constructor(settings, { arrays, onChange, link, captures, onClose }) {
     this.settings = settings;
     this.arrays = arrays;
     this.onChange = onChange;
+    this.captures = captures;
     this.onClose = onClose;
     this.#switch = new MorphSwitch(onChange);
     const copy = element("button", { type: "button" }, "Copy link");
@@ -72,10 +90,15 @@ export class Detail {
       const copied = await copyText(link(), this.element);
       this.#copied.textContent = copied ? "copied" : "the browser does not allow copying";
     });
-    this.#dialog.actions.append(this.#copied, copy, this.#previous, this.#positionText, this.#next);
+    this.#pairLink.addEventListener("click", () => {
+      const pair = this.#pair;
+      if (pair) onChange((state) => withPair(state, pair));
+    });
+    this.#dialog.actions.append(this.#pairLink, this.#copied, copy, this.#previous, this.#positionText, this.#next);
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
-      onChange((state) => withStrength(state, strength));
+      const key = this.#sample?.key;
+      if (key !== undefined) onChange((state) => withStrengthOverride(state, key, strength));
     });
     this.element.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -111,7 +134,7 @@ export class Detail {
   #rebuild(sample) {
     const { scrollTop } = this.#dialog.content;
     const focused = document.activeElement;
-    this.#build(sample);
+    this.#build(sample, this.#target);
     this.#dialog.content.scrollTop = scrollTop;
     if (focused instanceof HTMLElement && this.#switch.element.contains(focused)) focused.focus();
   }
@@ -128,61 +151,126 @@ export class Detail {
     return this.#sample !== null;
   }
 
-  /** @param {Sample} sample */
-  #build(sample) {
+  /**
+   * @param {Sample} sample
+   * @param {number} [position] the position of the target that is shown; the default is the first that changes the answer
+   */
+  #build(sample, position) {
     this.#sample = sample;
     this.#followers = [];
     this.#copied.textContent = "";
     const pictures = new PictureInspector(sample, this.settings);
     this.#pictures = pictures;
-    const verdict = element("span", { className: isWrong(sample) ? "wrong" : "right" }, labelCaption(sample));
-    this.#dialog.heading.replaceChildren(predictionCaption(sample), "; ", verdict);
+    this.#dialog.heading.replaceChildren(...sampleHeading(sample));
+    this.#showPairLink(sample);
     const problem = element("p", { role: "status", className: "note" }, "Loading…");
-    const hasResponse = sample.strengths.length > 0;
     this.#probabilities = new ProbabilityTable(sample, this.settings.morph);
+    this.#ofTargets = sample.targets.map((target, at) => ({
+      pictures: element("div", { className: "of-target" }, ...pictures.ofTargets[at]),
+      answers: this.#answers(sample, target),
+    }));
+    this.#tabs = sample.targets.map((target, at) => this.#tab(sample, target, at));
     this.#dialog.content.replaceChildren(
+      this.#tools(sample),
       problem,
-      ...(hasResponse ? [this.#strengthRow()] : []),
       element(
         "div",
-        { className: "overview" },
-        element("div", { className: "self" }, pictures.original, section("Sample", sampleProperties(sample))),
-        element(
-          "div",
-          { className: "targets" },
-          ...sample.targets.map((target, position) => this.#target(sample, target, pictures.ofTargets[position])),
-        ),
+        { className: sample.shape.length === 2 ? "bench stacked" : "bench" },
+        pictures.original,
+        ...this.#ofTargets.map((one) => one.pictures),
       ),
-      section("Values", pictures.readout),
-      section("Probabilities", this.#probabilities.element),
+      element(
+        "div",
+        { className: "below" },
+        ...this.#ofTargets.map((one) => one.answers),
+        section("Probabilities", this.#probabilities.element),
+        section("Sample", sampleProperties(sample)),
+      ),
+      ...captureStrip(this.captures(sample), sample, ({ key }) =>
+        this.onChange((state) => ({ ...state, selected: key })),
+      ),
+      pictures.readout,
     );
     this.#dialog.content.scrollTop = 0;
+    const usual = rowsOf(sample, "changing")[0] ?? 0;
+    this.#showTarget(Math.min(position ?? usual, Math.max(sample.targets.length - 1, 0)));
     this.#showSettings();
     this.#load(sample, pictures, problem);
   }
 
-  #strengthRow() {
-    const label = element("label", { htmlFor: "detail-strength" }, "strength");
-    return element("div", { className: "detail-strength" }, label, this.#slider, this.#output, this.#switch.element);
+  /**
+   * The line above the pictures: which target is shown, and at which strength.
+   * @param {Sample} sample
+   */
+  #tools(sample) {
+    const parts = [];
+    if (this.#tabs.length) {
+      const list = element("div", { className: "target-tabs", role: "tablist", ariaLabel: "Targets" }, ...this.#tabs);
+      list.addEventListener("keydown", (event) => this.#moveTab(event));
+      parts.push(element("span", { className: "towards-word" }, "towards"), list);
+    }
+    if (sample.strengths.length) parts.push(this.#slider, this.#output, this.#switch.element);
+    return element("div", { className: "detail-strength" }, ...parts);
   }
 
   /**
    * @param {Sample} sample
    * @param {Target} target
-   * @param {HTMLElement[]} pictures
+   * @param {number} at
    */
-  #target(sample, target, pictures) {
+  #tab(sample, { index }, at) {
+    const name = className(sample.session.class_names, index);
+    const tab = element("button", { type: "button", role: "tab", title: name }, name);
+    tab.addEventListener("click", () => this.#showTarget(at));
+    return tab;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #moveTab(event) {
+    const way = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (!way) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = (this.#target + way + this.#tabs.length) % this.#tabs.length;
+    this.#showTarget(next);
+    this.#tabs[next].focus();
+  }
+
+  /** @param {number} position of the target in the sample */
+  #showTarget(position) {
+    this.#target = position;
+    this.#tabs.forEach((tab, at) => {
+      tab.ariaSelected = String(at === position);
+      tab.tabIndex = at === position ? 0 : -1;
+    });
+    this.#ofTargets.forEach(({ pictures, answers }, at) => {
+      pictures.hidden = answers.hidden = at !== position;
+    });
+    this.#pictures?.showTarget(position);
+  }
+
+  /** @param {Sample} sample */
+  #showPairLink({ label, classes, session }) {
+    const [first, second] = classes;
+    const other = label !== null && label !== first ? label : second;
+    this.#pair = first === undefined || other === undefined ? null : [first, other];
+    this.#pairLink.hidden = !this.#pair;
+    const names = (this.#pair ?? []).map((index) => className(session.class_names, index));
+    this.#pairLink.textContent = `All between ${names.join(" and ")}`;
+  }
+
+  /**
+   * What the network answered along the morph of one target.
+   * @param {Sample} sample
+   * @param {Target} target
+   */
+  #answers(sample, target) {
     const morph = shownMorph(target, this.settings.morph);
     const facts = targetProperties(sample, target, morph);
-    const beside = element("div", { className: sample.shape.length === 2 ? "stacked" : "beside" }, ...pictures);
     if (!morph) {
       const words = sample.strengths.length ? noMorphCaption(sample, target) : "";
-      return element(
-        "div",
-        { className: "towards" },
-        beside,
-        element("div", {}, ...(words ? [element("p", { className: "no-morph" }, words)] : []), facts),
-      );
+      const why = words ? [element("p", { className: "no-morph" }, words)] : [];
+      return element("div", { className: "of-target" }, element("div", { className: "words-of-target" }, ...why, facts));
     }
     const chip = new VerdictChip(target, sample.session.class_names);
     const chart = new ResponseChart(sample, target, morph);
@@ -198,8 +286,13 @@ export class Detail {
     const { long, fragile } = survivalCaption(morph);
     const survival = element("p", { className: fragile ? "survival fragile" : "survival", hidden: !long }, long);
     survival.title = `So often the network still predicts ${className(sample.session.class_names, target.index)} if the finished morph is changed a little`;
-    const words = element("div", {}, chip.element, survival, ...lines.map(({ line }) => line), facts);
-    return element("div", { className: "towards" }, beside, chart.element, words);
+    const words = [chip.element, survival, ...lines.map(({ line }) => line), facts];
+    return element(
+      "div",
+      { className: "of-target" },
+      chart.element,
+      element("div", { className: "words-of-target" }, ...words),
+    );
   }
 
   /**
@@ -225,7 +318,7 @@ export class Detail {
     this.#slider.max = String(sample.strengths[sample.strengths.length - 1] || 1);
     this.#slider.value = String(strength);
     const isAtFlip = settings.atFlip && !settings.strengthOverrides.has(sample.key);
-    this.#output.value = isAtFlip ? "at its flip" : formatDecimals(strength);
+    this.#output.value = isAtFlip ? "at its flip" : formatStrength(strength);
     this.#switch.show(settings);
     const strengthOf = (/** @type {Target} */ target) => shownStrength(settings, sample, target);
     for (const { target, showStrength } of this.#followers) showStrength(strengthOf(target));
@@ -265,6 +358,8 @@ export class Detail {
     this.#sample = null;
     this.#pictures = null;
     this.#followers = [];
+    this.#ofTargets = [];
+    this.#tabs = [];
     this.#probabilities = null;
     this.#dialog.content.replaceChildren();
     this.onChange((state) => (state.selected === null ? state : { ...state, selected: null }));

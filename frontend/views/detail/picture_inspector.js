@@ -20,9 +20,13 @@ const DIALOG_MARGIN = 32;
 /** The edges of the dialog, its padding and its scroll bar. */
 const DIALOG_EDGES = 2 + 2 * 16 + 16;
 const GAP = 16;
-const GAPS_OF_FOUR = 24 + 2 * GAP;
-/** Everything above and below the pictures: the title, the strength, the captions and the wipe. */
-const AROUND = 220;
+const GAPS_OF_FOUR = 3 * GAP;
+/** Everything above and below the pictures: the title, the strength, the captions, the answers, and the captures. */
+const AROUND = 532;
+/** In a low window the dialog scrolls, so that the pictures stay large. */
+const LEAST_HEIGHT = 240;
+/** The distance of the values from the pointer. */
+const READOUT_GAP = 16;
 /** If four pictures in a row are smaller, two stand in a row. */
 const LEAST_OF_FOUR = 160;
 const LEAST_SIDE = 84;
@@ -49,7 +53,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export class PictureInspector {
   /** @type {Shown[]} */
   #shown = [];
-  #heads = element("thead", { hidden: true }, element("tr", {}, ...["", "model units", "display units"].map(head)));
+  #heads = element("thead", {}, element("tr", {}, ...["", "model units", "display units"].map(head)));
   #readout = element("tbody");
   #where = element("caption");
   /** @type {{x: number, y: number} | null} */
@@ -58,13 +62,15 @@ export class PictureInspector {
   #loaded = null;
   /** The largest size of a picture, in CSS pixels. It stays the same until the sample is shown again. */
   #room;
+  /** The position of the target whose values are shown. */
+  #target = 0;
   original;
   /** @type {HTMLElement[][]} for each target its gradient and, if an ascent was made, its morph and the change */
   ofTargets;
   /** The values of all pictures at one pixel. */
   readout = element(
     "div",
-    { className: "readout", ariaLive: "polite" },
+    { className: "readout", ariaLive: "polite", hidden: true },
     element("table", {}, this.#where, this.#heads, this.#readout),
   );
 
@@ -115,9 +121,13 @@ export class PictureInspector {
     canvas.classList.toggle("crisp", isCrisp);
     const wipe = content.kind === "morph" ? new Wipe(frame, isCrisp) : null;
     frame.addEventListener("pointermove", (event) => this.#point(frame, event));
+    frame.addEventListener("pointerleave", () => this.#leave());
+    frame.addEventListener("blur", () => this.#leave());
     frame.addEventListener("keydown", (event) => this.#move(event));
     frame.addEventListener("focus", () => {
+      if (!frame.matches(":focus-visible")) return;
       if (!this.#cursor) this.#setCursor(Math.floor(this.width / 2), Math.floor(this.height / 2));
+      this.#placeAtCursor(frame);
     });
     const caption = element("figcaption", {}, words);
     this.#shown.push({ content, canvas, frame, marker, caption, wipe });
@@ -150,6 +160,33 @@ export class PictureInspector {
     const x = Math.floor(((clientX - left) / width) * this.width);
     const y = Math.floor(((clientY - top) / height) * this.height);
     this.#setCursor(x, y);
+    this.#placeReadout(clientX, clientY);
+  }
+
+  /** Hides the values and the marker when neither the pointer nor the focus is on a picture. */
+  #leave() {
+    if (this.#shown.some(({ frame }) => frame === document.activeElement)) return;
+    this.#cursor = null;
+    for (const { marker } of this.#shown) marker.hidden = true;
+    this.#showReadout();
+  }
+
+  /**
+   * Puts the values beside a point of the window, and inside the window.
+   * @param {number} x
+   * @param {number} y
+   */
+  #placeReadout(x, y) {
+    const { offsetWidth: width, offsetHeight: height } = this.readout;
+    const left = x + READOUT_GAP + width > window.innerWidth ? x - READOUT_GAP - width : x + READOUT_GAP;
+    const top = Math.min(y + READOUT_GAP, window.innerHeight - height - READOUT_GAP);
+    Object.assign(this.readout.style, { left: `${Math.max(left, 0)}px`, top: `${Math.max(top, 0)}px` });
+  }
+
+  /** @param {number} position of the target whose values are shown */
+  showTarget(position) {
+    this.#target = position;
+    this.#showReadout();
   }
 
   /** @param {KeyboardEvent} event */
@@ -161,6 +198,15 @@ export class PictureInspector {
     const { x, y } = this.#cursor ?? { x: 0, y: 0 };
     const far = event.shiftKey ? LEAP : 1;
     this.#setCursor(x + far * move[0], y + far * move[1]);
+    this.#placeAtCursor(event.currentTarget);
+  }
+
+  /** @param {EventTarget | null} frame */
+  #placeAtCursor(frame) {
+    if (!(frame instanceof HTMLElement) || !this.#cursor) return;
+    const { left, top, width, height } = frame.getBoundingClientRect();
+    const { x, y } = this.#cursor;
+    this.#placeReadout(left + ((x + 1) / this.width) * width, top + ((y + 1) / this.height) * height);
   }
 
   /**
@@ -195,8 +241,9 @@ export class PictureInspector {
       if (wipe) paintPanel(wipe.canvas, picture, { kind: "original" }, this.#size(), { ...this.settings, strength: 0 });
       if (content.kind !== "change") continue;
       const change = picture.targets[content.position].morphs[content.morph];
-      const [long] = changeCaption(change, this.sample.shape);
-      caption.append(`, ${gainCaption(change)}. The morph ${long}.`);
+      const { long } = changeCaption(change, this.sample.shape);
+      caption.append(` ${gainCaption(change)}`);
+      caption.title = `The morph ${long}. The change is painted ${gainCaption(change)}.`;
     }
     this.#showReadout();
   }
@@ -236,12 +283,8 @@ export class PictureInspector {
   }
 
   #showReadout() {
-    this.#heads.hidden = !this.#loaded || !this.#cursor;
-    if (!this.#loaded || !this.#cursor) {
-      this.#where.textContent = "Point at a picture to read its values. Or focus a picture and press the arrow keys.";
-      this.#readout.replaceChildren();
-      return;
-    }
+    this.readout.hidden = !this.#loaded || !this.#cursor;
+    if (!this.#loaded || !this.#cursor) return;
     const { x, y } = this.#cursor;
     const { sample, settings } = this;
     const shown = sample.targets.map((target) => ({
@@ -252,7 +295,7 @@ export class PictureInspector {
     this.#where.textContent = sample.shape.length === 2 ? `at ${x}` : `at column ${x}, row ${y}`;
     this.#readout.replaceChildren(
       valuesRow("original", image),
-      ...targets.flatMap(({ target, gradient, delta, morph }) => {
+      ...targets.slice(this.#target, this.#target + 1).flatMap(({ target, gradient, delta, morph }) => {
         const name = className(sample.session.class_names, target);
         const rows = [valuesRow(`gradient → ${name}`, gradient)];
         if (delta && morph) rows.push(valuesRow(`delta → ${name}`, delta), valuesRow(`morph → ${name}`, morph));
@@ -269,7 +312,7 @@ function roomForPicture() {
   const side = ofFour >= LEAST_OF_FOUR ? ofFour : Math.floor((width - GAP) / 2);
   return {
     width: Math.max(side, LEAST_SIDE),
-    height: Math.max(window.innerHeight - DIALOG_MARGIN - AROUND, LEAST_SIDE),
+    height: Math.max(window.innerHeight - DIALOG_MARGIN - AROUND, LEAST_HEIGHT),
   };
 }
 

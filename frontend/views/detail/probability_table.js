@@ -81,7 +81,7 @@ export class ProbabilityTable {
  * @param {string} words
  * @param {string} [title]
  */
-function head(words, title = "") {
+function head(words, title = words) {
   return element("th", { scope: "col", title }, words);
 }
 

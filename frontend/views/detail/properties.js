@@ -1,6 +1,6 @@
 /** The properties of a sample and of its targets, as lists of names and values. */
 
-import { className, flipCaption, formatPrecise, stoppedCaption } from "../../samples/captions.js";
+import { className, flipCaption, formatCounted, formatPrecise, stoppedCaption } from "../../samples/captions.js";
 import { flipDistanceOf, flipOf } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 
@@ -53,14 +53,26 @@ export function targetProperties(sample, target, morph) {
   }
   return list([
     ...properties,
-    ["ascent", `${morph.steps} steps; ${stoppedCaption(morph).long || "reached the confidence"}`],
-    ["flip", flipCaption(flip, target, names)],
+    ["ascent", ascentCaption(morph, sample.strengths)],
+    ["flip", flipCaption(flip, target, names).long],
     [
       "flip distance",
       distance === null ? "none" : formatPrecise(distance),
       "‖delta‖₂ × strength of the flip: the size of the change that makes the network predict the target",
     ],
   ]);
+}
+
+/**
+ * How the ascent ended: "reached the confidence after 3 steps".
+ * @param {Morph} morph
+ * @param {number[]} strengths the sample's
+ */
+export function ascentCaption(morph, strengths) {
+  const steps = formatCounted(morph.steps, "step");
+  const early = stoppedCaption(morph, strengths).long;
+  if (!early) return `reached the confidence after ${steps}`;
+  return early.includes(steps) ? early : `${early} after ${steps}`;
 }
 
 /** @typedef {[name: string, value: string, meaning?: string]} Property */

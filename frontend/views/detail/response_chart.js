@@ -1,6 +1,6 @@
 /** A large response curve with axes: the probabilities along a morph. */
 
-import { className, formatDecimals, formatPercent } from "../../samples/captions.js";
+import { className, formatPart, formatPercent, formatStrength } from "../../samples/captions.js";
 import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
 
@@ -10,7 +10,7 @@ const WIDTH = 340;
 const HEIGHT = 190;
 const LEFT = 44;
 const RIGHT = 12;
-const TOP = 12;
+const TOP = 22;
 const BOTTOM = 34;
 
 export class ResponseChart {
@@ -36,7 +36,7 @@ export class ResponseChart {
         role: "img",
         "aria-label": `Probability of ${goal} along the morph: ${strengths
           .map(
-            (strength, position) => `${formatPercent(morph.probabilities[position])} at ${formatDecimals(strength)}`,
+            (strength, position) => `${formatPercent(morph.probabilities[position])} with ${formatStrength(strength)}`,
           )
           .join(", ")}`,
       },
@@ -71,9 +71,9 @@ export class ResponseChart {
     const step = this.largest > 2 ? Math.ceil(this.largest / 5) : 0.25;
     const columns = [];
     for (let strength = 0; strength <= this.largest + 1e-6; strength += step) {
-      columns.push(label(this.#x(strength), bottom + 16, String(Number(strength.toFixed(2))), "middle"));
+      columns.push(label(this.#x(strength), bottom + 16, String(Number((100 * strength).toFixed(2))), "middle"));
     }
-    const title = label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "strength", "middle");
+    const title = label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "% of the change", "middle");
     return [...rows, ...columns, title];
   }
 
@@ -82,10 +82,11 @@ export class ResponseChart {
     const flip = flipOf(morph, this.sample.strengths);
     if (!flip) return [];
     const x = this.#x(flip);
-    const near = x > WIDTH / 2;
+    // Above the plot, so that the words cover no curve.
+    const anchor = x > 0.7 * WIDTH ? "end" : x < 0.3 * WIDTH ? "start" : "middle";
     return [
       svgElement("line", { class: "flip-line", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }),
-      label(x + (near ? -5 : 5), HEIGHT - BOTTOM - 6, `flips at ${formatDecimals(flip)}`, near ? "end" : "start"),
+      label(x, TOP - 6, `flips after ${formatPart(flip)}`, anchor),
     ];
   }
 

@@ -1,6 +1,6 @@
 /** One frame of a filmstrip: a sample at one step of the training. */
 
-import { className, formatDecimals, formatPercent, isWrong } from "../../samples/captions.js";
+import { WRONG_MARK, classCaption, className, formatDecimals, isWrong } from "../../samples/captions.js";
 import { CHART_HEIGHT, HEAD_WIDTH, FRAME_WIDTH, marginLine } from "../../layout/filmstrip_layout.js";
 import { strengthOf } from "../../state/selectors.js";
 import { element, svgElement } from "../common/dom.js";
@@ -29,7 +29,7 @@ export class FilmstripFrame {
     this.content = content;
     const { session, classes, probabilities, targets } = sample;
     const nameOf = (/** @type {number} */ index) => className(session.class_names, index);
-    const prediction = classes.length ? `${nameOf(classes[0])} (${formatPercent(probabilities[0])})` : "no prediction";
+    const prediction = classes.length ? classCaption(nameOf(classes[0]), probabilities[0]) : "no prediction";
     const wrong = isWrong(sample);
     const said = wrong ? `${prediction}, wrong` : prediction;
     const what =
@@ -47,7 +47,7 @@ export class FilmstripFrame {
       this.#chart(samples, at),
       this.#canvas,
       element("span", { className: "frame-step" }, `step ${sample.step.toLocaleString("en")}`),
-      element("span", { className: wrong ? "wrong" : "" }, wrong ? `✗ ${prediction}` : prediction),
+      element("span", { className: wrong ? "wrong" : "" }, wrong ? prediction + WRONG_MARK : prediction),
       this.#what,
     );
     this.element.dataset.sample = sample.key;

@@ -1,6 +1,6 @@
 /** The Follow view: the same samples through the training, one filmstrip for each, below the line of its margin. */
 
-import { formatCount, labelCaption } from "../../samples/captions.js";
+import { formatCounted, labelCaption } from "../../samples/captions.js";
 import {
   HEAD_WIDTH,
   FRAME_WIDTH,
@@ -12,7 +12,7 @@ import {
 import { historiesOf } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
 import { shownPosition } from "../../samples/morphs.js";
-import { morphInUse, runColour } from "../../state/selectors.js";
+import { filtersInUse, morphInUse, runColour } from "../../state/selectors.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { element, setBox } from "../common/dom.js";
 import { labelledField, select } from "../common/form_fields.js";
@@ -33,6 +33,8 @@ import { showLoaded } from "../common/sample_view.js";
 const MARGIN = 0.5;
 const NOTHING = `None of the samples was captured at more than one step. Give the hook ids:
 hook(inputs, logits, labels, ids=names). Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
+const ONE_STEP = `One step is chosen, and this view shows how samples change from step to step. Choose “All steps” in the
+left pane.`;
 
 /**
  * @typedef {object} Row
@@ -54,7 +56,9 @@ export class Follow {
   #histories = [];
   /** @type {Map<string, Row>} */
   #rows = new Map();
-  /** @type {{samples: Sample[], frames: State["frames"], target: number | null, morph: string} | null} */
+  /**
+   * @type {{samples: Sample[], frames: State["frames"], target: number | null, morph: string, atStep: boolean} | null}
+   */
   #shown = null;
   /** @type {unknown} the value of `#shown` that belongs to the present histories */
   #arranged = null;
@@ -113,7 +117,8 @@ export class Follow {
       before.frames === frames &&
       before.target === target &&
       (before.morph === morph || frames !== "morph");
-    if (!same) this.#shown = { samples, frames, target, morph };
+    const { steps } = filtersInUse(state);
+    if (!same) this.#shown = { samples, frames, target, morph, atStep: steps !== null && "at" in steps };
     this.#anchorMode = stricterMode(anchorMode, this.#anchorMode);
     this.#colourOf = (run) => runColour(state, run);
     for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
@@ -147,9 +152,10 @@ export class Follow {
     setBox(this.#content, sizeOfStrips(this.#histories));
     const count = this.#histories.length;
     this.#nothing.hidden = count > 0;
+    this.#nothing.textContent = this.#shown?.atStep ? ONE_STEP : NOTHING;
     this.#scroller.hidden = !count;
     this.#count.textContent = count
-      ? `${formatCount(count)} ${count === 1 ? "sample" : "samples"} captured at several steps`
+      ? `${formatCounted(count, "sample")} captured at several steps`
       : "";
   }
 
@@ -295,7 +301,7 @@ export class Follow {
       element("strong", { title: id }, id),
       element("span", {}, labelCaption(samples[0])),
       element("span", { title: run }, dot, run),
-      element("span", {}, `${formatCount(count)} captures`),
+      element("span", {}, formatCounted(count, "capture")),
     );
     head.style.width = `${HEAD_WIDTH}px`;
     const node = element("div", { className: "strip" }, head);

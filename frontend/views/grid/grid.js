@@ -4,12 +4,16 @@ import { neighbour } from "../common/key_commands.js";
 import { GRID_GAP, boxOf, gridLayout, sameLayout, samplesBetween, sizeOf, withLead } from "../../layout/grid_layout.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { Card, INTERACTIVE, blinkCards, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
+import { formatCounted } from "../../samples/captions.js";
+import { sharedCaption, sharedFacts } from "../../samples/shared_facts.js";
+import { shownTargets } from "../../state/selectors.js";
 import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
 import { showLoaded } from "../common/sample_view.js";
 
 /** @import {Command} from "../common/key_commands.js" */
 /** @import {GridOptions, GridLayout} from "../../layout/grid_layout.js" */
 /** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
+/** @import {State} from "../../state/state.js" */
 /** @import {Picture, Raster, Sample} from "../../types.js" */
 /** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
 
@@ -24,19 +28,31 @@ const FOCUS_MARGIN = 16;
 
 /**
  * The user's choices that affect the layout.
- * @typedef {Pick<GridOptions, "zoom" | "target" | "choices">} Choices
+ * @typedef {Pick<GridOptions, "zoom" | "targets" | "choices">} Choices
  */
 
 /** @type {Choices} */
-const UNCHOSEN = { zoom: null, target: null, choices: new Map() };
+const UNCHOSEN = { zoom: null, targets: "changing", choices: new Map() };
 
 /** How far above and below the visible range cards exist, in screen heights. */
 const MARGIN = 0.5;
 
 export class Grid {
   #content = element("div", { className: "content" });
+  #scroller = element(
+    "div",
+    { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" },
+    this.#content,
+  );
+  #facts = element("p", { className: "facts-of-all" });
+  /** Shows the captures that came while the user looks at the others. */
+  #news = element("button", { type: "button", className: "news", hidden: true });
+  /** What stands above the cards: what holds for all of them, and the announcement of new ones. */
+  head = element("div", { className: "grid-head" });
+  element;
   /** @type {Sample[]} */
   #samples = [];
+  #shared = sharedFacts([]);
   /** @type {Choices} */
   #choices = UNCHOSEN;
   /** @type {GridLayout} */
@@ -57,6 +73,8 @@ export class Grid {
    * @type {{samples: Sample[], choices: Choices, anchorMode: AnchorMode} | null}
    */
   #postponed = null;
+  /** @type {Sample[] | null} the samples that are shown when the user asks for the new ones */
+  #held = null;
 
   /**
    * @param {DisplaySettings} settings
@@ -65,28 +83,53 @@ export class Grid {
   constructor(settings, listener) {
     this.settings = settings;
     this.listener = listener;
-    const properties = { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" };
-    this.element = element("div", properties, this.#content);
-    this.element.addEventListener("scroll", () => this.#scrolled());
-    this.element.addEventListener("focusin", ({ target }) => {
+    this.#news.title = "Show the samples that were captured since";
+    this.#news.addEventListener("click", () => {
+      if (this.#held) this.#show(this.#held, this.#choices, "always");
+      this.#scroller.focus({ preventScroll: true });
+    });
+    this.head.append(this.#facts, element("div", { className: "announced", role: "status" }, this.#news));
+    this.element = this.#scroller;
+    this.#scroller.addEventListener("scroll", () => this.#scrolled());
+    this.#scroller.addEventListener("focusin", ({ target }) => {
       this.#focused = sampleKeyAt(target) ?? this.#focused;
       this.#focusedByKeyboard = target instanceof Element && target.matches(":focus-visible");
     });
-    this.element.addEventListener("click", ({ target }) => {
+    this.#scroller.addEventListener("click", ({ target }) => {
       if (!(target instanceof Element) || target.closest(INTERACTIVE)) return;
       const sample = this.#cards.get(sampleKeyAt(target) ?? "")?.sample;
       if (sample) this.listener.onOpen(sample);
     });
-    new ResizeObserver(() => this.refresh()).observe(this.element);
+    new ResizeObserver(() => this.refresh()).observe(this.#scroller);
     onPixelRatio(() => this.refresh());
+  }
+
+  /**
+   * @param {State} state
+   * @param {Sample[]} samples filtered and sorted
+   * @param {AnchorMode} [anchorMode]
+   * @param {boolean} [isNews] whether the user did not ask for the change: then cards keep their places, and new
+   *   samples are announced
+   */
+  show(state, samples, anchorMode = "always", isNews = false) {
+    const { chosenZoom: zoom, targetChoices } = state;
+    const choices = { zoom, targets: shownTargets(state), choices: targetChoices };
+    const before = this.#postponed ?? { samples: this.#held ?? this.#samples, choices: this.#choices };
+    const isSame = sameSamples(samples, before.samples) && sameChoices(choices, before.choices);
+    if (!isSame || anchorMode === "never") this.#show(samples, choices, anchorMode, isNews);
   }
 
   /**
    * @param {Sample[]} samples
    * @param {Choices} choices
-   * @param {AnchorMode} [anchorMode]
+   * @param {AnchorMode} anchorMode
+   * @param {boolean} [isNews]
    */
-  show(samples, choices, anchorMode = "always") {
+  #show(samples, choices, anchorMode, isNews = false) {
+    const isHeld = isNews && this.#hold(samples);
+    this.#held = isHeld ? samples : null;
+    this.#news.hidden = !isHeld;
+    if (isHeld) return;
     if (this.hidden) {
       this.#postponed = {
         samples,
@@ -99,20 +142,41 @@ export class Grid {
     const anchor = this.#anchor(anchorMode);
     const sameColumns = choices.zoom === this.#choices.zoom;
     this.#samples = samples;
+    this.#shared = sharedFacts(samples);
+    this.#showFacts();
     this.#choices = choices;
     const stayed = this.#arrange(anchor, sameColumns);
-    if (!stayed && anchorMode !== "always") this.element.scrollTop = 0;
+    if (!stayed && anchorMode !== "always") this.#scroller.scrollTop = 0;
     this.#render();
+  }
+
+  /**
+   * Announces new samples beside those that are shown.
+   * @param {Sample[]} samples
+   * @returns {boolean} false if there is nothing to hold back
+   */
+  #hold(samples) {
+    if (this.hidden || !this.#samples.length || this.#postponed) return false;
+    const known = new Set(this.#samples.map(({ key }) => key));
+    const news = samples.reduce((count, { key }) => count + (known.has(key) ? 0 : 1), 0);
+    if (!news || news === samples.length) return false;
+    this.#news.textContent = `${formatCounted(news, "new sample")}: show`;
+    return true;
+  }
+
+  #showFacts() {
+    const caption = sharedCaption(this.#shared, this.settings);
+    if (this.#facts.textContent !== caption) this.#facts.textContent = caption;
   }
 
   /** Whether another view or another tab of TensorBoard is visible. Then nothing can be measured. */
   get hidden() {
-    return window.innerHeight === 0 || !this.element.clientWidth || !this.element.clientHeight;
+    return window.innerHeight === 0 || !this.#scroller.clientWidth || !this.#scroller.clientHeight;
   }
 
   #scrolled() {
     // At the top, the empty cells before the first sample are no longer needed.
-    if (this.element.scrollTop === 0 && this.#layout.lead) {
+    if (this.#scroller.scrollTop === 0 && this.#layout.lead) {
       this.#layout = withLead(this.#layout, 0);
       this.#setSize();
     }
@@ -122,8 +186,8 @@ export class Grid {
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     if (this.hidden) return;
-    if (this.#postponed) this.show(this.#postponed.samples, this.#postponed.choices, this.#postponed.anchorMode);
-    const { clientWidth, clientHeight } = this.element;
+    if (this.#postponed) this.#show(this.#postponed.samples, this.#postponed.choices, this.#postponed.anchorMode);
+    const { clientWidth, clientHeight } = this.#scroller;
     if (clientWidth !== this.#width || clientHeight !== this.#height || window.devicePixelRatio !== this.#ratio) {
       this.#arrange(this.#anchor("always"), false);
     }
@@ -136,7 +200,7 @@ export class Grid {
    *   the top
    */
   #anchor(anchorMode) {
-    const { scrollTop, clientHeight } = this.element;
+    const { scrollTop, clientHeight } = this.#scroller;
     if (anchorMode === "never" || (scrollTop === 0 && !this.#hasKeyboard)) return null;
     // A row is not visible if only the gap below it is.
     const { first, end } = samplesBetween(this.#layout, scrollTop + GRID_GAP, scrollTop + clientHeight);
@@ -159,8 +223,8 @@ export class Grid {
    */
   #arrange(anchor, keepColumn) {
     const { columns } = this.#layout;
-    this.#width = this.element.clientWidth;
-    this.#height = this.element.clientHeight;
+    this.#width = this.#scroller.clientWidth;
+    this.#height = this.#scroller.clientHeight;
     this.#ratio = window.devicePixelRatio;
     this.#rasters.clear();
     this.#layout = gridLayout(this.#samples, {
@@ -177,7 +241,7 @@ export class Grid {
           this.#layout = withLead(this.#layout, (((column - position) % columns) + columns) % columns);
         }
         this.#setSize();
-        this.element.scrollTop = boxOf(this.#layout, position).top + anchor.offset;
+        this.#scroller.scrollTop = boxOf(this.#layout, position).top + anchor.offset;
         return true;
       }
     }
@@ -212,7 +276,7 @@ export class Grid {
   }
 
   #renderCards() {
-    const { scrollTop, clientHeight } = this.element;
+    const { scrollTop, clientHeight } = this.#scroller;
     const bottom = scrollTop + clientHeight;
     const margin = MARGIN * clientHeight;
     const { first, end } = samplesBetween(this.#layout, scrollTop - margin, bottom + margin);
@@ -253,6 +317,7 @@ export class Grid {
     }
     const made = !card;
     card ??= new Card(sample, layout, this.settings, this.listener.onChange);
+    card.showShared(this.#shared);
     setBox(card.element, boxOf(this.#layout, at));
     if (made) this.#cards.set(sample.key, card);
     // This also fills a kept card whose picture was loaded while another view was visible.
@@ -298,7 +363,7 @@ export class Grid {
    * @param {Command} command
    */
   move(command) {
-    const { scrollTop, clientHeight } = this.element;
+    const { scrollTop, clientHeight } = this.#scroller;
     const { first, end } = samplesBetween(this.#layout, scrollTop, scrollTop + clientHeight);
     const position = this.#samples.findIndex(({ key }) => key === this.#focused);
     const isFocused = sampleKeyAt(document.activeElement) !== null;
@@ -330,14 +395,14 @@ export class Grid {
   focus({ key }) {
     const position = this.#samples.findIndex((sample) => sample.key === key);
     if (position < 0 || this.hidden) {
-      this.element.focus();
+      this.#scroller.focus();
       return;
     }
-    const { scrollTop, clientHeight } = this.element;
+    const { scrollTop, clientHeight } = this.#scroller;
     const { top, height } = boxOf(this.#layout, position);
-    if (top < scrollTop || height + 2 * FOCUS_MARGIN > clientHeight) this.element.scrollTop = top - FOCUS_MARGIN;
+    if (top < scrollTop || height + 2 * FOCUS_MARGIN > clientHeight) this.#scroller.scrollTop = top - FOCUS_MARGIN;
     else if (top + height > scrollTop + clientHeight) {
-      this.element.scrollTop = top + height + FOCUS_MARGIN - clientHeight;
+      this.#scroller.scrollTop = top + height + FOCUS_MARGIN - clientHeight;
     }
     this.#render();
     this.#cards.get(key)?.element.focus({ preventScroll: true });
@@ -347,10 +412,31 @@ export class Grid {
   applySettings(settings) {
     const before = this.settings;
     this.settings = settings;
+    this.#showFacts();
     if (updateCards(this.#cards.values(), settings, before)) return;
     const focused = sampleKeyAt(document.activeElement);
     for (const [key, card] of this.#cards) this.#drop(key, card);
     this.#render();
     restoreFocus(focused, (key) => this.#cards.get(key));
   }
+}
+
+/**
+ * @param {Choices} some
+ * @param {Choices} others
+ */
+function sameChoices(some, others) {
+  return some.zoom === others.zoom && some.targets === others.targets && some.choices === others.choices;
+}
+
+/**
+ * @param {Sample[]} some
+ * @param {Sample[]} others
+ */
+function sameSamples(some, others) {
+  if (some === others) return true;
+  return (
+    some.length === others.length &&
+    some.every((sample, position) => sample === others[position] || sample.key === others[position].key)
+  );
 }

@@ -122,7 +122,7 @@ const TOPICS = [
       "second click shows all samples again. The matrix counts captured samples, not a whole data set.",
   ],
   [
-    "Follow and Compare",
+    "Over training and Compare runs",
     null,
     "Follow shows the probes, and every id that was captured more than once, step by step. Compare pairs the " +
       "samples of two runs by their ids, each at the step nearest to the other's.",

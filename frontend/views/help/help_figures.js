@@ -4,9 +4,8 @@ import {
   className,
   formatDecimals,
   formatPrecise,
-  predictionCaption,
-  stoppedCaption,
-  labelCaption,
+  formatStrength,
+  sampleCaption,
 } from "../../samples/captions.js";
 import { shownPosition } from "../../samples/morphs.js";
 import { evenlySpaced } from "../../samples/help_example.js";
@@ -15,6 +14,7 @@ import { makePicture } from "../../drawing/picture.js";
 import { flipDistanceOf, flipOf, verdictAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
 import { paintThumbnail, thumbnail } from "../common/panel_canvas.js";
+import { ascentCaption } from "../detail/properties.js";
 import { ResponseChart } from "../detail/response_chart.js";
 import { VerdictChip } from "../card/verdict_chip.js";
 
@@ -67,7 +67,7 @@ export class HelpFigures {
     const panel = this.#panel({ kind: "original" }, {}, "original");
     return figure(
       [panel],
-      `One of the shown samples: ${predictionCaption(this.sample)}; ${labelCaption(this.sample)}.`,
+      `One of the shown samples: ${sampleCaption(this.sample)}.`,
     );
   }
 
@@ -92,7 +92,7 @@ export class HelpFigures {
       return this.#panel(
         { kind: "morph", position: this.position, morph: at },
         { strength },
-        formatDecimals(strength),
+        formatStrength(strength),
         chip.element,
       );
     });
@@ -107,10 +107,9 @@ export class HelpFigures {
 
   /** @param {Morph} morph */
   #ascent(morph) {
-    const steps = morph.steps === 1 ? "1 step" : `${morph.steps} steps`;
-    const end = stoppedCaption(morph).long || "reached the confidence";
+    const end = ascentCaption(morph, this.sample.strengths);
     const norm = formatPrecise(morph.delta_norm);
-    return example(`The sample shown here → ${this.goal}: ${steps}, ${end}. ‖delta‖ is ${norm}.`);
+    return example(`The sample shown here → ${this.goal}: ${end}. ‖delta‖ is ${norm}.`);
   }
 
   /** @param {Morph} morph */

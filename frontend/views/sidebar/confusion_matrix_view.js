@@ -58,7 +58,7 @@ export class ConfusionMatrixView {
     const focused = this.#table.element.contains(document.activeElement);
     if (this.#table.show(matrix, namesOf(state))) this.#reach(0, 0, focused);
     const { classes, allClasses } = matrix;
-    const words = ["A stronger colour means more samples."];
+    const words = ["Counts the shown samples, each id once. A stronger colour means more."];
     if (axes === "labels") words.push("Framed cells are correct.");
     if (allClasses > classes.length) {
       words.push(

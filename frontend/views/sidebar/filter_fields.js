@@ -1,14 +1,14 @@
 /** The form fields of the filters. */
 
 import { formatCount } from "../../samples/captions.js";
-import { OUTCOME_WORDS, SHOW_WORDS } from "../../samples/filter_captions.js";
-import { OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
-import { facetsInUse, filtersInUse, hasProbes, hasRanks, namesOf } from "../../state/selectors.js";
+import { CAPTURES_WORDS, OUTCOME_WORDS, SHOW_WORDS } from "../../samples/filter_captions.js";
+import { CAPTURES, OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
+import { facetsInUse, filtersInUse, hasProbes, hasRanks, hasRepeats, namesOf } from "../../state/selectors.js";
 import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { RangeField, labelledField, select, setOptions } from "../common/form_fields.js";
 
-/** @import {Filters, Outcome, Show} from "../../samples/filters.js" */
+/** @import {Captures, Filters, Outcome, Show} from "../../samples/filters.js" */
 /** @import {OnChange, State} from "../../state/state.js" */
 
 const ANY = "";
@@ -18,6 +18,7 @@ const MOST_PAIRS = 100;
 export class FilterFields {
   #search = element("input", { id: "search", type: "search", placeholder: "part of an id" });
   #show;
+  #captures;
   #outcome;
   #prediction;
   #label;
@@ -33,6 +34,7 @@ export class FilterFields {
     const choose = (filters) => onChange((state) => withFilters(state, filters));
     this.#search.addEventListener("input", () => choose({ id: this.#search.value }));
     this.#show = select("show", (show) => choose({ show: /** @type {Show} */ (show) }));
+    this.#captures = select("captures", (captures) => choose({ captures: /** @type {Captures} */ (captures) }));
     this.#outcome = select("outcome", (outcome) =>
       choose({ outcome: outcome === ANY ? null : /** @type {Outcome} */ (outcome) }),
     );
@@ -50,19 +52,21 @@ export class FilterFields {
     this.#rows = {
       search: labelledField("Search", this.#search),
       show: labelledField("Show", this.#show),
+      captures: labelledField("Captures", this.#captures),
       outcome: labelledField("Right or wrong", this.#outcome),
       prediction: labelledField("Prediction", this.#prediction),
       label: labelledField("Label", this.#label),
       pair: labelledField("Two most probable classes", this.#pair),
       rank: labelledField("Rank", this.#rank),
     };
-    const { search, show, outcome, prediction, label, pair, rank } = this.#rows;
+    const { search, show, captures, outcome, prediction, label, pair, rank } = this.#rows;
     this.element = element(
       "section",
       { className: "filters", ariaLabel: "Filters" },
       search,
       element("div", { className: "abreast" }, prediction, label),
-      element("div", { className: "abreast" }, outcome, show),
+      element("div", { className: "abreast" }, show, captures),
+      element("div", { className: "abreast" }, outcome),
       element(
         "details",
         { className: "rare" },
@@ -90,6 +94,12 @@ export class FilterFields {
     );
     this.#show.value = filters.show;
     this.#rows.show.hidden = !hasProbes(state);
+    setOptions(
+      this.#captures,
+      CAPTURES.map((captures) => [captures, CAPTURES_WORDS[captures]]),
+    );
+    this.#captures.value = filters.captures;
+    this.#rows.captures.hidden = state.view !== "samples" || !hasRepeats(state);
     offerAny(this.#outcome, facets.outcome, OUTCOMES, filters.outcome, (outcome) => OUTCOME_WORDS[outcome]);
     offerAny(this.#prediction, facets.prediction, inOrder(facets.prediction), filters.prediction, nameOf);
     offerAny(this.#label, facets.label, inOrder(facets.label), filters.label, nameOf);

@@ -23,8 +23,8 @@ export class Legend {
       "div",
       { className: "field legend verdicts" },
       element("span", { className: "name" }, "Verdict"),
-      example("chip flipped", "8 at 95 %", "the target is predicted"),
-      example("chip", "5 (8 at 45 %)", "another class is predicted"),
+      example("chip flipped", "8 · 95 %", "the target is predicted"),
+      example("chip", "5 (8 · 45 %)", "another class is predicted"),
       example("chip open", "5 or 8", "the prediction changes near this strength"),
     ),
   ];

@@ -1,6 +1,6 @@
 /** The confusion matrix as a table. */
 
-import { formatCount } from "../../samples/captions.js";
+import { formatCount, formatCounted } from "../../samples/captions.js";
 import { element } from "../common/dom.js";
 
 /** @import {Axes, ConfusionMatrix} from "../../samples/confusion_matrix.js" */
@@ -46,6 +46,7 @@ export class MatrixTable {
    * @param {(index: number) => string} nameOf
    */
   #build({ classes }, nameOf) {
+    this.element.style.setProperty("--classes", String(classes.length));
     this.element.classList.toggle("counted", classes.length <= MOST_WITH_COUNTS);
     this.element.classList.toggle(
       "short",
@@ -80,8 +81,7 @@ export class MatrixTable {
       cell.style.setProperty("--share", `${100 * colour}%`);
       cell.textContent = count && classes.length <= MOST_WITH_COUNTS ? formatCount(count) : "";
       const { rows, columns } = AXES[axes];
-      const samples = `${formatCount(count)} ${count === 1 ? "sample" : "samples"}`;
-      cell.title = `${rows} ${nameOf(row)}, ${columns} ${nameOf(column)}: ${samples}`;
+      cell.title = `${rows} ${nameOf(row)}, ${columns} ${nameOf(column)}: ${formatCounted(count, "sample")}`;
       cell.ariaLabel = cell.title;
     });
   }

@@ -3,7 +3,9 @@
 import { formatCount } from "../../samples/captions.js";
 import { offeredRuns, runColour, runsOfTag, tickedRuns } from "../../state/selectors.js";
 import { tick, tickOthers } from "../../state/transitions.js";
+import { sharedStart } from "../../samples/run_names.js";
 import { element, putInOrder } from "../common/dom.js";
+import { runName } from "../common/run_name.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
 
@@ -26,6 +28,9 @@ export class RunPicker {
   #tools = element("div", { className: "run-tools" }, this.#filter, this.#all, this.#none);
   /** @type {Map<string, Row>} */
   #rows = new Map();
+  /** The start that the names of all runs share. */
+  #start = "";
+  #shared = element("span", { className: "run-start" });
 
   /** @param {OnChange} onChange */
   constructor(onChange) {
@@ -46,7 +51,7 @@ export class RunPicker {
     this.element = element(
       "div",
       { className: "field" },
-      element("div", { className: "name" }, "Runs ", this.#count),
+      element("div", { className: "name" }, "Runs ", this.#count, this.#shared),
       this.#tools,
       this.#list,
     );
@@ -57,6 +62,13 @@ export class RunPicker {
     const all = runsOfTag(state);
     const runs = offeredRuns(state);
     const ticked = new Set(tickedRuns(state));
+    const start = sharedStart(all);
+    if (start !== this.#start) {
+      for (const { element: node } of this.#rows.values()) node.remove();
+      this.#rows.clear();
+      this.#start = start;
+      this.#shared.textContent = start ? ` in ${start.replace(/.$/, "")}` : "";
+    }
     this.#offer(runs);
     this.#tools.hidden = all.length < 2;
     const typing = this.#filter === document.activeElement;
@@ -82,7 +94,7 @@ export class RunPicker {
       row.element.remove();
       this.#rows.delete(run);
     }
-    for (const run of runs) if (!this.#rows.has(run)) this.#rows.set(run, makeRow(run));
+    for (const run of runs) if (!this.#rows.has(run)) this.#rows.set(run, makeRow(run, this.#start));
     putInOrder(
       this.#list,
       runs.flatMap((run) => this.#rows.get(run)?.element ?? []),
@@ -92,11 +104,12 @@ export class RunPicker {
 
 /**
  * @param {string} run
+ * @param {string} start what the names of all runs share
  * @returns {Row}
  */
-function makeRow(run) {
+function makeRow(run, start) {
   const box = element("input", { type: "checkbox", name: "run", value: run });
-  const label = element("label", { title: run }, box, element("span", {}, run));
+  const label = element("label", { title: run }, box, runName(run, start));
   const only = element("button", { type: "button", className: "only", value: run, ariaLabel: `Only ${run}` }, "only");
   return { element: element("div", { className: "run" }, label, only), box, only };
 }

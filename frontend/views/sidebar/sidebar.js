@@ -32,9 +32,10 @@ export class Sidebar {
   /**
    * @param {OnChange} onChange
    * @param {() => void} onReload
+   * @param {HTMLElement} steps the choice of a step
    * @param {HTMLElement[]} more other elements for the sidebar
    */
-  constructor(onChange, onReload, more) {
+  constructor(onChange, onReload, steps, more) {
     this.#runs = new RunPicker(onChange);
     this.#filters = new FilterFields(onChange);
     this.#matrix = new ConfusionMatrixView(onChange);
@@ -52,6 +53,7 @@ export class Sidebar {
       { className: "controls", id: "controls" },
       this.#runs.element,
       this.#tagRow,
+      steps,
       labelledField("Order", this.#sort),
       this.#filters.element,
       this.#matrix.element,

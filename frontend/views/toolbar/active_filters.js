@@ -1,15 +1,18 @@
-/** The list of active filters. A click on a filter removes it. */
+/** The list of everything that limits which samples are shown. A click on an entry removes it. */
 
 import { filterCaption } from "../../samples/filter_captions.js";
-import { NO_FILTERS, activeFilters } from "../../samples/filters.js";
+import { NO_FILTERS, USUAL_FILTERS, activeFilters } from "../../samples/filters.js";
 import { filtersInUse, namesOf } from "../../state/selectors.js";
-import { withFilters } from "../../state/transitions.js";
+import { withFilters, withTarget } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
 
+/** @typedef {{words: string, without: (state: State) => State}} Entry */
+
 export class ActiveFilters {
   #list = element("ul");
+  #clear = element("button", { type: "button", className: "clear" }, "Clear all");
   /** @type {HTMLButtonElement[]} */
   #buttons = [];
   #shown = "";
@@ -17,10 +20,12 @@ export class ActiveFilters {
   /** @param {OnChange} onChange */
   constructor(onChange) {
     this.onChange = onChange;
-    const clear = element("button", { type: "button", className: "clear" }, "Clear all");
-    clear.addEventListener("click", () => onChange((state) => ({ ...state, filters: NO_FILTERS })));
-    const properties = { className: "active-filters", role: "group", ariaLabel: "Active filters", hidden: true };
-    this.element = element("div", properties, this.#list, clear);
+    this.#clear.title = "Back to the usual samples";
+    this.#clear.addEventListener("click", () =>
+      onChange((state) => withTarget({ ...state, filters: USUAL_FILTERS }, null)),
+    );
+    const properties = { className: "active-filters", role: "group", ariaLabel: "Active filters" };
+    this.element = element("div", properties, this.#list, this.#clear);
   }
 
   /**
@@ -28,25 +33,43 @@ export class ActiveFilters {
    * @returns {boolean} whether the last filter was removed while it had the focus
    */
   show(state) {
-    const filters = filtersInUse(state);
-    const nameOf = namesOf(state);
-    const active = activeFilters(filters).map((name) => ({ name, words: filterCaption(name, filters, nameOf) }));
-    const shown = JSON.stringify(active);
+    const entries = entriesOf(state);
+    const isUsual = state.target === null && Object.entries(USUAL_FILTERS).every(
+      ([name, value]) => state.filters[/** @type {keyof typeof USUAL_FILTERS} */ (name)] === value,
+    );
+    const shown = JSON.stringify([entries.map(({ words }) => words), isUsual]);
     if (shown === this.#shown) return false;
     this.#shown = shown;
     const hadFocus = this.element.contains(document.activeElement);
     const position = this.#buttons.findIndex((button) => button === document.activeElement);
-    this.element.hidden = !active.length;
-    this.#buttons = active.map(({ name, words }) => {
-      const button = element("button", { type: "button", ariaLabel: `Remove the filter: ${words}` }, words);
+    this.#clear.hidden = isUsual;
+    this.#buttons = entries.map(({ words, without }) => {
+      const name = element("span", { className: "name" }, words);
+      const button = element("button", { type: "button", title: words, ariaLabel: `Remove the filter: ${words}` }, name);
       button.append(element("span", { ariaHidden: "true" }, "×"));
-      button.addEventListener("click", () =>
-        this.onChange((state) => withFilters(state, { [name]: NO_FILTERS[name] })),
-      );
+      button.addEventListener("click", () => this.onChange(without));
       return button;
     });
     this.#list.replaceChildren(...this.#buttons.map((button) => element("li", {}, button)));
-    if (position >= 0) this.#buttons[Math.min(position, active.length - 1)]?.focus();
-    return hadFocus && !active.length;
+    if (position >= 0) this.#buttons[Math.min(position, entries.length - 1)]?.focus();
+    return hadFocus && !this.element.contains(document.activeElement);
   }
+}
+
+/**
+ * @param {State} state
+ * @returns {Entry[]}
+ */
+function entriesOf(state) {
+  const filters = filtersInUse(state);
+  const nameOf = namesOf(state);
+  /** @type {Entry[]} */
+  const entries = activeFilters(filters).map((name) => ({
+    words: filterCaption(name, filters, nameOf),
+    without: (state) => withFilters(state, { [name]: NO_FILTERS[name] }),
+  }));
+  if (state.target !== null) {
+    entries.push({ words: `towards ${nameOf(state.target)}`, without: (state) => withTarget(state, null) });
+  }
+  return entries;
 }

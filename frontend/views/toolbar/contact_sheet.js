@@ -1,6 +1,6 @@
 /** Paints a contact sheet on a canvas: the pictures of many samples with their captions. */
 
-import { className, formatDecimals, gainCaption, predictionCaption, labelCaption } from "../../samples/captions.js";
+import { className, formatDecimals, formatPart, gainCaption, sampleCaption } from "../../samples/captions.js";
 import { HEADING, PADDING, TITLE, panelSize, panelsOf, sheetOf } from "../../layout/contact_sheet_layout.js";
 import { makePicture } from "../../drawing/picture.js";
 import { shownPosition } from "../../samples/morphs.js";
@@ -52,7 +52,7 @@ export class ContactSheetPainter {
     const top = tops[Math.floor(position / columns)] + PADDING;
     const width = cellWidth - 2 * PADDING;
     this.#write(
-      `${predictionCaption(sample)}; ${labelCaption(sample)}`,
+      sampleCaption(sample),
       left,
       top,
       width,
@@ -138,7 +138,7 @@ function contentsOf(sample, settings, picture) {
         if (content.kind === "change") {
           return { content, words: `change ${gainCaption(picture.targets[position].morphs[morph])}`, strength };
         }
-        const at = content.kind === "morph" ? `, ${formatDecimals(strength)}` : "";
+        const at = content.kind === "morph" ? `, ${formatPart(strength)} of it` : "";
         return { content, words: `${content.kind} → ${name}${at}`, strength };
       });
     }),

@@ -23,8 +23,8 @@ export class StepBar {
     this.#slider.addEventListener("input", () => this.#drag());
     this.#box.addEventListener("change", () => this.#type());
     this.#all.addEventListener("click", () => this.#choose(null));
-    const label = element("label", { htmlFor: "step" }, "step");
-    this.element = element("div", { className: "steps" }, label, this.#slider, this.#box, this.#all);
+    const label = element("label", { htmlFor: "step" }, "Step");
+    this.element = element("div", { className: "steps" }, label, this.#box, this.#all, this.#slider);
   }
 
   /** The slider can move several times in one frame. Samples are chosen once. */

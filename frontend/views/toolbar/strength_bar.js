@@ -1,6 +1,6 @@
 /** The strength slider for all morphs, and the button that plays them. */
 
-import { formatDecimals } from "../../samples/captions.js";
+import { formatStrength } from "../../samples/captions.js";
 import { withStrength } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { MorphSwitch } from "../common/morph_switch.js";
@@ -11,10 +11,11 @@ import { MorphSwitch } from "../common/morph_switch.js";
 const STEP = 0.005;
 
 export class StrengthBar {
-  #slider = element("input", { type: "range", id: "strength", min: "0", step: String(STEP) });
+  #slider = element("input", { type: "range", id: "strength", ariaLabel: "strength", min: "0", step: String(STEP) });
   #output = element("output", { htmlFor: "strength", ariaLive: "off" });
   #ticks = element("datalist", { id: "strengths" });
-  #end = element("span", { className: "end" }, "1.00: the end of the ascent");
+  /** Marks the end of the ascent below the slider. */
+  #end = element("div", { className: "end", title: "The whole change: the end of the ascent" });
   #switch;
   #play = element("button", { type: "button", className: "play" });
 
@@ -42,7 +43,7 @@ export class StrengthBar {
         { className: "scale" },
         this.#slider,
         this.#ticks,
-        element("div", { className: "marks" }, element("span", {}, "0: the original"), this.#end),
+        this.#end,
       ),
       this.#output,
     );
@@ -67,7 +68,7 @@ export class StrengthBar {
     this.#play.disabled = largest === 0;
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
-    this.#output.value = atFlip ? "flip" : formatDecimals(strength);
+    this.#output.value = atFlip ? "each at its flip" : formatStrength(strength);
     this.element.classList.toggle("at-flip", atFlip);
     this.element.style.setProperty("--end", String(1 / (largest || 1)));
     this.#end.hidden = largest < 1;

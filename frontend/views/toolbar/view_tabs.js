@@ -2,10 +2,9 @@
 
 import { element } from "../common/dom.js";
 
-/** @import {OnChange, View} from "../../state/state.js" */
+/** @import {ViewEntry} from "../common/view.js" */
+/** @import {OnChange} from "../../state/state.js" */
 
-/** @type {Record<View, string>} */
-const TITLES = { samples: "Samples", follow: "Follow", compare: "Compare" };
 /** @type {Record<string, number>} */
 const KEYS = { ArrowRight: 1, ArrowLeft: -1 };
 
@@ -15,14 +14,14 @@ export class ViewTabs {
   element;
 
   /**
-   * @param {Record<View, HTMLElement>} panels the element of each view
+   * @param {Record<string, ViewEntry>} views
    * @param {OnChange} onChange
    */
-  constructor(panels, onChange) {
-    this.panels = panels;
-    const views = /** @type {View[]} */ (Object.keys(panels));
-    this.#tabs = views.map((view) => {
-      const tab = element("button", { type: "button", id: `tab-${view}`, role: "tab", value: view }, TITLES[view]);
+  constructor(views, onChange) {
+    this.views = views;
+    const withTabs = Object.entries(views).filter(([, { within }]) => within === undefined);
+    this.#tabs = withTabs.map(([view, { title }]) => {
+      const tab = element("button", { type: "button", id: `tab-${view}`, role: "tab", value: view }, title);
       tab.addEventListener("click", () => onChange((state) => ({ ...state, view })));
       return tab;
     });
@@ -42,12 +41,12 @@ export class ViewTabs {
     next.click();
   }
 
-  /** @param {View} view */
+  /** @param {string} view */
   show(view) {
+    const chosen = this.views[view].within ?? view;
     for (const tab of this.#tabs) {
-      tab.ariaSelected = String(tab.value === view);
-      tab.tabIndex = tab.value === view ? 0 : -1;
+      tab.ariaSelected = String(tab.value === chosen);
+      tab.tabIndex = tab.value === chosen ? 0 : -1;
     }
-    for (const [name, panel] of Object.entries(this.panels)) panel.hidden = name !== view;
   }
 }

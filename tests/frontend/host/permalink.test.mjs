@@ -9,6 +9,7 @@ function chosen() {
   const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
     show: "probes",
+    captures: "all",
     steps: { from: null, to: 500 },
     pair: [5, 0],
     prediction: 0,
@@ -19,8 +20,11 @@ function chosen() {
     id: "a=b&c 50%",
   });
   const gradientColors = { map: "PuOr", scale: "common", style: "overlay" };
-  const seen = { view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
-  return { ...state, ...opened, ...seen };
+  const concluded = { overviewSteps: { from: 5, to: null }, openPair: [4, 9], pairOrder: "wrong", pairSearch: "4, 9", examples: "change" };
+  const seen = { ...concluded, view: "follow", chosenTag: "scan", sort: "margin", chosenZoom: 3, gradientColors, allTargets: true, target: 0, strength: 0.385, atFlip: true, chosenMorph: "visible" };
+  const strengthOverrides = new Map([["a,b|s.0.1", 0.25], ["c|s@t.0.2", 0]]);
+  const targetChoices = new Map([["a,b|s.0.1", "more"], ["c|s.0.2", 7]]);
+  return { ...state, ...opened, ...seen, strengthOverrides, targetChoices };
 }
 
 test("the user's choices come back from the address", () => {
@@ -29,8 +33,8 @@ test("the user's choices come back from the address", () => {
 });
 
 test("every choice of the user and every filter is in the link", () => {
-  // Choices on single cards, and which notices were dismissed, are not part of a link.
-  const { runs, recordVersion, runOrder, indexes, dismissed, filters, targetChoices, strengthOverrides, ...own } = chosen();
+  // Which notices were dismissed is not part of a link.
+  const { runs, recordVersion, runOrder, indexes, dismissed, filters, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);
@@ -61,7 +65,8 @@ test("loaded data stays when a link is followed", () => {
 });
 
 for (const [name, text] of [
-  ["view", "nothing"],
+  ["view", "../samples"],
+  ["view", ""],
   ["sort", "constructor"],
   ["show", ""],
   ["zoom", "7"],
@@ -98,12 +103,36 @@ for (const [name, text] of [
   ["outcome", "toString"],
   ["flip", "Infinity.."],
   ["matrix", "valueOf"],
+  ["range", "1..2..3"],
+  ["between", "5-8-3"],
+  ["pairs", "constructor"],
+  ["examples", "gradient"],
+  ["captures", "first"],
+  ["targets", "none"],
+  ["own", "-1@a"],
+  ["own", "0.5"],
+  ["own", "@a"],
+  ["cards", "five@a"],
   ["toString", "x"],
 ]) {
   test(`${name}=${text} is not valid and is ignored`, () => {
-    assert.deepEqual(withLink(initialState(), { [name]: text }), initialState());
+    assert.deepEqual(withLink(initialState(), { view: "overview", [name]: text }), {
+      ...initialState(),
+      ...(name === "view" && { view: "samples" }),
+    });
   });
 }
+
+test("a link without a view, made before there was an Overview, opens Samples; a fresh address opens the Overview", () => {
+  assert.equal(withLink(initialState(), { sort: "margin" }).view, "samples");
+  assert.equal(withLink(initialState(), {}).view, "overview");
+});
+
+test("the link of the Overview names its view as soon as anything else is chosen", () => {
+  const state = withFilters(initialState(), { id: "a" });
+  assert.deepEqual(toLink(state), { view: "overview", id: "a" });
+  assert.deepEqual(withLink(initialState(), toLink(state)), state);
+});
 
 test("TensorBoard's own fields in the address stay unchanged", () => {
   const hash = "#gradascent&regexInput=a%26b&p.gradascent.sort=margin&p.other.x=1";

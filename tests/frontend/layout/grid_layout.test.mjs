@@ -21,7 +21,7 @@ function layoutOf(sample, fit = {}) {
 }
 
 function grid(samples, frame = {}) {
-  return gridLayout(samples, { zoom: null, ratio: 1, width: 1200, target: null, choices: new Map(), ...frame });
+  return gridLayout(samples, { zoom: null, ratio: 1, width: 1200, targets: "all", choices: new Map(), ...frame });
 }
 
 function overlap([x, y, width, height], [left, top, across, down]) {
@@ -115,7 +115,7 @@ test("a card with a thousand targets has few rows, and ten on demand", () => {
 test("a target that is chosen for all cards, or for one, is the only row", () => {
   const targets = [makeTarget(), makeTarget({ index: 5 })];
   const samples = ["a", "b"].map((key) => makeSample({ shape: SHAPE, targets, key }));
-  const { cards } = grid(samples, { target: 5, choices: new Map([["b", 8]]) });
+  const { cards } = grid(samples, { targets: 5, choices: new Map([["b", 8]]) });
   assert.deepEqual(cards.map(({ rows }) => rows), [[1], [0]]);
 });
 
@@ -196,9 +196,9 @@ test("pictures do not become so large that only one row of cards is visible", ()
     const { cards, tops } = grid(PHOTOS, { width: 880, height });
     return { width: cards[0].raster.width, rows: tops.filter((top) => top <= height).length - 1 };
   };
-  assert.deepEqual(visible(740), { width: 104, rows: 2 });
-  assert.ok(visible(900).width > 104);
-  assert.deepEqual(visible(900).rows, 2);
+  assert.deepEqual(visible(784), { width: 104, rows: 2 });
+  assert.ok(visible(950).width > 104);
+  assert.deepEqual(visible(950).rows, 2);
   const one = visible(480);
   assert.deepEqual([one.rows, one.width > 104], [1, true], "two rows do not fit with the smallest pictures");
   assert.deepEqual(visible(480).width, grid(PHOTOS, { width: 880 }).cards[0].raster.width);
@@ -215,10 +215,34 @@ test("the chips stand beside the title if both fit in one line", () => {
   assert.equal(closed.chipsBeside, false);
 });
 
-test("the card is as high as the lines below its original", () => {
-  const heightOf = (fields) => layoutOf(makeSample({ shape: [1, 28, 28], targets: [], ...fields }), { zoom: 3 }).height;
-  assert.equal(heightOf({ id: "a" }) - heightOf({}), 16);
-  assert.equal(heightOf({ id: "a", probe: true }) - heightOf({}), 32);
+test("a card has one line below its panels, whatever it says", () => {
+  const layout = (fields) => layoutOf(makeSample({ shape: [1, 28, 28], targets: [], ...fields }), { zoom: 3 });
+  const { height } = layout({});
+  assert.equal(layout({ id: "a", probe: true }).height, height);
+  // Edges, title, gap, heading, the image, and the line.
+  assert.equal(height, 2 * 13 + 20 + 8 + 20 + 84 + 18);
+});
+
+test("a card shows the targets that change the answer, and others on demand", () => {
+  const targets = [makeTarget({ index: 5, morphs: [] }), makeTarget()];
+  const samples = [
+    makeSample({ shape: SHAPE, targets, key: "a" }),
+    makeSample({ shape: SHAPE, targets, key: "b" }),
+    makeSample({ shape: SHAPE, targets: targets.slice(0, 1), key: "c" }),
+    makeSample({ shape: SHAPE, targets, classes: [8, 5], key: "d" }),
+  ];
+  const choices = new Map([["b", "more"]]);
+  const rowsOf = (targets) => grid(samples, { targets, choices }).cards.map(({ rows }) => rows);
+  assert.deepEqual(rowsOf("changing"), [[1], [0, 1], [0], [0]]);
+  assert.deepEqual(rowsOf("all"), [[0, 1], [0, 1], [0], [0, 1]]);
+});
+
+test("a card is only as high as its own rows", () => {
+  const two = makeSample({ shape: SHAPE, targets: [makeTarget(), makeTarget({ index: 3 })], key: "two" });
+  const layout = grid([two, makeSample({ shape: SHAPE, key: "one" })], { zoom: 3 });
+  const [high, low] = [0, 1].map((position) => boxOf(layout, position));
+  assert.equal(high.top, low.top);
+  assert.ok(high.height > low.height + 100);
 });
 
 test("texts about survival and judges make a row higher, the same for all kinds of morphs", () => {

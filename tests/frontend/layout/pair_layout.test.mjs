@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { HEADER, boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../../frontend/layout/pair_layout.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
-const frame = { ratio: 1, zoom: null, target: null, choices: new Map() };
+const frame = { ratio: 1, zoom: null, targets: "all", choices: new Map() };
 const tall = makeSample({ targets: [makeTarget(), makeTarget({ index: 5 })] });
 const pairs = Array.from({ length: 5 }, () => ({ first: tall, second: makeSample() }));
 

@@ -12,24 +12,30 @@ import {
   judgeCaption,
   labelCaption,
   noMorphCaption,
+  endedEarly,
+  formatCounted,
+  formatPart,
+  formatStrength,
   predictionCaption,
+  sampleCaption,
   stoppedCaption,
   survivalCaption,
 } from "../../../frontend/samples/captions.js";
 import { DIGITS, makeMorph, makeSample, makeTarget } from "../samples.mjs";
 
 test("the captions name the two most probable classes and the label", () => {
-  const sample = makeSample();
-  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (46 %), 8 (45 %); labelled 5");
+  assert.equal(sampleCaption(makeSample()), "5 46 % · 8 45 %, labelled 5");
+  assert.equal(sampleCaption(makeSample({ label: 3 })), "5 46 % · 8 45 %, labelled 3 ✗");
+  assert.equal(sampleCaption(makeSample({ classes: [], probabilities: [], label: null })), "no prediction");
 });
 
 test("an improbable second class is not named", () => {
-  assert.equal(predictionCaption(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "predicts 5 (97 %)");
+  assert.equal(predictionCaption(makeSample({ probabilities: [0.97, 0.02, 0.01] })), "5 97 %");
 });
 
 test("a class without a name has its number as name", () => {
   const session = { ...DIGITS, class_names: null };
-  assert.equal(predictionCaption(makeSample({ session })), "predicts class 5 (46 %), class 8 (45 %)");
+  assert.equal(predictionCaption(makeSample({ session })), "class 5 46 % · class 8 45 %");
   assert.equal(labelCaption(makeSample({ session, label: 7 })), "labelled class 7");
   assert.equal(className(["cat"], 1), "class 1");
   assert.equal(className(["cat"], -1), "class -1");
@@ -37,7 +43,7 @@ test("a class without a name has its number as name", () => {
 
 test("without a label a prediction is not wrong", () => {
   const sample = makeSample({ label: null });
-  assert.equal(`${predictionCaption(sample)}; ${labelCaption(sample)}`, "predicts 5 (46 %), 8 (45 %); no label");
+  assert.equal(sampleCaption(sample), "5 46 % · 8 45 %");
   assert.equal(isWrong(makeSample({ label: null })), false);
   assert.equal(isWrong(makeSample({ label: 8 })), true);
   assert.equal(isWrong(makeSample({ label: 5 })), false);
@@ -61,17 +67,20 @@ test("numbers that are not finite have a text", () => {
 });
 
 test("only an ascent that did not reach the confidence has a caption", () => {
-  const caption = (stopped) => stoppedCaption(makeMorph({ stopped }));
+  const caption = (stopped) => stoppedCaption(makeMorph({ stopped, steps: 8, probabilities: [0.1, 0.5, 0.72] }), [0, 0.5, 1]);
   assert.deepEqual(caption("confidence"), { long: "", short: "" });
   assert.deepEqual(caption("none"), { long: "", short: "" });
-  assert.equal(caption("max_steps").long, "stopped after max_steps");
+  assert.deepEqual(caption("max_steps"), { long: "gave up after 8 steps at 72 %", short: "gave up at 72 %" });
+  assert.equal(stoppedCaption(makeMorph({ stopped: "max_steps", steps: 1 }), []).long, "gave up after 1 step");
   assert.match(caption("stalled").long, /^stalled/);
-  assert.match(caption("nonfinite").long, /^nonfinite/);
+  assert.match(caption("nonfinite").long, /NaN or infinity/);
   // The narrowest text is 124 pixels wide, and a letter has 5.6 pixels.
   for (const stopped of ["max_steps", "stalled", "nonfinite", "surest"]) {
     const { short } = caption(stopped);
     assert.ok(short && 5.6 * short.length <= 124, short);
+    assert.ok(endedEarly(makeMorph({ stopped })));
   }
+  for (const stopped of ["confidence", "none"]) assert.ok(!endedEarly(makeMorph({ stopped })));
 });
 
 test("a change has a sign unless it is rounded to zero", () => {
@@ -101,12 +110,11 @@ test("a judge's answer is a percentage, marked if it is interpolated", () => {
 
 test("the size of a change is in 255ths for an image, and rounded up", () => {
   const forms = (largest, mean, shape = [1, 28, 28]) => changeCaption({ largest, mean }, shape);
-  assert.deepEqual(forms(3.01, 0.163), [
-    "changes no pixel by more than 3.1/255; 0.16/255 on average",
-    "changes at most 3.1/255; 0.16/255 on average",
-    "at most 3.1/255; 0.16/255 on average",
-  ]);
-  const words = (largest, mean, shape) => forms(largest, mean, shape)[0];
+  assert.deepEqual(forms(3.01, 0.163), {
+    long: "changes no pixel by more than 3.1/255; 0.16/255 on average",
+    short: "at most 3.1/255; 0.16/255 on average",
+  });
+  const words = (largest, mean, shape) => forms(largest, mean, shape).long;
   assert.equal(words(3, 0.2), "changes no pixel by more than 3/255; 0.2/255 on average");
   assert.equal(words(0.3, 0.05, [2, 300]), "changes no value by more than 0.3; 0.05 on average");
   assert.equal(words(0, 0), "changes no pixel by more than 0/255; 0/255 on average");
@@ -127,4 +135,14 @@ test("a probability is a percentage, and nothing is rounded to impossible or cer
   const probabilities = [0, 0.004, 0.006, 0.5, 0.954, 0.994, 0.996, 1, NaN, Infinity];
   const words = ["0 %", "<1 %", "1 %", "50 %", "95 %", "99 %", ">99 %", "100 %", "NaN", "∞"];
   assert.deepEqual(probabilities.map(formatPercent), words);
+});
+
+test("a strength is a part of the change", () => {
+  assert.equal(formatStrength(0.13), "13 % of the change");
+  const parts = [0, 0.001, 0.125, 0.5, 0.997, 1, 1.25, NaN];
+  assert.deepEqual(parts.map(formatPart), ["0 %", "0.1 %", "13 %", "50 %", "99.7 %", "100 %", "125 %", "NaN"]);
+});
+
+test("one is counted in the singular", () => {
+  assert.deepEqual([0, 1, 2, 1000].map((count) => formatCounted(count, "capture")), ["0 captures", "1 capture", "2 captures", "1,000 captures"]);
 });

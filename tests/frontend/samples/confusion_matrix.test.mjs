@@ -40,6 +40,22 @@ test("the matrix ignores its own filters, but no other", () => {
   assert.equal(countAt(matrixOf(FIVES, "guesses", { label: 5 }), 8, 5), 1);
 });
 
+test("the classes stay while the steps change", () => {
+  const samples = [makeSample({ step: 1, label: 5, classes: [8] }), makeSample({ step: 2, label: 3, classes: [3] })];
+  const at = (steps) => matrixOf(samples, "labels", { steps });
+  assert.deepEqual(at(null).classes, [3, 5, 8]);
+  assert.deepEqual(at({ at: 2 }).classes, [3, 5, 8]);
+  assert.equal(countAt(at({ at: 2 }), 5, 8), 0);
+  assert.equal(countAt(at({ at: 2 }), 3, 3), 1);
+});
+
+test("a probe that was captured at many steps is counted once, as it was last", () => {
+  const probe = (step, said, run = "a") => makeSample({ step, run, id: "p", label: 5, classes: [said, 3] });
+  const matrix = matrixOf([probe(1, 8), probe(3, 5), probe(2, 8), probe(1, 8, "b")], "labels");
+  assert.equal(countAt(matrix, 5, 5), 1);
+  assert.equal(countAt(matrix, 5, 8), 1);
+});
+
 test("the filters of a cell select as many samples as it counts", () => {
   for (const axes of ["labels", "guesses"]) {
     const matrix = matrixOf(FIVES, axes);

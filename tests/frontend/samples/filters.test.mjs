@@ -85,6 +85,22 @@ test("a text is found anywhere in an id, in upper and lower case", () => {
   check(samples, { id: ".*" }, []);
 });
 
+test("the latest capture of each id and run passes, among the steps that pass", () => {
+  const samples = [
+    { run: "a", id: "x", step: 100 },
+    { run: "a", id: "x", step: 300 },
+    { run: "a", id: "y", step: 200 },
+    { run: "b", id: "x", step: 100 },
+    { run: "a", id: null, step: 50 },
+    { run: "a", id: "y", step: 200, wall_time: 1 },
+  ];
+  check(samples, { captures: "latest" }, [1, 3, 4, 5]);
+  check(samples, { captures: "latest", steps: { from: null, to: 200 } }, [0, 3, 4, 5]);
+  check(samples, { captures: "latest", id: "x" }, [1, 3]);
+  assert.equal(filters.hasRepeatedIds(samples.map(makeSample)), true);
+  assert.equal(filters.hasRepeatedIds(samples.slice(2, 5).map(makeSample)), false);
+});
+
 test("rank 0 is not the same as no rank", () => {
   const samples = [0, 1, null].map((rank) => ({ session: { ...DIGITS, rank } }));
   check(samples, { rank: 0 }, [0]);
@@ -125,6 +141,7 @@ test("the facets count what each choice then leaves, with any other filters", ()
 test("every active filter has a caption", () => {
   const chosen = {
     show: "probes",
+    captures: "latest",
     steps: { from: 1000, to: null },
     pair: [5, 8],
     prediction: 5,
@@ -140,6 +157,7 @@ test("every active filter has a caption", () => {
     filters.activeFilters(chosen).map((name) => filterCaption(name, chosen, nameOf)),
     [
       "probes",
+      "latest of each id",
       "steps from 1,000",
       "top two classes №5 and №8",
       "prediction №5",

@@ -15,6 +15,7 @@ const flipping = (distance) => ({
 const steep = (...norms) => ({ targets: norms.map((gradient_norm) => makeTarget({ gradient_norm })) });
 
 for (const [sort, fields, expected] of [
+  ["border", [{ margin: 0 }, { margin: 1, label: 8 }, { margin: NaN }, { margin: 0.2, label: 8 }, { margin: 0, label: null }], [3, 1, 0, 4, 2]],
   ["newest", [{ step: 1 }, { step: 3 }, { step: 2 }], [1, 2, 0]],
   ["oldest", [{ step: 1 }, { step: 3 }, { step: 2 }], [0, 2, 1]],
   ["margin", [{ margin: NaN }, { margin: 0.5 }, { margin: 0 }], [2, 1, 0]],
@@ -29,7 +30,7 @@ for (const [sort, fields, expected] of [
 }
 
 test("every order is tested", () => {
-  assert.deepEqual(Object.keys(ORDERS), ["newest", "oldest", "margin", "loss", "entropy", "gradient", "flip"]);
+  assert.deepEqual(Object.keys(ORDERS), ["border", "newest", "oldest", "margin", "loss", "entropy", "gradient", "flip"]);
 });
 
 test("equal keys are sorted newest first, then in the given order", () => {

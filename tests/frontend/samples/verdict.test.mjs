@@ -12,19 +12,19 @@ function caption(strength, target = makeTarget(), strengths = STRENGTHS) {
 }
 
 test("at a recorded strength the verdict is the recorded one", () => {
-  assert.equal(caption(1), "8 at 95 %");
-  assert.equal(caption(0), "5 (8 at 45 %)");
+  assert.equal(caption(1), "8 · 95 %");
+  assert.equal(caption(0), "5 (8 · 45 %)");
 });
 
 test("a strength that was stored as float32 is still that strength", () => {
   const target = makeTarget({ probabilities: [0.1, 0.9, 0.95] });
-  assert.equal(caption(0.3, target, [0, Math.fround(0.3), 1]), "8 at 90 %");
+  assert.equal(caption(0.3, target, [0, Math.fround(0.3), 1]), "8 · 90 %");
 });
 
 test("between two equal predictions the probability is interpolated and marked", () => {
-  assert.equal(caption(0.75), "8, ≈ 88 %");
+  assert.equal(caption(0.75), "8 · ≈ 88 %");
   const unconvinced = makeTarget({ probabilities: [0.4, 0.2, 0.9], predictions: [5, 5, 8] });
-  assert.equal(caption(0.25, unconvinced), "5 (8, ≈ 30 %)");
+  assert.equal(caption(0.25, unconvinced), "5 (8 · ≈ 30 %)");
 });
 
 test("between two different predictions both are named, and it is no flip", () => {
@@ -52,9 +52,9 @@ test("a probability is recorded, interpolated or unknown", () => {
 test("the flip is the first strength at which the target is predicted", () => {
   const again = makeTarget({ predictions: [5, 8, 5] });
   assert.equal(flipOf(again.morphs[0], STRENGTHS), 0.5);
-  assert.equal(flipCaption(0.5, again, NAMES), "flips at 0.50");
+  assert.deepEqual(flipCaption(0.5, again, NAMES), { long: "flips after 50 % of the change", short: "flips after 50 %" });
   assert.equal(flipOf(makeMorph({ predictions: [5, 5, 3] }), STRENGTHS), null);
-  assert.equal(flipCaption(null, again, NAMES), "never flips");
+  assert.equal(flipCaption(null, again, NAMES).long, "never flips");
   assert.equal(flipOf(makeMorph({ predictions: [8, 8, 8] }), STRENGTHS), 0);
-  assert.equal(flipCaption(0, again, NAMES), "already predicts 8");
+  assert.equal(flipCaption(0, again, NAMES).short, "already predicts 8");
 });

@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   countsOf,
+  facetsInUse,
   filtersInUse,
   largestStrength,
+  matrixInUse,
   noticesInUse,
   recordedStrengths,
   runColour,
   scaleEnd,
   strengthInUse,
   tagInUse,
+  targetsInUse,
   tickedRuns,
 } from "../../../frontend/state/selectors.js";
 import { initialState } from "../../../frontend/state/state.js";
@@ -18,9 +21,9 @@ import { makeTarget } from "../samples.mjs";
 import { indexOf, keys, sampleAt, stateWith } from "../states.mjs";
 import { makeNotice, makeRunSession } from "../statuses.mjs";
 
-test("the newest sample comes first by default, and the order within a capture is kept", () => {
+test("the newest sample comes first on demand, and the order within a capture is kept", () => {
   const one = indexOf("a", [sampleAt(0), sampleAt(100), sampleAt(100, { index: 1 })]);
-  const both = stateWith(one, indexOf("b", [sampleAt(50)]));
+  const both = { ...stateWith(one, indexOf("b", [sampleAt(50)])), sort: "newest" };
   assert.deepEqual(keys(both), ["100.0", "100.1", "50.0", "0.0"]);
   assert.deepEqual(keys({ ...both, sort: "oldest" }), ["0.0", "50.0", "100.0", "100.1"]);
 });
@@ -81,12 +84,50 @@ test("the strength of a link is limited to the largest recorded strength", () =>
   assert.equal(strengthInUse(withStrength(recorded, 0)), 0);
 });
 
-test("run colours follow TensorBoard's order and repeat after seven runs", () => {
-  const runOrder = Array.from({ length: 9 }, (_, i) => `run${i}`);
+test("run colours follow TensorBoard's order, and fourteen runs have different ones", () => {
+  const runOrder = Array.from({ length: 16 }, (_, i) => `run${i}`);
   const from = { ...initialState(), runOrder };
-  assert.equal(runColour(from, "run1"), "#12b5cb");
-  assert.equal(runColour(from, "run8"), "#12b5cb");
-  assert.equal(runColour(from, "unknown"), "#425066");
+  assert.equal(runColour(from, "run1"), "var(--run-1)");
+  assert.equal(runColour(from, "run15"), "var(--run-1)");
+  assert.equal(runColour(from, "unknown"), "var(--run-0)");
+  const alone = { ...initialState(), runs: [{ run: "a", tags: [] }, { run: "b", tags: [] }] };
+  assert.equal(runColour(alone, "b"), "var(--run-1)", "there is no TensorBoard around a report");
+  assert.equal(new Set(runOrder.map((run) => runColour(from, run))).size, 14);
+});
+
+test("by default the grid shows no probes and the latest capture of each id, wrong ones first", () => {
+  const of = (step, id, fields) => sampleAt(step, { id, ...fields });
+  const samples = [
+    of(1, "x", { label: 3, margin: 0.1 }),
+    of(2, "x", { label: 5, margin: 0.5 }),
+    of(3, "y", { label: 8, margin: 0.9 }),
+    of(4, "p", { probe: true }),
+    of(5, "z", { label: 5, margin: 0.2 }),
+  ];
+  const from = { ...stateWith(indexOf("a", samples)), view: "samples" };
+  assert.deepEqual(keys(from), ["3.0", "5.0", "2.0"]);
+  assert.deepEqual(filtersInUse(from).captures, "latest");
+  for (const view of ["follow", "compare"]) {
+    assert.deepEqual(keys({ ...from, view }).length, 5, "captures are followed and compared");
+    assert.deepEqual(keys(withFilters({ ...from, view }, { show: "confused" })).length, 4);
+  }
+  assert.deepEqual(keys(withFilters(from, { captures: "all" })).length, 4);
+  assert.deepEqual(keys(withFilters(from, { show: "probes" })), ["4.0"]);
+});
+
+test("the counts agree with a target that is chosen for all cards", () => {
+  const eight = sampleAt(1, { id: "a" });
+  const three = sampleAt(2, { id: "b", targets: [makeTarget({ index: 3 })] });
+  const from = withTarget(stateWith(indexOf("a", [eight, three])), 8);
+  assert.deepEqual(keys(from), ["1.0"]);
+  assert.equal(facetsInUse(from).prediction.get(5), 1);
+  assert.equal(matrixInUse(from).counts[0], 1);
+  assert.deepEqual(targetsInUse(from), [[3, 1], [8, 1]], "another target is one click away");
+});
+
+test("probes are shown if there is nothing else", () => {
+  const probes = stateWith(indexOf("a", [sampleAt(1, { probe: true, id: "p" })]));
+  assert.deepEqual(keys(probes), ["1.0"]);
 });
 
 test("the common colour scale follows from all samples, before any filter", () => {

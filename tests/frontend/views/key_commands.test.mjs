@@ -64,3 +64,9 @@ test("B shows the originals, but a text field and a list keep their letters", ()
     for (const focus of ["text", "list"]) assert.equal(commandOf(press(key), focus), null);
   }
 });
+
+test("the arrow keys move from item to item, and an item is pressed by Enter and space", () => {
+  assert.equal(commandOf(press("ArrowDown"), "item"), "down");
+  assert.equal(commandOf(press("End"), "item"), "last");
+  for (const key of ["Enter", " "]) assert.equal(commandOf(press(key), "item"), null);
+});

@@ -1,0 +1,46 @@
+/** How far samples are from another prediction: distances of single samples, and medians. Pure. */
+
+import { isPredicted, smallest } from "./morphs.js";
+import { flipDistanceOf } from "./verdict.js";
+
+/** @import {Sample, Target} from "../types.js" */
+
+/**
+ * The size of the smallest morph that makes the network predict a target. Infinity if it never does; `null` if no morph
+ * was made.
+ * @param {Sample} sample
+ * @param {Target} target
+ */
+export function distanceTo({ strengths }, target) {
+  const morph = smallest(target);
+  if (!morph || !strengths.length) return null;
+  return flipDistanceOf(morph, strengths) ?? Infinity;
+}
+
+/**
+ * The smallest of the distances to all targets that the network does not predict; Infinity if none of them is reached;
+ * `null` if no morph was made.
+ * @param {Sample} sample
+ * @returns {number | null}
+ */
+export function distanceToChange(sample) {
+  /** @type {number | null} */
+  let least = null;
+  for (const target of sample.targets) {
+    if (isPredicted(sample, target) || target.direction < 0) continue;
+    const distance = distanceTo(sample, target);
+    if (distance !== null && (least === null || distance < least)) least = distance;
+  }
+  return least;
+}
+
+/**
+ * The middle value; of two middle values the lower one, so that the result is one of the values.
+ * @param {number[]} values in any order; Infinity is allowed
+ * @returns {number | null} `null` without values
+ */
+export function medianOf(values) {
+  if (!values.length) return null;
+  const sorted = Float64Array.from(values).sort();
+  return sorted[(sorted.length - 1) >> 1];
+}

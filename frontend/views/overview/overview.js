@@ -1,0 +1,256 @@
+/** The Overview: a sentence, a tile for each run, the pairs that are mixed up most, and suspects. */
+
+import { Yielder } from "../../data/yielding.js";
+import { formatCount } from "../../samples/captions.js";
+import {
+  TREND_BINS,
+  listedPairs,
+  pairSummaries,
+  pairsInUse,
+  rangeInUse,
+  runSummaries,
+  sentenceInUse,
+  stepSpan,
+  suspectsInUse,
+} from "../../state/overview.js";
+import { hasLabels, hasProbes, namesOf, recordedSteps, runColour, samplesInUse } from "../../state/selectors.js";
+import { withOpenPair } from "../../state/transitions.js";
+import { rangeBefore, rangeCaption } from "../../samples/step_ranges.js";
+import { element, onPixelRatio } from "../common/dom.js";
+import { exampleRaster } from "../common/example.js";
+import { PairTable } from "./pair_table.js";
+import { SuspectList } from "./suspect_list.js";
+import { RunTiles } from "./run_tiles.js";
+
+/** @import {Part} from "../../samples/overview_sentence.js" */
+/** @import {Command} from "../common/key_commands.js" */
+/** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
+/** @import {State} from "../../state/state.js" */
+/** @import {Picture, Sample} from "../../types.js" */
+
+/** How often the ages of the newest captures are written again, in milliseconds. */
+const AGE_MS = 5_000;
+
+export class Overview {
+  /** @type {State | null} */
+  #state = null;
+  /** @type {State | null} the state that is on the screen */
+  #shown = null;
+  #isBusy = false;
+  #yielder = new Yielder();
+  #sentence = element("p", { className: "conclusion", role: "status" });
+  #hint = element("p", { className: "early" });
+  #tiles = new RunTiles();
+  #table;
+  #suspects;
+  element;
+
+  /**
+   * @param {DisplaySettings} settings
+   * @param {ViewListener} listener
+   */
+  constructor(settings, listener) {
+    this.settings = settings;
+    this.listener = listener;
+    const properties = { className: "overview-page", tabIndex: 0, role: "region", ariaLabel: "Overview" };
+    this.element = element("section", properties);
+    this.#table = new PairTable(this.element, listener.onChange, () => this.settings, () => this.#want());
+    this.#suspects = new SuspectList(() => this.settings);
+    this.element.append(
+      element("div", { className: "head" }, this.#sentence, this.#hint),
+      this.#tiles.element,
+      this.#table.element,
+      this.#suspects.element,
+    );
+    this.element.addEventListener("scroll", () => this.#render());
+    this.element.addEventListener("click", ({ target }) => this.#click(target));
+    new ResizeObserver(() => this.refresh()).observe(this.element);
+    onPixelRatio(() => this.refresh());
+    setInterval(() => {
+      if (!this.hidden) this.#tiles.showAges();
+    }, AGE_MS);
+  }
+
+  /** Whether another view or another tab of TensorBoard is visible. */
+  get hidden() {
+    return this.element.hidden || window.innerHeight === 0;
+  }
+
+  /** @param {State} state */
+  show(state) {
+    this.#state = state;
+    this.#showSoon();
+  }
+
+  refresh() {
+    if (this.hidden) return;
+    this.#showSoon();
+    this.#render();
+  }
+
+  /** Computes in pieces, so that the page stays responsive while it reads many samples. */
+  async #showSoon() {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    try {
+      while (this.#state && this.#state !== this.#shown && !this.hidden) {
+        const state = this.#state;
+        for (const compute of [pairsInUse, pairSummaries, runSummaries, suspectsInUse]) {
+          await this.#yielder.turn();
+          compute(state);
+        }
+        this.#shown = state;
+        this.#showAll(state);
+      }
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** @param {State} state */
+  #showAll(state) {
+    const range = rangeInUse(state);
+    const span = stepSpan(state);
+    const nameOf = namesOf(state);
+    const colourOf = (/** @type {string} */ run) => runColour(state, run);
+    this.#showSentence(sentenceInUse(state));
+    this.#hint.textContent = earlyHint(state);
+    this.#hint.hidden = !this.#hint.textContent;
+    this.#tiles.show(runSummaries(state), { range, colourOf, hasProbes: hasProbes(state) });
+    const all = pairSummaries(state);
+    this.#table.show(listedPairs(state), {
+      all: all.length,
+      order: state.pairOrder,
+      search: state.pairSearch,
+      examples: state.examples,
+      span,
+      range,
+      before: rangeBefore(range),
+      bins: TREND_BINS,
+      nameOf,
+      nothing: noPairsReason(state, all.length),
+    });
+    this.#suspects.show(suspectsInUse(state), { hasLabels: hasLabels(state), range });
+    this.#render();
+  }
+
+  /** @param {Part[]} parts */
+  #showSentence(parts) {
+    const words = parts.map((part) => (typeof part === "string" ? part : part.strong)).join("");
+    if (this.#sentence.textContent === words) return;
+    this.#sentence.replaceChildren(
+      ...parts.map((part) => {
+        if (typeof part === "string") return part;
+        if (!part.pair) return element("strong", {}, part.strong);
+        const { one, other } = part.pair;
+        const link = element("button", { type: "button", className: "inline" }, part.strong);
+        link.addEventListener("click", () => this.listener.onChange((state) => withOpenPair(state, [one, other])));
+        return link;
+      }),
+    );
+  }
+
+  #render() {
+    if (this.hidden) return;
+    this.#table.render();
+    this.#want();
+  }
+
+  get #examples() {
+    return [...this.#table.examples, ...this.#suspects.examples];
+  }
+
+  /** Asks for the pictures of the examples, and shows those that are loaded. */
+  #want() {
+    if (this.hidden) return;
+    const examples = this.#examples;
+    for (const example of examples) {
+      if (example.isPainted) continue;
+      const picture = this.listener.picture(example.sample);
+      if (picture) example.showPicture(picture, this.settings);
+    }
+    this.listener.onWanted(examples.map(({ sample }) => sample));
+  }
+
+  /** @param {EventTarget | null} target */
+  #click(target) {
+    if (!(target instanceof Element)) return;
+    const key = target.closest(".example")?.getAttribute("data-sample");
+    const sample = this.#examples.find((example) => example.sample.key === key)?.sample;
+    if (sample) this.listener.onOpen(sample);
+  }
+
+  /** @param {Sample} sample */
+  rasterOf(sample) {
+    return this.hidden ? undefined : exampleRaster(sample);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {Picture} picture
+   */
+  showPicture({ key }, picture) {
+    for (const example of this.#examples) if (example.sample.key === key) example.showPicture(picture, this.settings);
+  }
+
+  /**
+   * @param {Sample} sample
+   * @param {string} problem
+   */
+  showProblem({ key }, problem) {
+    for (const example of this.#examples) if (example.sample.key === key) example.showProblem(problem);
+  }
+
+  /** @param {DisplaySettings} settings */
+  applySettings(settings) {
+    const before = this.settings;
+    this.settings = settings;
+    if (settings.morph !== before.morph) this.#table.clear();
+    const fields = /** @type {const} */ (["theme", "gradientColors", "scaleEnd"]);
+    if (fields.every((field) => settings[field] === before[field])) return;
+    for (const example of this.#examples) example.showSettings(settings);
+  }
+
+  /** @param {boolean} on */
+  blink(on) {
+    for (const example of this.#examples) example.blink(on, this.settings);
+  }
+
+  /** @param {Command} command */
+  move(command) {
+    this.#table.move(command);
+  }
+
+  /** Rows are buttons, which Enter presses itself. */
+  open() {}
+
+  /** @param {Sample} sample */
+  focus({ key }) {
+    const example = this.#examples.find(({ sample }) => sample.key === key);
+    (example?.element ?? this.element).focus();
+  }
+}
+
+/**
+ * What is still missing at the beginning of a training.
+ * @param {State} state
+ */
+function earlyHint(state) {
+  const steps = recordedSteps(state);
+  if (steps.length !== 1) return "";
+  return `This is the first capture, at step ${formatCount(steps[0])}. Trends appear from the second captured step on.`;
+}
+
+/**
+ * @param {State} state
+ * @param {number} pairs how many pairs there are within the range
+ */
+function noPairsReason(state, pairs) {
+  if (pairs) return "No pair of classes has these names.";
+  const samples = samplesInUse(state);
+  if (samples.length && samples.every(({ probe }) => probe)) {
+    return "Only probes were captured so far. Pairs are counted among the samples that confuse the network most.";
+  }
+  return `No confused sample was captured at ${rangeCaption(rangeInUse(state))}. Choose more steps above.`;
+}
+
