@@ -16,8 +16,8 @@ from testing.chromium import REMEDY, find
 from testing.tensorboard_process import tensorboard
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("light", "dark", "detail", "follow")
-"""The grid in both themes, one sample large, and samples followed through the training."""
+PARTS = ("overview", "light", "dark", "detail", "follow")
+"""The Overview, the grid in both themes, one sample large, and samples through the training."""
 PHOTOS = ("photos",)
 """The grid on photographs."""
 SIZE: ViewportSize = {"width": 1400, "height": 900}
@@ -32,13 +32,17 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         for name in parts:
             page = browser.new_page(viewport=SIZE)
-            tab = open_tab(page, address)
+            if name == "overview":
+                tab = open_tab(page, address, view="overview", range="0..")
+            else:
+                tab = open_tab(page, address)
             if name == "dark":
                 set_dark_mode(page)
-            tab.locator(".sample[data-painted]").first.wait_for()
+            shown = ".example" if name == "overview" else ".sample"
+            tab.locator(f"{shown}[data-painted]").first.wait_for()
             if name == "follow":
                 tab.get_by_role("tab", name="Follow").click()
-            elif name != "photos":
+            elif name not in {"photos", "overview"}:
                 tab.locator("#show").select_option("confused")
             if name == "detail":
                 tab.locator("#sort").select_option("margin")
