@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import ViewportSize, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from demo import photos
 from demo.__main__ import main as demo
@@ -33,16 +33,16 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
         for name in parts:
             page = browser.new_page(viewport=SIZE)
             if name == "overview":
-                tab = open_tab(page, address, view="overview", range="0..")
-            else:
-                tab = open_tab(page, address)
+                take_overview(page, address, folder)
+                page.close()
+                continue
+            tab = open_tab(page, address)
             if name == "dark":
                 set_dark_mode(page)
-            shown = ".example" if name == "overview" else ".sample"
-            tab.locator(f"{shown}[data-painted]").first.wait_for()
+            tab.locator(".sample[data-painted]").first.wait_for()
             if name == "follow":
                 tab.get_by_role("tab", name="Follow").click()
-            elif name not in {"photos", "overview"}:
+            elif name != "photos":
                 tab.locator("#show").select_option("confused")
             if name == "detail":
                 tab.locator("#sort").select_option("margin")
@@ -57,6 +57,14 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
                 )
             page.close()
         browser.close()
+
+
+def take_overview(page: Page, address: str, folder: Path) -> None:
+    """Save a picture of the Overview of all steps."""
+    tab = open_tab(page, address, view="overview", range="0..")
+    tab.locator(".example[data-painted]").first.wait_for()
+    page.wait_for_timeout(1500)  # until pictures have arrived
+    page.screenshot(path=str(folder / "screenshot-overview.png"))
 
 
 def main() -> None:
