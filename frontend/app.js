@@ -8,6 +8,7 @@
 
 import { ArrayCache } from "./data/array_cache.js";
 import { PictureLoader } from "./data/picture_loader.js";
+import { loadReviews, saveReviews } from "./data/review_store.js";
 import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
 import { addressOf, connect, followLink, followTheme, writeLink } from "./host/tensorboard_host.js";
@@ -24,7 +25,9 @@ import {
   tickedRuns,
 } from "./state/selectors.js";
 import { initialState } from "./state/state.js";
-import { withIndex, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
+import { withIndex, withReview, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
+import { REVIEWS } from "./samples/label_review.js";
+import { sampleKeyAt } from "./views/card/card.js";
 import { element } from "./views/common/dom.js";
 import { nextStrength } from "./views/common/key_commands.js";
 import { listenToKeyboard } from "./views/common/keyboard_listener.js";
@@ -64,7 +67,8 @@ export function start(root) {
 }
 
 class App {
-  #state = initialState();
+  /** @type {State} */
+  #state = { ...initialState(), reviews: loadReviews() };
   /** @type {Theme} */
   #theme = "light";
   #settings = displaySettings(this.#state, this.#theme);
@@ -193,7 +197,7 @@ class App {
   constructor(root) {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
-    this.#activeFilters.element.append(this.#views.samples.head);
+    this.#activeFilters.element.append(this.#views.samples.head, this.#views.follow.head);
     root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
     listenToKeyboard((command) => this.#run(command), () => this.#blink(false));
     followTheme((theme) => this.#setTheme(theme));
@@ -226,6 +230,7 @@ class App {
   #change(state, { playing = false } = {}) {
     const changed = changedFields(this.#state, state);
     if (!changed.length) return;
+    if (changed.includes("reviews")) saveReviews(state.reviews);
     if (!playing) {
       if (changed.some((field) => PER_FRAME.includes(field))) this.#player.pause();
       writeLink(toLink(state));
@@ -263,6 +268,7 @@ class App {
     this.#legend.show(this.#settings);
     this.#tabs.show(state.view);
     this.#views.samples.head.hidden = state.view !== "samples" || !samples.length;
+    this.#views.follow.head.hidden = state.view !== "follow" || !samples.length;
     this.#showMessage();
     this.#showProblems();
     this.#noticeList.show(state);
@@ -332,6 +338,10 @@ class App {
       this.#controls.focusSearch();
     } else if (command === "help") {
       this.#help.open();
+    } else if (command === "review1" || command === "review2" || command === "review3") {
+      const key = this.#state.selected ?? sampleKeyAt(document.activeElement);
+      const sample = samplesInUse(this.#state).find((one) => one.key === key);
+      if (sample) this.#onChange((state) => withReview(state, sample, REVIEWS[Number(command.slice(-1)) - 1]));
     } else if (command === "open") {
       this.#view.open();
     } else {

@@ -7,6 +7,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters} from "../samples/filters.js" */
 /** @import {HistoryOrder} from "../samples/history.js" */
+/** @import {Review, Reviews} from "../samples/label_review.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
 /** @import {RunIndex, GradientColors, RunTags} from "../types.js" */
@@ -47,6 +48,8 @@ import { USUAL_FILTERS } from "../samples/filters.js";
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
  * @property {HistoryOrder} historyOrder the order of the rows of the Follow view
+ * @property {Reviews} reviews what the user found out about labels
+ * @property {Review | "any" | null} review only samples with this review are shown; `null`: all
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
@@ -82,6 +85,8 @@ export function initialState() {
     compared: null,
     frames: "gradient",
     historyOrder: "changes",
+    reviews: new Map(),
+    review: null,
     dismissed: new Set(),
     indexes: new Map(),
   };

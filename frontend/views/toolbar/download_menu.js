@@ -11,6 +11,7 @@ import { MOST_IN_SNIPPET, snippetOf } from "../../export/snippet.js";
 import { copyText } from "../common/clipboard.js";
 import { element } from "../common/dom.js";
 import { menu } from "../common/menu.js";
+import { saveFile } from "../common/save_file.js";
 import { ContactSheetPainter } from "./contact_sheet.js";
 import { errorMessage } from "../../data/error_message.js";
 
@@ -81,7 +82,7 @@ export class DownloadMenu {
         words: "CSV: one row for each morph",
         capacity: (samples) => samples.length,
         run: async (samples) => {
-          save([csvOf(numbersOf(samples))], "text/csv;charset=utf-8", nameOf(samples, "csv"));
+          saveFile([csvOf(numbersOf(samples))], "text/csv;charset=utf-8", nameOf(samples, "csv"));
           return `The numbers of ${inWords(samples.length)} were saved.`;
         },
       },
@@ -156,7 +157,7 @@ export class DownloadMenu {
       if (!arrays) missing++;
       this.#showProgress(position / samples.length);
     }
-    save([await painter.png()], "image/png", nameOf(samples, "png"));
+    saveFile([await painter.png()], "image/png", nameOf(samples, "png"));
     return `The pictures of ${inWords(samples.length)} were saved${unreadable(missing)}.`;
   }
 
@@ -173,7 +174,7 @@ export class DownloadMenu {
       this.#showProgress(++done / samples.length);
     }
     if (!loaded.length) throw new Error("the arrays of all samples are damaged or missing.");
-    save(npzOf(loaded), "application/zip", nameOf(samples, "npz"));
+    saveFile(npzOf(loaded), "application/zip", nameOf(samples, "npz"));
     return `The arrays of ${inWords(loaded.length)} were saved${unreadable(samples.length - loaded.length)}.`;
   }
 }
@@ -203,17 +204,4 @@ function nameOf(samples, extension) {
   const runs = new Set(samples.map(({ run }) => run));
   const run = runs.size === 1 ? samples[0].run : `${runs.size}-runs`;
   return fileName([run, samples[0].tag], extension);
-}
-
-/**
- * @param {BlobPart[]} parts
- * @param {string} type
- * @param {string} name
- */
-function save(parts, type, name) {
-  const address = URL.createObjectURL(new Blob(parts, { type }));
-  const link = element("a", { href: address, download: name });
-  link.click();
-  // The address is needed for a while, because the browser reads it after this function has returned.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
