@@ -271,7 +271,8 @@ def test_labels_are_reviewed_by_key_and_the_review_is_kept_and_taken_away(
         tab.locator(".review-tools").get_by_role("button", name="CSV").click()
     file = tmp_path / "review.csv"
     saved.value.save_as(file)
-    rows = list(csv.reader(file.open(newline="")))
+    with file.open(newline="") as lines:
+        rows = list(csv.reader(lines))
     assert rows[0] == ["id", "review"]
     assert sorted(review for _, review in rows[1:]) == ["ambiguous", "model"]
     page.wait_for_url("**review=ambiguous*")
