@@ -33,6 +33,10 @@ FRAMEWORKS = {
     "transformers": [*TORCH, "transformers>=4.46", "accelerate>=0.26"],
     "ignite": [*TORCH, "pytorch-ignite>=0.5"],
 }
+MORE_FRAMEWORKS = {
+    "fastai": [*TORCH, "fastai>=2.8"],
+    "monai": [*TORCH, "monai>=1.5", "pytorch-ignite>=0.5"],
+}
 SCAN = [*TORCH, "pillow>=9.1"]
 PHOTOS = [
     *TORCH,
@@ -53,8 +57,10 @@ TEST = [
     *BENCH,
     *SCAN,
     *itertools.chain.from_iterable(FRAMEWORKS.values()),
+    *MORE_FRAMEWORKS["monai"],
     "axe-playwright-python>=0.1.4",
     "hypothesis>=6.100",
+    "jsonargparse[signatures]>=4.28",  # LightningCLI
     "pytest>=8",
     "pytest-xdist>=3.5",
     "setuptools>=77",
@@ -125,10 +131,12 @@ setup(
         "torch": TORCH,
         **FRAMEWORKS,
         "scan": SCAN,
+        **MORE_FRAMEWORKS,
         "demo": TORCH,
         "photos": PHOTOS,
         "bench": BENCH,
         "test": TEST,
+        "test-fastai": [*TEST, *MORE_FRAMEWORKS["fastai"]],  # with torchvision and spaCy
         "fuzz": FUZZ,
         "dev": DEV,
     },

@@ -1,7 +1,7 @@
 """Many people look at one run while it trains: ``python -m bench.load``.
 
 Each client does what the page does, with a second or so to look in between: it lists the runs, asks
-for the index and the newest records, and then for the arrays of 48 samples somewhere in the run.
+for the sessions and the newest records, and then for the arrays of 48 samples somewhere in the run.
 Meanwhile captures are appended to that run twice a second, and somebody else looks at Scalars.
 Any answer but 200 is an error.
 """
@@ -38,8 +38,10 @@ from testing.tensorboard_process import tensorboard
 
 SHOWN = 48
 """Samples on a screen."""
-NEWEST = 1000
-"""Captures whose records a page asks for at first."""
+NEWEST = 200
+"""Records that a page asks for at first."""
+HEAD = 8
+"""Bytes before the index of a run in the answer ``newest``."""
 RUN, TAG = "training", "confused"
 TENTHS = 10
 SLACK = 24.0
@@ -81,13 +83,13 @@ def browse(address: str, until: threading.Event, measured: Measured, seed: int) 
     series = urllib.parse.urlencode({"run": RUN, "tag": TAG})
     while not until.wait(rng.uniform(0.5, 1.5)):
         measured.ask("runs", routes + "runs")
-        index = measured.ask("index", f"{routes}index?{series}")
-        if not index:
+        answer = measured.ask("newest", f"{routes}newest?{series}&records={NEWEST}")
+        if not answer:
             continue
-        session = max(json.loads(index)["sessions"], key=lambda session: session["captures"])
+        (length,) = struct.unpack_from("<I", answer)
+        index = json.loads(answer[HEAD : HEAD + length])
+        session = max(index["sessions"], key=lambda session: session["captures"])
         name, captures = session["session"], session["captures"]
-        part = f"{name}.{max(captures - NEWEST, 0)}.{captures}"
-        measured.ask("records", f"{routes}records?{series}&part={part}")
         first = rng.randrange(max(captures - SHOWN // SAMPLES_A_CAPTURE, 1))
         places = itertools.product(range(first, captures), range(SAMPLES_A_CAPTURE))
         asked = "".join(f"&sample={name}.{c}.{i}" for c, i in itertools.islice(places, SHOWN))

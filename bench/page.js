@@ -25,7 +25,7 @@
 
   const visible = () => {
     const { innerHeight, innerWidth } = window;
-    return [...document.querySelectorAll("article.sample")].filter((card) => {
+    return [...document.querySelectorAll("article.sample, button.example")].filter((card) => {
       const { top, bottom, right } = card.getBoundingClientRect();
       return bottom > 0 && top < innerHeight && right > 0 && right <= innerWidth;
     });

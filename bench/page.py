@@ -33,6 +33,9 @@ INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 PATIENCE = 300
 NEW_SAMPLES = 100
+NEW_SEED = 1000
+MOST_IN_SESSION = 100_000
+"""TensorBoard's data server sends at most 256 MiB of records of one session."""
 MOST_SCROLLED = 10_000
 """Samples that are scrolled through from end to end: more would take minutes."""
 
@@ -68,6 +71,7 @@ CASES = (
     Case(2_000, (3, 64, 64), 1000, 8),
     Case(500, (3, 224, 224), 1000, 8),
     Case(100_000, (1, 28, 28), 3000, 4),
+    Case(300_000, (1, 28, 28), 1500, 4),
 )
 FILTERS = {
     "filter: prediction": ("#prediction", "3", ""),
@@ -139,6 +143,8 @@ def open_tab(browser: Browser, address: str, latency: float = 0) -> tuple[Page, 
     element = required(page.wait_for_selector('iframe[src*="gradascent"]'), "tab")
     frame = required(element.content_frame(), "frame")
     frame.wait_for_function("window.bench?.firstRows")
+    frame.locator("#tab-samples").click()
+    frame.locator(".grid .sample[data-painted]").first.wait_for()
     return page, frame
 
 
@@ -234,7 +240,7 @@ def measure_choices(page: Page, frame: Frame) -> dict[str, Answer]:
 
 def measure_reload(page: Page, frame: Frame, address: str, run: Path, samples: int) -> float:
     """The longest task, in milliseconds, while a reload brings in a hundred samples more."""
-    file = run / file_name(write_run(run, NEW_SAMPLES, seed=1))
+    file = run / file_name(write_run(run, NEW_SAMPLES, seed=NEW_SEED))
     try:
         wait_until_loaded(address, _captures(samples) + _captures(NEW_SAMPLES))
         start = frame.evaluate("performance.now()")
@@ -269,7 +275,9 @@ def measure(case: Case, browser: Browser, folder: Path) -> Found:
     """Every figure of a case."""
     logdir = folder / str(case.samples) / str(case.shape[-1])
     if not (logdir / "run").exists():
-        write_run(logdir / "run", case.samples, shape=case.shape)
+        for seed, first in enumerate(range(0, case.samples, MOST_IN_SESSION)):
+            count = min(MOST_IN_SESSION, case.samples - first)
+            write_run(logdir / "run", count, shape=case.shape, seed=seed)
     with tensorboard(logdir, "--reload_interval", "5") as address:
         wait_until_loaded(address, _captures(case.samples))
         page, frame = open_tab(browser, address)
@@ -302,7 +310,7 @@ def figures(case: Case, found: dict[str, float]) -> Iterator[report.Figure]:
         REQUESTS: 6,
         SCRIPT: case.script,
         INPUT: 40,
-        ANSWER: 100,
+        ANSWER: 200 if case.samples > MOST_IN_SESSION else 100,
         MEMORY: 300,
         RELOAD: 100,
     }

@@ -21,16 +21,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser
+from tensorboard.context import RequestContext
+from tensorboard.data import server_ingester
+from tensorboard.util import grpc_util
 from tqdm.auto import tqdm
 
 from bench import processes, report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from bench.page import chromium, measure_choices, open_tab, wait_until_listed
+from tb_gradascent.plugin.data_source import DataSource, Scope
+from tb_gradascent.plugin.sample_store import SampleStore
 from testing.tensorboard_process import tensorboard
 
 SIZES = (1_000, 10_000, 100_000)
 LOADERS = {"fast": "--load_fast=true", "slow": "--load_fast=false"}
-FIRST_CAPTURES = 256
+FIRST_RECORDS = 200
 SHOWN = 60
 PATIENCE = 600
 
@@ -80,9 +85,8 @@ class Server:
         raise SystemExit("TensorBoard did not load the run in time.")
 
     def read_newest(self) -> None:
-        """The records of the newest captures, as the tab asks for them first."""
-        first = max(self._captures - FIRST_CAPTURES, 0)
-        self.ask("records", part=f"{self.session}.{first}.{self._captures}")
+        """The sessions and the newest records, as the tab asks for them first."""
+        self.ask("newest", records=str(FIRST_RECORDS))
 
     def read_all(self) -> None:
         """All records, from the newest backwards."""
@@ -115,13 +119,38 @@ def measure_server(logdir: Path, captures: int, mode: str) -> Iterator[tuple[str
         yield f"arrays of {SHOWN} samples, not read before, ms", seconds(server.read_payloads) * 1e3
         yield "all records, not read before, ms", newest + seconds(server.read_all) * 1e3
         for name, work in {
-            "index": lambda: server.ask("index"),
             "newest records": server.read_newest,
             f"arrays of {SHOWN} samples": server.read_payloads,
         }.items():
             yield f"{name}, again, ms", statistics.median(seconds(work) for _ in range(5)) * 1e3
         if started := set(processes.below()) - before:
             yield "memory of TensorBoard, MB", sum(map(processes.memory, started))
+
+
+def measure_cold(logdir: Path, captures: int) -> float:
+    """Milliseconds until a plugin that has read nothing answers what the tab shows first.
+
+    TensorBoard's data server has loaded the run. The plugin runs in this process.
+    """
+    ingester = server_ingester.SubprocessServerDataIngester(
+        server_binary=server_ingester.get_server_binary(),
+        logdir=str(logdir),
+        reload_interval=5,
+        channel_creds_type=grpc_util.ChannelCredsType.LOCAL,
+        samples_per_plugin={"gradascent": 0},
+    )
+    ingester.start()
+    scope = Scope(RequestContext(), "")
+    source = DataSource(ingester.data_provider)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        sessions = source.list_series(scope).get("run", {}).get("confused", {})
+        states = [state.captures for state in sessions.values() if state.captures]
+        if states and states[0].last_step == captures - 1:
+            break
+        time.sleep(0.5)
+    store = SampleStore(ingester.data_provider)
+    return seconds(lambda: list(store.newest(scope, ["run"], "confused", FIRST_RECORDS))) * 1e3
 
 
 def measure_page(logdir: Path, samples: int, browser: Browser) -> Costs:
@@ -159,6 +188,13 @@ def section(found: dict[int, Costs]) -> report.Section:
             )
             for name in growth
             if name.endswith(GROWING)
+        ]
+        + [
+            report.Figure(
+                f"{name}, with {sizes[-1]:,} samples", f"{values[-1]:,.0f}", "at most 1000"
+            )
+            for name, values in costs.items()
+            if "cold plugin" in name
         ],
         ("", *(f"{size:,}" for size in sizes), "exponent"),
         [
@@ -186,6 +222,7 @@ def measure(size: int, browser: Browser) -> Costs:
         for mode in LOADERS:
             measured = measure_server(logdir, captures, mode)
             costs |= {f"{mode} loader: {name}": value for name, value in measured}
+        costs["fast loader: newest records from a cold plugin, ms"] = measure_cold(logdir, captures)
         return costs | measure_page(logdir, size, browser)
 
 

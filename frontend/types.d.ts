@@ -168,7 +168,8 @@ export interface TargetPanels {
 }
 
 export interface Panels {
-  image: Rectangle;
+  /** `null` if the original is shown on another card. */
+  image: Rectangle | null;
   targets: TargetPanels[];
 }
 

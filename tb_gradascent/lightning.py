@@ -6,14 +6,20 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import nn
 
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.integrations.adapter import call_hook, check_options, import_framework
+from tb_gradascent.integrations.adapter import (
+    call_hook,
+    check_options,
+    import_framework,
+    name_options,
+)
 from tb_gradascent.model.forward_recorder import ForwardRecorder
+from tb_gradascent.model.isolation import unwrap
 from tb_gradascent.model.loss_inputs import loss_inputs
 from tb_gradascent.model.model_io import find_in_batch
 from tb_gradascent.model.output_reader import candidates, columns_of
@@ -27,6 +33,8 @@ else:
     _packages = import_framework("lightning", "lightning.pytorch", "pytorch_lightning")
     Callback = type("Callback", tuple(package.Callback for package in _packages), {})
     _NO_FORWARD = {package.LightningModule.forward for package in _packages}
+
+_AVERAGED: Final = torch.optim.swa_utils.AveragedModel
 
 
 class GradAscentCallback(Callback):
@@ -62,6 +70,8 @@ class GradAscentCallback(Callback):
             keeps no file.
         validation: Also capture the worst samples of each validation, with the tag "validation",
             and those of a test with the tag "test". See :meth:`GradAscentHook.evaluation`.
+        average: Ask the average of the weights about each morph, too, as the judge "average". It is
+            that of a ``WeightAveraging`` or ``StochasticWeightAveraging`` among the callbacks.
         **options: The options of :class:`GradAscentHook`.
 
     Attributes:
@@ -71,11 +81,13 @@ class GradAscentCallback(Callback):
         TypeError: ``GradAscentHook`` has no such option.
     """
 
+    @name_options
     def __init__(
         self,
         log: str | os.PathLike[str] | Any = None,
         *,
         validation: bool = True,
+        average: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -83,6 +95,7 @@ class GradAscentCallback(Callback):
         self.hook: GradAscentHook | None = None
         self._log = log
         self._validation = validation
+        self._average = average
         self._options = options
         self._recorder: _StepRecorder | None = None
         self._exit = contextlib.ExitStack()
@@ -177,6 +190,8 @@ class GradAscentCallback(Callback):
         log = self._log or _directory(trainer)
         if self._log is None and trainer.fast_dev_run:  # type: ignore[attr-defined]
             log = self._exit.enter_context(tempfile.TemporaryDirectory())
+        if self._average:
+            options = options | {"judges": _averages(trainer) | dict(options.get("judges") or {})}
         self._recorder = _StepRecorder(module, log, {"data": _loaders(trainer)} | options)
         self.hook = self._exit.enter_context(self._recorder.hook)
         self._exit.push(self._recorder.stop)
@@ -297,7 +312,17 @@ class _StepRecorder:
         self._loss_inputs = []
 
     def _classify(self, module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return (self._classifier or module)(*args, **kwargs)
+        return self._classifier_in(module)(*args, **kwargs)
+
+    def _classifier_in(self, module: nn.Module) -> nn.Module:
+        """Return the classifier in the LightningModule, or its counterpart in a judge."""
+        if self._classifier is None or module is unwrap(self._module):
+            return self._classifier or module
+        for name, inner in self._module.named_modules():
+            if inner is self._classifier:
+                with contextlib.suppress(AttributeError):  # a judge that is the classifier alone
+                    return module.get_submodule(name)
+        return module
 
 
 def _recordable(module: nn.Module) -> Iterator[nn.Module]:
@@ -325,3 +350,13 @@ def _directory(trainer: Trainer) -> str:
 def _loaders(trainer: Trainer) -> tuple[object, ...]:
     """Return the data loaders that the Trainer has made so far."""
     return trainer.train_dataloader, trainer.val_dataloaders, trainer.test_dataloaders
+
+
+def _averages(trainer: Trainer) -> dict[str, nn.Module]:
+    """Return the average of the weights that a callback of the Trainer keeps, if one does."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        average = getattr(callback, "_average_model", None)
+        if isinstance(average, nn.Module):
+            inner: Any = average.module if isinstance(average, _AVERAGED) else average
+            return {"average": inner}
+    return {}

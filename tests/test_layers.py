@@ -28,6 +28,8 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "lightning": ADAPTER,
     "transformers": ADAPTER,
     "ignite": ADAPTER,
+    "monai": (*ADAPTER, "ignite"),
+    "fastai": ADAPTER,
     "reader": ("format",),
     "figure": ("format",),
     "notebook": ("format", "figure", "report_file"),

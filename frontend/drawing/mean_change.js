@@ -4,7 +4,7 @@ import { gradientLevels } from "./pixels.js";
 
 /** @import {ImagePicture, MorphChange, Picture, Raster, Sample, TargetLevels} from "../types.js" */
 
-/** Larger images are not averaged: what they show is rarely at the same place. */
+/** Larger images are not averaged, because their objects are rarely at the same place. */
 export const LARGEST_SIDE = 64;
 
 /**

@@ -5,7 +5,9 @@
  * `p.gradascent.`. All other names are left unchanged.
  */
 
+import { CHANGES } from "../samples/comparison.js";
 import { CAPTURES, OUTCOMES, SHOWS, USUAL_FILTERS } from "../samples/filters.js";
+import { HISTORY_ORDERS } from "../samples/history.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
 import { PAIR_ORDERS } from "../samples/pairs.js";
@@ -184,6 +186,14 @@ const FIELDS = {
     encode: ({ examples }) => unlessDefault(examples, initialState().examples),
     decode: (state, text) =>
       withChoice(state, /** @type {const} */ (["morph", "change"]), text, (examples) => ({ examples })),
+  },
+  histories: {
+    encode: ({ historyOrder }) => unlessDefault(historyOrder, initialState().historyOrder),
+    decode: (state, text) => withChoice(state, keysOf(HISTORY_ORDERS), text, (historyOrder) => ({ historyOrder })),
+  },
+  change: {
+    encode: ({ change }) => change ?? "",
+    decode: (state, text) => withChoice(state, CHANGES, text, (change) => ({ change })),
   },
   compared: {
     encode: ({ compared }) => encodeList(compared ?? []),

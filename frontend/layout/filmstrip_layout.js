@@ -1,20 +1,19 @@
-/** The layout of the Follow view: one row for each history, one column for each capture. Pure. */
+/** The layout of the Follow view: one row for each history, one column for each step. Pure. */
 
-/** @import {History} from "../samples/history.js" */
 /** @import {Sample} from "../types.js" */
 
 /** Sizes in CSS pixels. The view passes those that style/follow.css needs to it. */
-export const HEAD_WIDTH = 168;
-export const FRAME_WIDTH = 108;
-export const ROW_HEIGHT = 236;
-export const CHART_HEIGHT = 44;
+export const HEAD_WIDTH = 216;
+export const FRAME_WIDTH = 88;
+export const ROW_HEIGHT = 144;
+export const CHART_HEIGHT = 36;
 
 /**
- * @param {Pick<History, "count">[]} histories
+ * @param {number} histories how many there are
+ * @param {number} steps how many the shared axis has
  */
-export function sizeOfStrips(histories) {
-  const longest = histories.reduce((most, { count }) => Math.max(most, count), 0);
-  return { width: HEAD_WIDTH + longest * FRAME_WIDTH, height: histories.length * ROW_HEIGHT };
+export function sizeOfStrips(histories, steps) {
+  return { width: HEAD_WIDTH + steps * FRAME_WIDTH, height: histories * ROW_HEIGHT };
 }
 
 /**
@@ -31,20 +30,21 @@ export function framesWithin({ left, top, width, height }) {
 }
 
 /**
- * The line of the margin within one frame. It runs from the middle to the frame before, up to the middle to the frame
- * after. So the lines of all frames join.
- * @param {Sample[]} samples
+ * The line from the capture before to this one, within this frame. It begins left of the frame.
+ * @param {number[]} columns the column of each capture on the shared axis
+ * @param {(number | null)[]} values one for each capture; `null` or NaN leaves a gap
  * @param {number} position
- * @returns {[number, number][]} x in the frame, and margin; empty if the margin is not finite
+ * @returns {[number, number][]} x in the frame, and value; empty if the value of this capture is unknown
  */
-export function marginLine(samples, position) {
-  const at = (/** @type {number} */ other) => samples[other]?.margin ?? NaN;
-  const margin = at(position);
-  if (!Number.isFinite(margin)) return [];
+export function lineTo(columns, values, position) {
+  const value = values[position];
+  if (value === null || !Number.isFinite(value)) return [];
   /** @type {[number, number][]} */
-  const line = [[FRAME_WIDTH / 2, margin]];
-  if (Number.isFinite(at(position - 1))) line.unshift([0, (at(position - 1) + margin) / 2]);
-  if (Number.isFinite(at(position + 1))) line.push([FRAME_WIDTH, (at(position + 1) + margin) / 2]);
+  const line = [[FRAME_WIDTH / 2, value]];
+  const before = position > 0 ? values[position - 1] : null;
+  if (before !== null && Number.isFinite(before)) {
+    line.unshift([FRAME_WIDTH / 2 - (columns[position] - columns[position - 1]) * FRAME_WIDTH, before]);
+  }
   return line;
 }
 

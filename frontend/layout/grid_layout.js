@@ -18,6 +18,8 @@ export const LINE = 20;
 export const HEADING = 20;
 const META_LINE = 16;
 const META_GAP = 2;
+/** Step, margin, id, run, and the mark of a probe. */
+const MOST_META = 5;
 export const LEAST_COLUMN = 84;
 const LEAST_TEXT = 124;
 /** Pictures become larger only if the text keeps this width. It is wide enough for every line. */
@@ -122,6 +124,7 @@ function channelHeight(channels) {
  * @property {boolean} drawable whether a browser can hold the arrays and the canvas
  * @property {number[]} rows the targets that have a row, as positions in the sample
  * @property {TargetChoice | undefined} choice
+ * @property {boolean} metaBelowOriginal whether step, margin, id and run stand below the original, in lines of their own
  * @property {Panels} panels
  */
 
@@ -135,6 +138,7 @@ function channelHeight(channels) {
  * @property {number} [text] the least width of the text beside a row, in CSS pixels
  * @property {number} [across] how many rows stand side by side; the default is 1
  * @property {number} [width] the width of the card, in CSS pixels; the default is as narrow as possible
+ * @property {boolean} [original] whether the card shows the original; a card without rows always does
  */
 
 /**
@@ -144,12 +148,16 @@ function channelHeight(channels) {
  * @param {CardOptions} options
  * @returns {CardLayout}
  */
-export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEXT, across = 1, width: cardWidth = 0 }) {
+export function cardLayout(
+  sample,
+  { zoom, ratio, rows, choice, text = LEAST_TEXT, across = 1, width: cardWidth = 0, original = true },
+) {
+  const hasOriginal = original || !rows.length;
   const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
   const { width, height } = raster;
   const hasResponse = sample.strengths.length > 0;
   const gap = Math.ceil(PANEL_GAP / scale);
-  const gradientLeft = Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap;
+  const gradientLeft = hasOriginal ? Math.max(width, Math.ceil(LEAST_COLUMN / scale)) + gap : 0;
   const ofRows = rows.map((position) => sample.targets[position]);
   const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
   const rowPanels = hasMorphs ? 3 * width + 2 * gap : width;
@@ -188,7 +196,11 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
     width: drawn.reduce((most, [left]) => Math.max(most, left + width), width),
     height: drawn.reduce((most, [, panelTop]) => Math.max(most, panelTop + height), height),
   };
-  const bodyHeight = HEADING + Math.max(rowsHeight, height) * scale + META_GAP + META_LINE;
+  // Beside several rows there is room below the original.
+  const isStacked = rows.length > columns;
+  const metaBelowOriginal = hasOriginal && isStacked && (rowsHeight - height) * scale >= META_GAP + MOST_META * META_LINE;
+  const meta = metaBelowOriginal ? 0 : META_GAP + META_LINE;
+  const bodyHeight = HEADING + Math.max(rowsHeight, height) * scale + meta;
   const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
   const lengths = chipWidths(sample, choice);
   const chipLines = linesOfChips(lengths, choice, bodyWidth);
@@ -215,7 +227,8 @@ export function cardLayout(sample, { zoom, ratio, rows, choice, text = LEAST_TEX
       valuesOf(sample) <= LARGEST_SAMPLE,
     rows,
     choice,
-    panels: { image: rectangle(0, 0, raster), targets },
+    metaBelowOriginal,
+    panels: { image: hasOriginal ? rectangle(0, 0, raster) : null, targets },
   };
 }
 
@@ -342,6 +355,7 @@ function linesOfChips(lengths, choice, width) {
  * @property {number | null} zoom `null`: automatic
  * @property {ShownTargets} targets which targets all cards show
  * @property {ReadonlyMap<string, TargetChoice>} choices by the sample's key
+ * @property {ReadonlySet<Sample>} [partners] samples whose originals are shown on another card
  */
 
 /**
@@ -357,6 +371,7 @@ export function sameLayout(one, other) {
     one.rowHeights.join() === other.rowHeights.join() &&
     one.raster.width === other.raster.width &&
     one.choice === other.choice &&
+    (one.panels.image === null) === (other.panels.image === null) &&
     one.rows.join() === other.rows.join()
   );
 }
@@ -405,7 +420,7 @@ const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length)
 
 /**
  * Samples with the same card layout, represented by one of them.
- * @typedef {{sample: Sample, rows: number[], choice: TargetChoice | undefined}} CardKind
+ * @typedef {{sample: Sample, rows: number[], choice: TargetChoice | undefined, original: boolean}} CardKind
  */
 
 /**
@@ -414,19 +429,19 @@ const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length)
  * @param {number} growth how many steps the pictures are larger than the smallest automatic zoom
  * @returns {CardOptions}
  */
-function cardOptions({ sample, rows, choice }, { zoom, ratio }, growth) {
+function cardOptions({ sample, rows, choice, original }, { zoom, ratio }, growth) {
   const zooms = zoom === null ? comfortableZooms(sample.shape) : [zoom];
   const text = growth ? COMFORTABLE_TEXT : LEAST_TEXT;
-  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice, text };
+  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice, text, original };
 }
 
 /**
  * A text that is the same for cards of the same width.
  * @param {CardKind} kind
  */
-function widthKind({ sample: { shape, strengths, targets }, rows }) {
+function widthKind({ sample: { shape, strengths, targets }, rows, original }) {
   const morphs = rows.some((position) => targets[position].morphs.length > 0);
-  return `${shape} ${rows.length} ${morphs} ${strengths.length > 0}`;
+  return `${shape} ${rows.length} ${morphs} ${strengths.length > 0} ${original}`;
 }
 
 /**
@@ -443,15 +458,16 @@ function heightKind(kind) {
  * @param {Sample[]} samples
  * @param {GridOptions} options
  */
-function kindsOf(samples, { targets, choices }) {
+function kindsOf(samples, { targets, choices, partners }) {
   /** @type {CardKind[]} */
   const kinds = [];
   /** @type {number[]} positions in `kinds`, by layout id */
   const known = [];
   const kindOfEach = samples.map((sample) => {
     const choice = choices.size ? choices.get(sample.key) : undefined;
-    const add = () => kinds.push({ sample, rows: rowsOf(sample, targets, choice), choice }) - 1;
-    return choice === undefined ? (known[layoutId(sample)] ??= add()) : add();
+    const original = !partners?.has(sample);
+    const add = () => kinds.push({ sample, rows: rowsOf(sample, targets, choice), choice, original }) - 1;
+    return choice === undefined ? (known[2 * layoutId(sample) + (original ? 1 : 0)] ??= add()) : add();
   });
   return { kinds, kindOfEach };
 }

@@ -25,7 +25,7 @@ export const HEADER = 44;
 export function pairLayout(pairs, options) {
   const { cards, columns, columnWidth } = gridLayout(
     pairs.flatMap(({ first, second }) => [first, second]),
-    options,
+    { ...options, partners: new Set(pairs.map(({ second }) => second)) },
   );
   const sideBySide = columns > 1;
   /** @type {[CardLayout, CardLayout][]} */

@@ -1,7 +1,9 @@
 /** Compares two runs on the same samples: it pairs the samples and finds their differences. Pure. */
 
+import { outcomeOf } from "./filters.js";
 import { memoize } from "./memoize.js";
 import { smallest } from "./morphs.js";
+import { signedMargin } from "./signed_margin.js";
 import { byStep } from "./sort_orders.js";
 import { flipDistanceOf } from "./verdict.js";
 
@@ -104,6 +106,85 @@ function nearest(samples, step) {
 }
 
 /**
+ * What the second run changed: a wrong prediction into a right one, or the reverse; or both runs agree.
+ * @typedef {"fixed" | "broke" | "bothWrong" | "bothRight"} Change
+ */
+
+/** @type {readonly Change[]} */
+export const CHANGES = ["fixed", "broke", "bothWrong", "bothRight"];
+
+/**
+ * @param {Pair} pair
+ * @returns {Change | null} `null` if a label is missing
+ */
+export function changeOf({ first, second }) {
+  const [before, after] = [outcomeOf(first), outcomeOf(second)];
+  if (before === "unlabelled" || after === "unlabelled") return null;
+  if (before === after) return before === "right" ? "bothRight" : "bothWrong";
+  return after === "right" ? "fixed" : "broke";
+}
+
+/** @param {Pair[]} pairs */
+export function changesOf(pairs) {
+  const counts = { fixed: 0, broke: 0, bothWrong: 0, bothRight: 0 };
+  for (const pair of pairs) {
+    const change = changeOf(pair);
+    if (change) counts[change]++;
+  }
+  return counts;
+}
+
+/**
+ * The pairs with the largest difference of the signed margin first. A pair whose difference is unknown comes last.
+ * @param {Pair[]} pairs
+ */
+export function byDifference(pairs) {
+  const differences = new Map(
+    pairs.map((pair) => [pair, Math.abs(signedMargin(pair.second) - signedMargin(pair.first))]),
+  );
+  const of = (/** @type {Pair} */ pair) => {
+    const size = differences.get(pair) ?? NaN;
+    return Number.isFinite(size) ? size : -1;
+  };
+  return [...pairs].sort((one, other) => of(other) - of(one));
+}
+
+/**
+ * A sample in several runs.
+ * @typedef {{id: string, samples: (Sample | null)[]}} RunRow `samples`: its latest capture in each run; `null` if a run
+ *   has none
+ */
+
+/**
+ * The samples that at least two runs have, those first that the runs disagree most on.
+ * @param {Sample[]} samples filtered
+ * @param {string[]} runs
+ * @returns {RunRow[]}
+ */
+export function runRows(samples, runs) {
+  const columns = new Map(runs.map((run, column) => [run, column]));
+  /** @type {Map<string, RunRow>} */
+  const rows = new Map();
+  for (const sample of samples) {
+    const column = columns.get(sample.run);
+    if (sample.id === null || column === undefined) continue;
+    let row = rows.get(sample.id);
+    if (!row) rows.set(sample.id, (row = { id: sample.id, samples: runs.map(() => null) }));
+    const known = row.samples[column];
+    if (!known || byStep(known, sample) <= 0) row.samples[column] = sample;
+  }
+  const shared = [...rows.values()].filter((row) => row.samples.filter(Boolean).length > 1);
+  const spreads = new Map(shared.map((row) => [row, spreadOf(row)]));
+  return shared.sort((one, other) => (spreads.get(other) ?? 0) - (spreads.get(one) ?? 0));
+}
+
+/** @param {RunRow} row */
+function spreadOf({ samples }) {
+  const margins = samples.flatMap((sample) => (sample ? [signedMargin(sample)] : [])).filter(Number.isFinite);
+  return margins.length ? Math.max(...margins) - Math.min(...margins) : 0;
+}
+
+/**
  * The differences within a pair: second minus first; `null` if one of both is unknown.
  * @param {Pair} pair
  */
@@ -111,7 +192,7 @@ export function differencesOf({ first, second }) {
   return {
     prediction: first.classes[0] !== second.classes[0],
     steps: second.step - first.step,
-    margin: difference(first.margin, second.margin),
+    margin: difference(signedMargin(first), signedMargin(second)),
     flipDistances: first.targets.flatMap((target) => {
       const other = second.targets.find(({ index }) => index === target.index);
       if (!other) return [];

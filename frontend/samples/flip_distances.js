@@ -18,8 +18,8 @@ export function distanceTo({ strengths }, target) {
 }
 
 /**
- * The smallest of the distances to all targets that the network does not predict; Infinity if none of them is reached;
- * `null` if no morph was made.
+ * The smallest of the distances to all targets that the network does not predict. It is Infinity if none of them is
+ * reached, and `null` if no morph was made.
  * @param {Sample} sample
  * @returns {number | null}
  */

@@ -1,5 +1,7 @@
 /** The history of a sample: everything that one run recorded for one id, step by step. Pure. */
 
+import { isWrong } from "./captions.js";
+import { signedMargin } from "./signed_margin.js";
 import { byStep } from "./sort_orders.js";
 
 /** @import {Sample} from "../types.js" */
@@ -23,6 +25,19 @@ export class History {
     if (!this.#isSorted) this.#samples.sort(byStep);
     this.#isSorted = true;
     return this.#samples;
+  }
+
+  /** The steps of its samples, in no order. */
+  get steps() {
+    return this.#samples.map(({ step }) => step);
+  }
+
+  /** How often the prediction differs from the one before. */
+  get changesOfMind() {
+    return this.samples.reduce(
+      (count, { classes }, at) => count + (at > 0 && classes[0] !== this.samples[at - 1].classes[0] ? 1 : 0),
+      0,
+    );
   }
 
   get run() {
@@ -84,4 +99,42 @@ function grouped(samples) {
     sizes[group]++;
   });
   return { groups, sizes };
+}
+
+/** @typedef {"changes" | "wrong" | "samples"} HistoryOrder */
+
+/** @type {Record<HistoryOrder, string>} */
+export const HISTORY_ORDERS = {
+  changes: "changed its mind most",
+  wrong: "still wrong",
+  samples: "as in Samples",
+};
+
+/**
+ * @param {History[]} histories in the order of the samples
+ * @param {HistoryOrder} order
+ * @returns {History[]}
+ */
+export function sortedHistories(histories, order) {
+  if (order === "samples") return histories;
+  const keys = new Map(histories.map((history) => [history, order === "changes" ? -history.changesOfMind : lastMargin(history)]));
+  return [...histories].sort((one, other) => (keys.get(one) ?? 0) - (keys.get(other) ?? 0));
+}
+
+/**
+ * The signed margin of the last capture. All wrong ones come before all right ones.
+ * @param {History} history
+ */
+function lastMargin({ samples }) {
+  const last = samples[samples.length - 1];
+  const margin = signedMargin(last);
+  return (isWrong(last) ? -2 : 0) + (Number.isFinite(margin) ? margin : 1);
+}
+
+/**
+ * The shared axis: all steps of the histories, ascending, each once.
+ * @param {History[]} histories
+ */
+export function sharedSteps(histories) {
+  return [...new Set(histories.flatMap(({ steps }) => steps))].sort((one, other) => one - other);
 }

@@ -12,7 +12,7 @@ import { binOf, isWithin } from "./step_ranges.js";
 /**
  * @typedef {object} RunSummary
  * @property {string} run
- * @property {Sample | null} newest a sample of the newest capture; `null` if there is none
+ * @property {Sample | null} newest a sample of the newest capture; `null` without captures
  * @property {number} captured how many samples that are not probes were captured within the range
  * @property {number} wrong how many of them are wrong
  * @property {Sample[]} probes each probe at its newest step within the range

@@ -24,8 +24,8 @@ function isHeldOut({ id, tag }) {
 }
 
 /**
- * The candidates for a wrong label: validation samples first, then those with the same wrong answer at several steps or
- * in several runs, then those with the largest loss.
+ * The candidates for a wrong label. Validation samples come first, then samples with the same wrong answer at several
+ * steps or in several runs. Among equals the largest loss comes first.
  * @param {Sample[]} samples
  * @param {StepRange} range
  * @returns {Suspect[]} one for each id and label

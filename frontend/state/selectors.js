@@ -225,16 +225,23 @@ function showInUse(state) {
 }
 
 /**
- * The filters that apply. A filter that the sidebar does not offer, because it could not change anything, is off. Only
- * the grid is limited to the latest captures: the other views compare captures of the same id.
+ * Whether the user can choose between the latest capture of each id and all captures. Other views need them all.
+ * @param {State} state
+ */
+export function isOfLatest(state) {
+  return (state.view === "samples" || state.view === "compare") && hasRepeats(state);
+}
+
+/**
+ * The filters that apply. A filter that the sidebar does not offer, because it could not change anything, is off.
  * @type {(state: State) => Filters}
  */
 export const filtersInUse = memoize(
-  (state) => [state.filters, showInUse(state), state.view === "samples" && hasRepeats(state), hasRanks(state)],
+  (state) => [state.filters, showInUse(state), isOfLatest(state), hasRanks(state)],
   (state) => ({
     ...state.filters,
     show: showInUse(state),
-    captures: state.view === "samples" && hasRepeats(state) ? state.filters.captures : "all",
+    captures: isOfLatest(state) ? state.filters.captures : "all",
     rank: hasRanks(state) ? state.filters.rank : null,
   }),
 );

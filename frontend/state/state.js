@@ -3,8 +3,10 @@
 import { INITIAL_GRADIENT_COLORS } from "../drawing/gradient_colors.js";
 import { USUAL_FILTERS } from "../samples/filters.js";
 
+/** @import {Change} from "../samples/comparison.js" */
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters, Range} from "../samples/filters.js" */
+/** @import {HistoryOrder} from "../samples/history.js" */
 /** @import {PairOrder} from "../samples/pairs.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
@@ -45,6 +47,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
  * @property {boolean} atFlip each morph is shown at its own flip, unless its sample has an override
  * @property {string | null} chosenMorph the kind of morph that is shown; `null`: the user did not choose
  * @property {string | null} selected the key of the sample that the detail dialog shows
+ * @property {Change | null} change which pairs of compared samples are shown; `null`: all
  * @property {[string, string] | null} compared the two runs that the user chose to compare
  * @property {"gradient" | "morph"} frames what the frames of the Follow view show
  * @property {Range | null} overviewSteps the steps that the Overview and the Pair view are about; `null`: the latest third
@@ -52,6 +55,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
  * @property {PairOrder} pairOrder the order of the Overview's table
  * @property {string} pairSearch a text that the Overview's table is searched for
  * @property {"morph" | "change"} examples what stands beside the originals in the Overview
+ * @property {HistoryOrder} historyOrder the order of the rows of the Follow view
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
@@ -85,6 +89,7 @@ export function initialState() {
     atFlip: false,
     chosenMorph: null,
     selected: null,
+    change: null,
     compared: null,
     frames: "gradient",
     overviewSteps: null,
@@ -92,6 +97,7 @@ export function initialState() {
     pairOrder: "captures",
     pairSearch: "",
     examples: "morph",
+    historyOrder: "changes",
     dismissed: new Set(),
     indexes: new Map(),
   };

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, Final, TypeVar, get_type_hints
 
 from torch import Tensor
 
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.model_io import find_in_batch
+
+#: Parameters of ``GradAscentHook`` that only Python can give.
+_OBJECTS: Final = frozenset(
+    {"self", "model", "log", "criterion", "ascent", "judges", "forward", "data"}
+)
+
+Init = TypeVar("Init", bound=Callable[..., None])
 
 
 def import_framework(extra: str, *names: str) -> list[ModuleType]:
@@ -44,6 +51,28 @@ def _import_installed(name: str) -> ModuleType | None:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             return None
         raise
+
+
+def name_options(init: Init) -> Init:
+    """Name options of ``GradAscentHook`` in the signature of an adapter's ``__init__``.
+
+    Then ``LightningCLI`` offers them as flags and in YAML. These are the options of numbers, texts
+    and lists of them. The function itself takes all options as ``**options``.
+    """
+    own = inspect.signature(init)
+    hook = inspect.signature(GradAscentHook.__init__)
+    options = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, option in hook.parameters.items()
+        if name not in {*_OBJECTS, *own.parameters}
+    ]
+    *kept, others = own.parameters.values()
+    signature = own.replace(parameters=[*kept, *options, others])
+    init.__signature__ = signature  # type: ignore[attr-defined]
+    types = get_type_hints(GradAscentHook.__init__) | {"targets": Any, "score": Any}
+    # They are given as types, because the adapter's module does not import their names.
+    init.__annotations__ |= {option.name: types[option.name] for option in options}
+    return init
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -117,6 +117,17 @@ class DataSource:
         series = {series_tag(tag, "index", session): session for session in sessions}
         return self._read_each(scope, run, series, _ALL)
 
+    def read_last_records(
+        self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
+    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+        """Yield each session's name and last capture, as :meth:`read_records` does.
+
+        TensorBoard can return a whole series or a random part of it, which holds the last event. It
+        cannot return the events after a time. So this is the only part that is read by itself.
+        """
+        series = {series_tag(tag, "index", session): session for session in sessions}
+        return self._read_each(scope, run, series, 1)
+
     def read_statuses(
         self, scope: Scope, run: str, series: Mapping[str, str]
     ) -> Iterator[tuple[str, list[TensorDatum] | None]]:

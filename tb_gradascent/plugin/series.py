@@ -86,6 +86,10 @@ def _info_of(state: SessionState) -> SessionInfo:
     return SessionInfo.decode(described.info if described else b"")
 
 
+def _last_step(state: SessionState | None) -> int | None:
+    return state.captures.last_step if state and state.captures else None
+
+
 def _values_of(datum: TensorDatum) -> Sequence[object]:
     """Return a capture's records as stored. Too many records count as one unreadable record.
 
@@ -133,10 +137,21 @@ class _Session:
         info: SessionInfo,
         data: Iterable[TensorDatum] | None,
         known: _Session | None,
+        *,
+        more: bool = False,
     ) -> None:
+        """Take what was read, and keep the captures that were parsed before.
+
+        Args:
+            name: The session's name.
+            info: Its constants.
+            data: Its captures; ``None`` if TensorBoard could not read them.
+            known: What was known of it before.
+            more: Whether ``data`` holds only captures that come after the known ones.
+        """
         self.status = known.status if known else None
         kept = known.by_number if known else {}
-        self.by_number: dict[int, StoredCapture] = {}
+        self.by_number: dict[int, StoredCapture] = {**kept} if more else {}
         for datum in data or ():
             capture = kept.get(datum.step)
             if capture is None or capture.wall_time != finite_time(datum.wall_time):
@@ -237,8 +252,14 @@ class Series:
                 sessions[name] = _Session(name, _info_of(state), (), None)
             else:
                 changed.append(name)
+        grown = [name for name in sorted(changed) if self._has_one_more(name, states[name])]
+        for name, data in self._source.read_last_records(scope, self.run, self.tag, grown):
+            if [datum.step for datum in data or ()] == [_last_step(states[name])]:
+                info = _info_of(states[name])
+                sessions[name] = _Session(name, info, data, self._sessions[name], more=True)
+        changed = sorted(set(changed) - sessions.keys())
         size = sum(session.size for session in sessions.values())
-        for name, data in self._source.read_records(scope, self.run, self.tag, sorted(changed)):
+        for name, data in self._source.read_records(scope, self.run, self.tag, changed):
             known = self._sessions.get(name)
             sessions[name] = _Session(name, _info_of(states[name]), data, known)
             size += sessions[name].size
@@ -255,6 +276,14 @@ class Series:
                 size += sessions[name].size
                 self._refuse_beyond(MAX_SERIES_BYTES, size)
         self._states, self._sessions, self._answer, self.size = states, sessions, None, size
+
+    def _has_one_more(self, name: str, state: SessionState) -> bool:
+        """Return whether a session grew by exactly one capture. A series counts its captures."""
+        known = self._sessions.get(name)
+        if known is None or known.damaged:
+            return False
+        last, before = _last_step(state), _last_step(self._states.get(name))
+        return last is not None and before is not None and last == before + 1
 
     def measure(self) -> None:
         """Update ``size`` after captures were parsed.

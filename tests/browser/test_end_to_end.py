@@ -191,10 +191,9 @@ def assert_runs_can_be_chosen(tab: Frame) -> None:
         expect(tab.locator(f'.sample[data-sample^="{run}|"]')).to_have_count(0)
 
 
-def test_at_the_top_a_reload_shows_new_samples_first(
+def test_new_captures_are_announced_and_push_no_card(
     serve_here: ServeHere, page: Page, tmp_path: Path
 ) -> None:
-    """The user pressed no key in the grid, so no card has to keep its place."""
     captures = make_captures(40)
     write_session(tmp_path / "run", captures[:1], session="first")
     board = serve_here(tmp_path)
@@ -207,6 +206,11 @@ def test_at_the_top_a_reload_shows_new_samples_first(
     board.read()
     press_reload(tab)
     expect(tab.locator(".count")).to_have_text("160 of 160 samples")
+    news = tab.get_by_role("button", name="156 new samples: show")
+    expect(news).to_be_visible()
+    assert key_of(card) == before
+    news.click()
+    expect(news).to_be_hidden()
     expect(card).not_to_have_attribute("data-sample", before)
     assert tab.locator(".grid").evaluate("grid => grid.scrollTop") == 0
 

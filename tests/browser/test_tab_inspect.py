@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Callable
@@ -359,6 +360,13 @@ def test_the_space_bar_in_a_field_or_on_a_button_does_not_play(page: Page, tab: 
     expect(play).to_have_accessible_name("Play")
 
 
+def signed_margin(sample: Sample) -> float:
+    """Return the label's probability minus that of the most probable other class."""
+    of = dict(zip(sample.classes.tolist(), sample.probabilities.tolist(), strict=True))
+    assert sample.label is not None
+    return float(of.pop(sample.label) - max(of.values()))
+
+
 def test_a_sample_is_followed_through_training(
     page: Page, tab: Frame, recorded: dict[str, Sample]
 ) -> None:
@@ -388,7 +396,7 @@ def test_a_sample_is_followed_through_training(
         redness = painted[..., 0] - painted[..., 2]
         assert (redness[share > 0.1] > 0).all()
         assert (redness[share < -0.1] < 0).all()
-    margins = [sample.margin for sample in history]
+    margins = [signed_margin(sample) for sample in history]
     slope = np.polyfit(margins, heights, 1)
     np.testing.assert_allclose(np.polyval(slope, margins), heights, atol=1e-3)
     assert slope[0] < 0  # the larger, the higher on the screen
@@ -450,13 +458,67 @@ def test_two_runs_are_compared_on_the_same_samples(tab: Frame, recorded: dict[st
             assert f"both predict {first.classes[0]}" in words
         else:
             assert f"predictions {first.classes[0]} | {second.classes[0]}" in words
-        assert f"margin {first.margin:.2f} | {second.margin:.2f}" in words
+        assert "signed margin" in words
     tab.locator("#compared-first").select_option("second")
     expect(tab.locator(".compare .note")).to_contain_text("two different runs")
     tab.locator("#compared-second").select_option("first")
     expect(pairs.first.locator(".sample").first).to_have_attribute(
         "data-sample", re.compile("^second")
     )
+
+
+def test_compare_concludes_first(
+    page: Page, tmp_path: Path, serve_here: Callable[..., Board]
+) -> None:
+    """Fixed and broken samples are counted, and each count is a choice; three runs are a table."""
+    rng = np.random.default_rng(3)
+    samples = [make_sample(rng, id=f"s/{place}") for place in range(4)]
+    samples = [
+        dataclasses.replace(one, label=int(one.classes[place % 2]))
+        for place, one in enumerate(samples)
+    ]
+    flipped = [
+        dataclasses.replace(
+            one, label=samples[place].label, classes=one.classes[[1, 0, *range(2, 10)]]
+        )
+        for place, one in enumerate(samples[:2])
+    ]
+    write_session(tmp_path / "old", [samples], session="old", start=1.7e9)
+    board = serve_here(tmp_path)
+    tab = open_page(page, board.address, view="compare")
+    expect(tab.locator(".compare .note")).to_contain_text("So far one run has this")
+    write_session(tmp_path / "new", [[*flipped, *samples[2:]]], session="new", start=1.7e9)
+    board.read()
+    tab.locator("button.reload").click()
+    expect(tab.locator(".conclusion")).to_have_text(
+        "old fixes 1 and breaks 1 of the 4 samples that it shares with new."
+    )
+    words = {"fixed": 1, "broke": 1, "both wrong": 1, "both right": 1}
+    expect(tab.locator(".change")).to_have_text(
+        [f"{count} {what}" for what, count in words.items()]
+    )
+    count = tab.locator(".compare [role=status]")
+    expect(count).to_contain_text("4 of 4 pairs")
+    broke = tab.get_by_role("button", name="1 broke")
+    broke.click()
+    expect(count).to_contain_text("1 of 4 pairs")
+    expect(tab.locator(".pair")).to_have_count(1)
+    expect(tab.locator(".pair h2 .wrong")).to_have_count(1)
+    originals = tab.locator(".pair canvas.panels").evaluate_all(
+        "all => all.map(one => JSON.parse(one.dataset.panels).image !== null)"
+    )
+    assert originals == [True, False], "the original is drawn once"
+    page.wait_for_url("**p.gradascent.change=broke*")
+    broke.click()
+    expect(count).to_contain_text("4 of 4 pairs")
+    write_session(tmp_path / "third", [samples], session="third", start=1.7e9)
+    board.read()
+    tab.locator("button.reload").click()
+    table = tab.get_by_role("region", name="Samples in several runs")
+    expect(table.locator("thead th")).to_have_text(["sample", "new", "old", "third"])
+    expect(table.locator("tbody tr")).to_have_count(4)
+    table.locator("tbody button").first.click()
+    expect(tab.get_by_role("dialog")).to_be_visible()
 
 
 def test_runs_without_a_common_id_say_what_to_do(
@@ -555,8 +617,8 @@ def test_samples_that_were_filtered_out_for_less_than_a_frame_are_shown_again(ta
 
     for view, shown in (
         ("Samples", ".grid article.sample"),
-        ("Follow", ".follow .strip"),
-        ("Compare", ".compare article.sample"),
+        ("Over training", ".follow .strip"),
+        ("Compare runs", ".compare article.sample"),
     ):
         search_for(shown, "")
         tab.get_by_role("tab", name=view).click()

@@ -265,6 +265,9 @@ def test_a_frame_without_arrays_says_why(
         )
     file.close()
     tab = open_page(page, serve_here(tmp_path).address, view="follow")
+    last = tab.locator(".frame", has_text="step 5,900")
+    expect(last).to_be_in_viewport()  # It opens at the newest step.
+    tab.locator(".strips").evaluate("node => { node.scrollLeft = 0; }")
     bad = tab.locator(".frame", has_text="step 100").first
     expect(bad).to_contain_text("This sample's arrays are damaged")
     for left in (3000, 0):

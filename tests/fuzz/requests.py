@@ -74,6 +74,9 @@ def seeds() -> Iterator[bytes]:
         yield f"\0index?{query}\ngzip".encode()
         yield f"\0records?{query}&part=sound.0.2&part=numbers.0.9\n".encode()
         yield f"\0records?{query}&part=sound.0.3&part=names.0.1&part=numbers.0.4\n".encode()
+        yield f"\0newest?{query}&run=names&records=9\ngzip".encode()
+        yield f"\0payloads?{query}&run=names&sample=0.sound.0.0&sample=1.names.0.3\n".encode()
+        yield f"\0report?{query}&sample=sound.0.0&link=sort=margin\n".encode()
         yield f"\0payloads?{query}&sample=sound.0.0&sample=sound.1.1&sample=numbers.-1.0\n".encode()
     for name in (*NAMES, *FOLDERS):
         query = urllib.parse.urlencode({"run": FOLDERS[0], "tag": name}, errors="replace")

@@ -15,6 +15,8 @@ NEEDS = {
     "lightning": ("lightning", "pytorch_lightning"),
     "transformers": ("transformers",),
     "ignite": ("ignite",),
+    "fastai": ("fastai",),
+    "monai": ("monai",),
 }
 """The modules of each adapter's framework; one must be installed. The keys are our extras."""
 

@@ -468,3 +468,32 @@ def test_the_old_callbacks_parameters_have_counterparts() -> None:
     GradAscentCallback(top_k=5, every=20, criterion=LogitMargin(max_difference=0.1, min_logit=5.0))
     with pytest.raises(TypeError, match="logging_batch_interval"):
         GradAscentCallback(logging_batch_interval=20)
+
+
+@pytest.mark.slow
+def test_the_average_of_the_weights_is_a_judge(tmp_path: Path) -> None:
+    class Averaged(Part):
+        """Its average is of other weights."""
+
+    average = lightning.pytorch.callbacks.WeightAveraging(
+        avg_fn=lambda averaged, current, count: 0.5 * averaged + 0.5 * current
+    )
+    model = Averaged()
+    callback = GradAscentCallback(every=1, average=True, validation=False, strict=True)
+    trainer = lightning.pytorch.Trainer(
+        accelerator="cpu",
+        callbacks=[callback, average],
+        logger=lightning.pytorch.loggers.TensorBoardLogger(tmp_path, "digits", "run"),
+        max_steps=6,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        limit_val_batches=0,
+    )
+    trainer.fit(model, data(), data("test"))
+    samples = [s for s in read_samples(tmp_path, tag="confused") if s.step == 5]
+    morphs = [m for s in samples for t in s.targets for m in t.morphs.values()]
+    assert morphs
+    for morph in morphs:
+        answer = morph.judges["average"].probabilities
+        own = next(t for s in samples for t in s.targets if morph in t.morphs.values())
+        assert not np.allclose(answer, own.probabilities, atol=1e-6)

@@ -109,6 +109,41 @@ def test_a_refresh_parses_only_new_captures(
     assert parsed == [2]
 
 
+def test_one_more_capture_is_read_alone_and_several_with_the_whole_series(tmp_path: Path) -> None:
+    encoded = [encode_sample(sample) for sample in make_captures(1, 2, shape=(1, 4, 4))[0]]
+    file = EventFile(tmp_path / file_name("live"))
+
+    def append(*numbers: int) -> None:
+        for number in numbers:
+            file.append(make_event("confused", "live", number, encoded, DIGITS, 2.0 + number))
+        watched.reload()
+
+    read: list[int] = []
+
+    def read_tensors(*args: object, downsample: int, **kwargs: object) -> object:
+        answer = watched.original.read_tensors(*args, downsample=downsample, **kwargs)
+        read.extend(len(data) for tags in answer.values() for data in tags.values())
+        return answer
+
+    watched = WatchedProvider(tmp_path)
+    watched.instead["read_tensors"] = read_tensors
+    append(0, 1, 2)
+    store = SampleStore(watched)
+    assert read_index(store)["counts"]["samples"] == 6
+    append(3)
+    assert read_index(store)["counts"]["samples"] == 8
+    append(4)
+    assert read_index(store)["counts"]["samples"] == 10
+    append(5, 6)
+    assert read_index(store)["counts"]["samples"] == 14
+    append(8)  # Captures that were not written leave gaps.
+    assert read_index(store)["counts"]["samples"] == 16
+    file.close()
+    assert read == [3, 1, 1, 7, 8]
+    samples = read_index(SampleStore(watched))["samples"]
+    assert read_index(store)["samples"] == samples, "as if read at once"
+
+
 def test_a_deleted_session_leaves_the_index(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_session(tmp_path, make_captures(1, 1), session=name, start=1.0)

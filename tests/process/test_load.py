@@ -44,7 +44,7 @@ def test_every_answer_is_correct_while_people_look_at_a_run_in_training(
 ) -> None:
     printed = turn("bench.load", *options, "--load-fast", load_fast, "--at", tab)
     assert "errors: 0" in printed
-    seen = ("runs", "index", "records", "payloads") if tab == "gradascent" else ("the others",)
+    seen = ("runs", "newest", "payloads") if tab == "gradascent" else ("the others",)
     for kind in (*seen, "Scalars, meanwhile", "TensorBoard", "the run's files"):
         assert kind in printed
     assert ("its data server" in printed) == (load_fast == "true")

@@ -88,18 +88,27 @@ export class Card {
       { className: "sample", tabIndex: -1 },
       element("div", { className: "head" }, this.#title(), ...this.#chips()),
       this.#body,
-      this.#meta(settings),
     );
+    const meta = this.#meta(settings);
+    if (layout.metaBelowOriginal) {
+      const { width, height } = layout.raster;
+      setBox(meta, { top: HEADING + height * scale, width: Math.max(width * scale, LEAST_COLUMN) });
+      this.#body.append(meta);
+    } else {
+      this.element.append(meta);
+    }
     this.element.dataset.sample = sample.key;
     this.#step.textContent = `step ${formatCount(sample.step)}`;
     this.element.classList.toggle("chips-beside", layout.chipsBeside);
-    const channels = channelsCaption(sample.shape);
-    const [left, top, width, height] = panels.image;
-    const room = Math.max(width, LEAST_COLUMN / scale);
-    this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
+    if (panels.image) {
+      const channels = channelsCaption(sample.shape);
+      const [left, top, width, height] = panels.image;
+      const room = Math.max(width, LEAST_COLUMN / scale);
+      this.#head("original", [left, top, room, height], channels ? `original: ${channels}` : "original");
+    }
     panels.targets.forEach((target, row) => this.#addTarget(target, row, settings));
     this.#canvas.role = "img";
-    this.#canvas.ariaLabel = `Original${layout.rows
+    this.#canvas.ariaLabel = `${panels.image ? "Original" : "Without the original"}${layout.rows
       .map((position) => {
         const { index, morphs } = sample.targets[position];
         const name = className(sample.session.class_names, index);
@@ -316,7 +325,7 @@ export class Card {
     const { panels, rows } = this.layout;
     const surface = { ...this.#surface, theme: settings.theme };
     this.#surface = surface;
-    showOriginal(surface, panels.image, picture);
+    if (panels.image) showOriginal(surface, panels.image, picture);
     const { gradientColors, theme, scaleEnd } = settings;
     panels.targets.forEach(({ gradient, change }, row) => {
       const target = picture.targets[rows[row]];

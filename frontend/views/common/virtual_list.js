@@ -99,7 +99,7 @@ export class VirtualList {
     this.#rows.delete(key);
   }
 
-  /** Which button of which row has the focus. */
+  /** The row and the button that have the focus. */
   #focusedButton() {
     const node = document.activeElement;
     for (const [key, { row }] of this.#rows) {

@@ -1,18 +1,21 @@
 /** The Compare view: two runs side by side on the same samples, with their differences. */
 
-import { className, formatCount, formatDecimals, formatPrecise, formatSigned } from "../../samples/captions.js";
-import { differencesOf, pairsShown } from "../../samples/comparison.js";
+import { className, formatCount, formatCounted, formatPrecise, formatSigned } from "../../samples/captions.js";
+import { byDifference, changeOf, changesOf, differencesOf, pairsShown, runRows } from "../../samples/comparison.js";
 import { neighbour } from "../common/key_commands.js";
 import { sameLayout } from "../../layout/grid_layout.js";
 import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/pair_layout.js";
-import { comparisonInUse, comparedRuns, offeredRuns, runsOfTag, shownTargets, tickedRuns } from "../../state/selectors.js";
+import { comparisonInUse, comparedRuns, offeredRuns, runColour, runsOfTag, shownTargets, tickedRuns } from "../../state/selectors.js";
 import { withCompared } from "../../state/transitions.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { Card, INTERACTIVE, blinkCards, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
 import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
-import { labelledField, select, setOptions } from "../common/form_fields.js";
+import { select, setOptions } from "../common/form_fields.js";
 import { note } from "../common/messages.js";
 import { showLoaded } from "../common/sample_view.js";
+import { signedMargin } from "../../samples/signed_margin.js";
+import { ChangeTable } from "./change_table.js";
+import { RunTable } from "./run_table.js";
 
 /** @import {Comparison, Pair} from "../../samples/comparison.js" */
 /** @import {Command} from "../common/key_commands.js" */
@@ -25,6 +28,9 @@ import { showLoaded } from "../common/sample_view.js";
 /** How far above and below the visible range pairs exist, in screen heights. */
 const MARGIN = 0.5;
 const NO_RUNS = "Choose two different runs that have this tag.";
+const ONE_RUN = `This view shows what one run gets right and another gets wrong, sample by sample. So far one run has this
+tag. Train another one into a directory beside it, with the same ids or the same probes. It then appears here.`;
+const SHORT_OF_CHANGE = "No sample is of this kind. Choose another one above.";
 const NO_PAIRS = `These two runs have no sample in common. Samples are paired by their ids. Give the hook the same ids
 in both runs: hook(inputs, logits, labels, ids=names). Or probe the same fixed samples: hook.probe(inputs, labels, ids).`;
 const FILTERED = "No pair passes all filters. Remove a filter.";
@@ -61,6 +67,11 @@ export class Compare {
   #first;
   #second;
   #count = element("p", { role: "status" });
+  #changes;
+  #table;
+  #all = element("button", { type: "button", className: "all-runs" });
+  /** The choice of the runs, and what follows from it. */
+  #tools;
   #nothing = note(NO_PAIRS);
   element;
 
@@ -74,14 +85,26 @@ export class Compare {
     const choose = () => listener.onChange((state) => withCompared(state, [this.#first.value, this.#second.value]));
     this.#first = select("compared-first", choose);
     this.#second = select("compared-second", choose);
-    const tools = element(
+    this.#first.ariaLabel = "Left";
+    this.#second.ariaLabel = "Right";
+    this.#changes = new ChangeTable((change) => listener.onChange((state) => ({ ...state, change })));
+    this.#table = new RunTable((sample) => listener.onOpen(sample));
+    this.#all.addEventListener("click", () => listener.onChange((state) => ({ ...state, compared: null })));
+    this.#tools = element(
       "div",
       { className: "view-tools" },
-      labelledField("Left", this.#first),
-      labelledField("Right", this.#second),
+      element("div", { className: "compared" }, this.#first, element("span", {}, "against"), this.#second, this.#all),
+      this.#changes.element,
       this.#count,
     );
-    this.element = element("section", { className: "compare" }, tools, this.#nothing, this.#scroller);
+    this.element = element(
+      "section",
+      { className: "compare" },
+      this.#tools,
+      this.#nothing,
+      this.#table.element,
+      this.#scroller,
+    );
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => {
       if (target instanceof Element && !target.closest(INTERACTIVE)) this.#open(target);
@@ -116,7 +139,8 @@ export class Compare {
     const targets = shownTargets(state);
     const { clientWidth } = this.element;
     const ratio = window.devicePixelRatio;
-    const made = [comparisonInUse(state), this.#samples, zoom, targets, choices, clientWidth, ratio];
+    const { change, sort } = state;
+    const made = [comparisonInUse(state), this.#samples, zoom, targets, choices, clientWidth, ratio, change, sort, state.compared];
     if (made.some((input, at) => input !== this.#arranged[at])) {
       this.#arranged = made;
       const anchor = this.#anchor();
@@ -168,16 +192,28 @@ export class Compare {
   #pair(state) {
     const comparison = comparisonInUse(state);
     const runs = comparedRuns(state);
-    this.#pairs = comparison ? pairsShown(comparison, this.#samples) : [];
+    const ticked = tickedRuns(state);
+    const isTable = state.compared === null && ticked.length > 2;
+    this.#all.hidden = ticked.length < 3 || isTable;
+    this.#all.textContent = `All ${formatCounted(ticked.length, "run")}`;
+    const passing = comparison && !isTable ? pairsShown(comparison, this.#samples) : [];
+    const counts = changesOf(passing);
+    const { change } = state;
+    const chosen = change ? passing.filter((pair) => changeOf(pair) === change) : passing;
+    // The usual order is about single samples. Pairs have one of their own.
+    this.#pairs = state.sort === "border" ? byDifference(chosen) : chosen;
+    this.#changes.show(runs && passing.length ? runs : null, counts, change);
+    const rows = isTable ? runRows(this.#samples, ticked) : [];
+    this.#table.show(rows, ticked, (run) => runColour(state, run));
     this.#count.textContent = "";
-    if (comparison?.pairs.length && runs) {
-      const { pairs, unmatchedFirst, unmatchedSecond } = comparison;
-      this.#count.textContent =
-        `${formatCount(this.#pairs.length)} of ${formatCount(pairs.length)} pairs; ` +
-        `${formatCount(unmatchedFirst)} samples of ${runs[0]} and ${formatCount(unmatchedSecond)} samples of ${runs[1]} have no partner`;
+    if (isTable) {
+      this.#count.textContent = `${formatCounted(rows.length, "sample")} in at least two of ${ticked.length} runs; those first that the runs disagree most on. Choose two runs to see their pictures.`;
+    } else if (comparison?.pairs.length && runs) {
+      this.#count.textContent = countCaption(this.#pairs.length, comparison, runs);
     }
-    this.#nothing.textContent = noPairsReason(state, comparison, runs);
-    this.#nothing.hidden = this.#pairs.length > 0;
+    this.#nothing.textContent =
+      passing.length && !chosen.length ? SHORT_OF_CHANGE : noPairsReason(state, comparison, runs);
+    this.#nothing.hidden = this.#pairs.length > 0 || rows.length > 0;
     this.#scroller.hidden = !this.#pairs.length;
   }
 
@@ -373,6 +409,7 @@ export class Compare {
  * @param {[string, string] | null} runs
  */
 function noPairsReason(state, comparison, runs) {
+  if (runsOfTag(state).length === 1) return ONE_RUN;
   if (!comparison || !runs) return NO_RUNS;
   for (const run of runs) {
     if (!offeredRuns(state).includes(run))
@@ -382,6 +419,18 @@ function noPairsReason(state, comparison, runs) {
     if (!state.indexes.has(run)) return `The samples of ${run} are not loaded yet.`;
   }
   return comparison.pairs.length ? FILTERED : NO_PAIRS;
+}
+
+/**
+ * @param {number} shown
+ * @param {Comparison} comparison
+ * @param {[string, string]} runs
+ */
+function countCaption(shown, { pairs, unmatchedFirst, unmatchedSecond }, [first, second]) {
+  return (
+    `${formatCount(shown)} of ${formatCounted(pairs.length, "pair")}; ` +
+    `${formatCounted(unmatchedFirst, "sample")} of ${first} and ${formatCounted(unmatchedSecond, "sample")} of ${second} have no partner`
+  );
 }
 
 /** @param {Pair} pair */
@@ -404,7 +453,11 @@ function differences(pair) {
     prediction
       ? element("span", { className: "differs" }, `≠ predictions ${nameOf(first)} | ${nameOf(second)}`)
       : element("span", {}, `both predict ${nameOf(first)}`),
-    element("span", {}, `margin ${formatDecimals(first.margin)} | ${formatDecimals(second.margin)}${change}`),
+    element(
+      "span",
+      { title: "The probability of the label minus that of the most probable other class" },
+      `signed margin ${formatSigned(signedMargin(first))} | ${formatSigned(signedMargin(second))}${change}`,
+    ),
     ...flipDistances.map(({ target, first: one, second: other }) => {
       const goal = className(first.session.class_names, target);
       const told = (/** @type {number | null} */ distance) => (distance === null ? "never" : formatPrecise(distance));

@@ -9,19 +9,23 @@ import {
   sizeOfStrips,
   targetOfFrame,
 } from "../../layout/filmstrip_layout.js";
-import { historiesOf } from "../../samples/history.js";
+import { HISTORY_ORDERS, historiesOf, sharedSteps, sortedHistories } from "../../samples/history.js";
 import { rasterOf } from "../../layout/grid_layout.js";
 import { shownPosition } from "../../samples/morphs.js";
 import { filtersInUse, morphInUse, runColour } from "../../state/selectors.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { element, setBox } from "../common/dom.js";
-import { labelledField, select } from "../common/form_fields.js";
+import { select } from "../common/form_fields.js";
 import { FilmstripFrame } from "./filmstrip_frame.js";
+import { smallestFlipDistance } from "../../samples/filters.js";
+import { signedMargin } from "../../samples/signed_margin.js";
 import { note } from "../common/messages.js";
+import { runName } from "../common/run_name.js";
 import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel_canvas.js";
 import { showLoaded } from "../common/sample_view.js";
 
-/** @import {History} from "../../samples/history.js" */
+/** @import {Lines} from "./filmstrip_frame.js" */
+/** @import {History, HistoryOrder} from "../../samples/history.js" */
 /** @import {Command} from "../common/key_commands.js" */
 /** @import {State} from "../../state/state.js" */
 /** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
@@ -31,6 +35,8 @@ import { showLoaded } from "../common/sample_view.js";
 
 /** How far outside the visible range frames exist, in screen sizes. */
 const MARGIN = 0.5;
+/** How long each step is shown while the steps play, in milliseconds. */
+const STEP_MS = 500;
 const NOTHING = `None of the samples was captured at more than one step. Give the hook ids:
 hook(inputs, logits, labels, ids=names). Or probe fixed samples: hook.probe(inputs, labels). If filters are active, remove some.`;
 const ONE_STEP = `One step is chosen, and this view shows how samples change from step to step. Choose “All steps” in the
@@ -42,7 +48,8 @@ left pane.`;
  * @property {HTMLElement} element
  * @property {HTMLElement} dot shows the run's colour
  * @property {HTMLCanvasElement} original
- * @property {Map<number, FilmstripFrame>} frames by column
+ * @property {Lines} lines
+ * @property {Map<number, FilmstripFrame>} frames by the position of the capture
  */
 
 /**
@@ -56,8 +63,19 @@ export class Follow {
   #histories = [];
   /** @type {Map<string, Row>} */
   #rows = new Map();
+  /** @type {number[]} the shared axis, ascending */
+  #steps = [];
+  /** @type {Map<number, number>} the column of each step */
+  #columns = new Map();
+  /** Whether the view has shown something. It opens at the newest step. */
+  #isOpened = false;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #playing;
+  #order;
+  #play = element("button", { type: "button", className: "play-steps" });
   /**
-   * @type {{samples: Sample[], frames: State["frames"], target: number | null, morph: string, atStep: boolean} | null}
+   * @type {{samples: Sample[], frames: State["frames"], target: number | null, morph: string, order: HistoryOrder,
+   *   atStep: boolean} | null}
    */
   #shown = null;
   /** @type {unknown} the value of `#shown` that belongs to the present histories */
@@ -87,15 +105,28 @@ export class Follow {
     const choose = (/** @type {string} */ choice) =>
       listener.onChange((state) => ({ ...state, frames: choice === "morph" ? "morph" : "gradient" }));
     this.#frames = select("frames", choose, [
-      ["gradient", "the gradient"],
-      ["morph", "the morph, at the chosen strength"],
+      ["gradient", "each step: the gradient"],
+      ["morph", "each step: the morph, at the chosen strength"],
     ]);
-    const tools = element(
-      "div",
-      { className: "view-tools" },
-      labelledField("Each step shows", this.#frames),
-      this.#count,
+    this.#frames.ariaLabel = "Each step shows";
+    this.#order = select(
+      "history-order",
+      (order) => listener.onChange((state) => ({ ...state, historyOrder: /** @type {HistoryOrder} */ (order) })),
+      Object.entries(HISTORY_ORDERS),
     );
+    this.#order.ariaLabel = "Order of the samples";
+    this.#play.addEventListener("click", () => this.#togglePlay());
+    this.#showPlaying();
+    const key = element(
+      "p",
+      { className: "follow-key" },
+      element("span", { className: "key margin" }),
+      "signed margin, −1 to 1",
+      element("span", { className: "key distance" }),
+      "flip distance",
+    );
+    key.title = "The signed margin is the probability of the label minus that of the most probable other class.";
+    const tools = element("div", { className: "view-tools" }, this.#play, this.#order, this.#frames, key, this.#count);
     this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
@@ -109,16 +140,18 @@ export class Follow {
    */
   show(state, samples, anchorMode = "always") {
     this.#frames.value = state.frames;
-    const { frames, target } = state;
+    this.#order.value = state.historyOrder;
+    const { frames, target, historyOrder: order } = state;
     const before = this.#shown;
     const morph = morphInUse(state);
     const same =
       before?.samples === samples &&
       before.frames === frames &&
+      before.order === order &&
       before.target === target &&
       (before.morph === morph || frames !== "morph");
     const { steps } = filtersInUse(state);
-    if (!same) this.#shown = { samples, frames, target, morph, atStep: steps !== null && "at" in steps };
+    if (!same) this.#shown = { samples, frames, target, morph, order, atStep: steps !== null && "at" in steps };
     this.#anchorMode = stricterMode(anchorMode, this.#anchorMode);
     this.#colourOf = (run) => runColour(state, run);
     for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
@@ -139,17 +172,23 @@ export class Follow {
       const anchor = this.#anchor();
       this.#arrange();
       this.#standAt(anchor);
+      if (!this.#isOpened && this.#histories.length && this.#scroller.clientWidth) {
+        this.#isOpened = true;
+        this.#scroller.scrollLeft = this.#scroller.scrollWidth;
+      }
     }
     this.#render();
-    if (focused) this.#restoreFocus(focused.history.key, focused.history.samples[focused.column].key);
+    if (focused) this.#restoreFocus(focused.history.key, focused.history.samples[focused.position].key);
   }
 
   #arrange() {
     this.#arranged = this.#shown;
-    this.#histories = historiesOf(this.#shown?.samples ?? []);
+    this.#histories = sortedHistories(historiesOf(this.#shown?.samples ?? []), this.#shown?.order ?? "samples");
+    this.#steps = sharedSteps(this.#histories);
+    this.#columns = new Map(this.#steps.map((step, column) => [step, column]));
     for (const row of this.#rows.values()) row.element.remove();
     this.#rows.clear();
-    setBox(this.#content, sizeOfStrips(this.#histories));
+    setBox(this.#content, sizeOfStrips(this.#histories.length, this.#steps.length));
     const count = this.#histories.length;
     this.#nothing.hidden = count > 0;
     this.#nothing.textContent = this.#shown?.atStep ? ONE_STEP : NOTHING;
@@ -167,11 +206,12 @@ export class Follow {
     const row = focused ? this.#histories.indexOf(focused.history) : seen.rows[0];
     const history = this.#histories[row];
     if (this.#anchorMode === "never" || !history) return null;
-    const column = Math.min(focused?.column ?? seen.columns[0], history.count - 1);
+    const position = focused?.position ?? this.#positionFrom(history, seen.columns[0]);
+    const sample = history.samples[position];
     return {
       history: history.key,
-      sample: history.samples[column].key,
-      left: focused || scrollLeft ? scrollLeft - column * FRAME_WIDTH : null,
+      sample: sample.key,
+      left: focused || scrollLeft ? scrollLeft - this.#columnOf(sample) * FRAME_WIDTH : null,
       top: focused || scrollTop ? scrollTop - row * ROW_HEIGHT : null,
     };
   }
@@ -185,9 +225,63 @@ export class Follow {
       if (anchorMode !== "always") this.#scroller.scrollTop = 0;
       return;
     }
-    const column = this.#histories[row].samples.findIndex(({ key }) => key === anchor.sample);
+    const sample = this.#histories[row].samples.find(({ key }) => key === anchor.sample);
     if (anchor.top !== null) this.#scroller.scrollTop = row * ROW_HEIGHT + anchor.top;
-    if (anchor.left !== null && column >= 0) this.#scroller.scrollLeft = column * FRAME_WIDTH + anchor.left;
+    if (anchor.left !== null && sample) this.#scroller.scrollLeft = this.#columnOf(sample) * FRAME_WIDTH + anchor.left;
+  }
+
+  /** @param {Sample} sample */
+  #columnOf({ step }) {
+    return this.#columns.get(step) ?? 0;
+  }
+
+  /**
+   * The position of the first capture that is not before a column; the last capture if all are before it.
+   * @param {History} history
+   * @param {number} column
+   */
+  #positionFrom({ samples, count }, column) {
+    let low = 0;
+    let high = count - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#columnOf(samples[middle]) < column) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Plays the steps: one after the other appears at the same place, beside the heads of the rows. */
+  #togglePlay() {
+    if (this.#playing) {
+      this.#stop();
+      return;
+    }
+    const last = this.#steps.length - 1;
+    const first = Math.round(this.#scroller.scrollLeft / FRAME_WIDTH);
+    const isAtEnd = this.#scroller.scrollLeft + this.#scroller.clientWidth >= this.#scroller.scrollWidth - 1;
+    let column = isAtEnd ? 0 : first;
+    // The last step can reach the place beside the heads only if there is room behind it.
+    setBox(this.#content, { width: HEAD_WIDTH + last * FRAME_WIDTH + this.#scroller.clientWidth - HEAD_WIDTH });
+    this.#scroller.scrollLeft = column * FRAME_WIDTH;
+    this.#playing = setInterval(() => {
+      if (this.hidden || column >= last) this.#stop();
+      else this.#scroller.scrollLeft = ++column * FRAME_WIDTH;
+    }, STEP_MS);
+    this.#showPlaying();
+  }
+
+  #stop() {
+    clearInterval(this.#playing);
+    this.#playing = undefined;
+    setBox(this.#content, sizeOfStrips(this.#histories.length, this.#steps.length));
+    this.#showPlaying();
+  }
+
+  #showPlaying() {
+    this.#play.textContent = this.#playing ? "❚❚ steps" : "▶ steps";
+    this.#play.ariaLabel = this.#playing ? "Pause the steps" : "Play the steps";
+    this.#play.title = "Shows one step after the other at the same place";
   }
 
   /**
@@ -238,23 +332,41 @@ export class Follow {
    * @param {number[]} columns
    * @returns {Sample[]} the samples whose pictures it needs
    */
-  #renderRow({ history, element: node, frames, original }, [first, end]) {
-    for (const [column, frame] of frames) {
-      if (column >= first && column < end) continue;
+  #renderRow({ history, element: node, frames, original, lines }, [first, end]) {
+    const from = this.#positionFrom(history, first);
+    let last = from;
+    while (last < history.count && lines.columns[last] < end) last++;
+    const start = lines.columns[from] < first ? last : from;
+    for (const [position, frame] of frames) {
+      if (position >= start && position < last) continue;
       frame.element.remove();
-      frames.delete(column);
+      frames.delete(position);
     }
-    const last = Math.min(end, history.count);
-    for (let column = first; column < last; column++) {
+    for (let position = start; position < last; position++) {
+      const sample = history.samples[position];
       const frame =
-        frames.get(column) ?? new FilmstripFrame(history.samples, column, this.#contentOf(history.samples[column]));
-      if (!frames.has(column)) node.append(frame.element);
-      frames.set(column, frame);
+        frames.get(position) ?? new FilmstripFrame(history.samples, position, this.#contentOf(sample), lines);
+      if (!frames.has(position)) node.append(frame.element);
+      frames.set(position, frame);
       // This also fills a kept frame whose picture was loaded while another view was visible.
       if (!frame.isPainted) showLoaded(frame, this.listener, this.settings);
     }
     this.#paintOriginal(history, original);
-    return [history.samples[0], ...history.samples.slice(Math.max(first, 1), last)];
+    return [history.samples[0], ...history.samples.slice(Math.max(start, 1), last)];
+  }
+
+  /**
+   * @param {History} history
+   * @returns {Lines}
+   */
+  #linesOf({ samples }) {
+    const distances = samples.map(smallestFlipDistance);
+    return {
+      columns: samples.map((sample) => this.#columnOf(sample)),
+      margins: samples.map(signedMargin),
+      distances,
+      farthest: distances.reduce((/** @type {number} */ most, distance) => Math.max(most, distance ?? 0), 0),
+    };
   }
 
   /**
@@ -285,30 +397,30 @@ export class Follow {
    * @returns {Row}
    */
   #makeRow(history, at) {
-    const { run, id, samples, count } = history;
+    const { run, id, samples, count, changesOfMind } = history;
     const original = thumbnail();
     const dot = element("span", { className: "run-colour" });
     dot.style.background = this.#colourOf(run);
     const head = element(
       "div",
       { className: "strip-head" },
-      element(
-        "span",
-        { className: "axis", title: "The largest probability minus the second largest" },
-        "margin 0 to 1",
-      ),
       original,
-      element("strong", { title: id }, id),
-      element("span", {}, labelCaption(samples[0])),
-      element("span", { title: run }, dot, run),
-      element("span", {}, formatCounted(count, "capture")),
+      element(
+        "div",
+        {},
+        element("strong", { title: id }, id),
+        element("span", {}, labelCaption(samples[0])),
+        element("span", { className: "of-run" }, dot, runName(run, this.settings.runStart)),
+        element("span", {}, formatCounted(count, "capture")),
+        element("span", {}, changesOfMind ? `changed its mind ${formatCounted(changesOfMind, "time")}` : "never changed its mind"),
+      ),
     );
     head.style.width = `${HEAD_WIDTH}px`;
     const node = element("div", { className: "strip" }, head);
     node.dataset.history = id;
     setBox(node, { top: at * ROW_HEIGHT, height: ROW_HEIGHT });
     this.#content.append(node);
-    const row = { history, element: node, dot, original, frames: new Map() };
+    const row = { history, element: node, dot, original, lines: this.#linesOf(history), frames: new Map() };
     this.#rows.set(history.key, row);
     return row;
   }
@@ -390,15 +502,20 @@ export class Follow {
     const focused = this.#focused();
     if (!focused) {
       const first = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
-      this.#focus(first.rows[0], first.columns[0]);
+      const row = Math.min(first.rows[0], this.#histories.length - 1);
+      this.#focus(row, this.#positionFrom(this.#histories[row], first.columns[0]));
       return;
     }
-    const { history, column } = focused;
+    const { history, position } = focused;
     const row = this.#histories.indexOf(history);
+    if (command === "up" || command === "down") {
+      const to = Math.min(Math.max(row + (command === "up" ? -1 : 1), 0), this.#histories.length - 1);
+      this.#focus(to, this.#positionFrom(this.#histories[to], this.#columnOf(history.samples[position])));
+      return;
+    }
     const ends = { first: 0, last: history.count - 1 };
-    const across = command === "left" ? column - 1 : command === "right" ? column + 1 : column;
-    const to = command === "first" || command === "last" ? ends[command] : across;
-    this.#focus(command === "up" ? row - 1 : command === "down" ? row + 1 : row, to);
+    const across = command === "left" ? position - 1 : command === "right" ? position + 1 : position;
+    this.#focus(row, command === "first" || command === "last" ? ends[command] : across);
   }
 
   /**
@@ -415,20 +532,20 @@ export class Follow {
   /** The focused frame. */
   #focused() {
     for (const { history, frames } of this.#rows.values()) {
-      for (const [column, frame] of frames) if (frame.element === document.activeElement) return { history, column };
+      for (const [position, frame] of frames) if (frame.element === document.activeElement) return { history, position };
     }
     return null;
   }
 
   /**
    * @param {number} row
-   * @param {number} column
+   * @param {number} position of the capture in its history
    */
-  #focus(row, column) {
+  #focus(row, position) {
     const at = Math.min(Math.max(row, 0), this.#histories.length - 1);
     const history = this.#histories[at];
-    const to = Math.min(Math.max(column, 0), history.count - 1);
-    this.#scrollTo(at, to);
+    const to = Math.min(Math.max(position, 0), history.count - 1);
+    this.#scrollTo(at, this.#columnOf(history.samples[to]));
     this.#render();
     this.#rows.get(history.key)?.frames.get(to)?.element.focus({ preventScroll: true });
   }

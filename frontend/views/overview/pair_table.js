@@ -139,7 +139,7 @@ export class PairTable {
     if (before && fields.some((field) => before[field] !== options[field])) this.#list.clear();
     this.#pairs = pairs;
     this.#options = options;
-    const { order, search, examples, all, range, nothing } = options;
+    const { order, search, examples, all, nothing } = options;
     COLUMNS.forEach((column, at) => {
       if (column.order) this.#heads[at].ariaSort = column.order === order ? "descending" : "none";
     });
@@ -150,7 +150,7 @@ export class PairTable {
       button.ariaPressed = String(/** @type {HTMLButtonElement} */ (button).value === examples);
     }
     const found = pairs.length === all ? formatCount(all) : `${formatCount(pairs.length)} of ${formatCount(all)}`;
-    const words = all ? `${found} ${all === 1 ? "pair" : "pairs"} of classes, ${rangeCaption(range)}` : "";
+    const words = all ? `${found} ${all === 1 ? "pair" : "pairs"} of classes` : "";
     if (this.#count.textContent !== words) this.#count.textContent = words;
     this.#nothing.textContent = nothing;
     this.#nothing.hidden = pairs.length > 0;
@@ -235,7 +235,7 @@ export class PairTable {
       "div",
       { className: "pair-row", role: "row" },
       cell("name", link),
-      cell("captures", element("strong", {}, formatCount(captures)), ...charts.slice(0, 1)),
+      cell("capture-count", element("strong", {}, formatCount(captures)), ...charts.slice(0, 1)),
       cell(wrong ? "wrong-count some" : "wrong-count", element("strong", {}, formatCount(wrong))),
       cell("distance", ...this.#distance(summary), ...(summary.distance === null ? [] : charts.slice(1))),
       cell("robust", ...robustness(summary)),

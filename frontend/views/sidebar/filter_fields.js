@@ -3,7 +3,7 @@
 import { formatCount } from "../../samples/captions.js";
 import { CAPTURES_WORDS, OUTCOME_WORDS, SHOW_WORDS } from "../../samples/filter_captions.js";
 import { CAPTURES, OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
-import { facetsInUse, filtersInUse, hasProbes, hasRanks, hasRepeats, namesOf } from "../../state/selectors.js";
+import { facetsInUse, filtersInUse, hasProbes, hasRanks, isOfLatest, namesOf } from "../../state/selectors.js";
 import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { RangeField, labelledField, select, setOptions } from "../common/form_fields.js";
@@ -99,7 +99,7 @@ export class FilterFields {
       CAPTURES.map((captures) => [captures, CAPTURES_WORDS[captures]]),
     );
     this.#captures.value = filters.captures;
-    this.#rows.captures.hidden = state.view !== "samples" || !hasRepeats(state);
+    this.#rows.captures.hidden = !isOfLatest(state);
     offerAny(this.#outcome, facets.outcome, OUTCOMES, filters.outcome, (outcome) => OUTCOME_WORDS[outcome]);
     offerAny(this.#prediction, facets.prediction, inOrder(facets.prediction), filters.prediction, nameOf);
     offerAny(this.#label, facets.label, inOrder(facets.label), filters.label, nameOf);

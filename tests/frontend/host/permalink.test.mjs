@@ -6,7 +6,7 @@ import { tick, tickOthers, withFilters, withRuns } from "../../../frontend/state
 
 /** A state whose every field that a link can contain differs from its default. */
 function chosen() {
-  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], change: "broke", historyOrder: "wrong", frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
     show: "probes",
     captures: "all",
@@ -108,6 +108,8 @@ for (const [name, text] of [
   ["pairs", "constructor"],
   ["examples", "gradient"],
   ["captures", "first"],
+  ["histories", "valueOf"],
+  ["change", "toString"],
   ["targets", "none"],
   ["own", "-1@a"],
   ["own", "0.5"],

@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HEAD_WIDTH, FRAME_WIDTH, ROW_HEIGHT, framesWithin, marginLine, sizeOfStrips, targetOfFrame } from "../../../frontend/layout/filmstrip_layout.js";
+import { HEAD_WIDTH, FRAME_WIDTH, ROW_HEIGHT, framesWithin, lineTo, sizeOfStrips, targetOfFrame } from "../../../frontend/layout/filmstrip_layout.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
-const samples = [0.2, 0.4, NaN, 0.8].map((margin) => makeSample({ margin }));
-
-test("the lines of neighbouring frames meet", () => {
-  assert.deepEqual(marginLine(samples.slice(0, 2), 0).at(-1)[1], marginLine(samples.slice(0, 2), 1)[0][1]);
-  assert.equal(marginLine(samples.slice(0, 2), 0).at(-1)[0], FRAME_WIDTH);
-  assert.equal(marginLine(samples.slice(0, 2), 1)[0][0], 0);
+test("the line comes from the capture before, also from a distant step", () => {
+  assert.deepEqual(lineTo([0, 1], [0.2, 0.4], 1), [[-FRAME_WIDTH / 2, 0.2], [FRAME_WIDTH / 2, 0.4]]);
+  assert.deepEqual(lineTo([0, 5], [0.2, 0.4], 1)[0], [FRAME_WIDTH / 2 - 5 * FRAME_WIDTH, 0.2]);
+  assert.deepEqual(lineTo([0, 1], [0.2, 0.4], 0), [[FRAME_WIDTH / 2, 0.2]]);
 });
 
-test("a margin of NaN leaves a gap", () => {
-  assert.deepEqual(marginLine(samples, 2), []);
-  assert.deepEqual(marginLine(samples, 3), [[FRAME_WIDTH / 2, 0.8]]);
-  assert.equal(marginLine(samples, 1).length, 2);
+test("an unknown value leaves a gap", () => {
+  assert.deepEqual(lineTo([0, 1, 2], [0.2, NaN, 0.8], 1), []);
+  assert.deepEqual(lineTo([0, 1, 2], [0.2, null, 0.8], 2), [[FRAME_WIDTH / 2, 0.8]]);
 });
 
 test("the range contains every visible frame, and few others", () => {
@@ -24,9 +21,8 @@ test("the range contains every visible frame, and few others", () => {
   assert.deepEqual(framesWithin({ left: -50, top: -50, width: 10, height: 60 }), { rows: [0, 1], columns: [0, 0] });
 });
 
-test("the strips are as wide as the longest history", () => {
-  const histories = [{ count: 2 }, { count: 4 }];
-  assert.deepEqual(sizeOfStrips(histories), { width: HEAD_WIDTH + 4 * FRAME_WIDTH, height: 2 * ROW_HEIGHT });
+test("the strips are as wide as the shared axis", () => {
+  assert.deepEqual(sizeOfStrips(2, 4), { width: HEAD_WIDTH + 4 * FRAME_WIDTH, height: 2 * ROW_HEIGHT });
 });
 
 test("a frame shows the chosen target, otherwise the label, otherwise the first target", () => {

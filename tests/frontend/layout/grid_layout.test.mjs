@@ -196,7 +196,7 @@ test("pictures do not become so large that only one row of cards is visible", ()
     const { cards, tops } = grid(PHOTOS, { width: 880, height });
     return { width: cards[0].raster.width, rows: tops.filter((top) => top <= height).length - 1 };
   };
-  assert.deepEqual(visible(784), { width: 104, rows: 2 });
+  assert.deepEqual(visible(748), { width: 104, rows: 2 });
   assert.ok(visible(950).width > 104);
   assert.deepEqual(visible(950).rows, 2);
   const one = visible(480);
@@ -221,6 +221,13 @@ test("a card has one line below its panels, whatever it says", () => {
   assert.equal(layout({ id: "a", probe: true }).height, height);
   // Edges, title, gap, heading, the image, and the line.
   assert.equal(height, 2 * 13 + 20 + 8 + 20 + 84 + 18);
+});
+
+test("beside several rows, the step and the others stand below the original", () => {
+  const targets = [makeTarget(), makeTarget({ index: 3 })];
+  const two = layoutOf(makeSample({ shape: SHAPE, targets }), { zoom: 3 });
+  const one = layoutOf(makeSample({ shape: SHAPE }), { zoom: 3 });
+  assert.deepEqual([two.metaBelowOriginal, one.metaBelowOriginal], [true, false]);
 });
 
 test("a card shows the targets that change the answer, and others on demand", () => {

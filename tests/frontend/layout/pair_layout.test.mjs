@@ -50,3 +50,12 @@ test("the pairs between two heights are those that overlap with them", () => {
   assert.deepEqual(pairsBetween(layout, -500, 1e9), [0, 5]);
   assert.deepEqual(pairsBetween(layout, 1e9, 2e9), [0, 0]);
 });
+
+test("the original of a pair is drawn once", () => {
+  const { cards } = pairLayout(pairs, { ...frame, width: 1120 });
+  for (const [first, second] of cards) {
+    assert.ok(first.panels.image);
+    assert.equal(second.panels.image, null);
+    assert.equal(second.panels.targets[0].gradient[0], 0);
+  }
+});

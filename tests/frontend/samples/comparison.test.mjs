@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compare, differencesOf, pairsShown } from "../../../frontend/samples/comparison.js";
+import { compare, differencesOf, pairsShown, byDifference, changeOf, changesOf, runRows } from "../../../frontend/samples/comparison.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 const at = (id, step, fields = {}) => makeSample({ id, step, ...fields });
@@ -53,13 +53,14 @@ test("the differences are the prediction, the margin and the flip distances", ()
   const first = at("x", 0, { classes: [5, 8], margin: 0.25 });
   const second = at("x", 10, {
     classes: [8, 5],
-    margin: 0.75,
+    probabilities: [0.75, 0.25],
+    margin: 0.5,
     targets: [makeTarget({ delta_norm: 4 }), makeTarget({ index: 3 })],
   });
   assert.deepEqual(differencesOf({ first, second }), {
     prediction: true,
     steps: 10,
-    margin: 0.5,
+    margin: -0.75,
     flipDistances: [{ target: 8, first: 0.5, second: 2 }],
   });
 });
@@ -75,4 +76,33 @@ test("a pair is shown if one of its samples passes the filters", () => {
   const comparison = { pairs, unmatchedFirst: 0, unmatchedSecond: 0 };
   assert.deepEqual(pairsShown(comparison, [f, b, e]), [pairs[2], pairs[0]]);
   assert.deepEqual(pairsShown(comparison, []), []);
+});
+
+const said = (classes, label = 5, fields = {}) =>
+  makeSample({ label, classes, probabilities: [0.6, 0.3, 0.1], margin: 0.3, ...fields });
+
+test("a pair is fixed, broken, or the same in both runs", () => {
+  const [right, wrong, nameless] = [said([5, 8]), said([8, 5]), said([5, 8], null)];
+  const pairs = [[wrong, right], [right, wrong], [wrong, wrong], [right, right], [right, nameless]];
+  const all = pairs.map(([first, second]) => ({ first, second }));
+  assert.deepEqual(all.map(changeOf), ["fixed", "broke", "bothWrong", "bothRight", null]);
+  assert.deepEqual(changesOf(all), { fixed: 1, broke: 1, bothWrong: 1, bothRight: 1 });
+});
+
+test("the pair with the largest difference of the signed margin comes first", () => {
+  const [right, wrong] = [said([5, 8]), said([8, 5])];
+  const pairs = [{ first: right, second: right }, { first: right, second: said([5], 5, { margin: NaN }) }, { first: wrong, second: right }];
+  assert.deepEqual(byDifference(pairs).map((pair) => pairs.indexOf(pair)), [2, 0, 1]);
+});
+
+test("a row has the latest capture of a sample in each run, and the largest disagreement comes first", () => {
+  const of = (run, id, step, classes) => said(classes, 5, { run, id, step });
+  const samples = [
+    of("a", "same", 1, [5, 8]), of("b", "same", 1, [5, 8]),
+    of("a", "x", 1, [8, 5]), of("a", "x", 2, [5, 8]), of("c", "x", 1, [8, 5]),
+    of("a", "alone", 1, [5, 8]),
+  ];
+  const rows = runRows(samples, ["a", "b", "c"]);
+  assert.deepEqual(rows.map(({ id }) => id), ["x", "same"]);
+  assert.deepEqual(rows[0].samples.map((sample) => sample?.step ?? null), [2, null, 1]);
 });

@@ -107,10 +107,9 @@ test("by default the grid shows no probes and the latest capture of each id, wro
   const from = { ...stateWith(indexOf("a", samples)), view: "samples" };
   assert.deepEqual(keys(from), ["3.0", "5.0", "2.0"]);
   assert.deepEqual(filtersInUse(from).captures, "latest");
-  for (const view of ["follow", "compare"]) {
-    assert.deepEqual(keys({ ...from, view }).length, 5, "captures are followed and compared");
-    assert.deepEqual(keys(withFilters({ ...from, view }, { show: "confused" })).length, 4);
-  }
+  assert.deepEqual(keys({ ...from, view: "follow" }).length, 5, "all captures are followed");
+  assert.deepEqual(keys(withFilters({ ...from, view: "follow" }, { show: "confused" })).length, 4);
+  assert.deepEqual(keys({ ...from, view: "compare" }).length, 4, "the latest are compared, also probes");
   assert.deepEqual(keys(withFilters(from, { captures: "all" })).length, 4);
   assert.deepEqual(keys(withFilters(from, { show: "probes" })), ["4.0"]);
 });

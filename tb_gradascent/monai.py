@@ -1,0 +1,37 @@
+"""A handler for MONAI's trainers and evaluators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tb_gradascent.integrations.adapter import import_framework
+
+import_framework("monai", "monai")  # before Ignite, so that its absence is named
+
+from tb_gradascent import ignite  # noqa: E402
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+
+
+class GradAscentHandler(ignite.GradAscentHandler):
+    """Records which samples confuse a classifier, while a MONAI trainer trains it.
+
+    ::
+
+        handler = GradAscentHandler(model, "runs/scans")
+        evaluator = SupervisedEvaluator(..., val_handlers=[handler])
+        trainer = SupervisedTrainer(..., train_handlers=[handler, ValidationHandler(1, evaluator)])
+
+    MONAI's engines are Ignite's. See :class:`tb_gradascent.ignite.GradAscentHandler` for the
+    arguments. One handler serves a trainer and its evaluators, in any order.
+
+    Images have two dimensions: a volume is refused.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Capture a trainer's due iterations, or the worst samples of each run of an evaluator."""
+        if any(parent.__name__ == "Evaluator" for parent in type(engine).__mro__):
+            self.attach_evaluator(engine)
+        else:
+            super().attach(engine)
