@@ -36,7 +36,7 @@ def take_tab(logdir: Path, path: Path) -> None:
     with tensorboard(logdir) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1400, "height": 700})
-        tab = open_tab(page, address, view="grid")
+        tab = open_tab(page, address, view="samples")
         wait_for_samples(tab)
         page.wait_for_timeout(1500)  # until pictures have arrived and transitions have ended
         page.screenshot(path=str(path))

@@ -24,6 +24,9 @@ HEIGHT_OF_ONE: Final = 440
 MOST_SHOWN: Final = 50
 """How many samples are shown unless told otherwise. A notebook keeps each in its file."""
 
+_EVERY_SAMPLE: Final = {"view": "samples", "show": "all", "captures": "all"}
+"""The fields of a link to the cards of all samples, as ``permalink.js`` names them."""
+
 _FRAME: Final = (
     '<iframe title="{title}" sandbox="allow-scripts" srcdoc="{page}" width="100%" '
     'height="{height}" style="border: 1px solid #ddd; border-radius: 4px"></iframe>'
@@ -55,7 +58,7 @@ class Shown:
         return f"<{count} {'sample' if count == 1 else 'samples'}, which a notebook shows as cards>"
 
     def _repr_html_(self) -> str:
-        page = report_html(self._samples, title=self._title)
+        page = report_html(self._samples, title=self._title, link=_EVERY_SAMPLE)
         frame = _FRAME.format(
             title=html.escape(self._title), page=html.escape(page), height=self._height
         )

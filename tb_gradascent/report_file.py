@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,7 +101,9 @@ def _stored_row(stored: StoredSample) -> ReportRow:
     return ReportRow(entry.capture, entry.index, row, payload)
 
 
-def report_html(samples: Iterable[Sample], *, title: str | None = None) -> str:
+def report_html(
+    samples: Iterable[Sample], *, title: str | None = None, link: Mapping[str, str] | None = None
+) -> str:
     """Return samples, and the page that shows them, as the text of one HTML file.
 
     The page runs in an ``iframe`` with ``srcdoc`` and ``sandbox="allow-scripts"``, too.
@@ -109,6 +111,8 @@ def report_html(samples: Iterable[Sample], *, title: str | None = None) -> str:
     Args:
         samples: Samples as ``read_samples`` yields them, of any runs and tags.
         title: The title of the page.
+        link: What the page shows first, by the names of the fields of a link to the tab, such as
+            ``{"view": "samples", "strength": "0.5"}``. By default what the tab shows first.
 
     Raises:
         ValueError: A sample breaks a limit of the format.
@@ -136,4 +140,4 @@ def report_html(samples: Iterable[Sample], *, title: str | None = None) -> str:
             parse_record(record), capture=len(rows), index=0, wall_time=sample.wall_time
         )
         rows.append(ReportRow(len(rows), 0, row, payload))
-    return report_page(sessions.values(), title=title)
+    return report_page(sessions.values(), title=title, link=link)

@@ -13,7 +13,7 @@ import torch
 from playwright.sync_api import BrowserContext, Frame, Page
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples, show
-from testing.browser import percent, read_panel, set_strength, wait_for_samples
+from testing.browser import panels_of, percent, read_panel, set_strength, wait_for_samples
 from testing.networks import MEAN, STD, convolutional, digits, train
 from testing.painted import painted
 
@@ -71,7 +71,7 @@ def grey(point: Any) -> Any:
 def check_slider(frame: Frame, sample: Sample) -> None:
     card = frame.locator(".sample").first
     target = next(target for target in sample.targets if target.morphs)
-    row = sample.targets.index(target)
+    row = [drawn["target"] for drawn in panels_of(card)["targets"]].index(target.index)
     for strength in (0.0, 1.0):
         set_strength(frame, strength)
         pixels = read_panel(card, "morph", row)
