@@ -31,9 +31,9 @@ class NoCollectives(TorchDispatchMode):
         """
         if func.namespace in _NAMESPACES:
             raise RuntimeError(
-                f"the model's forward pass must not wait for other processes, got {func}: give "
-                "forward=lambda model, inputs: … with a version without collective operations, or "
-                "leave them out while hook.capturing. A tensor-parallel model cannot be captured"
+                f"the model's forward pass must not wait for other processes, got {func}: leave "
+                "the operation out while hook.capturing, or give forward=lambda model, inputs: … "
+                "without it. A tensor-parallel model cannot be captured"
             )
         return func(*args, **(kwargs or {}))
 
