@@ -31,8 +31,8 @@ def open_page(page: Page, address: str, **link: str) -> Frame:
     Args:
         page: The browser's page.
         address: TensorBoard's address.
-        link: What a link chooses in the page, by the names of its fields. The other fields are those
-            of ``ALL_NEWEST_FIRST``.
+        link: What a link chooses in the page, by the names of its fields. The other fields are
+            those of ``ALL_NEWEST_FIRST``.
     """
     choices = _choices({**ALL_NEWEST_FIRST, **link})
     page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{choices}")

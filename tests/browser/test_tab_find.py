@@ -563,9 +563,9 @@ def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
     captures = [
         [
             dataclasses.replace(one, label=int(one.classes[place % 2]))
-            for place, one in enumerate(all)
+            for place, one in enumerate(samples)
         ]
-        for all in captures
+        for samples in captures
     ]
     write_session(tmp_path / "run", captures, start=1.7e9)
     tab = open_as_new(page, serve_here(tmp_path).address, view="samples")
