@@ -206,7 +206,7 @@ class App {
       onRunOrder: (runOrder) => this.#update(withRunOrder(this.#state, runOrder)),
     });
     window.addEventListener("resize", () => this.#sync.resume());
-    followLink((link) => this.#change(withLink(this.#state, link)));
+    followLink((link) => this.#change(withLink(this.#state, link), { fromLink: true }));
     this.#update(this.#state);
     this.#reload();
   }
@@ -224,16 +224,18 @@ class App {
   /**
    * Applies what the user changed.
    * @param {State} state the next one
-   * @param {{playing?: boolean}} [options] whether the player made the change; any other change of the strength
-   *   stops the player
+   * @param {object} [options]
+   * @param {boolean} [options.playing] whether the player made the change; any other change of the strength stops the
+   *   player
+   * @param {boolean} [options.fromLink] whether the change comes from the address
    */
-  #change(state, { playing = false } = {}) {
+  #change(state, { playing = false, fromLink = false } = {}) {
     const changed = changedFields(this.#state, state);
     if (!changed.length) return;
     if (changed.includes("reviews")) saveReviews(state.reviews);
     if (!playing) {
       if (changed.some((field) => PER_FRAME.includes(field))) this.#player.pause();
-      writeLink(toLink(state));
+      writeLink(toLink(state), fromLink);
     }
     if (changed.every((field) => PER_FRAME.includes(field))) {
       this.#state = state;

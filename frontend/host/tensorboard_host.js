@@ -113,8 +113,9 @@ let lastWritten = { fields: "", time: -Infinity };
 /**
  * Writes the page's fields into the address. A choice makes an entry in the browser's history, so that Back undoes it.
  * @param {Record<string, string>} link
+ * @param {boolean} [isFollowed] whether the fields come from the address: then the history has an entry for them
  */
-export function writeLink(link) {
+export function writeLink(link, isFollowed = false) {
   clearTimeout(writing);
   writing = setTimeout(() => {
     const window = host();
@@ -127,7 +128,7 @@ export function writeLink(link) {
     lastWritten = written;
     // A hash alone would be relative to the page's <base>, which is not the page's address.
     const address = addressOf(link);
-    if (isOngoing || fields.every((field) => CONTINUOUS.includes(field))) {
+    if (isFollowed || isOngoing || fields.every((field) => CONTINUOUS.includes(field))) {
       history.replaceState(history.state, "", address);
     } else {
       history.pushState(history.state, "", address);
