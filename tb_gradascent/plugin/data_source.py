@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import grpc  # type: ignore[import-untyped]
 from tensorboard import errors
@@ -68,6 +68,10 @@ class SessionState(NamedTuple):
     status: SeriesState | None
 
 
+ListedSeries: TypeAlias = dict[str, dict[str, dict[str, SessionState]]]
+"""The state of each session by run, tag and the session's name."""
+
+
 class PayloadLocation(NamedTuple):
     """A payload's length and checksum, and TensorBoard's key for it."""
 
@@ -86,9 +90,7 @@ class DataSource:
         self._provider = data_provider
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="gradascent-reader")
 
-    def list_series(
-        self, scope: Scope, run: str | None = None
-    ) -> dict[str, dict[str, dict[str, SessionState]]]:
+    def list_series(self, scope: Scope, run: str | None = None) -> ListedSeries:
         """Return each session's state by run, tag and session name. ``run`` limits it to one run.
 
         A session is listed under each tag with captures of it, and under the tag of its status.

@@ -24,6 +24,7 @@ from tb_gradascent.plugin.data_source import (
     MISSING,
     OK,
     DataSource,
+    ListedSeries,
     PayloadLocation,
     Scope,
     SessionState,
@@ -92,18 +93,29 @@ class SampleStore:
             records: About how many records of all runs together, in equal shares.
         """
         share = -(-records // len(runs))
-        for run in runs:
-            yield self._newest_or_error(scope, run, tag, share)
-
-    def _newest_or_error(self, scope: Scope, run: str, tag: str, records: int) -> list[bytes]:
         try:
-            return self._newest_of(scope, run, tag, records)
+            # One call for all runs, because TensorBoard's data server takes 40 ms for each.
+            listed = self._source.list_series(scope)
+        except AnswerError as error:
+            problem = str(error)
+            yield from (pack_run({"run": run, "tag": tag, "error": problem}, []) for run in runs)
+            return
+        for run in runs:
+            yield self._newest_or_error(scope, run, tag, share, listed)
+
+    def _newest_or_error(
+        self, scope: Scope, run: str, tag: str, records: int, listed: ListedSeries
+    ) -> list[bytes]:
+        try:
+            return self._newest_of(scope, run, tag, records, listed)
         except AnswerError as error:
             return pack_run({"run": run, "tag": tag, "error": str(error)}, [])
 
-    def _newest_of(self, scope: Scope, run: str, tag: str, records: int) -> list[bytes]:
+    def _newest_of(
+        self, scope: Scope, run: str, tag: str, records: int, listed: ListedSeries
+    ) -> list[bytes]:
         with self._open(scope, run, tag) as series:
-            series.refresh(scope)
+            series.refresh(scope, listed)
             index = json.loads(gzip.decompress(series.answer()))
             ranges = series.newest(records)
             captures = [series.captures(scope, wanted) for wanted in ranges]

@@ -23,7 +23,13 @@ from tb_gradascent.format.record import PayloadInfo
 from tb_gradascent.format.sessions import finite_time, span_of, start_of, superseded_from
 from tb_gradascent.format.status import Status
 from tb_gradascent.plugin.addresses import Address, CaptureRange
-from tb_gradascent.plugin.data_source import DataSource, PayloadLocation, Scope, SessionState
+from tb_gradascent.plugin.data_source import (
+    DataSource,
+    ListedSeries,
+    PayloadLocation,
+    Scope,
+    SessionState,
+)
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
 from tb_gradascent.plugin.rows import (
     CaptureRows,
@@ -216,8 +222,12 @@ class Series:
         """Whether it should stay in the cache: it was read, or it is too large."""
         return bool(self._states or self._refusal)
 
-    def refresh(self, scope: Scope) -> None:
+    def refresh(self, scope: Scope, listed: ListedSeries | None = None) -> None:
         """Read the records of the sessions that have new captures, and the new statuses.
+
+        Args:
+            scope: TensorBoard's context.
+            listed: What :meth:`DataSource.list_series` has just returned, if it was asked.
 
         Raises:
             UnknownSeriesError: The run or the tag does not exist.
@@ -228,7 +238,9 @@ class Series:
             raise TooLargeError(self._refusal[1])
         # The states are listed before the records are read. If a capture is added in between, its
         # session is read once more by the next refresh.
-        states = self._source.list_series(scope, self.run).get(self.run, {}).get(self.tag)
+        if listed is None:
+            listed = self._source.list_series(scope, self.run)
+        states = listed.get(self.run, {}).get(self.tag)
         if states is None:
             raise UnknownSeriesError(
                 f"run {self.run[:80]!r} has no tag {self.tag[:80]!r}; the route runs lists all tags"

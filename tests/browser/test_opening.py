@@ -21,7 +21,6 @@ from testing.synthetic import make_captures, write_session
 pytestmark = pytest.mark.browser
 
 RUNS = 10
-MOST_REQUESTS = 6
 CODE = (".js", ".css")
 
 
@@ -59,7 +58,7 @@ def requests_of(page: Page) -> list[str]:
     return asked
 
 
-def test_ten_runs_are_shown_after_six_requests(
+def test_ten_runs_are_shown_after_five_requests(
     page: Page,
     logdir: Path,
     made: Path,
@@ -72,9 +71,9 @@ def test_ten_runs_are_shown_after_six_requests(
     tab = open_page(page, address)
     wait_for_samples(tab)
     expect(tab.locator("p.count")).to_have_text("600 of 600 samples")
-    first = asked[: asked.index("records")]
-    assert len(first) <= MOST_REQUESTS
-    assert set(first) == {"index.js", "newest", "payloads", "runs", "style.css"}
+    # The first answer of pictures paints the first row. More pictures may be requested meanwhile.
+    first = asked[: asked.index("payloads") + 1]
+    assert sorted(first) == ["index.js", "newest", "payloads", "runs", "style.css"]
     assert asked.count("records") == RUNS
     del asked[:]
     page.reload()

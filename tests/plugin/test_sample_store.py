@@ -109,6 +109,19 @@ def test_a_refresh_parses_only_new_captures(
     assert parsed == [2]
 
 
+def test_the_newest_of_several_runs_need_one_listing(tmp_path: Path) -> None:
+    for run in ("a", "b", "c"):
+        write_session(tmp_path / run, make_captures(1, 1))
+    watched = WatchedProvider(tmp_path)
+    store = SampleStore(watched)
+    runs = ["a", "b", "c", "none"]
+    assert len(list(store.newest(SCOPE, runs, "confused", 200))) == len(runs)
+    assert watched.asked["list_tensors"] == 1
+    watched.fail("list_tensors", Dead)
+    failed = [b"".join(pieces) for pieces in store.newest(SCOPE, runs, "confused", 200)]
+    assert [b"does not answer" in answer for answer in failed] == [True] * len(runs)
+
+
 def test_one_more_capture_is_read_alone_and_several_with_the_whole_series(tmp_path: Path) -> None:
     encoded = [encode_sample(sample) for sample in make_captures(1, 2, shape=(1, 4, 4))[0]]
     file = EventFile(tmp_path / file_name("live"))
