@@ -6,6 +6,9 @@ VENV ?= .venv
 ARGS ?=
 # The versions that are installed.
 CONSTRAINTS ?= constraints.txt
+# The programs for `make test-versions`.
+OLDEST_PYTHON ?= python3.10
+NEWEST_PYTHON ?= python3.13
 # Two processes share the test files. The tests of one file share what they serve.
 PARALLEL ?= -n 2 --dist loadfile
 
@@ -16,13 +19,14 @@ run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bundle test-fast test test-all lint bench fuzz screenshot gallery clean
+.PHONY: help demo bundle test-fast test test-all test-versions lint bench fuzz screenshot gallery clean
 
 help:
 	@echo 'make demo        train a small CNN on digits twice, then open TensorBoard (about a minute)'
 	@echo 'make test-fast   the tests without a browser and without other programs (90 seconds)'
 	@echo 'make test        the tests of daily work, in a real TensorBoard and browser too (5 minutes)'
 	@echo 'make test-all    all tests: also model zoos, torchrun, endurance, frameworks (half an hour)'
+	@echo 'make test-versions  make test-fast with the oldest, the pinned and the newest releases'
 	@echo 'make lint        ruff, mypy, and tsc if Node.js is installed'
 	@echo 'make bench       all benchmarks; writes bench/RESULTS.md (half an hour)'
 	@echo 'make fuzz        a million hostile inputs, and 200 killed trainings (ten minutes)'
@@ -48,6 +52,17 @@ test: $(VENV)/installed-test
 test-all: $(VENV)/installed-test
 	@$(run) -m testing.chromium
 	@$(run) -m pytest $(PARALLEL) -m "not torchvision" $(ARGS)
+
+# The oldest releases, the pinned ones, and the newest, each in an environment of its own.
+test-versions:
+	@$(MAKE) test-fast PYTHON=$(OLDEST_PYTHON) VENV=.venv-oldest CONSTRAINTS=testing/versions/oldest.txt
+	@$(MAKE) test-fast
+	@$(MAKE) test-fast PYTHON=$(NEWEST_PYTHON) VENV=.venv-newest CONSTRAINTS=testing/versions/newest.txt
+	@echo '| tests | Python | torch | TensorBoard | numpy |'
+	@echo '|---|---|---|---|---|'
+	@.venv-oldest/bin/python -m testing.version_row oldest
+	@$(run) -m testing.version_row pinned
+	@.venv-newest/bin/python -m testing.version_row newest
 
 lint: $(VENV)/installed-dev
 	$(run) -m ruff check
@@ -78,7 +93,8 @@ gallery: bundle screenshot
 	$(run) -m testing.notebook examples/look_inside.ipynb
 
 clean:
-	rm -rf $(VENV) build tb_gradascent/bundle *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest build tb_gradascent/bundle *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(run):
 	@$(PYTHON) -m venv $(VENV)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import ViewportSize, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from demo import photos
 from demo.__main__ import main as demo
@@ -16,8 +16,8 @@ from testing.chromium import REMEDY, find
 from testing.tensorboard_process import tensorboard
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("light", "dark", "detail", "follow")
-"""The grid in both themes, one sample large, and samples followed through the training."""
+PARTS = ("overview", "light", "dark", "detail", "follow")
+"""The Overview, the grid in both themes, one sample large, and samples through the training."""
 PHOTOS = ("photos",)
 """The grid on photographs."""
 SIZE: ViewportSize = {"width": 1400, "height": 900}
@@ -32,6 +32,10 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         for name in parts:
             page = browser.new_page(viewport=SIZE)
+            if name == "overview":
+                take_overview(page, address, folder)
+                page.close()
+                continue
             tab = open_tab(page, address)
             if name == "dark":
                 set_dark_mode(page)
@@ -53,6 +57,14 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
                 )
             page.close()
         browser.close()
+
+
+def take_overview(page: Page, address: str, folder: Path) -> None:
+    """Save a picture of the Overview of all steps."""
+    tab = open_tab(page, address, view="overview", range="0..")
+    tab.locator(".example[data-painted]").first.wait_for()
+    page.wait_for_timeout(1500)  # until pictures have arrived
+    page.screenshot(path=str(folder / "screenshot-overview.png"))
 
 
 def main() -> None:

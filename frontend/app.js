@@ -8,6 +8,7 @@
 
 import { ArrayCache } from "./data/array_cache.js";
 import { PictureLoader } from "./data/picture_loader.js";
+import { loadReviews, saveReviews } from "./data/review_store.js";
 import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
 import { addressOf, connect, followLink, followTheme, isReport, writeLink } from "./host/tensorboard_host.js";
@@ -23,7 +24,9 @@ import {
   tickedRuns,
 } from "./state/selectors.js";
 import { initialState } from "./state/state.js";
-import { withIndex, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
+import { withIndex, withReview, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
+import { REVIEWS } from "./samples/label_review.js";
+import { sampleKeyAt } from "./views/card/card.js";
 import { element } from "./views/common/dom.js";
 import { nextStrength } from "./views/common/key_commands.js";
 import { listenToKeyboard } from "./views/common/keyboard_listener.js";
@@ -61,7 +64,8 @@ export function start(root) {
 }
 
 class App {
-  #state = initialState();
+  /** @type {State} */
+  #state = { ...initialState(), reviews: loadReviews() };
   /** @type {Theme} */
   #theme = "light";
   #settings = displaySettings(this.#state, this.#theme);
@@ -225,6 +229,7 @@ class App {
   #change(state, { playing = false, fromLink = false } = {}) {
     const changed = changedFields(this.#state, state);
     if (!changed.length) return;
+    if (changed.includes("reviews")) saveReviews(state.reviews);
     if (!playing) {
       if (changed.some((field) => PER_FRAME.includes(field))) this.#player.pause();
       writeLink(toLink(state), { isChoice: !fromLink });
@@ -334,6 +339,10 @@ class App {
       this.#controls.focusSearch();
     } else if (command === "help") {
       this.#help.open();
+    } else if (command === "review1" || command === "review2" || command === "review3") {
+      const key = this.#state.selected ?? sampleKeyAt(document.activeElement);
+      const sample = samplesInUse(this.#state).find((one) => one.key === key);
+      if (sample) this.#onChange((state) => withReview(state, sample, REVIEWS[Number(command.slice(-1)) - 1]));
     } else if (command === "open") {
       this.#view.open();
     } else {

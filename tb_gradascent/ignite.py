@@ -64,8 +64,8 @@ class GradAscentHandler:
         self.hook = GradAscentHook(model, log, **options)
         self._step_of = global_step_transform or (lambda engine, _: engine.state.iteration)
         self._with_forward_args = options.get("forward") is None
-        self._recorder = ForwardRecorder([model], lambda _: self._due)
-        self._due = False
+        self._recorder = ForwardRecorder([model], lambda _: self._due or self._sees)
+        self._due = self._sees = False
         self._trainer: Engine | None = None
         self._evaluation: contextlib.AbstractContextManager[None] | None = None
 
@@ -127,19 +127,20 @@ class GradAscentHandler:
         self._evaluation.__enter__()
 
     def _begin_evaluated(self) -> None:
-        self._due = self.hook.is_due()
+        self._sees = self.hook.is_due()
 
     def _end_evaluated(self, engine: Engine) -> None:
-        if self._due and self._evaluation is not None:
+        if self._sees and self._evaluation is not None:
             self._call_hook(engine, 0)
 
     def _end_evaluation(self) -> None:
-        self._due = False
+        self._sees = False
         if self._evaluation is not None:
             evaluation, self._evaluation = self._evaluation, None
             evaluation.__exit__(None, None, None)
 
     def _forget_evaluation(self) -> None:
+        self._sees = False
         if self._evaluation is not None:
             evaluation, self._evaluation = self._evaluation, None
             evaluation.__exit__(GeneratorExit, None, None)

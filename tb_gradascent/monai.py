@@ -24,7 +24,7 @@ class GradAscentHandler(ignite.GradAscentHandler):
         trainer = SupervisedTrainer(..., train_handlers=[handler, ValidationHandler(1, evaluator)])
 
     MONAI's engines are Ignite's. See :class:`tb_gradascent.ignite.GradAscentHandler` for the
-    arguments. One handler serves a trainer and its evaluators, in any order.
+    arguments. A trainer and its evaluators share one handler, in any order.
 
     Images have two dimensions: a volume is refused.
     """

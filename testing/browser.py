@@ -23,7 +23,7 @@ ARGUMENTS = [
 ]
 
 
-def open_page(page: Page, address: str, *, usual: bool = False, **link: str) -> Frame:
+def open_page(page: Page, address: str, **link: str) -> Frame:
     """Open the plugin's page alone, without TensorBoard's shell around it. Returns its frame.
 
     The shell takes most of the time that a tab takes to open, and few tests are about it. The page
@@ -32,16 +32,21 @@ def open_page(page: Page, address: str, *, usual: bool = False, **link: str) -> 
     Args:
         page: The browser's page.
         address: TensorBoard's address.
-        usual: Whether the page chooses the samples, as for a new user. Otherwise it shows
-            ``ALL_NEWEST_FIRST``.
-        link: What a link chooses in the page, by the names of its fields.
+        link: What a link chooses in the page, by the names of its fields. The other fields are
+            those of ``ALL_NEWEST_FIRST``.
     """
-    choices = _choices(link if usual else {**ALL_NEWEST_FIRST, **link})
+    choices = _choices({**ALL_NEWEST_FIRST, **link})
     page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{choices}")
     return page.main_frame
 
 
-def open_tab(page: Page, address: str, *, usual: bool = False, **link: str) -> Frame:
+def open_as_new(page: Page, address: str, **link: str) -> Frame:
+    """Open the plugin's page alone, as for a user who has chosen nothing but ``link``."""
+    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{_choices(link)}")
+    return page.main_frame
+
+
+def open_tab(page: Page, address: str, **link: str) -> Frame:
     """Open TensorBoard at the plugin's tab. Returns the frame that holds the plugin's page.
 
     The tab opens at Samples unless the link names another view.
@@ -49,11 +54,10 @@ def open_tab(page: Page, address: str, *, usual: bool = False, **link: str) -> F
     Args:
         page: The browser's page.
         address: TensorBoard's address.
-        usual: Whether the page chooses the samples, as for a new user. Otherwise it shows
-            ``ALL_NEWEST_FIRST``.
-        link: What the address chooses in the tab, by the names of its fields.
+        link: What the address chooses in the tab, by the names of its fields. The other fields are
+            those of ``ALL_NEWEST_FIRST``.
     """
-    choices = _choices(link if usual else {**ALL_NEWEST_FIRST, **link})
+    choices = _choices({**ALL_NEWEST_FIRST, **link})
     page.goto(f"{address}#gradascent{choices}")
     return frame_in_shell(page)
 

@@ -1,5 +1,8 @@
 /** Python code that loads the same samples with `read_samples`. Pure. */
 
+import { REVIEWS } from "../samples/label_review.js";
+
+/** @import {Reviews} from "../samples/label_review.js" */
 /** @import {Sample} from "../types.js" */
 
 /** A longer list of samples is too long for a notebook. */
@@ -33,6 +36,17 @@ for run in sorted(runs):
             found[position] = sample
 samples = [found[position] for position in sorted(found)]
 `;
+}
+
+/**
+ * Python lists of the reviewed ids, one for each kind of review.
+ * @param {Reviews} reviews
+ */
+export function reviewSnippet(reviews) {
+  return REVIEWS.map((review) => {
+    const ids = [...reviews].filter(([, one]) => one === review).map(([id]) => `    ${literal(id)},\n`);
+    return `${review === "model" ? "models_fault" : review} = [${ids.length ? `\n${ids.join("")}` : ""}]\n`;
+  }).join("");
 }
 
 /**

@@ -8,6 +8,7 @@
 import { CHANGES } from "../samples/comparison.js";
 import { CAPTURES, OUTCOMES, SHOWS, USUAL_FILTERS } from "../samples/filters.js";
 import { HISTORY_ORDERS } from "../samples/history.js";
+import { REVIEWS } from "../samples/label_review.js";
 import { ZOOMS } from "../layout/grid_layout.js";
 import { INITIAL_GRADIENT_COLORS, MAPS, SCALES, STYLE_CHOICES } from "../drawing/gradient_colors.js";
 import { PAIR_ORDERS } from "../samples/pairs.js";
@@ -191,6 +192,10 @@ const FIELDS = {
     encode: ({ historyOrder }) => unlessDefault(historyOrder, initialState().historyOrder),
     decode: (state, text) => withChoice(state, keysOf(HISTORY_ORDERS), text, (historyOrder) => ({ historyOrder })),
   },
+  review: {
+    encode: ({ review }) => review ?? "",
+    decode: (state, text) => withChoice(state, /** @type {const} */ (["any", ...REVIEWS]), text, (review) => ({ review })),
+  },
   change: {
     encode: ({ change }) => change ?? "",
     decode: (state, text) => withChoice(state, CHANGES, text, (change) => ({ change })),
@@ -256,8 +261,8 @@ export function toLink(state) {
  * @param {Record<string, string>} link
  */
 export function withLink(state, link) {
-  const { runs, recordVersion, runOrder, dismissed, indexes } = state;
-  let next = { ...initialState(), runs, recordVersion, runOrder, dismissed, indexes };
+  const { runs, recordVersion, runOrder, dismissed, reviews, indexes } = state;
+  let next = { ...initialState(), runs, recordVersion, runOrder, dismissed, reviews, indexes };
   if (Object.keys(link).length) next.view = VIEW_OF_OLD_LINKS;
   for (const [name, { decode }] of Object.entries(FIELDS)) {
     if (Object.hasOwn(link, name)) next = decode(next, link[name]);

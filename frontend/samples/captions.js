@@ -158,7 +158,7 @@ export function labelCaption({ label, session }) {
 export const WRONG_MARK = " ✗";
 
 /**
- * What a sample is: "5 46 % · 8 45 %, labelled 3 ✗". The label is missing if it is unknown.
+ * The heading of a sample: "5 46 % · 8 45 %, labelled 3 ✗". The label is missing if it is unknown.
  * @param {Sample} sample
  */
 export function sampleCaption(sample) {

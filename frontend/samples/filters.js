@@ -77,6 +77,9 @@ export const BITS = /** @type {Record<keyof Filters, number>} */ (
 /** The bit of the samples without the target that the user chose for all cards. */
 export const TARGET_BIT = 1 << NAMES.length;
 
+/** The bit of the samples that were not reviewed as the user asks. */
+export const REVIEW_BIT = TARGET_BIT << 1;
+
 /**
  * The filters that are switched on.
  * @param {Filters} filters

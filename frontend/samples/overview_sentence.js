@@ -4,26 +4,48 @@ import { formatCount, formatDistance } from "./captions.js";
 import { LEAST, compareProbes } from "./run_summaries.js";
 import { rangeCaption } from "./step_ranges.js";
 
-/** @import {PairSummary} from "./pairs.js" */
+/** @import {Pair, PairSummary} from "./pairs.js" */
 /** @import {RunSummary} from "./run_summaries.js" */
 /** @import {StepRange} from "./step_ranges.js" */
 
 /**
  * A part of the sentence: plain text, or text that stands out. A part about a pair or a run leads to it.
- * @typedef {string | {strong: string, pair?: PairSummary["pair"]}} Part
+ * @typedef {string | {strong: string, pair?: Pair}} Part
  */
 
 /**
  * @param {object} facts
  * @param {PairSummary[]} facts.pairs within the range, the most frequent first
+ * @param {Pair[]} facts.allPairs of the whole training
  * @param {RunSummary[]} facts.runs
  * @param {StepRange} facts.range
  * @param {StepRange} facts.before the range that it is compared with
  * @param {(index: number) => string} facts.nameOf
  * @returns {Part[]}
  */
-export function overviewSentence({ pairs, runs, range, before, nameOf }) {
-  return [...pairSentence(pairs, runs, range, before, nameOf), ...runSentence(runs)];
+export function overviewSentence({ pairs, allPairs, runs, range, before, nameOf }) {
+  const isEnough = pairs.length > 0 && pairs[0].captures >= LEAST;
+  const instead = isEnough ? [] : wholeTraining(allPairs, runs, nameOf);
+  return [...pairSentence(pairs, runs, range, before, nameOf), ...instead, ...runSentence(runs)];
+}
+
+/**
+ * What is mixed up most at any step, if that is one pair.
+ * @param {Pair[]} pairs
+ * @param {RunSummary[]} runs
+ * @param {(index: number) => string} nameOf
+ * @returns {Part[]}
+ */
+function wholeTraining(pairs, runs, nameOf) {
+  const [first, second] = [...pairs].sort((one, other) => other.members.length - one.members.length);
+  const captures = first?.members.length ?? 0;
+  if (captures < LEAST || captures === second?.members.length) return [];
+  const who = runs.length > 1 ? "the networks" : "the network";
+  return [
+    ` Over the whole training ${who} hesitated most between `,
+    { strong: `${nameOf(first.one)} and ${nameOf(first.other)}`, pair: first },
+    `: ${counted(captures, "capture")}.`,
+  ];
 }
 
 /**

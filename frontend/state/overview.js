@@ -80,6 +80,7 @@ export const sentenceInUse = memoize(
   (state) =>
     overviewSentence({
       pairs: pairSummaries(state),
+      allPairs: pairsInUse(state),
       runs: runSummaries(state),
       range: rangeInUse(state),
       before: rangeBefore(rangeInUse(state)),

@@ -4,7 +4,7 @@ import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
+import { REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
@@ -369,12 +369,20 @@ export function capturesOf(state, sample) {
  * @type {(state: State) => Uint16Array}
  */
 const failedFilters = memoize(
-  (state) => [samplesInUse(state), filtersInUse(state), state.target],
+  (state) => [samplesInUse(state), filtersInUse(state), state.target, state.review, state.review && state.reviews],
   (state) => {
     const samples = samplesInUse(state);
     const failed = failedFiltersOf(samples, filtersInUse(state));
     const isAsked = hasTarget(state.target);
     if (state.target !== null) samples.forEach((sample, at) => (failed[at] |= isAsked(sample) ? 0 : TARGET_BIT));
+    const { review, reviews } = state;
+    if (review !== null) {
+      samples.forEach(({ id }, at) => {
+        const found = id === null ? undefined : reviews.get(id);
+        const passes = review === "any" ? found !== undefined : found === review;
+        failed[at] |= passes ? 0 : REVIEW_BIT;
+      });
+    }
     return failed;
   },
 );

@@ -7,6 +7,7 @@ import { USUAL_FILTERS } from "../samples/filters.js";
 /** @import {Axes} from "../samples/confusion_matrix.js" */
 /** @import {Filters, Range} from "../samples/filters.js" */
 /** @import {HistoryOrder} from "../samples/history.js" */
+/** @import {Review, Reviews} from "../samples/label_review.js" */
 /** @import {PairOrder} from "../samples/pairs.js" */
 /** @import {Sort} from "../samples/sort_orders.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
@@ -56,6 +57,8 @@ import { USUAL_FILTERS } from "../samples/filters.js";
  * @property {string} pairSearch a text that the Overview's table is searched for
  * @property {"morph" | "change"} examples what stands beside the originals in the Overview
  * @property {HistoryOrder} historyOrder the order of the rows of the Follow view
+ * @property {Reviews} reviews what the user found out about labels
+ * @property {Review | "any" | null} review only samples with this review are shown; `null`: all
  * @property {ReadonlySet<string>} dismissed the keys of the notices that are not shown any more
  * @property {ReadonlyMap<string, RunIndex>} indexes by run, for the tag in use
  */
@@ -98,6 +101,8 @@ export function initialState() {
     pairSearch: "",
     examples: "morph",
     historyOrder: "changes",
+    reviews: new Map(),
+    review: null,
     dismissed: new Set(),
     indexes: new Map(),
   };

@@ -4,7 +4,8 @@ import { runsOfTag, tagInUse, tickedRuns } from "./selectors.js";
 
 /** @import {Filters} from "../samples/filters.js" */
 /** @import {TargetChoice} from "../samples/target_choice.js" */
-/** @import {RunIndex, RunTags} from "../types.js" */
+/** @import {Review} from "../samples/label_review.js" */
+/** @import {RunIndex, RunTags, Sample} from "../types.js" */
 /** @import {State} from "./state.js" */
 
 /**
@@ -86,6 +87,18 @@ export function withoutNotice(state, key) {
  */
 export function withFilters(state, filters) {
   return { ...state, filters: { ...state.filters, ...filters } };
+}
+
+/**
+ * Notes what the user found out about a label. The same review again takes it back.
+ * @param {State} state
+ * @param {Sample} sample
+ * @param {Review} review
+ * @returns {State} unchanged if the sample has no id
+ */
+export function withReview(state, { id }, review) {
+  if (id === null) return state;
+  return { ...state, reviews: withEntry(state.reviews, id, state.reviews.get(id) === review ? null : review) };
 }
 
 /**

@@ -106,6 +106,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - Compiled models and submodules run uncompiled, so that the extra passes compile nothing.
     - Parts that ``torch.utils.checkpoint`` runs with ``use_reentrant=True`` run without it, because
       its backward pass gives no gradient of the input alone.
+    - Opacus does not record gradients by sample: its hooks expect a pass in training mode.
     - cudnn does not tune itself to the shapes of the extra passes.
     - Weights that ``fully_shard`` gathers for a pass are sharded again.
 
@@ -130,6 +131,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
         _not_compiled(),
         _cudnn_untuned(modules),
         _not_checkpointed(),
+        _without_sample_gradients(modules),
         _resharded(modules),
         _random_states(modules, devices),
         _attributes(modules),
@@ -327,6 +329,22 @@ def _not_checkpointed() -> Iterator[None]:
         yield
     finally:
         checkpoint.CheckpointFunction = kept
+
+
+@contextlib.contextmanager
+def _without_sample_gradients(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Switch off the hooks of Opacus' ``GradSampleModule``, which stay where they are."""
+    switches: list[Any] = [
+        module for module in modules if isinstance(vars(module).get("hooks_enabled"), bool)
+    ]
+    before = [module.hooks_enabled for module in switches]
+    try:
+        for module in switches:
+            module.hooks_enabled = False
+        yield
+    finally:
+        for module, enabled in zip(switches, before, strict=True):
+            module.hooks_enabled = enabled
 
 
 @contextlib.contextmanager

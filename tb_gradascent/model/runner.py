@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent.functional.gradients import Forward
+from tb_gradascent.model.collectives import NoCollectives, may_wait
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.model.fsdp import Lockstep, check_sharding, is_sharded
 from tb_gradascent.model.isolation import isolated, unwrap
@@ -246,14 +247,18 @@ class Passes:
             batch: The loop's inputs (N, …). Two of them run.
             beside: The model's further arguments for the batch.
             likely: The loop's logits (N, C), which tell the elements of an output apart.
+
+        Raises:
+            RuntimeError: The model waits for other processes, and is not sharded.
         """
         if self.reader.form is not None:
             return
         rows = min(len(batch), 2)
         first = batch[:rows].detach().to(self.device or batch.device, copy=True)
         self._likely = None if likely is None else likely[:rows].detach()
+        watched = may_wait() and not self._lockstep
         try:
-            with torch.enable_grad():
+            with torch.enable_grad(), NoCollectives() if watched else contextlib.nullcontext():
                 self.forward(batch.dtype, beside.of_rows(range(rows)))(first.requires_grad_())
         finally:
             self._likely = None

@@ -16,6 +16,7 @@ import hashlib
 import html
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -39,17 +40,29 @@ _PAGE: Final = """\
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style nonce="{nonce}">
-{style}
-</style>
 </head>
 <body>
 <noscript>This report needs JavaScript.</noscript>
 <script type="application/json" id="report">{data}</script>
-{scripts}
+{code}
+<script nonce="{nonce}">{start}</script>
 </body>
 </html>
 """
+_START: Final = """
+(async ({ nonce }) => {
+  for (const { dataset, textContent } of document.querySelectorAll("[data-kind]")) {
+    const bytes = Uint8Array.from(atob(textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const text = await new Response(stream).text();
+    const element = document.createElement(dataset.kind === "style" ? "style" : "script");
+    if (dataset.kind !== "style") element.type = dataset.kind;
+    Object.assign(element, { nonce, textContent: text });
+    document.head.append(element);
+  }
+})(document.currentScript);
+"""
+"""Inflates the style sheet and the scripts, and adds them to the page in their order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,19 +118,15 @@ def report_page(
         allow_nan=False,
         separators=(",", ":"),
     ).replace("<", "\\u003c")
-    style, code = _page_code()
-    digest = hashlib.sha256("\0".join((title, data, style, *map(str, code))).encode())
-    nonce = base64.b64encode(digest.digest()[:18]).decode()
-    scripts = "\n".join(
-        f'<script type="{kind}" nonce="{nonce}">{text}</script>' for kind, text in code
-    )
+    code = _page_code()
+    nonce = base64.b64encode(hashlib.sha256(f"{title}\0{data}\0{code}".encode()).digest()[:18])
     return _PAGE.format(
-        policy=_POLICY.format(nonce=nonce),
+        policy=_POLICY.format(nonce=nonce.decode()),
         title=html.escape(title),
-        nonce=nonce,
-        style=style,
+        nonce=nonce.decode(),
         data=data,
-        scripts=scripts,
+        code=code,
+        start=_START,
     )
 
 
@@ -170,18 +179,27 @@ def _encode(data: bytes) -> str:
 
 
 @lru_cache(maxsize=1)
-def _page_code() -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return the style sheet, and the kind and the text of each script."""
+def _page_code() -> str:
+    """Return the style sheet and the scripts, compressed, as blocks that the start inflates."""
+    return "\n".join(
+        f'<script type="text/plain" data-kind="{kind}">'
+        f"{_encode(zlib.compress(text.encode(), 9))}</script>"
+        for kind, text in _style_and_scripts()
+    )
+
+
+def _style_and_scripts() -> list[tuple[str, str]]:
+    """Return the kind and the text of the style sheet and of each script, in their order."""
     assets = Assets()
     files = {name: content.decode() for name, content in assets.contents().items()}
     if assets.bundled:
-        return files[STYLE], (("module", _inline(files[ENTRY])),)
+        return [("style", files[STYLE]), ("module", files[ENTRY])]
     imported = re.findall(r'^@import "\./(.+)";$', files[STYLE], re.MULTILINE)
     style = "\n".join(files[name] for name in imported)
     modules = {name: text for name, text in files.items() if name.endswith(".js")}
     imports = {name: _as_url(_named(name, text)) for name, text in modules.items()}
-    start = f'import "{ENTRY}";'
-    return style, (("importmap", json.dumps({"imports": imports})), ("module", start))
+    listed = json.dumps({"imports": imports})
+    return [("style", style), ("importmap", listed), ("module", f'import "{ENTRY}";')]
 
 
 _SPECIFIER: Final = re.compile(
@@ -210,8 +228,3 @@ def _named(name: str, text: str) -> str:
 
 def _as_url(text: str) -> str:
     return "data:text/javascript;charset=utf-8," + quote(text, safe=" ()[]{}=;:,/*.!?+-'|$&")
-
-
-def _inline(code: str) -> str:
-    """Return a script that no HTML parser ends early. Such text is in strings only."""
-    return re.sub(r"<(?=/script|!--|script)", r"\\x3c", code, flags=re.IGNORECASE)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Frame, Locator, Page, expect
@@ -21,8 +22,8 @@ from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import CapturedSample as Sample
 from testing.board import Board
-from testing.browser import open_page, press_reload, wait_for_samples
-from testing.synthetic import DIGITS, make_captures, make_event, write_session
+from testing.browser import open_as_new, open_page, press_reload, wait_for_samples
+from testing.synthetic import DIGITS, make_captures, make_event, make_sample, write_session
 
 pytestmark = pytest.mark.browser
 
@@ -545,3 +546,47 @@ def test_a_reload_keeps_the_first_visible_card_in_place(
     expect(tab.locator(".count")).to_have_text(f"{len(wrong)} of 80 samples")
     now = tab.locator(".grid").evaluate(tops)
     assert next(iter(seen.items())) in now.items(), "the first card kept its place"
+
+
+def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
+) -> None:
+    """Without probes, the wrong ones first, each card with the targets that change the answer."""
+    rng = np.random.default_rng(2)
+    captures = [
+        [
+            *(make_sample(rng, step=step, id=f"{place}") for place in range(3)),
+            make_sample(rng, step=step, id="probe", probe=True),
+        ]
+        for step in (0, 10)
+    ]
+    captures = [
+        [
+            dataclasses.replace(one, label=int(one.classes[place % 2]))
+            for place, one in enumerate(samples)
+        ]
+        for samples in captures
+    ]
+    write_session(tmp_path / "run", captures, start=1.7e9)
+    tab = open_as_new(page, serve_here(tmp_path).address, view="samples")
+    wait_for_samples(tab)
+    expect(tab.locator(".count")).to_have_text("3 of 8 samples")
+    chips = tab.locator(".active-filters li button .name")
+    expect(chips).to_have_text(["no probes", "latest of each id"])
+    expect(tab.locator(".facts-of-all")).to_contain_text("all at step 10")
+    truths = tab.locator(".sample .truth").evaluate_all("all => all.map(one => one.className)")
+    assert truths == ["truth wrong", "truth right", "truth right"]
+    said = tab.locator(".sample").evaluate_all(
+        """cards => cards.map(card => [
+            card.querySelector("h2 b").textContent,
+            [...card.querySelectorAll(".verdict")].map(one => one.dataset.target),
+        ])"""
+    )
+    assert all(prediction not in targets for prediction, targets in said)
+    tab.get_by_role("button", name="Remove the filter: latest of each id").click()
+    expect(tab.locator(".count")).to_have_text("6 of 8 samples")
+    tab.get_by_role("button", name="Remove the filter: no probes").click()
+    expect(tab.locator(".count")).to_have_text("8 of 8 samples")
+    tab.get_by_role("button", name="Clear all").click()
+    expect(tab.locator(".count")).to_have_text("3 of 8 samples")
+    expect(tab.get_by_role("button", name="Clear all")).to_be_hidden()

@@ -139,6 +139,7 @@ def test_the_pictures_are_those_of_a_sample_that_the_page_shows(
     assert strengths == sorted(set(strengths))
 
     chart = about(panel, "The prediction for the morph").locator("svg")
+    assert target.flip is not None
     expect(chart).to_contain_text(
         f"flips after {strength_words(target.flip).removesuffix(' of the change')}"
     )

@@ -240,3 +240,49 @@ def test_the_help_explains_and_names_its_sources(page: Page, tab: Frame) -> None
     assert opened.locator("a").count() == 9
     page.keyboard.press("Escape")
     expect(opened).to_be_hidden()
+
+
+def test_labels_are_reviewed_by_key_and_the_review_is_kept_and_taken_away(
+    page: Page, tab: Frame, tmp_path: Path, selection: list[Sample]
+) -> None:
+    ids = [sample.id for sample in selection]
+    other = next(place for place, name in enumerate(ids) if name != ids[0])
+    card = tab.locator(".sample").first
+    name = card.get_attribute("data-sample")
+    card.focus()
+    page.keyboard.press("1")
+    expect(card.locator(".review")).to_have_text("mislabelled")
+    page.keyboard.press("2")
+    expect(card.locator(".review")).to_have_text("ambiguous")
+    tab.locator(".sample").nth(other).locator("h2").click()
+    detail = tab.get_by_role("dialog")
+    page.keyboard.press("3")
+    expect(detail.get_by_role("button", name="3 the model's fault")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    page.keyboard.press("Escape")
+    page.wait_for_url("**runs=-other*")
+    page.reload()
+    tab.locator(".sample[data-painted]").first.wait_for()
+    expect(tab.locator(f'.sample[data-sample="{name}"] .review')).to_have_text("ambiguous")
+    tab.get_by_text("Label review").click()
+    tab.locator("#review").select_option("ambiguous")
+    expect(tab.locator(".count")).to_contain_text(f"{ids.count(ids[0])} of")
+    expect(tab.locator(".active-filters")).to_contain_text("reviewed: ambiguous")
+    with page.expect_download() as saved:
+        tab.locator(".review-tools").get_by_role("button", name="CSV").click()
+    file = tmp_path / "review.csv"
+    saved.value.save_as(file)
+    with file.open(newline="") as lines:
+        rows = list(csv.reader(lines))
+    assert rows[0] == ["id", "review"]
+    assert sorted(review for _, review in rows[1:]) == ["ambiguous", "model"]
+    page.wait_for_url("**review=ambiguous*")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    expect(tab.locator(".message .note")).to_contain_text("No sample passes all filters")
+    tab.get_by_text("Label review").click()
+    tab.locator(".review-tools input").set_input_files(file)
+    expect(tab.locator(".review-panel")).to_contain_text("2 reviews imported")
+    expect(tab.locator(f'.sample[data-sample="{name}"] .review')).to_have_text("ambiguous")
+    page.evaluate("localStorage.clear()")

@@ -11,6 +11,7 @@ import {
   gainCaption,
   noMorphCaption,
 } from "../../samples/captions.js";
+import { REVIEW_WORDS } from "../../samples/label_review.js";
 import { CAPTION, HEADING, LEAST_COLUMN, PANEL_GAP } from "../../layout/grid_layout.js";
 import { colourGradient } from "../../drawing/gradient_colors.js";
 import { fitsRaster, showChange, showGradient, showMorph, showOriginal } from "../../drawing/picture.js";
@@ -59,6 +60,7 @@ export class Card {
   #surface = null;
   #overrideButton = element("button", { type: "button", className: "strength-override", hidden: true });
   #step = element("li");
+  #review = element("li", { className: "review", hidden: true });
   /** @type {number[]} the strength of each row */
   #strengths = [];
   #atFlip = false;
@@ -168,6 +170,8 @@ export class Card {
       const title = "A fixed sample that is followed through the training";
       meta.append(element("li", {}, element("span", { className: "probe", title }, "probe")));
     }
+    meta.append(this.#review);
+    this.showReview(settings);
     return meta;
   }
 
@@ -273,6 +277,16 @@ export class Card {
     setBox(heading, { left: left * scale, top: top * scale, width: width * scale });
     this.#body.append(heading);
     return heading;
+  }
+
+  /**
+   * Shows what the user found out about the label.
+   * @param {DisplaySettings} settings
+   */
+  showReview({ reviews }) {
+    const review = this.sample.id === null ? undefined : reviews.get(this.sample.id);
+    this.#review.hidden = review === undefined;
+    if (review) this.#review.textContent = REVIEW_WORDS[review];
   }
 
   /**
@@ -512,6 +526,7 @@ export function updateCards(cards, settings, before) {
   for (const card of cards) {
     if (!isSame("strength", "strengthOverrides", "atFlip")) card.showStrength(settings);
     if (!isSame("theme", "gradientColors", "scaleEnd")) card.repaint(settings);
+    if (!isSame("reviews")) card.showReview(settings);
   }
   return true;
 }

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"left" | "right" | "up" | "down" | "first" | "last" | "open" | "stronger" | "weaker" | "play"
- *   | "blink" | "search" | "help"} Command
+ *   | "blink" | "search" | "help" | "review1" | "review2" | "review3"} Command
  */
 
 /** @typedef {{key: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean}} Press */
@@ -30,7 +30,7 @@ const ANYWHERE = {
   "?": "help",
 };
 /** @type {Record<string, Command>} */
-const LETTERS = { b: "blink", B: "blink" };
+const LETTERS = { b: "blink", B: "blink", 1: "review1", 2: "review2", 3: "review3" };
 /** @type {Record<string, Command>} */
 const ON_CARDS = {
   ArrowLeft: "left",
@@ -50,6 +50,7 @@ export const KEYS = [
   [["+", "−"], "Change the strength of all morphs by 0.05."],
   [["Space"], "Play the morphs back and forth, or pause."],
   [["B"], "Hold: show the originals in place of the morphs, or of the focused sample's morphs."],
+  [["1", "2", "3"], "Review the label of the focused or open sample: mislabelled, ambiguous, the model's fault."],
   [["/"], "Go to the search box."],
   [["?"], "Open this help."],
 ];

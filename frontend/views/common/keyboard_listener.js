@@ -8,7 +8,7 @@ const TEXT = "input:not([type]), input[type=text], input[type=search], input[typ
 const CHOICE = "input, select, [role=application], [role=tablist], [role=slider], [role=menu]";
 const BUTTON = "button, a, summary, [role=button]";
 /** The commands that also work while a dialog is open. */
-const IN_DIALOG = ["stronger", "weaker", "play", "blink"];
+const IN_DIALOG = ["stronger", "weaker", "play", "blink", "review1", "review2", "review3"];
 
 /**
  * @param {(command: Command) => void} onCommand

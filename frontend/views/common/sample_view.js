@@ -13,6 +13,7 @@ import {
   strengthOf,
 } from "../../state/selectors.js";
 
+/** @import {Reviews} from "../../samples/label_review.js" */
 /** @import {OnChange, State} from "../../state/state.js" */
 /** @import {Photographs} from "../../drawing/gradient_colors.js" */
 /** @import {GradientColors, Picture, Sample, Target, Theme} from "../../types.js" */
@@ -31,6 +32,7 @@ import {
  *   has its own scale
  * @property {Photographs} photographs whether the samples are photographs
  * @property {((run: string) => string) | null} runColour `null` if there is only one run
+ * @property {Reviews} reviews what the user found out about labels
  * @property {string} runStart the start that the names of all runs share
  */
 
@@ -52,6 +54,7 @@ export function displaySettings(state, theme) {
     scaleEnd: scaleEnd(state),
     photographs: photographs(state),
     runColour: runColours(state),
+    reviews: state.reviews,
     runStart: sharedStart(runsOfTag(state)),
   };
 }

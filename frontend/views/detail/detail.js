@@ -9,7 +9,8 @@ import {
 } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
 import { shownMorph } from "../../samples/morphs.js";
-import { withPair, withStrengthOverride } from "../../state/transitions.js";
+import { REVIEWS, REVIEW_WORDS } from "../../samples/label_review.js";
+import { withPair, withReview, withStrengthOverride } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/clipboard.js";
 import { Dialog } from "../common/dialog.js";
@@ -52,6 +53,9 @@ export class Detail {
   /** @type {[number, number] | null} the two classes that the sample is between */
   #pair = null;
   #pairLink = element("button", { type: "button", title: "Show all samples between these two classes" });
+  #reviewBox = element("div", { className: "review-box", role: "group", ariaLabel: "Review of the label" });
+  /** @type {HTMLButtonElement[]} one for each review */
+  #reviews = [];
   #slider = element("input", {
     type: "range",
     id: "detail-strength",
@@ -94,7 +98,17 @@ export class Detail {
       const pair = this.#pair;
       if (pair) onChange((state) => withPair(state, pair));
     });
-    this.#dialog.actions.append(this.#pairLink, this.#copied, copy, this.#previous, this.#positionText, this.#next);
+    this.#reviews = REVIEWS.map((review, at) => {
+      const node = element("button", { type: "button", title: `Review the label (key ${at + 1})` });
+      node.append(element("kbd", {}, String(at + 1)), ` ${REVIEW_WORDS[review]}`);
+      node.addEventListener("click", () => {
+        const sample = this.#sample;
+        if (sample) onChange((state) => withReview(state, sample, review));
+      });
+      return node;
+    });
+    this.#reviewBox.append(...this.#reviews);
+    this.#dialog.actions.append(this.#reviewBox, this.#pairLink, this.#copied, copy, this.#previous, this.#positionText, this.#next);
     this.#slider.addEventListener("input", () => {
       const strength = this.#slider.valueAsNumber;
       const key = this.#sample?.key;
@@ -320,6 +334,9 @@ export class Detail {
     const isAtFlip = settings.atFlip && !settings.strengthOverrides.has(sample.key);
     this.#output.value = isAtFlip ? "at its flip" : formatStrength(strength);
     this.#switch.show(settings);
+    this.#reviewBox.hidden = sample.id === null;
+    const found = settings.reviews.get(sample.id ?? "");
+    this.#reviews.forEach((node, at) => (node.ariaPressed = String(REVIEWS[at] === found)));
     const strengthOf = (/** @type {Target} */ target) => shownStrength(settings, sample, target);
     for (const { target, showStrength } of this.#followers) showStrength(strengthOf(target));
     this.#probabilities?.showStrengths(strengthOf);

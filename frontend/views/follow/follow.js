@@ -93,6 +93,8 @@ export class Follow {
   #frames;
   #count = element("p", { role: "status" });
   #nothing = note(NOTHING);
+  /** What stands above the rows: how they are sorted, and what they show. */
+  head = element("div", { className: "view-tools" });
   element;
 
   /**
@@ -126,8 +128,8 @@ export class Follow {
       "flip distance",
     );
     key.title = "The signed margin is the probability of the label minus that of the most probable other class.";
-    const tools = element("div", { className: "view-tools" }, this.#play, this.#order, this.#frames, key, this.#count);
-    this.element = element("section", { className: "follow" }, tools, this.#nothing, this.#scroller);
+    this.head.append(this.#play, this.#order, this.#frames, key, this.#count);
+    this.element = element("section", { className: "follow" }, this.#nothing, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
     new ResizeObserver(() => this.refresh()).observe(this.#scroller);
@@ -412,7 +414,7 @@ export class Follow {
         element("span", {}, labelCaption(samples[0])),
         element("span", { className: "of-run" }, dot, runName(run, this.settings.runStart)),
         element("span", {}, formatCounted(count, "capture")),
-        element("span", {}, changesOfMind ? `changed its mind ${formatCounted(changesOfMind, "time")}` : "never changed its mind"),
+        element("span", {}, changesOfMind ? `changed ${formatCounted(changesOfMind, "time")}` : "never changed"),
       ),
     );
     head.style.width = `${HEAD_WIDTH}px`;

@@ -19,7 +19,7 @@ const TOPICS = [
     "original",
     "The image as the network received it. It is converted back to display values (x · std + mean) if the hook " +
       "has a mean and a std. The title names the most probable classes with their probabilities (the softmax of " +
-      "the logits), and the label. The label is red if the prediction is wrong.",
+      "the logits), and the label. The label is red and marked with ✗ if the prediction is wrong.",
   ],
   [
     "The gradient",
@@ -50,10 +50,10 @@ const TOPICS = [
     "The morph",
     "morph",
     "morph = original + strength × delta, clipped to the bounds: what the network was asked about. One slider sets the " +
-      "strength for all samples. Strength 0 is the original, and strength 1 is the end of the ascent. A larger " +
+      "strength for all samples, as a part of the change: 0 % is the original, and 100 % is the end of the ascent. A larger " +
       "strength continues in the same direction. " +
       "“Each at its flip” shows each morph at the strength where the prediction becomes the target. A morph that " +
-      "never flips stays at strength 1 and is marked. Press a morph, or hold the key B, to see the original in its " +
+      "never flips is shown with the whole change and is marked. Press a morph, or hold the key B, to see the original in its " +
       "place. The class that the network predicts already has a gradient and no morph.",
   ],
   [
@@ -117,15 +117,17 @@ const TOPICS = [
   [
     "The confusion matrix",
     "matrix",
-    "Each cell counts the shown samples of one pair of classes. A stronger colour means more samples. The " +
+    "Each cell counts the shown samples of one pair of classes, each id once. A stronger colour means more samples. The " +
       "framed cells are correct predictions and have no colour. A click on a cell shows only its samples. A " +
       "second click shows all samples again. The matrix counts captured samples, not a whole data set.",
   ],
   [
     "Over training and Compare runs",
     null,
-    "Follow shows the probes, and every id that was captured more than once, step by step. Compare pairs the " +
-      "samples of two runs by their ids, each at the step nearest to the other's.",
+    "Over training shows the probes, and every id that was captured more than once, on one axis of steps. Its lines are " +
+      "the signed margin (the probability of the label minus that of the most probable other class) and the flip " +
+      "distance. Compare runs pairs the samples of two runs by their ids, each at the step nearest to the other's. It " +
+      "begins with what the second run fixed and broke.",
   ],
   [
     "The counts",

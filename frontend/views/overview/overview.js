@@ -95,6 +95,8 @@ export class Overview {
     try {
       while (this.#state && this.#state !== this.#shown && !this.hidden) {
         const state = this.#state;
+        // Without samples the page shows a message instead of the view.
+        if (!samplesInUse(state).length) break;
         for (const compute of [pairsInUse, pairSummaries, runSummaries, suspectsInUse]) {
           await this.#yielder.turn();
           compute(state);

@@ -9,6 +9,7 @@ import { element } from "../common/dom.js";
 import { labelledField, select, setOptions } from "../common/form_fields.js";
 import { FilterFields } from "./filter_fields.js";
 import { ConfusionMatrixView } from "./confusion_matrix_view.js";
+import { ReviewPanel } from "./review_panel.js";
 import { RunPicker } from "./run_picker.js";
 import { RecordingSummary } from "./recording_summary.js";
 
@@ -18,6 +19,7 @@ import { RecordingSummary } from "./recording_summary.js";
 export class Sidebar {
   #runs;
   #filters;
+  #review;
   #matrix;
   #trust = new RecordingSummary();
   #tag;
@@ -38,6 +40,7 @@ export class Sidebar {
   constructor(onChange, onReload, steps, more) {
     this.#runs = new RunPicker(onChange);
     this.#filters = new FilterFields(onChange);
+    this.#review = new ReviewPanel(onChange);
     this.#matrix = new ConfusionMatrixView(onChange);
     this.#tag = select("tag", (tag) => onChange((state) => chooseTag(state, tag)));
     this.#sort = select(
@@ -56,6 +59,7 @@ export class Sidebar {
       steps,
       labelledField("Order", this.#sort),
       this.#filters.element,
+      this.#review.element,
       this.#matrix.element,
       ...more,
       this.#trust.element,
@@ -78,6 +82,7 @@ export class Sidebar {
     this.element.hidden = !state.runs?.length;
     this.#runs.show(state);
     this.#filters.show(state);
+    this.#review.show(state);
     this.#matrix.show(state);
     this.#trust.show(state);
     const tags = tagsOf(state);

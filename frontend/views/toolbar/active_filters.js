@@ -2,6 +2,7 @@
 
 import { filterCaption } from "../../samples/filter_captions.js";
 import { NO_FILTERS, USUAL_FILTERS, activeFilters } from "../../samples/filters.js";
+import { REVIEW_WORDS } from "../../samples/label_review.js";
 import { filtersInUse, namesOf } from "../../state/selectors.js";
 import { withFilters, withTarget } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
@@ -22,7 +23,7 @@ export class ActiveFilters {
     this.onChange = onChange;
     this.#clear.title = "Back to the usual samples";
     this.#clear.addEventListener("click", () =>
-      onChange((state) => withTarget({ ...state, filters: USUAL_FILTERS }, null)),
+      onChange((state) => withTarget({ ...state, filters: USUAL_FILTERS, review: null }, null)),
     );
     const properties = { className: "active-filters", role: "group", ariaLabel: "Active filters" };
     this.element = element("div", properties, this.#list, this.#clear);
@@ -34,7 +35,7 @@ export class ActiveFilters {
    */
   show(state) {
     const entries = entriesOf(state);
-    const isUsual = state.target === null && Object.entries(USUAL_FILTERS).every(
+    const isUsual = state.target === null && state.review === null && Object.entries(USUAL_FILTERS).every(
       ([name, value]) => state.filters[/** @type {keyof typeof USUAL_FILTERS} */ (name)] === value,
     );
     const shown = JSON.stringify([entries.map(({ words }) => words), isUsual]);
@@ -70,6 +71,11 @@ function entriesOf(state) {
   }));
   if (state.target !== null) {
     entries.push({ words: `towards ${nameOf(state.target)}`, without: (state) => withTarget(state, null) });
+  }
+  const { review } = state;
+  if (review !== null) {
+    const words = review === "any" ? "reviewed" : `reviewed: ${REVIEW_WORDS[review]}`;
+    entries.push({ words, without: (state) => ({ ...state, review: null }) });
   }
   return entries;
 }

@@ -12,6 +12,7 @@ import { MOST_IN_SNIPPET, snippetOf } from "../../export/snippet.js";
 import { copyText } from "../common/clipboard.js";
 import { element } from "../common/dom.js";
 import { menu } from "../common/menu.js";
+import { IS_BLOCKED, saveFile } from "../common/save_file.js";
 import { ContactSheetPainter } from "./contact_sheet.js";
 import { errorMessage } from "../../data/error_message.js";
 
@@ -23,8 +24,6 @@ const MOST_NPZ_BYTES = 256 << 20;
 /** The back end puts at most this much into one report. */
 const MOST_IN_REPORT = 256;
 const MOST_REPORT_BYTES = 32 << 20;
-/** A frame in a notebook may not save files. Its origin is then not known to it. */
-const IS_BLOCKED = window.origin === "null" && window.parent !== window;
 
 /**
  * One kind of download.
@@ -94,7 +93,7 @@ export class DownloadMenu {
         run: async (samples) => {
           const text = csvOf(numbersOf(samples));
           if (IS_BLOCKED) return this.#offer(text, "numbers");
-          save([text], "text/csv;charset=utf-8", nameOf(samples, "csv"));
+          saveFile([text], "text/csv;charset=utf-8", nameOf(samples, "csv"));
           return `The numbers of ${inWords(samples.length)} were saved.`;
         },
       },
@@ -126,7 +125,7 @@ export class DownloadMenu {
         Math.min(countWithin(samples, MOST_REPORT_BYTES, ({ payload }) => payload.bytes), MOST_IN_REPORT),
       run: async (samples, signal) => {
         const report = await fetchReport(samples[0].tag, samples, link(), signal);
-        save([report], "text/html", nameOf(samples, "html"));
+        saveFile([report], "text/html", nameOf(samples, "html"));
         return `A report of ${inWords(samples.length)} was saved.`;
       },
     };
@@ -199,7 +198,7 @@ export class DownloadMenu {
       if (!arrays) missing++;
       this.#showProgress(position / samples.length);
     }
-    save([await painter.png()], "image/png", nameOf(samples, "png"));
+    saveFile([await painter.png()], "image/png", nameOf(samples, "png"));
     return `The pictures of ${inWords(samples.length)} were saved${unreadable(missing)}.`;
   }
 
@@ -216,7 +215,7 @@ export class DownloadMenu {
       this.#showProgress(++done / samples.length);
     }
     if (!loaded.length) throw new Error("the arrays of all samples are damaged or missing.");
-    save(npzOf(loaded), "application/zip", nameOf(samples, "npz"));
+    saveFile(npzOf(loaded), "application/zip", nameOf(samples, "npz"));
     return `The arrays of ${inWords(loaded.length)} were saved${unreadable(samples.length - loaded.length)}.`;
   }
 }
@@ -256,18 +255,4 @@ function nameOf(samples, extension) {
   const runs = new Set(samples.map(({ run }) => run));
   const run = runs.size === 1 ? samples[0].run : `${runs.size}-runs`;
   return fileName([run, samples[0].tag], extension);
-}
-
-/**
- * @param {BlobPart[]} parts
- * @param {string} type
- * @param {string} name
- */
-function save(parts, type, name) {
-  if (IS_BLOCKED) throw new Error("this frame may not save files. Open the report in a window of its own.");
-  const address = URL.createObjectURL(new Blob(parts, { type }));
-  const link = element("a", { href: address, download: name });
-  link.click();
-  // The address is needed for a while, because the browser reads it after this function has returned.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DAMAGED, READY, answerFrom, fetchNewest, fetchPayloads, readPayloads, readRecords } from "../../../frontend/data/api.js";
+import { DAMAGED, READY, answerFrom, fetchNewest, fetchPayloads, fetchRuns, fetchRunsEarly, readPayloads, readRecords } from "../../../frontend/data/api.js";
 import { newestAnswer } from "../rows.mjs";
 import { makeSample } from "../samples.mjs";
 
@@ -90,4 +90,21 @@ test("the arrays of samples of several runs are requested together", async () =>
     "payloads?run=b&run=a&tag=tag&sample=0.s.0.0&sample=1.s.1.0&sample=0.t.0.1",
     "payloads?run=b&tag=tag&sample=s.0.0",
   ]);
+});
+
+test("runs that were requested early are used once", async () => {
+  let asked = 0;
+  answerFrom(async () => {
+    asked++;
+    return Response.json({ record_version: 2, runs: [asked] });
+  });
+  fetchRunsEarly();
+  assert.equal(asked, 1);
+  assert.deepEqual((await fetchRuns(never)).runs, [1]);
+  assert.deepEqual((await fetchRuns(never)).runs, [2]);
+  fetchRunsEarly();
+  await assert.rejects(fetchRuns(AbortSignal.abort()), { name: "AbortError" });
+  answerFrom(async () => Response.json({ error: "The disk is gone." }, { status: 503 }));
+  fetchRunsEarly();
+  await assert.rejects(fetchRuns(never), /The disk is gone/);
 });

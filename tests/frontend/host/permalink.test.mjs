@@ -6,7 +6,7 @@ import { tick, tickOthers, withFilters, withRuns } from "../../../frontend/state
 
 /** A state whose every field that a link can contain differs from its default. */
 function chosen() {
-  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], change: "broke", historyOrder: "wrong", frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
+  const opened = { selected: "a,b|s.0.1", compared: ["a,b", "c%2Cd"], change: "broke", historyOrder: "wrong", review: "ambiguous", frames: "morph", runFilter: "a|c", chosenAxes: "guesses" };
   const state = withFilters(tick(tick(tickOthers(initialState(), "all"), "a,b%2C", false), "c", true), {
     show: "probes",
     captures: "all",
@@ -33,8 +33,8 @@ test("the user's choices come back from the address", () => {
 });
 
 test("every choice of the user and every filter is in the link", () => {
-  // Which notices were dismissed is not part of a link.
-  const { runs, recordVersion, runOrder, indexes, dismissed, filters, ...own } = chosen();
+  // Which notices were dismissed, and the review, are not part of a link.
+  const { runs, recordVersion, runOrder, indexes, dismissed, reviews, filters, ...own } = chosen();
   const initial = initialState();
   for (const field of Object.keys(own)) assert.notDeepEqual(own[field], initial[field], field);
   for (const name of Object.keys(filters)) assert.notDeepEqual(filters[name], initial.filters[name], name);

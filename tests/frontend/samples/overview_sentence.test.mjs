@@ -24,6 +24,7 @@ function sentence(...runs) {
   const span = { from: 0, to: 780 };
   return overviewSentence({
     pairs: summarizePairs(pairsOf(samples), RANGE, BEFORE),
+    allPairs: pairsOf(samples),
     runs: runs.map((own, at) => summarizeRun(indexOf(at ? "noise" : "baseline", own), RANGE, span, 4)),
     range: RANGE,
     before: BEFORE,
@@ -40,6 +41,16 @@ test("the most frequent pair, how many are wrong, and how easily they flip", () 
     "At steps 520 to 780 the network hesitates most between 7 and 9: 7 captures, 1 of them wrong; half of them flip " +
       "within a distance of 2.",
   );
+});
+
+test("if the range has too little, the whole training says what was mixed up most", () => {
+  const early = (count, classes) => times(count, () => near(classes, 1, 100));
+  assert.equal(
+    sentence([near([7, 9], 1), ...early(5, [9, 4]), ...early(4, [1, 2])]),
+    "Too little yet to say what is mixed up most: 1 capture at steps 520 to 780. Over the whole training the network " +
+      "hesitated most between 4 and 9: 5 captures.",
+  );
+  assert.ok(sentence([near([7, 9], 1), ...early(5, [9, 4]), ...early(5, [1, 2])]).endsWith("steps 520 to 780."));
 });
 
 test("the distance is compared with the range before, if that has at least five captures", () => {
