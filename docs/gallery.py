@@ -22,7 +22,7 @@ DPI = 90
 
 
 def run_example(name: str, folder: Path) -> None:
-    """Run an example in a folder, in which it makes its runs."""
+    """Run an example in a folder. It makes its runs there."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     script = ROOT / "examples" / name
     subprocess.run([sys.executable, script], cwd=folder, env=environment, check=True)

@@ -1,4 +1,4 @@
-"""``Sample.figure``: what it draws are the recorded arrays."""
+"""``Sample.figure`` draws the recorded arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans a folder of pictures, as ``python -m tb_gradascent scan`` was told to."""
+"""Scan a folder of pictures: what ``python -m tb_gradascent scan`` does."""
 
 from __future__ import annotations
 

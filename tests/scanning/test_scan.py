@@ -163,7 +163,7 @@ def test_a_terminal_shows_the_progress(folder: Path) -> None:
     )
     os.close(its_end)
     shown = b""
-    with contextlib.suppress(OSError):  # how the end of a terminal is told
+    with contextlib.suppress(OSError):  # a terminal that ended raises it
         while part := os.read(terminal, 65536):
             shown += part
     os.close(terminal)
