@@ -71,6 +71,41 @@ def test_at_most_four_lines_add_the_hook_to_an_existing_script(
         assert sample.label == labels[row]
 
 
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.parametrize("mixup", ["0.0", "0.8"])
+def test_four_lines_record_the_training_and_the_validation_of_a_script_like_timms(
+    programs: ForkServer, tmp_path: Path, mixup: str
+) -> None:
+    patch = LOOPS / "timm_style.patch"
+    lines = patch.read_text(encoding="utf-8").splitlines()[2:]
+    assert sum(line.startswith("+") for line in lines) <= 4
+    assert not any(line.startswith("-") for line in lines)
+    plain = run("timm_style", None, tmp_path / "plain", programs, "--mixup", mixup)
+    patched = run("timm_style", patch, tmp_path / "patched", programs, "--mixup", mixup)
+    assert same(plain, patched), "bit for bit"
+    trained = list(read_samples(tmp_path / "patched" / "runs", tag="confused"))
+    assert {sample.step for sample in trained} == {0, 8, 16, 24}
+    if mixup != "0.0":
+        assert None in {sample.label for sample in trained}, "of two classes"
+    samples = list(read_samples(tmp_path / "patched" / "runs", tag="validation"))
+    assert {sample.step for sample in samples} == {15, 31}
+    network = convolutional()
+    network.load_state_dict(patched["model"])
+    images = digits("test")[0][:128]
+    with torch.no_grad():
+        chances = network.eval()(images).softmax(1)
+    first, second = chances.topk(2).values.unbind(1)
+    confused = [r for r in (first - second).argsort().tolist() if (first - second)[r] <= 0.5][:4]
+    last = [sample for sample in samples if sample.step == 31]
+    assert [sample.id for sample in last] == list(map(str, confused))
+    for row, sample in zip(confused, last, strict=True):
+        assert np.array_equal(images[row].numpy(), sample.image)
+        np.testing.assert_allclose(
+            sample.probabilities, chances[row][list(sample.classes)], atol=1e-5
+        )
+
+
 def same(one: Any, other: Any) -> bool:
     """Return whether two nested states are equal bit for bit."""
     if isinstance(one, dict):
