@@ -157,7 +157,7 @@ def _write_values(folder: Path) -> None:
     del fields["checksum"]
     changes = [
         *({"strengths": strengths, **_asked(fields, 0.5, strengths)} for strengths in NO_STRENGTHS),
-        *({"label": label} for label in LABELS),
+        *({"label": label, "id": f"labelled {label}"} for label in LABELS),
         *(
             {"margin": number, "entropy": number, "loss": number, "id": "followed"}
             | {"probabilities": [number] * len(fields["classes"])}

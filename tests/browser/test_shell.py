@@ -121,7 +121,9 @@ def test_a_choice_survives_another_dashboard_and_a_pasted_link_replaces_it(
 def test_the_run_filter_of_tensorboard_applies_until_the_user_changes_it(
     page: Page, served: str
 ) -> None:
-    page.goto(f"{served}#gradascent&regexInput=drop&p.gradascent.captures=all")
+    page.goto(
+        f"{served}#gradascent&regexInput=drop&p.gradascent.show=all&p.gradascent.captures=all"
+    )
     tab = frame_in_shell(page)
     expect(tab.locator(".count")).to_have_text("24 of 24 samples")
     expect(tab.locator('input[name="run"]')).to_have_count(1)
