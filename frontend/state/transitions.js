@@ -102,16 +102,6 @@ export function withReview(state, { id }, review) {
 }
 
 /**
- * Shows all samples whose two most probable classes are these.
- * @param {State} state
- * @param {readonly [number, number]} pair
- * @returns {State}
- */
-export function withPair(state, pair) {
-  return { ...withFilters(state, { pair }), view: "samples", selected: null };
-}
-
-/**
  * Sets the slider's strength for all samples: it removes all overrides, and no morph is shown at its flip.
  * @param {State} state
  * @param {number} strength

@@ -10,7 +10,7 @@ import {
 import { makePicture } from "../../drawing/picture.js";
 import { shownMorph } from "../../samples/morphs.js";
 import { REVIEWS, REVIEW_WORDS } from "../../samples/label_review.js";
-import { withPair, withReview, withStrengthOverride } from "../../state/transitions.js";
+import { withOpenPair, withReview, withStrengthOverride } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/clipboard.js";
 import { Dialog } from "../common/dialog.js";
@@ -96,7 +96,7 @@ export class Detail {
     });
     this.#pairLink.addEventListener("click", () => {
       const pair = this.#pair;
-      if (pair) onChange((state) => withPair(state, pair));
+      if (pair) onChange((state) => ({ ...withOpenPair(state, pair), selected: null }));
     });
     this.#reviews = REVIEWS.map((review, at) => {
       const node = element("button", { type: "button", title: `Review the label (key ${at + 1})` });
