@@ -81,7 +81,7 @@ def look(page: Page, served: str) -> Callable[..., Frame]:
     """Opens the page with the choices of a link, and waits for the first painted sample."""
 
     def open_painted(**link: str) -> Frame:
-        tab = open_page(page, served, usual=False, **link)
+        tab = open_page(page, served, **link)
         wait_for_samples(tab)
         return tab
 

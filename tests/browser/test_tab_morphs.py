@@ -113,7 +113,7 @@ def look(page: Page, served: str) -> Callable[..., Frame]:
     """Opens the page with the choices of a link, and waits until all samples are painted."""
 
     def open_painted(**link: str) -> Frame:
-        tab = open_page(page, served, usual=False, **link)
+        tab = open_page(page, served, **link)
         wait_for_samples(tab)
         wait_for_paint(tab)
         return tab

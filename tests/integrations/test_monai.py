@@ -32,7 +32,7 @@ def loader(part: str, count: int) -> Any:
 
 
 def test_one_handler_serves_the_trainer_and_the_evaluator(tmp_path: Path) -> None:
-    from monai.handlers import ValidationHandler
+    from monai.handlers.validation_handler import ValidationHandler
 
     from tb_gradascent.monai import GradAscentHandler
 
