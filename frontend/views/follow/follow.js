@@ -67,8 +67,6 @@ export class Follow {
   #steps = [];
   /** @type {Map<number, number>} the column of each step */
   #columns = new Map();
-  /** Whether the view has shown something. It opens at the newest step. */
-  #isOpened = false;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #playing;
   #order;
@@ -172,12 +170,12 @@ export class Follow {
     const focused = this.#focused();
     if (this.#arranged !== this.#shown) {
       const anchor = this.#anchor();
+      const { scrollLeft, clientWidth, scrollWidth } = this.#scroller;
+      // The view opens at the newest step, and stays there while older and newer steps come in.
+      const isAtEnd = !focused && scrollLeft + clientWidth >= scrollWidth - 1;
       this.#arrange();
       this.#standAt(anchor);
-      if (!this.#isOpened && this.#histories.length && this.#scroller.clientWidth) {
-        this.#isOpened = true;
-        this.#scroller.scrollLeft = this.#scroller.scrollWidth;
-      }
+      if (isAtEnd) this.#scroller.scrollLeft = this.#scroller.scrollWidth;
     }
     this.#render();
     if (focused) this.#restoreFocus(focused.history.key, focused.history.samples[focused.position].key);
