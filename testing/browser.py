@@ -35,14 +35,14 @@ def open_page(page: Page, address: str, **link: str) -> Frame:
         link: What a link chooses in the page, by the names of its fields. The other fields are
             those of ``ALL_NEWEST_FIRST``.
     """
-    choices = _choices({**ALL_NEWEST_FIRST, **link})
-    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{choices}")
+    choices = hash_of({**ALL_NEWEST_FIRST, **link})
+    page.goto(f"{address}data/plugin_entry.html?name=gradascent{choices}")
     return page.main_frame
 
 
 def open_as_new(page: Page, address: str, **link: str) -> Frame:
     """Open the plugin's page alone, as for a user who has chosen nothing but ``link``."""
-    page.goto(f"{address}data/plugin_entry.html?name=gradascent#gradascent{_choices(link)}")
+    page.goto(f"{address}data/plugin_entry.html?name=gradascent{hash_of(link)}")
     return page.main_frame
 
 
@@ -57,8 +57,7 @@ def open_tab(page: Page, address: str, **link: str) -> Frame:
         link: What the address chooses in the tab, by the names of its fields. The other fields are
             those of ``ALL_NEWEST_FIRST``.
     """
-    choices = _choices({**ALL_NEWEST_FIRST, **link})
-    page.goto(f"{address}#gradascent{choices}")
+    page.goto(address + hash_of({**ALL_NEWEST_FIRST, **link}))
     return frame_in_shell(page)
 
 
@@ -81,9 +80,14 @@ ALL_NEWEST_FIRST = {"sort": "newest", "show": "all", "captures": "all", "targets
 shows only the latest captures and the targets that change the answer."""
 
 
-def _choices(link: dict[str, str]) -> str:
+def hash_of(link: dict[str, str]) -> str:
+    """Return the end of an address that opens the page with a link's choices.
+
+    It opens at Samples unless the link names another view.
+    """
     chosen = {"view": "samples", **link}
-    return "".join(f"&p.gradascent.{name}={quote(text)}" for name, text in chosen.items())
+    fields = (f"&p.gradascent.{name}={quote(text)}" for name, text in chosen.items())
+    return "#gradascent" + "".join(fields)
 
 
 def set_dark_mode(page: Page) -> None:

@@ -16,6 +16,9 @@ export function latestThird({ from, to }) {
   return { from: Math.floor(to - (to - from) / 3), to };
 }
 
+/** @type {Range} */
+export const ALL_STEPS = { from: null, to: null };
+
 /**
  * A chosen range with its missing ends filled in; without a choice, the latest third.
  * @param {Range | null} chosen

@@ -156,13 +156,19 @@ def test_the_large_view_is_a_workbench(tab: Frame, recorded: dict[str, Sample]) 
     dots.first.click()
     expect(dots.first).to_have_attribute("aria-current", "true")
     assert recorded[shown_in(detail)].step == history[0].step
-    first = history[0]
-    other = first.label if first.label != first.classes[0] else int(first.classes[1])
-    link = detail.get_by_role("button", name=f"All between {first.classes[0]} and {other}")
+    link = detail.locator("button", has_text="All between")
+    expect(link).to_be_hidden()  # A probe is of no pair.
+    detail.get_by_role("button", name="Close").click()
+    tab.locator("#search").fill("first/0/0")
+    expect(tab.locator(".count")).to_contain_text("1 of")
+    detail = open_first(tab)
+    own = recorded[shown_in(detail)]
+    other = own.label if own.label != own.classes[0] else int(own.classes[1])
     link.click()
     expect(detail).to_be_hidden()
-    words = f"top two classes {first.classes[0]} and {other}"
-    expect(tab.locator(".active-filters")).to_contain_text(words)
+    low, high = sorted((int(own.classes[0]), other))
+    expect(tab.get_by_role("heading", name=f"{low} ↔ {high}")).to_be_visible()
+    expect(tab.locator(".pair-cell").first).to_be_visible()
 
 
 def test_the_readout_shows_the_recorded_values_in_both_units(
@@ -490,7 +496,7 @@ def test_compare_concludes_first(
     write_session(tmp_path / "new", [[*flipped, *samples[2:]]], session="new", start=1.7e9)
     board.read()
     tab.locator("button.reload").click()
-    expect(tab.locator(".conclusion")).to_have_text(
+    expect(tab.locator(".outcome")).to_have_text(
         "old fixes 1 and breaks 1 of the 4 samples that it shares with new."
     )
     words = {"fixed": 1, "broke": 1, "both wrong": 1, "both right": 1}

@@ -62,7 +62,7 @@ def test_the_page_decodes_what_python_encodes() -> None:
     samples += [with_special_values(sample) for sample in samples]
     encoded = [stored(sample) for sample in samples]
     used = {codec for record, _ in encoded for codec in record["payload"]["codecs"]}
-    assert used == set(CODECS)
+    assert used == set(CODECS) - {"not_stored"}, "a sample without arrays has nothing to decode"
     asked = [
         {
             "sample": {

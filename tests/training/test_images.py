@@ -113,4 +113,4 @@ def test_the_page_shows_the_numbers_and_says_why_there_is_no_image(
     expect(cards).to_have_count(len(samples))
     reason = "The images of this run are not stored: its hook was made with images=False."
     expect(cards.first.get_by_text(reason)).to_be_visible()
-    expect(cards.first.get_by_text("flips at").first).to_be_visible()
+    expect(cards.first.get_by_text("flips after").first).to_be_visible()

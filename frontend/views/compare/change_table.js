@@ -10,7 +10,7 @@ import { element } from "../common/dom.js";
 const WORDS = { fixed: "fixed", broke: "broke", bothWrong: "both wrong", bothRight: "both right" };
 
 export class ChangeTable {
-  #sentence = element("p", { className: "conclusion" });
+  #sentence = element("p", { className: "outcome" });
   /** @type {Map<Change, HTMLButtonElement>} */
   #buttons = new Map();
   /** @type {Change | null} */

@@ -10,6 +10,8 @@ import {
 import { makePicture } from "../../drawing/picture.js";
 import { shownMorph } from "../../samples/morphs.js";
 import { REVIEWS, REVIEW_WORDS } from "../../samples/label_review.js";
+import { classesBetween } from "../../samples/pairs.js";
+import { ALL_STEPS } from "../../samples/step_ranges.js";
 import { withOpenPair, withReview, withStrengthOverride } from "../../state/transitions.js";
 import { verdictAt } from "../../samples/verdict.js";
 import { copyText } from "../common/clipboard.js";
@@ -96,7 +98,7 @@ export class Detail {
     });
     this.#pairLink.addEventListener("click", () => {
       const pair = this.#pair;
-      if (pair) onChange((state) => ({ ...withOpenPair(state, pair), selected: null }));
+      if (pair) onChange((state) => ({ ...withOpenPair(state, pair), overviewSteps: ALL_STEPS, selected: null }));
     });
     this.#reviews = REVIEWS.map((review, at) => {
       const node = element("button", { type: "button", title: `Review the label (key ${at + 1})` });
@@ -264,12 +266,10 @@ export class Detail {
   }
 
   /** @param {Sample} sample */
-  #showPairLink({ label, classes, session }) {
-    const [first, second] = classes;
-    const other = label !== null && label !== first ? label : second;
-    this.#pair = first === undefined || other === undefined ? null : [first, other];
+  #showPairLink(sample) {
+    this.#pair = sample.probe ? null : classesBetween(sample);
     this.#pairLink.hidden = !this.#pair;
-    const names = (this.#pair ?? []).map((index) => className(session.class_names, index));
+    const names = (this.#pair ?? []).map((index) => className(sample.session.class_names, index));
     this.#pairLink.textContent = `All between ${names.join(" and ")}`;
   }
 
