@@ -11,7 +11,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from demo import photos
 from demo.__main__ import main as demo
-from testing.browser import ARGUMENTS, open_tab, set_dark_mode
+from testing.browser import ARGUMENTS, frame_in_shell, hash_of, open_tab, set_dark_mode
 from testing.chromium import REMEDY, find
 from testing.tensorboard_process import tensorboard
 
@@ -36,14 +36,15 @@ def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
                 take_overview(page, address, folder)
                 page.close()
                 continue
-            tab = open_tab(page, address)
+            page.goto(address + hash_of({"sort": "newest"}))  # what a new user sees, newest first
+            tab = frame_in_shell(page)
             if name == "dark":
                 set_dark_mode(page)
             tab.locator(".sample[data-painted]").first.wait_for()
             if name == "follow":
                 tab.get_by_role("tab", name="Over training").click()
-            elif name != "photos":
-                tab.locator("#show").select_option("confused")
+                tab.locator(".strips [data-painted]").first.wait_for()
+                tab.locator(".strips").evaluate("strips => { strips.scrollLeft = 0; }")
             if name == "detail":
                 tab.locator("#sort").select_option("margin")
                 tab.locator(".sample[data-painted] h2").first.click()
