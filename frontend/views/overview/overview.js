@@ -18,6 +18,7 @@ import { withOpenPair } from "../../state/transitions.js";
 import { rangeBefore, rangeCaption } from "../../samples/step_ranges.js";
 import { element, onPixelRatio } from "../common/dom.js";
 import { exampleRaster } from "../common/example.js";
+import { ExampleGroup } from "../common/example_group.js";
 import { PairTable } from "./pair_table.js";
 import { SuspectList } from "./suspect_list.js";
 import { RunTiles } from "./run_tiles.js";
@@ -43,6 +44,7 @@ export class Overview {
   #tiles = new RunTiles();
   #table;
   #suspects;
+  #examples;
   element;
 
   /**
@@ -56,6 +58,7 @@ export class Overview {
     this.element = element("section", properties);
     this.#table = new PairTable(this.element, listener.onChange, () => this.settings, () => this.#want());
     this.#suspects = new SuspectList(() => this.settings);
+    this.#examples = new ExampleGroup(listener, () => [...this.#table.examples, ...this.#suspects.examples]);
     this.element.append(
       element("div", { className: "head" }, this.#sentence, this.#hint),
       this.#tiles.element,
@@ -63,7 +66,7 @@ export class Overview {
       this.#suspects.element,
     );
     this.element.addEventListener("scroll", () => this.#render());
-    this.element.addEventListener("click", ({ target }) => this.#click(target));
+    this.element.addEventListener("click", ({ target }) => this.#examples.open(target));
     new ResizeObserver(() => this.refresh()).observe(this.element);
     onPixelRatio(() => this.refresh());
     setInterval(() => {
@@ -158,28 +161,11 @@ export class Overview {
     this.#want();
   }
 
-  get #examples() {
-    return [...this.#table.examples, ...this.#suspects.examples];
-  }
-
   /** Asks for the pictures of the examples, and shows those that are loaded. */
   #want() {
     if (this.hidden) return;
-    const examples = this.#examples;
-    for (const example of examples) {
-      if (example.isPainted) continue;
-      const picture = this.listener.picture(example.sample);
-      if (picture) example.showPicture(picture, this.settings);
-    }
-    this.listener.onWanted(examples.map(({ sample }) => sample));
-  }
-
-  /** @param {EventTarget | null} target */
-  #click(target) {
-    if (!(target instanceof Element)) return;
-    const key = target.closest(".example")?.getAttribute("data-sample");
-    const sample = this.#examples.find((example) => example.sample.key === key)?.sample;
-    if (sample) this.listener.onOpen(sample);
+    this.#examples.showLoaded(this.settings);
+    this.listener.onWanted(this.#examples.samples);
   }
 
   /** @param {Sample} sample */
@@ -191,16 +177,16 @@ export class Overview {
    * @param {Sample} sample
    * @param {Picture} picture
    */
-  showPicture({ key }, picture) {
-    for (const example of this.#examples) if (example.sample.key === key) example.showPicture(picture, this.settings);
+  showPicture(sample, picture) {
+    this.#examples.showPicture(sample, picture, this.settings);
   }
 
   /**
    * @param {Sample} sample
    * @param {string} problem
    */
-  showProblem({ key }, problem) {
-    for (const example of this.#examples) if (example.sample.key === key) example.showProblem(problem);
+  showProblem(sample, problem) {
+    this.#examples.showProblem(sample, problem);
   }
 
   /** @param {DisplaySettings} settings */
@@ -210,12 +196,12 @@ export class Overview {
     if (settings.morph !== before.morph) this.#table.clear();
     const fields = /** @type {const} */ (["theme", "gradientColors", "scaleEnd"]);
     if (fields.every((field) => settings[field] === before[field])) return;
-    for (const example of this.#examples) example.showSettings(settings);
+    this.#examples.showSettings(settings);
   }
 
   /** @param {boolean} on */
   blink(on) {
-    for (const example of this.#examples) example.blink(on, this.settings);
+    this.#examples.blink(on, this.settings);
   }
 
   /** @param {Command} command */
@@ -228,7 +214,7 @@ export class Overview {
 
   /** @param {Sample} sample */
   focus({ key }) {
-    const example = this.#examples.find(({ sample }) => sample.key === key);
+    const example = this.#examples.all.find(({ sample }) => sample.key === key);
     (example?.element ?? this.element).focus();
   }
 }

@@ -8,6 +8,7 @@ import { namesOf, recordedSteps, runColours } from "../../state/selectors.js";
 import { withFilters } from "../../state/transitions.js";
 import { element, onPixelRatio } from "../common/dom.js";
 import { Example, exampleRaster } from "../common/example.js";
+import { ExampleGroup } from "../common/example_group.js";
 import { VirtualList } from "../common/virtual_list.js";
 import { MeanPanel, averagedMembers } from "./mean_panel.js";
 import { Scatter } from "./scatter.js";
@@ -47,6 +48,7 @@ export class PairView {
   #means = [new MeanPanel(), new MeanPanel()];
   #columnHeads;
   #list;
+  #examples;
   element;
 
   /**
@@ -87,6 +89,7 @@ export class PairView {
       keyOf: (/** @type {Line} */ { position }) => position,
       makeRow: (/** @type {Line} */ line) => this.#row(line),
     });
+    this.#examples = new ExampleGroup(listener, () => this.#list.rows.flatMap(({ examples }) => examples));
     this.element.append(
       element("div", { className: "pair-title" }, back, this.#title, samples),
       this.#facts,
@@ -96,7 +99,7 @@ export class PairView {
       this.#list.element,
     );
     this.element.addEventListener("scroll", () => this.#render());
-    this.element.addEventListener("click", ({ target }) => this.#click(target));
+    this.element.addEventListener("click", ({ target }) => this.#examples.open(target));
     new ResizeObserver(() => this.refresh()).observe(this.element);
     onPixelRatio(() => this.refresh());
   }
@@ -251,29 +254,12 @@ export class PairView {
     });
   }
 
-  get #examples() {
-    return this.#list.rows.flatMap(({ examples }) => examples);
-  }
-
   #render() {
     if (this.hidden) return;
     this.#list.render();
-    for (const example of this.#examples) {
-      if (example.isPainted) continue;
-      const picture = this.listener.picture(example.sample);
-      if (picture) example.showPicture(picture, this.settings);
-    }
-    const visible = this.#examples.map(({ sample }) => sample);
+    this.#examples.showLoaded(this.settings);
     const averaged = this.#columns.flatMap((column) => averagedMembers(column).map(({ sample }) => sample));
-    this.listener.onWanted([...new Set([...visible, ...averaged])]);
-  }
-
-  /** @param {EventTarget | null} target */
-  #click(target) {
-    if (!(target instanceof Element)) return;
-    const key = target.closest(".example")?.getAttribute("data-sample");
-    const sample = this.#examples.find((example) => example.sample.key === key)?.sample;
-    if (sample) this.listener.onOpen(sample);
+    this.listener.onWanted([...new Set([...this.#examples.samples, ...averaged])]);
   }
 
   /** @param {Sample} sample */
@@ -285,9 +271,9 @@ export class PairView {
    * @param {Sample} sample
    * @param {Picture} picture
    */
-  showPicture({ key }, picture) {
+  showPicture(sample, picture) {
     if (this.hidden) return;
-    for (const example of this.#examples) if (example.sample.key === key) example.showPicture(picture, this.settings);
+    this.#examples.showPicture(sample, picture, this.settings);
     this.#showMeansSoon();
   }
 
@@ -295,8 +281,8 @@ export class PairView {
    * @param {Sample} sample
    * @param {string} problem
    */
-  showProblem({ key }, problem) {
-    for (const example of this.#examples) if (example.sample.key === key) example.showProblem(problem);
+  showProblem(sample, problem) {
+    this.#examples.showProblem(sample, problem);
   }
 
   /** @param {DisplaySettings} settings */
@@ -306,14 +292,14 @@ export class PairView {
     const fields = /** @type {const} */ (["theme", "gradientColors", "scaleEnd", "morph"]);
     if (fields.every((field) => settings[field] === before[field])) return;
     if (settings.morph !== before.morph) this.#list.clear();
-    for (const example of this.#examples) example.showSettings(settings);
+    this.#examples.showSettings(settings);
     this.#showMeansSoon();
     this.#render();
   }
 
   /** @param {boolean} on */
   blink(on) {
-    for (const example of this.#examples) example.blink(on, this.settings);
+    this.#examples.blink(on, this.settings);
   }
 
   /** @param {Command} command */
