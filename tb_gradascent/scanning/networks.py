@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from tb_gradascent.functional.validation import describe
 from tb_gradascent.scanning.errors import CommandError
 from tb_gradascent.scanning.picture_folder import Preprocess, preprocessed
+from tb_gradascent.training.known import know_model
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -163,8 +163,7 @@ def _names_of_timm(data: Any, model: Any) -> tuple[tuple[str, ...] | None, tuple
     """The names and WordNet's codes of the classes, if the network has those of ImageNet."""
     subset = data.infer_imagenet_subset(model)
     if not subset:
-        labels = model.pretrained_cfg.get("label_names")
-        return (tuple(map(str, labels)) if labels else None), ()
+        return _configured_names(model), ()
     info = data.ImageNetInfo(subset)
     classes = range(info.num_classes())
     return (
@@ -190,11 +189,14 @@ def _from_hub(name: str, state: Mapping[str, Tensor] | None) -> Network:
         tensor: Tensor = processor(picture, return_tensors="pt")["pixel_values"][0]
         return tensor
 
-    of_index = {int(index): str(label) for index, label in model.config.id2label.items()}
-    names: tuple[str, ...] | None = tuple(of_index[index] for index in sorted(of_index))
-    if names and all(re.fullmatch(r"LABEL_\d+", label) for label in names):
-        names = None  # the library's own names of classes that have none
-    return Network(model, preprocess, getattr(model.config, "num_channels", 3), names)
+    channels = getattr(model.config, "num_channels", 3)
+    return Network(model, preprocess, channels, _configured_names(model))
+
+
+def _configured_names(model: nn.Module) -> tuple[str, ...] | None:
+    """The names of the classes in a model's configuration, if it has some."""
+    found = know_model(model).class_names
+    return None if found is None else found.names
 
 
 def _import_library(library: str, module: str) -> object:
