@@ -24,6 +24,7 @@ from tb_gradascent import (
 from tb_gradascent.lightning import GradAscentCallback
 from testing.lightning_training import BATCH, BATCHES, Classifier, data, fit
 from testing.networks import convolutional, digits
+from testing.worst import assert_worst_of_evaluation
 
 pytestmark = [
     # These are Lightning's own warnings.
@@ -238,17 +239,7 @@ def assert_the_worst(samples: list[Sample], classify: Any) -> None:
     images, labels = (tensor[: BATCH * BATCHES] for tensor in digits("test"))
     with torch.no_grad():
         logits = classify(images)
-    first, second = logits.softmax(1).topk(2).values.unbind(1)
-    margins, loss = first - second, nn.functional.cross_entropy(logits, labels, reduction="none")
-    confused = [row for row in margins.argsort().tolist() if margins[row] <= 0.5][:4]
-    wrong = [row for row in (-loss).argsort().tolist() if logits[row].argmax() != labels[row]]
-    expected = confused + [row for row in wrong if row not in confused][:4]
-    assert [sample.id for sample in samples] == [str(row) for row in expected]
-    for row, sample in zip(expected, samples, strict=True):
-        assert np.array_equal(sample.image, images[row].numpy())
-        assert sample.label == labels[row]
-        chances = logits[row].softmax(0)[list(sample.classes)]
-        np.testing.assert_allclose(sample.probabilities, chances, atol=1e-5)
+    assert_worst_of_evaluation(samples, logits, images, labels)
 
 
 @pytest.mark.parametrize("module", [Classifier, pytest.param(Part, marks=pytest.mark.slow)])

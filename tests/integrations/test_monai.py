@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from tb_gradascent import read_samples
 from testing.networks import convolutional, digits
+from testing.worst import assert_worst_of_evaluation
 
 engines = pytest.importorskip("monai.engines", reason="monai is not installed")
 
@@ -66,11 +67,4 @@ def test_one_handler_serves_the_trainer_and_the_evaluator(tmp_path: Path) -> Non
     images, labels = (tensor[: 4 * BATCH] for tensor in digits("test"))
     with torch.no_grad():
         logits = model.eval()(images)
-    first, second = logits.softmax(1).topk(2).values.unbind(1)
-    margins = first - second
-    confused = [row for row in margins.argsort().tolist() if margins[row] <= 0.5][:4]
-    assert [sample.id for sample in samples][: len(confused)] == list(map(str, confused))
-    for sample in samples:
-        assert sample.id is not None
-        assert np.array_equal(images[int(sample.id)].numpy(), sample.image)
-        assert sample.label == labels[int(sample.id)]
+    assert_worst_of_evaluation(samples, logits, images, labels)

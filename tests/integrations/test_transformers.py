@@ -14,6 +14,7 @@ from tb_gradascent import Sample, read_samples
 from tb_gradascent.transformers import GradAscentCallback
 from testing.networks import digits, vision_transformer
 from testing.transformers_training import BATCH, STEPS, data, train
+from testing.worst import assert_worst_of_evaluation
 
 pytestmark = [
     # This is Transformers' own warning.
@@ -65,18 +66,7 @@ def assert_the_worst(samples: list[Sample], network: Any) -> None:
     images, labels = (tensor[:20] for tensor in digits("test"))
     with torch.no_grad():
         logits = network.eval()(images).logits
-    first, second = logits.softmax(1).topk(2).values.unbind(1)
-    margins = first - second
-    loss = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    confused = [row for row in margins.argsort().tolist() if margins[row] <= 0.5][:4]
-    wrong = [row for row in (-loss).argsort().tolist() if logits[row].argmax() != labels[row]]
-    expected = confused + [row for row in wrong if row not in confused][:4]
-    assert [sample.id for sample in samples] == [str(row) for row in expected]
-    for row, sample in zip(expected, samples, strict=True):
-        assert np.array_equal(sample.image, images[row].numpy())
-        assert sample.label == labels[row]
-        chances = logits[row].softmax(0)[list(sample.classes)]
-        np.testing.assert_allclose(sample.probabilities, chances, atol=1e-5)
+    assert_worst_of_evaluation(samples, logits, images, labels)
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +24,9 @@ from demo.__main__ import fresh, main, parse
 from demo.optional import torchvision_module
 from demo.train import Settings, train
 from tb_gradascent import read_samples
+from testing.interrupts import heeding_interrupts
 from testing.paths import ROOT
 from testing.tensorboard_process import PATIENCE
-
-
-@contextlib.contextmanager
-def heeding_interrupts() -> Iterator[None]:
-    """Receive Ctrl-C, which a shell turns off for what it starts in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.process

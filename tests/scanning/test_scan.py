@@ -13,7 +13,6 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from tb_gradascent import Sample, read_samples, scan_command
 from tb_gradascent.__main__ import main
 from tb_gradascent.scanning.picture_folder import ENDINGS
 from testing.documented import table
+from testing.interrupts import heeding_interrupts
 from testing.networks import DIGITS, MEAN, STD, convolutional, train
 from testing.paths import ROOT
 from testing.tensorboard_process import PATIENCE
@@ -170,16 +170,6 @@ def test_a_terminal_shows_the_progress(folder: Path) -> None:
     assert b"scan: 100%" in shown
     assert b"6/6" in shown
     assert b"2 of them are recorded" in done.stdout
-
-
-@contextlib.contextmanager
-def heeding_interrupts() -> Iterator[None]:
-    """Receive Ctrl-C, which a shell turns off for what it starts in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.process
