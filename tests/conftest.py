@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Error,
     Page,
     Request,
+    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -46,6 +47,9 @@ TIMEOUT = 120_000
 """Milliseconds until a wait for the browser fails. Only a test that fails waits so long."""
 
 expect.set_options(timeout=TIMEOUT)
+
+VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
+"""The size of a page in pixels, unless a test sets another."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -85,7 +89,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One browser context for all tests of a file: it loads the page's files only once."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(TIMEOUT)
     yield context
     context.close()
@@ -114,12 +118,16 @@ def serve() -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def page(context: BrowserContext, serve: object, serve_here: object) -> Iterator[Page]:
-    """A new page, which closes before the servers that the test started.
+    """A page of the browser, which shows nothing yet.
+
+    All tests of a file share one, because a new one takes three times as long to open a tab. After
+    a test it is as new, and the servers that the test started end later. What a test adds by
+    ``expose_function`` or ``add_init_script`` cannot be removed, so such a test closes the page.
 
     The test fails if the plugin's own page throws an error, logs a message, or asks another host.
     What TensorBoard's shell does is not the plugin's fault.
     """
-    page = context.new_page()
+    page = context.pages[0] if context.pages else context.new_page()
     complaints: list[str] = []
 
     def on_error(error: Error) -> None:
@@ -140,8 +148,25 @@ def page(context: BrowserContext, serve: object, serve_here: object) -> Iterator
     page.on("console", on_console)
     page.on("request", on_request)
     yield page
-    page.close()
+    if not page.is_closed():
+        clear(page)
+        page.remove_listener("pageerror", on_error)
+        page.remove_listener("console", on_console)
+        page.remove_listener("request", on_request)
+    for another in set(context.pages) - {page}:
+        another.close()
     assert complaints == []
+
+
+def clear(page: Page) -> None:
+    """Leave what a page shows, and take back what a test set."""
+    page.unroute_all(behavior="ignoreErrors")
+    page.goto("about:blank")
+    page.mouse.move(0, 0)
+    page.set_viewport_size(VIEWPORT)
+    page.emulate_media(
+        media="null", color_scheme="null", reduced_motion="null", forced_colors="null"
+    )
 
 
 def is_of_plugin(source: str) -> bool:

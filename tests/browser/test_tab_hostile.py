@@ -50,6 +50,7 @@ def tab(page: Page, address: str) -> Iterator[Frame]:
     yield tab
     assert woken == []
     assert tab.evaluate("typeof canary") == "function", "a script could have called it"
+    page.close()
 
 
 def shown_tags(tab: Frame) -> list[str]:
