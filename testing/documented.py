@@ -94,7 +94,7 @@ class TwoInputs(nn.Module):
 def names() -> dict[str, Any]:
     """New objects for the blocks of one page or section, by name."""
     images, labels = digits()
-    rows = slice(128)
+    rows = slice(64)
     dataset = TensorDataset(images[rows], labels[rows])
     model = convolutional()
     optimizer = torch.optim.Adam(model.parameters())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 import numpy as np
@@ -107,3 +109,15 @@ def train(model: nn.Module, steps: int = 150, seed: int = 0) -> nn.Module:
         nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
         optimizer.step()
     return model
+
+
+def trained(steps: int = 150, seed: int = 0) -> nn.Module:
+    """A :func:`convolutional` network after :func:`train`. A process trains each only once."""
+    model = _trained(steps, seed)
+    torch.manual_seed(seed)
+    return copy.deepcopy(model)
+
+
+@functools.cache
+def _trained(steps: int, seed: int) -> nn.Module:
+    return train(convolutional(seed=seed), steps)

@@ -32,6 +32,7 @@ from tb_gradascent.training import overhead
 from testing import chromium
 from testing.board import Board
 from testing.browser import ARGUMENTS
+from testing.fork_server import ForkServer
 from testing.tensorboard_process import tensorboard
 
 # The tests' networks are too small for several threads. On a busy machine, threads that wait for
@@ -40,8 +41,9 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # A busy machine may take any time for an example.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+settings.register_profile("daily", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None)
+settings.load_profile("daily")
 
 TIMEOUT = 120_000
 """Milliseconds until a wait for the browser fails. Only a test that fails waits so long."""
@@ -69,6 +71,13 @@ def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for run, options in RUNS.items():
         train(few, logdir / run, dataclasses.replace(options, epochs=1))
     return logdir
+
+
+@pytest.fixture(scope="session")
+def programs() -> Iterator[ForkServer]:
+    """Runs programs in processes of their own."""
+    with ForkServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, Sample, read_samples
-from testing.networks import MEAN, STD, convolutional, digits, train
+from testing.networks import MEAN, STD, convolutional, digits, trained
 from testing.painted import painted
 
 NAMES = tuple(f"digit {index}" for index in range(10))
@@ -34,7 +34,7 @@ def record(logdir: Path, inputs: torch.Tensor, model: torch.nn.Module, **options
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """A digit with two targets, each with two morphs."""
     images, _ = digits("test")
-    model = train(convolutional(), steps=40)
+    model = trained(40)
     options = {"class_names": NAMES, "mean": MEAN, "std": STD, "targets": [3, 5, 8]}
     return record(tmp_path_factory.mktemp("runs"), images[:50], model, **options)
 

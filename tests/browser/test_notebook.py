@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Frame, Page
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples, show
 from testing.browser import panels_of, percent, read_panel, set_strength, wait_for_samples
-from testing.networks import MEAN, STD, convolutional, digits, train
+from testing.networks import MEAN, STD, digits, trained
 from testing.painted import painted
 
 HOSTILE = '"></iframe><script>parent.hacked = 1</script><img src=x onerror="parent.hacked = 1">'
@@ -26,7 +26,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
     images, labels = digits("test")
     names = [HOSTILE, *(f"digit {index}" for index in range(1, 10))]
     options: Any = {"class_names": names, "mean": MEAN, "std": STD, "strict": True}
-    model = train(convolutional(), steps=40)
+    model = trained(40)
     with GradAscentHook(model, logdir, criterion=ProbabilityMargin(1), **options) as hook:
         hook.scan([(images[:30], labels[:30])], ids=[HOSTILE] * 30, top_k=3)
     return list(read_samples(logdir))

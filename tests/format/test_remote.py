@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import posixpath
 import queue
-import subprocess
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +25,7 @@ from tb_gradascent.format import remote
 from tb_gradascent.format.remote import RemoteEventFile, RemotePath, is_url
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.training import arguments
+from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
 from testing.paths import ROOT
 from testing.synthetic import DIGITS, make_captures, make_event
@@ -255,7 +254,10 @@ def test_an_error_at_the_end_is_logged(store: str, caplog: pytest.LogCaptureFixt
     assert "The last captures could not be written and are lost" in caplog.text
 
 
-def test_captures_are_put_at_the_interpreters_end_while_executors_still_run(tmp_path: Path) -> None:
+@pytest.mark.process
+def test_captures_are_put_at_the_interpreters_end_while_executors_still_run(
+    programs: ForkServer, tmp_path: Path
+) -> None:
     """Clients of stores need executors, and a hook that was not closed puts its last captures."""
     script = """
         import concurrent.futures, sys
@@ -270,9 +272,8 @@ def test_captures_are_put_at_the_interpreters_end_while_executors_still_run(tmp_
         hook = GradAscentHook(convolutional(), sys.argv[1])
         assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
         """
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), tmp_path.as_uri()], check=True, cwd=ROOT
-    )
+    done = programs.run(script, tmp_path.as_uri())
+    assert done.returncode == 0, done.stderr
     assert len(list(read_samples(tmp_path))) == 4
 
 

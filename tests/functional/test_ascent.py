@@ -14,12 +14,13 @@ from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
 from tb_gradascent.functional.margins import TargetMargin
 from tb_gradascent.functional.response import response
-from testing.networks import Quadratic, convolutional, digits, train
+from testing import networks
+from testing.networks import Quadratic, digits
 
 
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
-    return train(convolutional()).eval()
+    return networks.trained().eval()
 
 
 def sigmoid(margin: float) -> float:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
-from testing.networks import convolutional, digits, train
+from testing.networks import digits, trained
 
 with warnings.catch_warnings():
     # It imports a name of scipy that is on its way out.
@@ -38,7 +38,7 @@ BUDGETS = [
 
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
-    return train(convolutional()).eval().requires_grad_(False)
+    return trained().eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")

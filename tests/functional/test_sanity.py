@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import score_gradient
-from testing.networks import MEAN, STD, convolutional, digits, train
+from testing.networks import MEAN, STD, convolutional, digits, trained
 
 BOUNDS = torch.tensor((0 - MEAN) / STD), torch.tensor((1 - MEAN) / STD)
 
 
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
-    return train(convolutional()).eval()
+    return trained().eval()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def agreement(first: Tensor, second: Tensor) -> float:
 
 def randomised_head() -> nn.Module:
     """The trained network with another last layer."""
-    model = train(convolutional())
+    model = trained()
     assert isinstance(model, nn.Sequential)
     head = model[-1]
     assert isinstance(head, nn.Linear)
@@ -87,6 +87,6 @@ def test_the_same_network_gives_the_same_maps_and_another_training_similar_morph
     for mapped in (gradient, morph):
         first, second = (mapped(network, images, targets) for _ in range(2))
         assert agreement(first, second) > 0.999
-    trained_again = train(convolutional(seed=1)).eval()
+    trained_again = trained(seed=1).eval()
     morphs = [morph(model, images, targets) for model in (network, trained_again)]
     assert agreement(*morphs) > 0.5

@@ -13,7 +13,7 @@ from tb_gradascent.format.sample_codec import decode_sample, encode_sample
 from tb_gradascent.format.samples import CapturedSample
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS
 from tb_gradascent.functional.capture import Recipe, capture
-from testing.networks import MEAN, STD, convolutional, digits, train
+from testing.networks import MEAN, STD, digits, trained
 
 COLOUR_MEAN, COLOUR_STD = 0.45, 0.22
 
@@ -80,7 +80,7 @@ def test_a_large_gradient_keeps_its_direction_and_the_rest_is_exact(large: Captu
 
 def test_a_digit_takes_at_most_6_kb() -> None:
     """The limit is lower here, because the digits of the demo take up to a tenth more."""
-    network = train(convolutional()).eval()
+    network = trained().eval()
     images, _ = digits("test")
     with torch.no_grad():
         top = network(images).softmax(1).topk(2, 1).values

@@ -13,7 +13,8 @@ from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Forward
 from tb_gradascent.functional.margins import TargetMargin
-from testing.networks import MEAN, STD, Quadratic, convolutional, digits, train
+from testing import networks
+from testing.networks import MEAN, STD, Quadratic, digits
 
 LOW, HIGH = torch.tensor((0 - MEAN) / STD), torch.tensor((1 - MEAN) / STD)
 BOUNDS = (LOW, HIGH)
@@ -21,7 +22,7 @@ BOUNDS = (LOW, HIGH)
 
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
-    return train(convolutional()).eval()
+    return networks.trained().eval()
 
 
 @pytest.fixture(scope="module")

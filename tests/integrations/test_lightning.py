@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from tb_gradascent import (
+    Ascent,
     GradAscentHook,
     LogitMargin,
     ProbabilityMargin,
@@ -63,7 +64,8 @@ def test_the_callback_alone_captures_due_training_steps(tmp_path: Path) -> None:
 
 def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     with_it, without = Classifier(), Classifier()
-    fit(with_it, tmp_path / "with", GradAscentCallback(every=1, validation=True, strict=True))
+    callback = GradAscentCallback(every=1, validation=True, ascent=Ascent(max_steps=2), strict=True)
+    fit(with_it, tmp_path / "with", callback)
     fit(without, tmp_path / "without", None)
     assert len(steps(list(read_samples(tmp_path, tag="confused")))) == BATCHES
     for name, value in without.state_dict().items():
@@ -225,7 +227,7 @@ def test_the_trainers_of_both_packages_take_the_callback(tmp_path: Path, package
 
 
 def test_accumulated_batches_count_as_one_step(tmp_path: Path) -> None:
-    callback = GradAscentCallback(every=1, strict=True)
+    callback = GradAscentCallback(every=1, ascent=None, validation=False, strict=True)
     trainer = fit(Classifier(), tmp_path, callback, accumulate_grad_batches=4)
     samples = list(read_samples(tmp_path, tag="confused"))
     assert trainer.global_step == 3
@@ -248,7 +250,7 @@ def test_the_worst_of_each_validation_are_captured(
 ) -> None:
     options: Any = {"max_epochs": 2, "val_check_interval": 6, "num_sanity_val_steps": 2}
     model = module()
-    callback = GradAscentCallback(every=12, max_overhead=None, strict=True)
+    callback = GradAscentCallback(every=12, max_overhead=None, ascent=None, strict=True)
     trainer = fit(model, tmp_path, callback, **options)
     samples = list(read_samples(tmp_path, tag="validation"))
     assert steps(samples) == [6, 12, 18, 24]
@@ -302,7 +304,7 @@ def test_class_names_and_colours_are_those_of_the_data(tmp_path: Path) -> None:
     assert {sample.class_names for sample in read_samples(tmp_path)} == {tuple("0123456789")}
 
 
-@pytest.mark.parametrize("batches", [True, 3])
+@pytest.mark.parametrize("batches", [True, pytest.param(3, marks=pytest.mark.slow)])
 def test_fast_dev_run_captures_all_steps_and_keeps_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:

@@ -18,7 +18,7 @@ from bench.capture import bare_passes, given_by
 from bench.workloads import photographs
 from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, read_samples
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS
-from testing.networks import convolutional, digits, train
+from testing.networks import digits, trained
 from testing.paths import ROOT
 
 DOCS = ROOT / "docs" / "benchmarks.md"
@@ -54,7 +54,7 @@ def test_the_bare_passes_equal_those_of_a_capture(
     """
     passes: list[object] = []
     pixels: list[torch.Tensor] = []
-    model = train(convolutional()).eval()
+    model = trained().eval()
 
     @model.register_forward_pre_hook
     def _(module: object, given: tuple[torch.Tensor]) -> None:
@@ -97,7 +97,7 @@ def test_the_bare_passes_equal_those_of_a_capture(
 
 
 def test_an_attack_sees_the_confidence_as_a_class_boundary() -> None:
-    model = train(convolutional()).eval()
+    model = trained().eval()
     images = digits("test")[0][:50]
     targets = torch.arange(50) % 10
     says = quality.Convinced(model, targets)(images).argmax(1).bool()
@@ -130,7 +130,7 @@ def test_a_result_on_the_front_is_distinguished_from_one_behind_it(
 
 
 def test_a_morph_is_judged_by_networks_that_took_no_part() -> None:
-    network = train(convolutional()).eval()
+    network = trained().eval()
     images = digits("test")[0][:6]
     targets = network(images).topk(2, 1).indices[:, 1]
     asked = 0

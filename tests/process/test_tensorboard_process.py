@@ -35,7 +35,7 @@ LOADERS = {
     "fast": ["--load_fast=true"],
     "python, path prefix": ["--load_fast=false", "--path_prefix=/deep/board"],
 }
-CAPTURES = 1500
+CAPTURES = 1100
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 STARTED = r"TensorFlow installation not found|Serving TensorBoard on localhost|TensorBoard \d"
 """The lines that TensorBoard prints when it starts."""

@@ -210,7 +210,13 @@ def test_a_step_without_a_recorded_pass_is_a_fault(
     assert "the model made no forward pass in training mode that fits" in record.getMessage()
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.DataParallel,
+        pytest.param(lambda m: torch.compile(m, backend="eager"), marks=pytest.mark.slow),
+    ],
+)
 def test_a_wrapped_model_is_captured(tmp_path: Path, wrap: type) -> None:
     model = wrap(convolutional())
     optimizer = torch.optim.SGD(model.parameters(), 0.01)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
+from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, read_samples
 from tb_gradascent.format.event_file import EventFile
 from tb_gradascent.training.stats import Stats
 from testing import zoo
@@ -191,7 +191,8 @@ def train_through(
     with contextlib.ExitStack() as stack:
         hook = None
         if folder:
-            options = {"criterion": ProbabilityMargin(1), **fault.options(trouble)}
+            options = {"criterion": ProbabilityMargin(1), "ascent": Ascent(max_steps=2)}
+            options |= fault.options(trouble)
             made = GradAscentHook(model, folder, every=1, strict=strict, **options)
             hook = stack.enter_context(made)
         for step in range(12):
@@ -496,7 +497,7 @@ def test_written_samples_are_readable_however_the_process_ends(
 def test_forked_data_loader_workers_do_not_disturb_the_writer(tmp_path: Path) -> None:
     data = TensorDataset(BATCH.repeat(8, 1, 1, 1), torch.zeros(64).long())
     model = convolutional()
-    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=1, ascent=None, strict=True) as hook:
         calls = 0
         for _ in range(3):
             for inputs, labels in DataLoader(

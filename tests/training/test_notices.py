@@ -555,8 +555,17 @@ def test_another_model_than_the_loops_is_said_at_once(tmp_path: Path) -> None:
         assert codes == {"other-answers"}
 
 
-@pytest.mark.parametrize("before_step", [True, False])
-@pytest.mark.parametrize("kind", ["right", "not normalised", "an old copy"])
+@pytest.mark.parametrize(
+    ("kind", "before_step"),
+    [
+        ("right", True),
+        ("right", False),
+        ("not normalised", True),
+        pytest.param("not normalised", False, marks=pytest.mark.slow),
+        pytest.param("an old copy", True, marks=pytest.mark.slow),
+        ("an old copy", False),
+    ],
+)
 def test_a_training_with_batch_norm_and_dropout_is_compared_by_its_predictions(
     tmp_path: Path, kind: str, before_step: bool
 ) -> None:
@@ -578,6 +587,8 @@ def test_a_training_with_batch_norm_and_dropout_is_compared_by_its_predictions(
             optimizer.step()
             if not before_step:
                 hook(shown, logits, labels[rows])
+            if kind != "right" and hook.health:
+                break
         codes = {notice.code for notice in hook.health}
     assert codes == (set() if kind == "right" else {"other-answers"})
 

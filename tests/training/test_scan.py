@@ -15,13 +15,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from tb_gradascent.model.forward_args import ForwardArgs
-from testing.networks import Scaled, aged, convolutional, digits, train
+from testing import networks
+from testing.networks import Scaled, aged, convolutional, digits
 from testing.painted import painted
 
 
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
-    return train(convolutional(), steps=30)
+    return networks.trained(30)
 
 
 def most_confused_of_all(model: nn.Module, count: int) -> list[int]:

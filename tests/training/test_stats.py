@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tb_gradascent import GradAscentHook, LogitMargin, read_samples
 from tb_gradascent.format.event_file import EventFile
-from testing.networks import MEAN, STD, convolutional, digits, train
+from testing.networks import MEAN, STD, convolutional, digits, trained
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
@@ -43,7 +43,7 @@ def test_stats_count_captured_written_dropped_and_failed_samples(tmp_path: Path)
 
 
 def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path) -> None:
-    model = train(convolutional(), steps=30)
+    model = trained(30)
     images, labels = digits("test")
     expected: dict[int, tuple[float, float]] = {}
     with GradAscentHook(model, tmp_path, every=10, criterion=LogitMargin(1.0), strict=True) as hook:
@@ -87,7 +87,7 @@ def test_a_digit_with_both_kinds_of_morph_takes_at_most_6_kb(tmp_path: Path) -> 
 
     An untrained network has noisy gradients, which take more.
     """
-    model = train(convolutional(), steps=100)
+    model = trained(100)
     images, labels = digits("test")
     with GradAscentHook(
         model, tmp_path, every=1, mean=MEAN, std=STD, class_names=list("0123456789"), strict=True
