@@ -25,6 +25,7 @@ from playwright.sync_api import (
 )
 from torch.utils.data import Subset
 
+from bundle import make_bundle
 from demo.__main__ import RUNS
 from demo.data import load_digits
 from demo.train import train
@@ -93,6 +94,17 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bundle of the page. Without Node.js the test is skipped, or fails on CI."""
+    folder = tmp_path_factory.mktemp("bundle")
+    problem = make_bundle(folder)
+    if problem and not os.environ.get("CI"):
+        pytest.skip(problem)
+    assert problem is None
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,10 @@ def painted_as(sample: Sample, change: npt.NDArray[Any] | float) -> npt.NDArray[
     return levels * 255
 
 
-@pytest.mark.parametrize("load_fast", ["true", "false"], ids=["fast", "python"])
+@pytest.mark.parametrize(
+    "load_fast",
+    [pytest.param("true", id="fast"), pytest.param("false", id="python", marks=pytest.mark.slow)],
+)
 def test_the_screen_shows_what_was_computed(
     page: Page, serve: Serve, demo_runs: Path, load_fast: str
 ) -> None:
@@ -232,7 +235,7 @@ def test_colours_are_painted_channel_by_channel(
             assert np.abs(painted - painted_as(sample, 0.5 * target.delta)).max() <= 2
 
 
-@pytest.mark.parametrize("load_fast", ["true", "false"])
+@pytest.mark.parametrize("load_fast", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_without_data_the_tab_says_how_to_record_some(
     serve: Serve, page: Page, tmp_path: Path, load_fast: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from bundle import make_bundle
 from tb_gradascent.plugin import plugin
 from tb_gradascent.plugin.assets import Assets
 from testing.board import Board
@@ -34,17 +32,6 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return logdir
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle of these sources."""
-    folder = tmp_path_factory.mktemp("bundle")
-    problem = make_bundle(folder)
-    if problem and not os.environ.get("CI"):
-        pytest.skip(problem)
-    assert problem is None
-    return folder
-
-
 def requests_of(page: Page) -> list[str]:
     """The names of the plugin's files and routes, as they are requested."""
     asked: list[str] = []
@@ -61,11 +48,11 @@ def requests_of(page: Page) -> list[str]:
 def test_ten_runs_are_shown_after_five_requests(
     page: Page,
     logdir: Path,
-    made: Path,
+    bundle: Path,
     serve_here: Callable[..., Board],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plugin, "Assets", partial(Assets, bundle=made))
+    monkeypatch.setattr(plugin, "Assets", partial(Assets, bundle=bundle))
     address = serve_here(logdir).address
     asked = requests_of(page)
     tab = open_page(page, address)

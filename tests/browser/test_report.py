@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Frame, Page, expect
 
-from bundle import make_bundle
 from tb_gradascent import read_samples, report, report_html
 from tb_gradascent.plugin import report_page
 from tb_gradascent.plugin.assets import Assets
@@ -53,12 +51,8 @@ def form(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """The form of the code in the report."""
-    folder = tmp_path_factory.mktemp("bundle")
-    if request.param == "bundle":
-        problem = make_bundle(folder)
-        if problem and not os.environ.get("CI"):
-            pytest.skip(problem)
-        assert problem is None
+    is_bundle = request.param == "bundle"
+    folder = request.getfixturevalue("bundle") if is_bundle else tmp_path_factory.mktemp("none")
     monkeypatch.setattr(report_page, "Assets", partial(Assets, bundle=folder))
     report_page._page_code.cache_clear()
     yield request.param

@@ -51,7 +51,7 @@ def ended(sample: CapturedSample, stopped: Stopped, largest: float) -> CapturedS
     return dataclasses.replace(sample, targets=targets)
 
 
-@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize("width", [pytest.param(1400, marks=pytest.mark.slow), 900])
 def test_no_text_of_a_card_is_cut(
     serve_here: Callable[..., Board], page: Page, tmp_path: Path, width: int
 ) -> None:

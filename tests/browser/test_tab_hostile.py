@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from testing.browser import open_page, wait_for_paint, wait_for_samples
 from testing.hostile import (
@@ -39,18 +39,23 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def tab(page: Page, address: str) -> Iterator[Frame]:
-    """The page, with a canary function that no text may ever call."""
+@pytest.fixture(scope="module")
+def woken(context: BrowserContext) -> list[str]:
+    """The calls of a canary function that no text may ever call, and the dialogs."""
     woken: list[str] = []
-    page.expose_function("canary", lambda *_: woken.append("canary"))
-    page.on("dialog", lambda dialog: woken.append(dialog.message))
+    context.expose_function("canary", lambda *_: woken.append("canary"))
+    context.on("dialog", lambda dialog: woken.append(dialog.message))
+    return woken
+
+
+@pytest.fixture
+def tab(woken: list[str], page: Page, address: str) -> Iterator[Frame]:
+    """The page, with the canary."""
     tab = open_page(page, address)
     tab.locator("#tag").wait_for()
     yield tab
     assert woken == []
     assert tab.evaluate("typeof canary") == "function", "a script could have called it"
-    page.close()
 
 
 def shown_tags(tab: Frame) -> list[str]:

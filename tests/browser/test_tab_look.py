@@ -106,10 +106,11 @@ def hues(pixels: Pixels) -> Pixels:
     return difference
 
 
+@pytest.mark.parametrize("ratios", [(1.25, 2.0), pytest.param((1.0, 1.5), marks=pytest.mark.slow)])
 def test_cards_fill_the_width_and_image_pixels_are_whole_screen_pixels(
-    browser: Browser, served: str
+    browser: Browser, served: str, ratios: tuple[float, ...]
 ) -> None:
-    for ratio in (1.0, 1.25, 1.5, 2.0):
+    for ratio in ratios:
         page = browser.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=ratio)
         tab = open_page(page, served, tag="digits")
         first(tab).wait_for()
@@ -412,7 +413,9 @@ def test_with_reduced_motion_play_shows_only_recorded_strengths(
         assert np.abs(strengths - strength).min() <= 0.0051
 
 
-@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+@pytest.mark.parametrize(
+    "motion", [pytest.param("reduce", marks=pytest.mark.slow), "no-preference"]
+)
 def test_playing_pauses_while_no_run_is_ticked(
     page: Page, look: Callable[..., Frame], motion: Literal["reduce", "no-preference"]
 ) -> None:

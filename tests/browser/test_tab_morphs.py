@@ -263,8 +263,15 @@ def test_a_class_that_is_predicted_already_has_a_gradient_and_no_morph(
     expect(detail.locator('[data-part="morph-1"]')).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize(
+    ("kind", "theme"),
+    [
+        ("smallest", "dark"),
+        ("visible", "light"),
+        pytest.param("smallest", "light", marks=pytest.mark.slow),
+        pytest.param("visible", "dark", marks=pytest.mark.slow),
+    ],
+)
 def test_the_change_of_one_channel_is_the_delta_in_the_colours_of_the_legend(
     look: Callable[..., Frame], recorded: dict[str, Sample], kind: str, theme: Any
 ) -> None:

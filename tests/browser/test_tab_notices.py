@@ -269,7 +269,14 @@ def situations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield board.address
 
 
-@pytest.mark.parametrize("run", SITUATIONS)
+DAILY = {"softmax", "soft-labels", "captures-fail"}
+"""The situations of the daily test run: a warning, a hint and an error."""
+
+
+@pytest.mark.parametrize(
+    "run",
+    [pytest.param(run, marks=[] if run in DAILY else pytest.mark.slow) for run in SITUATIONS],
+)
 def test_what_a_real_hook_says_of_a_situation_is_on_the_screen(
     situations: str, page: Page, run: str
 ) -> None:

@@ -243,7 +243,9 @@ def test_a_number_is_written_in_one_form_on_the_card_in_the_large_view_and_at_ev
     assert all(re.fullmatch(r"(≈ )?[<>]?\d+ %|–|not evaluated", cell.strip()) for cell in cells)
 
 
-@pytest.mark.parametrize(("width", "least"), [(900, 160), (1400, 300)])
+@pytest.mark.parametrize(
+    ("width", "least"), [(900, 160), pytest.param(1400, 300, marks=pytest.mark.slow)]
+)
 def test_the_pictures_of_the_large_view_fill_a_row(tab: Frame, width: int, least: int) -> None:
     resize(tab, width)
     first(tab).locator("h2").click()

@@ -86,7 +86,11 @@ def expect_quiet(tab: Frame, payloads: Answers) -> None:
 
 @pytest.mark.parametrize(
     ("view", "other"),
-    [("samples", "follow"), ("follow", "compare"), ("compare", "samples")],
+    [
+        ("samples", "follow"),
+        pytest.param("follow", "compare", marks=pytest.mark.slow),
+        ("compare", "samples"),
+    ],
 )
 def test_pictures_that_arrive_while_another_view_is_chosen_are_painted(
     page: Page, served: str, payloads: Answers, view: str, other: str
@@ -103,7 +107,11 @@ def test_pictures_that_arrive_while_another_view_is_chosen_are_painted(
 
 @pytest.mark.parametrize(
     ("view", "other"),
-    [("samples", "compare"), ("follow", "samples"), ("compare", "follow")],
+    [
+        ("samples", "compare"),
+        ("follow", "samples"),
+        pytest.param("compare", "follow", marks=pytest.mark.slow),
+    ],
 )
 def test_a_view_that_was_left_for_less_than_a_frame_is_painted(
     page: Page, served: str, payloads: Answers, view: str, other: str
@@ -134,7 +142,7 @@ def focused(tab: Frame) -> object:
     return tab.evaluate("document.activeElement.closest('[data-sample]')?.dataset.sample")
 
 
-@pytest.mark.parametrize("view", ["follow", "compare"])
+@pytest.mark.parametrize("view", [pytest.param("follow", marks=pytest.mark.slow), "compare"])
 def test_a_reload_keeps_the_focus_and_the_scroll_position(
     page: Page, tmp_path: Path, serve_here: Callable[..., Board], view: str
 ) -> None:

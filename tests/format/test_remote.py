@@ -91,7 +91,7 @@ def events(count: int, samples: int = 1) -> Iterator[Any]:
 def train(log: Any, captures: int = 3) -> None:
     images, labels = digits()
     model = convolutional()
-    with GradAscentHook(model, log, every=1, strict=True) as hook:
+    with GradAscentHook(model, log, every=1, ascent=None, strict=True) as hook:
         for _ in range(captures):
             hook(images[:8], torch.zeros(8, 10), labels[:8], ids=range(8))
 
@@ -193,7 +193,7 @@ def test_waiting_captures_are_put_without_another_capture(
 ) -> None:
     monkeypatch.setattr(remote, "PUT_SECONDS", 0.3)
     images, _ = digits()
-    with GradAscentHook(convolutional(), store, every=1, strict=True) as hook:
+    with GradAscentHook(convolutional(), store, every=1, ascent=None, strict=True) as hook:
         for _ in range(3):
             hook(images[:8], torch.zeros(8, 10))
         while len(list(read_samples(store))) < 12:
@@ -229,7 +229,7 @@ def test_an_error_of_the_store_is_logged_once_and_training_goes_on(
     monkeypatch.setattr(remote, "PUT_SECONDS", 0.05)
     images, _ = digits()
     with caplog.at_level(logging.WARNING):
-        with GradAscentHook(convolutional(), store, every=1) as hook:
+        with GradAscentHook(convolutional(), store, every=1, ascent=None) as hook:
             Store.fails = True
             Store.attempts = queue.SimpleQueue()
             for _ in range(5):

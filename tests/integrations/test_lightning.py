@@ -260,7 +260,7 @@ def test_the_worst_of_each_validation_are_captured(
     assert trainer.global_step == 24
 
 
-@pytest.mark.parametrize("verb", ["validate", "test"])
+@pytest.mark.parametrize("verb", ["validate", pytest.param("test", marks=pytest.mark.slow)])
 def test_a_validation_or_a_test_alone_is_captured(tmp_path: Path, verb: str) -> None:
     model = Classifier()
     model.test_step = model.validation_step  # type: ignore[method-assign]
@@ -276,6 +276,7 @@ def test_a_validation_or_a_test_alone_is_captured(tmp_path: Path, verb: str) -> 
     assert_the_worst(samples, model.eval().net)
 
 
+@pytest.mark.slow
 def test_a_validation_without_a_pass_of_the_classifier_captures_its_first_batch(
     tmp_path: Path,
 ) -> None:

@@ -43,7 +43,13 @@ def test_a_ratio_is_a_median_with_quartiles() -> None:
     assert ratio.text("{:.1f}") == "4.0 (3.0 to 5.0)"
 
 
-@pytest.mark.parametrize("ascent", [Ascent.smallest(), DEFAULT_ASCENTS], ids=["one", "defaults"])
+@pytest.mark.parametrize(
+    "ascent",
+    [
+        pytest.param(Ascent.smallest(), id="one"),
+        pytest.param(DEFAULT_ASCENTS, id="defaults", marks=pytest.mark.slow),
+    ],
+)
 def test_the_bare_passes_equal_those_of_a_capture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ascent: Any
 ) -> None:

@@ -83,7 +83,7 @@ def test_each_call_makes_new_runs(tmp_path: Path) -> None:
 
 def test_the_same_seed_trains_the_same_model(tmp_path: Path) -> None:
     digits = data.load_digits()
-    few = dataclasses.replace(digits, train=Subset(digits.train, range(320)))
+    few = dataclasses.replace(digits, train=Subset(digits.train, range(128)))
     accuracies = {
         train(few, tmp_path / str(number), Settings(epochs=1, seed=3)) for number in range(2)
     }

@@ -105,6 +105,7 @@ def test_the_wheel_holds_the_fresh_bundle(wheel: zipfile.ZipFile, tmp_path: Path
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
+@pytest.mark.slow
 def test_without_nodejs_a_clone_becomes_a_wheel_with_modules_and_the_build_says_so(
     checkout: Path, tmp_path: Path
 ) -> None:

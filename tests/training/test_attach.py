@@ -38,7 +38,7 @@ def plain_loop(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 
 def test_the_batch_of_each_due_step_is_captured(tmp_path: Path) -> None:
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=4, ascent=None, strict=True) as hook:
         handle = hook.attach(optimizer)
         plain_loop(model, optimizer)
         handle.remove()
@@ -89,7 +89,7 @@ def test_passes_outside_of_the_training_are_not_captured(tmp_path: Path) -> None
     """A validation without ``no_grad``, and an update of batch norm's statistics."""
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, ascent=None, strict=True) as hook:
         hook.attach(optimizer)
         model(torch.zeros(4, 1, 28, 28)).sum().backward()
         model.eval()
@@ -110,7 +110,7 @@ def test_a_copy_of_the_model_is_not_recorded(
 ) -> None:
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=1, ascent=None, strict=True) as hook:
         hook.attach(optimizer)
         plain_loop(model, optimizer, steps=1)
         other = copied(copied(model))
@@ -220,7 +220,7 @@ def test_a_step_without_a_recorded_pass_is_a_fault(
 def test_a_wrapped_model_is_captured(tmp_path: Path, wrap: type) -> None:
     model = wrap(convolutional())
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    with GradAscentHook(model, tmp_path, every=4, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=4, ascent=None, strict=True) as hook:
         hook.attach(optimizer)
         plain_loop(model, optimizer)
         assert hook.stats.captured > 0
@@ -332,7 +332,7 @@ def test_an_attached_hook_causes_no_further_compilation(
 
         if compiled_step:
             step = torch.compile(step, backend="eager")
-        with GradAscentHook(model, tmp_path, every=5, strict=True) as hook:
+        with GradAscentHook(model, tmp_path, every=5, ascent=None, strict=True) as hook:
             if attached:
                 hook.attach(optimizer)
             for batch in images:

@@ -98,7 +98,7 @@ def rows_of(samples: list[Sample]) -> list[int]:
 @pytest.mark.parametrize("look", [explicitly, with_an_augmented_pass, asking])
 def test_the_worst_of_the_whole_evaluation_are_captured(tmp_path: Path, look: Look) -> None:
     network = trained()
-    with GradAscentHook(network, tmp_path, top_k=TOP_K, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, top_k=TOP_K, ascent=None, strict=True) as hook:
         evaluate(hook, network, look, step=7)
         assert hook.stats.captured == 2 * TOP_K
     samples = list(read_samples(tmp_path, tag="validation"))
@@ -122,7 +122,7 @@ def test_the_worst_of_the_whole_evaluation_are_captured(tmp_path: Path, look: Lo
 
 def test_without_a_call_the_models_own_passes_are_looked_at(tmp_path: Path) -> None:
     network = trained()
-    with GradAscentHook(network, tmp_path, top_k=TOP_K, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, top_k=TOP_K, ascent=None, strict=True) as hook:
         evaluate(hook, network, by_the_pass_alone)
     samples = list(read_samples(tmp_path, tag="validation"))
     assert rows_of(samples) == worst(network)[0]
@@ -140,7 +140,7 @@ def test_labels_that_the_model_is_given_are_seen(tmp_path: Path) -> None:
             return {"logits": self.net(x)}
 
     network = Scored()
-    with GradAscentHook(network, tmp_path, top_k=TOP_K, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, top_k=TOP_K, ascent=None, strict=True) as hook:
         with hook.evaluation(), torch.no_grad():
             for x, y in batches():
                 network(x, labels=y)
@@ -163,7 +163,7 @@ def test_an_evaluation_leaves_no_trace_and_counts_no_step(tmp_path: Path) -> Non
 def test_answers_of_other_weights_choose_candidates_only(tmp_path: Path) -> None:
     """An average of the weights is evaluated; the record is the model's own."""
     network, other = trained(), trained(2)
-    with GradAscentHook(network, tmp_path, top_k=TOP_K, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, top_k=TOP_K, ascent=None, strict=True) as hook:
         evaluate(hook, other, explicitly)
     for sample in read_samples(tmp_path):
         wrong = sample.classes[0] != sample.label
@@ -211,7 +211,7 @@ def test_faults_do_not_reach_the_evaluation(
 
 def test_an_evaluation_inside_another_one_is_part_of_it(tmp_path: Path) -> None:
     network = trained()
-    with GradAscentHook(network, tmp_path, top_k=TOP_K, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, top_k=TOP_K, ascent=None, strict=True) as hook:
         with hook.evaluation(tag="outer"):
             evaluate(hook, network, explicitly)
     samples = list(read_samples(tmp_path))
@@ -222,7 +222,9 @@ def test_an_evaluation_inside_another_one_is_part_of_it(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_evaluation(tmp_path: Path) -> None:
     network = trained()
     criterion = ProbabilityMargin(1)
-    with GradAscentHook(network, tmp_path, top_k=1, criterion=criterion, strict=True) as hook:
+    with GradAscentHook(
+        network, tmp_path, top_k=1, criterion=criterion, ascent=None, strict=True
+    ) as hook:
         with hook.evaluation(), torch.no_grad():
             for x, y in batches():
                 hook(x, network(x), y)

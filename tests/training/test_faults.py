@@ -401,7 +401,7 @@ def test_a_clock_that_is_set_back_loses_no_capture(
     """The clock jumps by years within two sessions, and the second session continues the first."""
     true_time = time.time
     for first in (0, 10):
-        with GradAscentHook(convolutional(), tmp_path, every=1, strict=True) as hook:
+        with GradAscentHook(convolutional(), tmp_path, every=1, ascent=None, strict=True) as hook:
             for step, jump in enumerate((0.0, -3e7, 9e7, -1e9), first):
                 monkeypatch.setattr(time, "time", lambda jump=jump: true_time() + jump)
                 hook(BATCH, LOGITS, step=step)
@@ -510,7 +510,7 @@ def test_forked_data_loader_workers_do_not_disturb_the_writer(tmp_path: Path) ->
 
 def test_a_step_that_goes_backwards_is_captured(tmp_path: Path) -> None:
     """A loop restarts from a checkpoint within one session, so both captures of a step stay."""
-    with GradAscentHook(convolutional(), tmp_path, every=10, strict=True) as hook:
+    with GradAscentHook(convolutional(), tmp_path, every=10, ascent=None, strict=True) as hook:
         captured = [hook(BATCH, LOGITS, step=step) for step in (0, 10, 20, 10, 20, 30)]
     assert captured == [4] * 6
     assert steps(tmp_path) == [0, 10, 20, 30]

@@ -82,7 +82,7 @@ def test_the_hook_of_a_copied_model_records_nothing(
 ) -> None:
     images, labels = digits()
     model = convolutional()
-    with GradAscentHook(model, tmp_path / "run", every=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path / "run", every=1, ascent=None, strict=True) as hook:
         model.hook = hook  # type: ignore[assignment]
         assert loop(model, hook, steps=1) == [4]
         other = copied(copied(model))
@@ -210,7 +210,7 @@ def test_captures_are_due_at_multiples_of_the_interval(
 
 def test_steps_are_counted_if_none_is_given(tmp_path: Path) -> None:
     model = convolutional()
-    with GradAscentHook(model, tmp_path, every=5, top_k=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=5, top_k=1, ascent=None, strict=True) as hook:
         assert hook.is_due()
         assert [bool(n) for n in loop(model, hook)] == [n % 5 == 0 for n in range(12)]
         assert not hook.is_due()
@@ -254,7 +254,7 @@ class Untouchable:
 
 def test_a_call_that_is_not_due_does_not_read_its_arguments(tmp_path: Path) -> None:
     batch, nothing = torch.rand(4, 1, 28, 28), Untouchable()
-    with GradAscentHook(convolutional(), tmp_path, every=4, strict=True) as hook:
+    with GradAscentHook(convolutional(), tmp_path, every=4, ascent=None, strict=True) as hook:
         hook.probe(batch[:1], every=8)
         for step in range(12):
             if step % 4 == 0:
@@ -270,7 +270,9 @@ def test_an_attached_hook_that_is_not_due_makes_no_tensor_operation(tmp_path: Pa
         model = convolutional()
         optimizer = torch.optim.SGD(model.parameters(), 0.01)
         batch = torch.rand(4, 1, 28, 28)
-        with GradAscentHook(model, tmp_path / str(attached), every=9, strict=True) as hook:
+        with GradAscentHook(
+            model, tmp_path / str(attached), every=9, ascent=None, strict=True
+        ) as hook:
             if attached:
                 hook.attach(optimizer)
             for _ in range(3):
@@ -326,7 +328,7 @@ def test_with_label_targets_only_labelled_samples_are_captured(tmp_path: Path) -
 def test_probes_are_recorded_at_every_capture(tmp_path: Path) -> None:
     model = convolutional()
     images, labels = digits("test")
-    with GradAscentHook(model, tmp_path, every=4, top_k=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=4, top_k=1, ascent=None, strict=True) as hook:
         hook.probe(images[:2], labels[:2])
         hook.probe(images[2:3], ids=["third"])
         captured = loop(model, hook)
@@ -343,7 +345,7 @@ def test_probes_are_recorded_at_every_capture(tmp_path: Path) -> None:
 def test_probes_are_captured_without_confused_samples(tmp_path: Path) -> None:
     model = convolutional()
     sure = torch.tensor([[9.0] + [0.0] * 9] * 4)
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, ascent=None, strict=True) as hook:
         hook.probe(torch.rand(3, 1, 28, 28))
         assert hook(torch.rand(4, 1, 28, 28), sure) == 3
 
@@ -403,7 +405,7 @@ def test_wrapped_models_are_captured(
     tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]
 ) -> None:
     model = wrap(convolutional())
-    with GradAscentHook(model, tmp_path, every=5, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=5, ascent=Ascent(max_steps=2), strict=True) as hook:
         loop(model, hook)
     assert steps_of(read_samples(tmp_path)) == [0, 5, 10]
 
@@ -412,7 +414,7 @@ def test_wrapped_models_are_captured(
 def test_an_evaluation_loop_is_captured(tmp_path: Path, mode: type) -> None:
     model = convolutional().eval()
     images, labels = digits("test")
-    with GradAscentHook(model, tmp_path, strict=True) as hook, mode():
+    with GradAscentHook(model, tmp_path, ascent=None, strict=True) as hook, mode():
         batch = images[:32].clone()
         hook.probe(batch[:1])
         assert hook(batch, model(batch), labels[:32]) == 5
@@ -421,7 +423,9 @@ def test_an_evaluation_loop_is_captured(tmp_path: Path, mode: type) -> None:
 def test_ids_of_every_type_are_stored(tmp_path: Path) -> None:
     model = convolutional()
     for kind in ([7, 8], ["a", "ü"], torch.tensor([7, 8]), [Path("a/b.png"), Path("c")], None):
-        with GradAscentHook(model, tmp_path / repr(kind)[:4].strip("["), strict=True) as hook:
+        with GradAscentHook(
+            model, tmp_path / repr(kind)[:4].strip("["), ascent=None, strict=True
+        ) as hook:
             assert hook(torch.rand(2, 1, 8, 8), torch.zeros(2, 10), ids=kind) == 2
     ids = {sample.id for sample in read_samples(tmp_path)}
     assert ids == {"7", "8", "a", "ü", "a/b.png", "c", None}
@@ -589,9 +593,15 @@ def test_capturing_tells_forward_hooks_whether_a_capture_runs(tmp_path: Path) ->
 def test_two_hooks_share_a_model_and_a_directory(tmp_path: Path) -> None:
     model = convolutional()
     with (
-        GradAscentHook(model, tmp_path, every=3, tag="margin", strict=True) as first,
+        GradAscentHook(model, tmp_path, every=3, tag="margin", ascent=None, strict=True) as first,
         GradAscentHook(
-            model, tmp_path, every=4, tag="margin/logit", criterion=LogitMargin(10), strict=True
+            model,
+            tmp_path,
+            every=4,
+            tag="margin/logit",
+            criterion=LogitMargin(10),
+            ascent=None,
+            strict=True,
         ) as second,
     ):
         loop(model, lambda *args, **kwargs: first(*args, **kwargs) + second(*args, **kwargs))
@@ -623,7 +633,7 @@ def test_samples_are_written_to_a_summary_writers_directory(tmp_path: Path) -> N
 
     model = convolutional()
     writer = SummaryWriter(str(tmp_path / "run"))
-    with GradAscentHook(model, writer, strict=True) as hook:
+    with GradAscentHook(model, writer, ascent=None, strict=True) as hook:
         loop(model, hook, steps=2)
         writer.add_scalar("loss", 1.0, 0)
     writer.close()

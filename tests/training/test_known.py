@@ -263,7 +263,9 @@ def test_what_does_not_fit_is_not_used_and_said(tmp_path: Path) -> None:
 def test_a_scan_learns_from_its_loader(tmp_path: Path) -> None:
     network = convolutional()
     data = Digits(Normalize(0.1307, 0.3081), classes=NAMES)
-    with GradAscentHook(network, tmp_path, criterion=ProbabilityMargin(1), strict=True) as hook:
+    with GradAscentHook(
+        network, tmp_path, criterion=ProbabilityMargin(1), ascent=None, strict=True
+    ) as hook:
         images, labels = next(iter(DataLoader(data, 16)))
         hook(images, network(images), labels)
         hook.scan(DataLoader(data, 16))

@@ -157,7 +157,7 @@ def test_a_models_output_can_be_given_to_the_hook_unchanged(tmp_path: Path, kind
     images, labels = digits()
     own = kind == "own"
     forward = (lambda model, x: model(x).scores) if own else None
-    with GradAscentHook(model, tmp_path, forward=forward, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, forward=forward, ascent=None, strict=True) as hook:
         output = model(images[:16])
         assert hook(images[:16], output.scores if own else output, labels[:16]) == 4
     model.eval()
@@ -185,7 +185,7 @@ def test_a_model_with_several_inputs_in_dictionaries_is_captured(tmp_path: Path)
     model = Aged()
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     ages = dict(zip((image.numpy().tobytes() for image in images[:64]), range(64), strict=True))
-    with GradAscentHook(model, tmp_path, every=3, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=3, ascent=None, strict=True) as hook:
         for batch in batches:
             logits = model(batch["image"], batch["age"])
             optimizer.zero_grad()

@@ -174,7 +174,6 @@ DAILY = {
     "random numbers in eval mode",
     "autocast, called inside",
     "called before backward",
-    "called with the model to be asked",
     "captures that fail",
 }
 

@@ -87,7 +87,7 @@ def test_a_digit_with_both_kinds_of_morph_takes_at_most_6_kb(tmp_path: Path) -> 
 
     An untrained network has noisy gradients, which take more.
     """
-    model = trained(100)
+    model = trained()
     images, labels = digits("test")
     with GradAscentHook(
         model, tmp_path, every=1, mean=MEAN, std=STD, class_names=list("0123456789"), strict=True
@@ -114,7 +114,7 @@ def test_a_loop_that_reuses_its_buffers_does_not_change_a_capture(
     inputs, logits, labels = torch.rand(4, 1, 8, 8), torch.rand(4, 10), torch.tensor([3, 1, 4, 1])
     before = inputs.numpy().copy()
     chances = logits.double().softmax(1).sort(1).values
-    with GradAscentHook(convolutional(), tmp_path, every=1, strict=True) as hook:
+    with GradAscentHook(convolutional(), tmp_path, every=1, ascent=None, strict=True) as hook:
         probe = torch.rand(1, 1, 8, 8)
         hook.probe(probe, ids=["probe"])
         before_probe = probe.numpy().copy()
@@ -147,7 +147,7 @@ def test_scalars_are_written_for_another_tag_without_confused_samples(tmp_path: 
 
 def test_probes_have_a_schedule_of_their_own(tmp_path: Path) -> None:
     model = convolutional()
-    with GradAscentHook(model, tmp_path, every=10, top_k=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=10, top_k=1, ascent=None, strict=True) as hook:
         hook.probe(torch.rand(2, 1, 8, 8), ids=["often", "often too"], every=4)
         hook.probe(torch.rand(1, 1, 8, 8), ids=["always"])
         captured = [hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) for _ in range(21)]

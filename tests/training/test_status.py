@@ -262,7 +262,7 @@ def test_captures_that_fail_are_tried_less_often_until_one_succeeds(
 
 def test_a_success_restores_the_interval(tmp_path: Path) -> None:
     switch = Switch()
-    with made(tmp_path, forward=switch, max_overhead=None) as hook:
+    with made(tmp_path, forward=switch, ascent=None, max_overhead=None) as hook:
         samples = {}
         for switch.step in range(40):
             switch.on = switch.step < 20
