@@ -9,8 +9,11 @@ CONSTRAINTS ?= constraints.txt
 # The programs for `make test-versions`.
 OLDEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
-# Two processes share the test files. The tests of one file share what they serve.
-PARALLEL ?= -n 2 --dist loadfile
+# Two processes share the test files. The tests of one file share what they serve. The files run in
+# the order of their names, so that those of the browser, which take longest, are not the last ones.
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+# hypothesis tries 40 examples for each test, as tests/conftest.py says, and here 100.
+THOROUGH := --hypothesis-profile=thorough
 
 # torch's threads wait for each other without spinning. On a busy machine this is ten times as fast.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -51,7 +54,7 @@ test: $(VENV)/installed-test
 
 test-all: $(VENV)/installed-test
 	@$(run) -m testing.chromium
-	@$(run) -m pytest $(PARALLEL) -m "not torchvision" $(ARGS)
+	@$(run) -m pytest $(PARALLEL) $(THOROUGH) -m "not torchvision" $(ARGS)
 
 # The oldest releases, the pinned ones, and the newest, each in an environment of its own.
 test-versions:

@@ -23,6 +23,7 @@ from testing.browser import open_tab
 from testing.documented import python_blocks, sections, table
 from testing.paths import ROOT
 from testing.synthetic import make_captures, write_session
+from testing.tensorboard_process import PATIENCE
 
 SECTIONS = {
     heading: text
@@ -81,7 +82,7 @@ def stripping_proxy(address: str) -> Iterator[str]:
             if not self.path.startswith(f"{PREFIX}/") and self.path != PREFIX:
                 self.send_error(404)
                 return
-            connection = http.client.HTTPConnection(target.netloc, timeout=60)
+            connection = http.client.HTTPConnection(target.netloc, timeout=PATIENCE)
             connection.request("GET", self.path.removeprefix(PREFIX) or "/")
             answer = connection.getresponse()
             body = answer.read()

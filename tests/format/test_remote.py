@@ -29,6 +29,7 @@ from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
 from testing.paths import ROOT
 from testing.synthetic import DIGITS, make_captures, make_event
+from testing.tensorboard_process import PATIENCE
 
 
 class Store(MemoryFileSystem):  # type: ignore[misc]  # untyped
@@ -197,7 +198,7 @@ def test_waiting_captures_are_put_without_another_capture(
         for _ in range(3):
             hook(images[:8], torch.zeros(8, 10))
         while len(list(read_samples(store))) < 12:
-            Store.attempts.get(timeout=60)
+            Store.attempts.get(timeout=PATIENCE)
 
 
 def test_events_whose_put_fails_are_not_appended(
@@ -234,7 +235,7 @@ def test_an_error_of_the_store_is_logged_once_and_training_goes_on(
             Store.attempts = queue.SimpleQueue()
             for _ in range(5):
                 assert hook(images[:8], torch.zeros(8, 10)) == 4
-                Store.attempts.get(timeout=60)
+                Store.attempts.get(timeout=PATIENCE)
             Store.fails = False
             assert hook(images[:8], torch.zeros(8, 10)) == 4
         assert hook.stats.written + hook.stats.dropped == 24

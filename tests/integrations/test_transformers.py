@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import Trainer, TrainingArguments
 
-from tb_gradascent import Sample, read_samples
+from tb_gradascent import Ascent, Sample, read_samples
 from tb_gradascent.transformers import GradAscentCallback
 from testing.networks import digits, vision_transformer
 from testing.transformers_training import BATCH, STEPS, data, train
@@ -36,7 +36,7 @@ def assert_true_labels(samples: list[Sample]) -> None:
 def test_samples_are_written_beside_the_trainers_own_logs(tmp_path: Path) -> None:
     (tmp_path / "runs" / "older").mkdir(parents=True)
     (tmp_path / "runs" / "older" / "events.out.tfevents.1.other").touch()
-    callback = GradAscentCallback(every=3, strict=True)
+    callback = GradAscentCallback(every=3, ascent=None, strict=True)
     train(vision_transformer(), tmp_path, callback, eval_strategy="steps", eval_steps=2)
     samples = list(read_samples(tmp_path, tag="confused"))
     assert steps(samples) == [1, 3, 6]
@@ -49,7 +49,8 @@ def test_samples_are_written_beside_the_trainers_own_logs(tmp_path: Path) -> Non
 
 def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     with_it, without = vision_transformer(), vision_transformer()
-    train(with_it, tmp_path / "with", GradAscentCallback(every=1, strict=True))
+    callback = GradAscentCallback(every=1, ascent=Ascent(max_steps=2), strict=True)
+    train(with_it, tmp_path / "with", callback)
     train(without, tmp_path / "without", None)
     for name, value in without.state_dict().items():
         assert torch.equal(value, with_it.state_dict()[name]), name
@@ -119,7 +120,7 @@ class OwnLoss(Trainer):
 def test_labels_that_the_model_does_not_get_are_known(
     tmp_path: Path, kind: type[Trainer], options: dict[str, Any]
 ) -> None:
-    callback = GradAscentCallback(every=4, strict=True)
+    callback = GradAscentCallback(every=4, ascent=None, strict=True)
     settings: Any = {"eval_strategy": "steps", "eval_steps": 4, "max_steps": 4}
     train(vision_transformer(), tmp_path, callback, kind=kind, **options, **settings)
     assert_true_labels(list(read_samples(tmp_path, tag="confused")))
@@ -166,7 +167,8 @@ def test_an_environment_variable_names_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "there"))
-    train(vision_transformer(), tmp_path, GradAscentCallback(strict=True), max_steps=1)
+    callback = GradAscentCallback(ascent=None, strict=True)
+    train(vision_transformer(), tmp_path, callback, max_steps=1)
     assert {sample.run for sample in read_samples(tmp_path)} == {"there"}
 
 

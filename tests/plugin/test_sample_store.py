@@ -30,6 +30,7 @@ from testing.arrivals import Arrivals
 from testing.index_reader import complete
 from testing.sample_store import SCOPE, WatchedProvider, read_index, read_payloads
 from testing.synthetic import DIGITS, make_captures, make_event, string_tensor, write_session
+from testing.tensorboard_process import PATIENCE
 
 
 def open_store(logdir: Path) -> SampleStore:
@@ -337,7 +338,7 @@ def test_an_answer_is_limited_but_holds_at_least_one_payload(
 def test_payloads_are_read_in_parallel(tmp_path: Path) -> None:
     session = write_session(tmp_path, make_captures(1, 8))
     watched = WatchedProvider(tmp_path)
-    together = threading.Barrier(8, timeout=30)
+    together = threading.Barrier(8, timeout=PATIENCE)
     read = watched.original.read_blob
 
     def read_blob(*args: object, **kwargs: object) -> object:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ import torch
 from tb_gradascent import GradAscentHook
 from tb_gradascent.format import remote
 from testing.networks import convolutional, digits
+from testing.tensorboard_process import PATIENCE, wait_until
 
 
 def test_tensorboard_follows_the_parts_of_a_remote_log(
@@ -38,20 +39,22 @@ def test_tensorboard_follows_the_parts_of_a_remote_log(
     def ask(route: str, **query: str | list[str]) -> bytes:
         text = urllib.parse.urlencode(query, doseq=True)
         with urllib.request.urlopen(
-            f"{address}data/plugin/gradascent/{route}?{text}", timeout=60
+            f"{address}data/plugin/gradascent/{route}?{text}", timeout=PATIENCE
         ) as response:
             body: bytes = response.read()
         return body
 
     def session_of(captures: int) -> str:
-        deadline = time.monotonic() + 120
-        while True:
-            if json.loads(ask("runs"))["runs"]:
-                (session,) = json.loads(ask("index", run="run", tag="confused"))["sessions"]
-                if session["captures"] == captures:
-                    return str(session["session"])
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: [one["captures"] for one in sessions()] == [captures])
+        return str(sessions()[0]["session"])
+
+    def sessions() -> list[dict[str, Any]]:
+        if not json.loads(ask("runs"))["runs"]:
+            return []
+        found: list[dict[str, Any]] = json.loads(ask("index", run="run", tag="confused"))[
+            "sessions"
+        ]
+        return found
 
     session_of(captures=3)
     capture(6)
