@@ -28,7 +28,7 @@ export interface Session {
   judges: string[];
 }
 
-export type Stopped = "confidence" | "max_steps" | "stalled" | "nonfinite" | "none" | "surest";
+export type Stopped = "confidence" | "max_steps" | "stalled" | "nonfinite" | "none" | "surest" | "chance";
 
 /** What one network answered along a morph. */
 export interface Response {
@@ -54,6 +54,11 @@ export interface Morph extends Response {
   flip_position: number;
   /** For each small change of the finished morph: whether the network still predicts the target. */
   survived: boolean[];
+  /**
+   * If the network answers at random: the lowest and the highest probability of the target in several answers about the
+   * finished morph. Otherwise `null`.
+   */
+  spread: [number, number] | null;
   judges: Response[];
 }
 

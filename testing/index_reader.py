@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-STOPPED = ("confidence", "max_steps", "stalled", "nonfinite", "none", "surest")
+STOPPED = ("confidence", "max_steps", "stalled", "nonfinite", "none", "surest", "chance")
 CODECS = ("palette", "levels", "coarse_levels", "predicted_palette", "predicted_levels")
 
 
@@ -82,6 +82,7 @@ def _complete_target(target: dict[str, Any]) -> dict[str, Any]:
     morphs = [
         {
             "survived": "",
+            "spread": None,
             **_complete_measures(morph, "delta_norm", "largest_change", "mean_change"),
             **_complete_response(morph),
             "judges": [{**j, **_complete_response(j)} for j in morph.get("judges", [])],
@@ -136,6 +137,10 @@ def _read_row(row: bytes) -> dict[str, Any]:
     bounds = [numbers.take("<f8", shape[0]) for _ in range(2)] if flags & 16 else None
     classes = integers.take("<u4", listed)
     described = [_read_target(numbers, integers, asked) for _ in range(targets)]
+    for target in described:
+        for morph in target["morphs"]:
+            spread = numbers.take("<f8", 2) if flags & 32 else [math.nan]
+            morph["spread"] = None if math.isnan(spread[0]) else spread
     assert numbers.offset == 128 + 8 * count
     text = integers.take_text(id_bytes)
     names = integers.take_text(names_bytes).split("\n")

@@ -42,6 +42,7 @@ _NAMES = st.sampled_from(["smallest", "visible"]) | st.text(
     min_size=1, max_size=MAX_SHORT_NAME_LENGTH
 ).filter(is_short_name)
 _CLASSES = st.integers(0, MAX_CLASSES - 1)
+_CHANCES = st.floats(0, 1, width=32)
 
 
 def stored(sample: CapturedSample) -> tuple[Record, bytes]:
@@ -83,6 +84,7 @@ def _morphs(draw: st.DrawFn, target: int, shape: tuple[int, ...], strengths: Arr
         stopped=draw(st.sampled_from(get_args(Stopped))),
         survived=tuple(draw(st.lists(st.booleans(), max_size=MAX_SURVIVAL_CHECKS))),
         judges={name: Response(**draw(_answers(strengths.shape))) for name in judges},
+        spread=draw(st.none() | st.tuples(_CHANCES, _CHANCES)),
         **draw(_answers(strengths.shape)),
     )
 

@@ -12,6 +12,7 @@ const HAS_ID = 2;
 const HAS_LABEL = 4;
 const HAS_LOSS = 8;
 const HAS_BOUNDS = 16;
+const HAS_SPREAD = 32;
 
 const AT = {
   index: 4,
@@ -41,9 +42,10 @@ const AT = {
 /** The fixed parts of a target and of a morph, in bytes: their float64 and their uint32. */
 const TARGET = { numbers: 16, integers: 12 };
 const MORPH = { numbers: 24, integers: 24 };
+const SPREAD = 16;
 
 /** @type {Stopped[]} */
-const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none", "surest"];
+const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none", "surest", "chance"];
 
 const TEXT = new TextDecoder();
 const LAST_ASCII = 0x7f;
@@ -217,6 +219,14 @@ class RowSample {
         integers = target.integersEnd;
         return target;
       });
+      if (this.#flag(HAS_SPREAD)) {
+        for (const { morphs } of this.#targets) {
+          for (const morph of morphs) {
+            morph.spread = spreadAt(this.#view, numbers);
+            numbers += SPREAD;
+          }
+        }
+      }
     }
     return this.#targets;
   }
@@ -407,6 +417,8 @@ class RowMorph extends RowResponse {
   #target;
   /** @type {Response[] | undefined} */
   #judges;
+  /** @type {[number, number] | null} */
+  spread = null;
 
   /**
    * @param {DataView<ArrayBuffer>} view
@@ -483,6 +495,16 @@ class RowMorph extends RowResponse {
 function knownAt(view, at) {
   const value = view.getFloat64(at, true);
   return Number.isNaN(value) ? null : value;
+}
+
+/**
+ * @param {DataView} view
+ * @param {number} at
+ * @returns {[number, number] | null}
+ */
+function spreadAt(view, at) {
+  const low = knownAt(view, at);
+  return low === null ? null : [low, view.getFloat64(at + 8, true)];
 }
 
 /** @type {{text: string, names: string[]}} */

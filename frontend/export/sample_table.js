@@ -50,6 +50,7 @@ const COLUMNS = [
   ["stopped", (_, __, morph) => morph && morph.stopped],
   ["morph_flip", ({ strengths }, _, morph) => morph && flipOf(morph, strengths)],
   ["survived", (_, __, morph) => morph && morph.survived.map(Number).join(" ")],
+  ["spread", (_, __, morph) => morph && (morph.spread?.join(" ") ?? null)],
   ["strengths", ({ strengths }, _, morph) => morph && strengths.join(" ")],
   ["target_probabilities", (_, __, morph) => morph && morph.probabilities.join(" ")],
   ["original_probabilities", (_, __, morph) => morph && morph.original_probabilities.join(" ")],

@@ -262,15 +262,16 @@ export function wrappedLines(words, width) {
 }
 
 /**
- * How many lines of text stand below the flip: one if the ascent ended early, one for the survival, and one for each
- * judge. A switch to another kind of
- * morph does not change the layout, so the morph with the most lines counts.
+ * How many lines of text stand below the flip: one if the ascent ended early, one for the spread, one for the survival,
+ * and one for each judge. A switch to another kind of morph does not change the layout, so the morph with the most
+ * lines counts.
  * @param {Target} target
  */
 export function extraLines({ morphs }) {
   return morphs.reduce((most, morph) => {
-    const { survived, judges } = morph;
-    return Math.max(most, (endedEarly(morph) ? 1 : 0) + (survived.length ? 1 : 0) + judges.length);
+    const { spread, survived, judges } = morph;
+    const lines = [endedEarly(morph), spread, survived.length].filter(Boolean).length + judges.length;
+    return Math.max(most, lines);
   }, 0);
 }
 

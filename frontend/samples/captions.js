@@ -238,6 +238,8 @@ export function stoppedCaption({ stopped, steps, probabilities }, strengths) {
       return { long: "stopped at NaN or infinity", short: "NaN or infinity" };
     case "surest":
       return { long: "as sure as this network gets", short: "as sure as it gets" };
+    case "chance":
+      return { long: "reached the confidence by chance", short: "reached by chance" };
   }
 }
 
@@ -279,6 +281,18 @@ export function survivalCaption({ survived }) {
   if (!all) return { long: "", short: "", fragile };
   const short = fragile ? `fragile: ${held} of ${all}` : `holds in ${held} of ${all}`;
   return { long: fragile ? short : `${short} small changes`, short, fragile };
+}
+
+/**
+ * "68 to 84 % when asked again": how far the answers of a network that answers at random lie apart; empty otherwise.
+ * @param {Morph} morph
+ * @returns {Caption}
+ */
+export function spreadCaption({ spread }) {
+  if (!spread) return same("");
+  const [low, high] = spread.map(formatPercent);
+  const short = low === high ? low : `${low.replace(" %", "")} to ${high}`;
+  return { long: `${short} when asked again`, short: `again: ${short}` };
 }
 
 /** A morph that holds in less than this share of the small changes is called fragile: in 4 of 8, for instance. */

@@ -52,6 +52,7 @@ class JudgeRecord(ResponseRecord):
 class _OptionalOfMorph(TypedDict, total=False):
     survived: str
     judges: list[JudgeRecord]
+    spread: list[JsonNumber]
 
 
 class MorphRecord(ResponseRecord, _OptionalOfMorph):
@@ -59,8 +60,10 @@ class MorphRecord(ResponseRecord, _OptionalOfMorph):
 
     ``name`` is the name of the ascent. ``survived`` has one character a check, ``"1"`` if the morph
     survived it and ``"0"`` if not. It is missing if there were no checks. ``judges`` is missing if
-    there are none. ``largest_change`` and ``mean_change`` are ``None`` if they are unknown: version
-    1 did not record them.
+    there are none. ``spread`` is the lowest and the highest probability of the target among several
+    answers about the finished morph. It is missing unless the network answers at random.
+    ``largest_change`` and ``mean_change`` are ``None`` if they are unknown: version 1 did not
+    record them.
     """
 
     name: str
@@ -116,6 +119,7 @@ class _Optional(TypedDict, total=False):
     every: int
     bounds: list[list[JsonNumber]]
     loop_margin: JsonNumber
+    spread: list[JsonNumber]
 
 
 class Record(_Optional):
@@ -125,7 +129,9 @@ class Record(_Optional):
     none. ``every`` is the number of steps between captures; it is missing unless the budget has
     stretched them. ``bounds`` is ``[low, high]``, each with one value a channel; it is missing if
     the sample has no bounds of its own. ``loop_margin`` is missing if the sample was not chosen by
-    logits of the loop. ``strengths`` belong to every morph of the sample.
+    logits of the loop. ``spread`` is the lowest and the highest probability of the first class
+    among several answers about the image; it is missing unless the network answers at random.
+    ``strengths`` belong to every morph of the sample.
     """
 
     version: int

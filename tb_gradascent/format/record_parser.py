@@ -112,6 +112,8 @@ def parse_record(data: bytes) -> Record:
         record["bounds"] = _bounds(fields, shape[0])
     if fields.get("loop_margin") is not None:
         record["loop_margin"] = _real(fields, "loop_margin")
+    if fields.get("spread") is not None:
+        record["spread"] = _reals(fields, "spread", exactly=2)
     if fields.get("dropped"):
         record["dropped"] = _integer(fields, "dropped", high=2**63 - 1)
     if fields.get("every") is not None:
@@ -170,6 +172,8 @@ def _parse_morph(fields: object, strengths: int) -> MorphRecord:
         judges = _list(fields, "judges", most=metadata.MAX_JUDGES)
         record["judges"] = [_parse_judge(judge, strengths) for judge in judges]
         _check_names("judges", [judge["name"] for judge in record["judges"]])
+    if fields.get("spread") is not None:
+        record["spread"] = _reals(fields, "spread", exactly=2)
     return record
 
 

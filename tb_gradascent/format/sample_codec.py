@@ -29,7 +29,7 @@ from tb_gradascent.format.record import (
     seal,
 )
 from tb_gradascent.format.record_parser import parse_record
-from tb_gradascent.format.samples import Array, CapturedSample, Morph, Response, Target
+from tb_gradascent.format.samples import Array, CapturedSample, Morph, Response, Spread, Target
 
 
 def encode_sample(
@@ -75,6 +75,8 @@ def encode_sample(
         record["bounds"] = [_to_json(values) for values in sample.bounds]
     if sample.loop_margin is not None:
         record["loop_margin"] = _number(sample.loop_margin)
+    if sample.spread is not None:
+        record["spread"] = _to_json(sample.spread)
     if dropped:
         record["dropped"] = dropped
     if every is not None:
@@ -115,6 +117,7 @@ def decode_sample(record: Record, payload: bytes) -> CapturedSample:
         probe=record["probe"],
         bounds=None if bounds is None else (_numbers(bounds[0]), _numbers(bounds[1])),
         loop_margin=None if loop_margin is None else float(loop_margin),
+        spread=_decode_spread(record),
     )
 
 
@@ -163,6 +166,7 @@ def _decode_target(record: TargetRecord, strengths: Array, arrays: Iterator[Arra
                     judge["name"]: Response(**_decode_response(judge))
                     for judge in morph.get("judges", ())
                 },
+                spread=_decode_spread(morph),
                 **_decode_response(morph),
             )
             for morph in record["morphs"]
@@ -185,7 +189,16 @@ def _encode_morph(name: str, morph: Morph) -> MorphRecord:
         record["survived"] = "".join("01"[survived] for survived in morph.survived)
     if morph.judges:
         record["judges"] = [_encode_judge(*judge) for judge in morph.judges.items()]
+    if morph.spread is not None:
+        record["spread"] = _to_json(morph.spread)
     return record
+
+
+def _decode_spread(record: Record | MorphRecord) -> Spread | None:
+    if "spread" not in record:
+        return None
+    low, high = _numbers(record["spread"])
+    return low, high
 
 
 def _encode_judge(name: str, response: Response) -> JudgeRecord:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
-Stopped = Literal["confidence", "max_steps", "stalled", "nonfinite", "none", "surest"]
+Stopped = Literal["confidence", "max_steps", "stalled", "nonfinite", "none", "surest", "chance"]
+Spread = tuple[float, float]
+"""The lowest and the highest probability among several answers."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,10 +51,14 @@ class Morph(Response):
         steps: How many steps the ascent took.
         stopped: Why the ascent stopped: ``"confidence"`` (it was reached), ``"max_steps"``,
             ``"stalled"`` (the gradient vanished, or the bounds or ``epsilon`` left no room), or
-            ``"nonfinite"``.
+            ``"nonfinite"``. If the network answers at random: ``"chance"`` (one answer reached the
+            confidence, their mean does not).
         survived: For each of the fixed small changes of the finished morph, whether the network
             still predicts the target. Empty if it was not asked.
         judges: The answers of other networks, by the judge's name.
+        spread: If the network answers at random, it is asked eight times about the finished morph.
+            This is the lowest and the highest probability of the target. The mean is the
+            probability at strength 1. ``None`` if the network answers the same twice.
     """
 
     target: int
@@ -62,6 +68,7 @@ class Morph(Response):
     stopped: Stopped
     survived: tuple[bool, ...] = ()
     judges: Mapping[str, Response] = dataclasses.field(default_factory=dict)
+    spread: Spread | None = None
 
     @cached_property
     def delta_norm(self) -> float:
@@ -197,6 +204,7 @@ class CapturedSample:
     probe: bool = False
     bounds: Bounds | None = None
     loop_margin: float | None = None
+    spread: Spread | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -232,6 +240,9 @@ class Sample:
         loop_margin: The margin by the loop's own logits, which the sample was chosen by. They may
             be those of training mode; ``margin`` is that of eval mode. ``None`` if the loop gave
             no logits, and for probes.
+        spread: If the network answers at random, ``probabilities`` are the means of eight answers.
+            This is the lowest and the highest probability of the first class. ``None`` if the
+            network answers the same twice.
     """
 
     run: str
@@ -255,6 +266,7 @@ class Sample:
     rank: int | None = None
     bounds: Bounds | None = None
     loop_margin: float | None = None
+    spread: Spread | None = None
 
     def figure(self, *, strength: float = 1.0) -> Figure:
         """Draw the sample as a figure of matplotlib, for a paper or a notebook.

@@ -20,6 +20,7 @@ from tb_gradascent.format.samples import (
     CapturedSample,
     Morph,
     Response,
+    Spread,
     Stopped,
     Target,
 )
@@ -28,6 +29,7 @@ from tb_gradascent.functional.ascent import Ascent, VisibleAscent
 from tb_gradascent.functional.gradients import Forward, Score, all_but_rows, score_gradient
 from tb_gradascent.functional.host_copy import HostCopy
 from tb_gradascent.functional.margins import at_least_float32, ranked
+from tb_gradascent.functional.repetition import ask_again
 from tb_gradascent.functional.response import response
 from tb_gradascent.functional.survival import survives
 from tb_gradascent.functional.targets import Targets, choose_targets
@@ -81,6 +83,7 @@ def capture(
     loop_margins: Tensor | None = None,
     surest: Tensor | None = None,
     judges: Mapping[str, Forward] | None = None,
+    at_random: bool = False,
 ) -> PendingSamples:
     """Record every image given. The caller restores what the passes may disturb.
 
@@ -102,6 +105,8 @@ def capture(
         surest: The probability, shape (), that the network gives its surest samples. A morph that
             reaches it, and not the ascent's confidence, stopped at ``"surest"``.
         judges: Other networks, called like ``forward``, by name.
+        at_random: Whether two passes of one image may differ. Then the network is asked about each
+            image and each finished morph several times, and the mean is recorded with the spread.
 
     Returns:
         The samples. Their arrays may still be on their way from the device, so ask for them on
@@ -116,7 +121,14 @@ def capture(
     known = [None] * len(images) if labels is None else list(labels)
     pieces = [
         _capture_rows(
-            forward, rows, known[start : start + at_once], recipe, legal, max_rows, judges or {}
+            forward,
+            rows,
+            known[start : start + at_once],
+            recipe,
+            legal,
+            max_rows,
+            judges or {},
+            at_random,
         )
         for start, rows in zip(range(0, len(images), at_once), images.split(at_once), strict=True)
     ]
@@ -140,15 +152,17 @@ def _capture_rows(
     legal: Tensor | None,
     max_rows: int | None,
     judges: Mapping[str, Forward],
+    at_random: bool,
 ) -> _PendingRows:
     """Record images that fit into one pass."""
     with torch.enable_grad():
         leaf = images.detach().requires_grad_()
-        logits = forward(leaf)
+        with_graph = forward(leaf)
+    repeated = ask_again(forward, images, with_graph) if at_random else None
+    logits = with_graph.detach() if repeated is None else repeated.logits
     known = torch.tensor([-1 if label is None else label for label in labels], device=logits.device)
-    targets = choose_targets(recipe.targets, logits.detach(), known)
-    gradients = _gradients(logits, leaf, targets, recipe.score)
-    logits = logits.detach()
+    targets = choose_targets(recipe.targets, logits, known)
+    gradients = _gradients(with_graph, leaf, targets, recipe.score)
     predicted = ranked(logits)[:, :1]
     # A class that the network predicts already needs no morph.
     rows, columns = ((targets >= 0) & (targets != predicted)).nonzero(as_tuple=True)
@@ -156,7 +170,9 @@ def _capture_rows(
     shown = None if legal is None else _shown_values(images, legal)
     limits = _Limits(legal, None if shown is None else shown[rows])
     morphs = [
-        _morphs(forward, starts, goals, answers, ascent, recipe, limits, max_rows, judges)
+        _morphs(
+            forward, starts, goals, answers, ascent, recipe, limits, max_rows, judges, at_random
+        )
         for ascent in recipe.ascents.values()
         if len(rows)
     ]
@@ -164,6 +180,7 @@ def _capture_rows(
     tensors += [] if shown is None else [shown]
     return _PendingRows(
         arrays=HostCopy(tensors),
+        spread=None if repeated is None else HostCopy([repeated.spread]),
         morphs=dict(zip(recipe.ascents, morphs, strict=False)),
         judges=tuple(judges),
         count=len(images),
@@ -193,6 +210,7 @@ def _morphs(
     limits: _Limits,
     max_rows: int | None,
     judges: Mapping[str, Forward],
+    at_random: bool,
 ) -> _PendingMorphs:
     """Make one morph of each start (M, …) towards its target (M,), and ask the networks."""
     bounds = None if limits.legal is None else _bounds_like(starts, limits.legal)
@@ -202,6 +220,7 @@ def _morphs(
     steps: list[int] = []
     stopped: list[Stopped] = []
     results: list[list[Tensor]] = []
+    spreads: list[Tensor] = []
     for first in range(0, len(starts), at_once):
         rows = slice(first, first + at_once)
         x, target, answer = starts[rows], targets[rows], logits[rows]
@@ -213,11 +232,19 @@ def _morphs(
         ask = functools.partial(response, bounds=shown, max_rows=max_rows)
         line = (x, delta, STRENGTHS)
         answers = [ask(forward, *line, logits=answer)]
+        if at_random:
+            finished = x + delta if shown is None else (x + delta).clamp(*shown)
+            repeated = ask_again(forward, finished, answers[0][:, _END])
+            answers[0] = at_least_float32(answers[0]).index_copy(
+                1, torch.tensor([_END], device=x.device), repeated.logits[:, None]
+            )
+            spreads.append(repeated.spread)
         answers += [ask(judge, *line) for judge in judges.values()]
         survived = survives(forward, x + delta, target, bounds=bounds, max_rows=max_rows)
         results.append([delta, survived, *map(at_least_float32, answers)])
     joined = [torch.cat(parts) for parts in zip(*results, strict=True)]
-    return _PendingMorphs(HostCopy(joined), steps, stopped)
+    spread = HostCopy([torch.cat(spreads)]) if at_random else None
+    return _PendingMorphs(HostCopy(joined), steps, stopped, ascent.confidence, spread)
 
 
 class _Limits(NamedTuple):
@@ -280,11 +307,16 @@ class _PendingMorphs(NamedTuple):
     Attributes:
         arrays: Deltas (M, …); survival (M, 8); and logits (M, A, C) of the network and each judge.
         steps, stopped: As in ``Ascended``.
+        confidence: The ascent's.
+        spread: The lowest and highest probability of each class (M, 2, C), of several answers about
+            the finished morphs, if the network answers at random.
     """
 
     arrays: HostCopy
     steps: list[int]
     stopped: list[Stopped]
+    confidence: float | None
+    spread: HostCopy | None
 
     def morphs(
         self, pairs: Sequence[tuple[int, int]], judges: Sequence[str], surest: float | None
@@ -297,6 +329,7 @@ class _PendingMorphs(NamedTuple):
             surest: The probability that the network gives its surest samples, if it is known.
         """
         deltas, survived, *answers = self.arrays.arrays()
+        spread = None if self.spread is None else self.spread.arrays()[0]
         own, *others = (probabilities_of(logits).astype(np.float32) for logits in answers)
         predictions, *other_predictions = (logits.argmax(-1) for logits in answers)
         return [
@@ -305,13 +338,8 @@ class _PendingMorphs(NamedTuple):
                 delta=deltas[row],
                 strengths=np.array(STRENGTHS, np.float32),
                 steps=self.steps[row],
-                stopped=(
-                    "surest"
-                    if self.stopped[row] in {"max_steps", "stalled"}
-                    and surest is not None
-                    and own[row, _END, target] >= surest
-                    else self.stopped[row]
-                ),
+                stopped=self._stopped(row, own[row, _END, target], surest),
+                spread=None if spread is None else _spread(spread[row, :, target]),
                 survived=tuple(survived[row].tolist()),
                 judges={
                     name: Response(
@@ -328,6 +356,20 @@ class _PendingMorphs(NamedTuple):
             for row, (target, original) in enumerate(pairs)
         ]
 
+    def _stopped(self, row: int, reached: float, surest: float | None) -> Stopped:
+        """Why an ascent stopped, by the probability that its end reached."""
+        stopped = self.stopped[row]
+        if stopped == "confidence" and self.spread and reached < (self.confidence or 0):
+            stopped = "chance"
+        missed = stopped in {"max_steps", "stalled", "chance"}
+        return "surest" if missed and surest is not None and reached >= surest else stopped
+
+
+def _spread(ends: Array) -> Spread:
+    """Return the lowest and the highest probability as numbers."""
+    low, high = ends.tolist()
+    return low, high
+
 
 @dataclasses.dataclass(frozen=True)
 class _PendingRows:
@@ -336,12 +378,15 @@ class _PendingRows:
     Attributes:
         arrays: Images (N, …), logits (N, C), targets (N, T) with -1 for none, gradients
             (N, T, …), and if there are bounds, those of each image (N, 2, channels).
+        spread: The lowest and highest probability of each class (N, 2, C), of several answers about
+            the images, if the network answers at random.
         morphs: By the name of their ascent.
         judges: The judges' names.
         count: N.
     """
 
     arrays: HostCopy
+    spread: HostCopy | None
     morphs: Mapping[str, _PendingMorphs]
     judges: tuple[str, ...]
     count: int
@@ -380,12 +425,16 @@ class PendingSamples:
             images, logits, targets, gradients, *shown = piece.arrays.arrays()
             bounds = [_as_given(row, self.bounds) for row in shown[0]] if shown else []
             classes = ranked(torch.from_numpy(logits))[:, :_LISTED_CLASSES].numpy()
+            spread = None if piece.spread is None else piece.spread.arrays()[0]
             found = _targets(piece, targets, classes[:, 0], gradients, surest)
             for place, own_targets in enumerate(found):
                 own = images[place], logits[place], classes[place], own_targets
                 own_bounds = bounds[place] if bounds else None
+                own_spread = (
+                    None if spread is None else _spread(spread[place, :, classes[place, 0]])
+                )
                 margin = margins[len(samples)] if margins else None
-                samples.append(self._sample(len(samples), *own, own_bounds, margin))
+                samples.append(self._sample(len(samples), *own, own_bounds, margin, own_spread))
         return samples
 
     def _sample(
@@ -397,6 +446,7 @@ class PendingSamples:
         targets: tuple[Target, ...],
         bounds: Bounds | None,
         loop_margin: float | None,
+        spread: Spread | None,
     ) -> CapturedSample:
         chances = probabilities_of(logits)
         label = self.labels[number]
@@ -414,6 +464,7 @@ class PendingSamples:
             probe=self.probe,
             bounds=bounds,
             loop_margin=loop_margin,
+            spread=spread,
         )
 
 

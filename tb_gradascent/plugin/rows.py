@@ -21,7 +21,7 @@ from tb_gradascent.format.samples import Stopped
 
 ALIGNMENT: Final = 8
 """Each row starts at a multiple of this, because a row holds float64."""
-PROBE, HAS_ID, HAS_LABEL, HAS_LOSS, HAS_BOUNDS = 1, 2, 4, 8, 16
+PROBE, HAS_ID, HAS_LABEL, HAS_LOSS, HAS_BOUNDS, HAS_SPREAD = 1, 2, 4, 8, 16, 32
 
 _HEAD: Final = struct.Struct("<2Iq8d2I2H9I")
 _STOPPED: Final = {name: code for code, name in enumerate(get_args(Stopped))}
@@ -67,12 +67,14 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
         numbers += itertools.chain(*bounds)
     integers: list[int] = [*classes]
     names: dict[str, int] = {}
+    spreads: list[list[JsonNumber] | None] = []
     for target in targets:
         morphs = target["morphs"]
         numbers += (target["gradient_norm"], _or_nan(target["gradient_p99"]))
         integers += (target["index"], target.get("direction", 1) == 1, len(morphs))
         for morph in morphs:
             survived, judges = morph.get("survived", ""), morph.get("judges", ())
+            spreads.append(morph.get("spread"))
             numbers.append(morph["delta_norm"])
             numbers += (_or_nan(morph["largest_change"]), _or_nan(morph["mean_change"]))
             numbers += _answers([morph, *judges])
@@ -83,6 +85,9 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
             for judge in judges:
                 integers.append(names.setdefault(judge["name"], len(names)))
                 integers += judge["predictions"]
+    has_spread = any(spreads)
+    if has_spread:
+        numbers += itertools.chain(*(spread or ("NaN", "NaN") for spread in spreads))
     body = _body(len(numbers), len(integers))
     id_text = b"" if name is None else name.encode("utf-8", "replace")
     names_text = "\n".join(names).encode()
@@ -91,6 +96,7 @@ def encode_row(record: Record, *, capture: int, index: int, wall_time: float) ->
     flags = (
         record["probe"] * PROBE
         | (bounds is not None) * HAS_BOUNDS
+        | has_spread * HAS_SPREAD
         | (name is not None) * HAS_ID
         | (label is not None) * HAS_LABEL
         | (loss is not None) * HAS_LOSS

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tb_gradascent.format.status import Notice
 from tb_gradascent.functional.labels import LabelKind
+from tb_gradascent.functional.repetition import ANSWERS
 from tb_gradascent.model.probabilities import OutputForm
 from tb_gradascent.model.runner import Passes
 from tb_gradascent.training.batch import Batch, InputKind, looks_like_images_without_channel
@@ -172,7 +173,8 @@ def about_repetition(one: Tensor, other: Tensor) -> Notice | None:
         "random-answers",
         "warning",
         "The model answers at random in eval mode, or each pass changes it: two passes of one "
-        f"image differ by {spread:.2g} in a probability. A record holds one answer of many.",
+        f"image differ by {spread:.2g} in a probability. A record holds the mean of {ANSWERS} "
+        "answers about an image and about a finished morph, and one answer about any other point.",
         "Use nn.Dropout or F.dropout(x, training=self.training). Add noise and write to buffers in "
         "training mode only.",
     )
@@ -276,6 +278,7 @@ class HealthCheck:
     Attributes:
         health: It gets the notices.
         rows_mix: Whether a row's answer was found to depend on the rows beside it.
+        at_random: Whether two passes of one row were found to differ.
 
     ``_disagreed`` counts the checks in a row in which the loop and the model predicted other
     classes. Since then ``_eval`` compares the loop with the model in eval mode, ``_loop`` with the
@@ -284,6 +287,7 @@ class HealthCheck:
 
     health: Health
     rows_mix: bool = False
+    at_random: bool = False
     _captures: int = 0
     _disagreed: int = 0
     _eval: Agreement = _NOTHING
@@ -365,6 +369,7 @@ class HealthCheck:
         self._had_no_gradient = gradient is not None and not bool((gradient != 0).any())
         random = about_repetition(alone, again)
         tell(random)
+        self.at_random |= random is not None
         if random is None and (mixed := about_company(alone, own[:1])):
             self.rows_mix = True
             tell(mixed)

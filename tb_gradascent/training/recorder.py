@@ -355,6 +355,7 @@ class Recorder:
                 loop_margins=None if loop_margins is None else loop_margins[rows],
                 surest=surest,
                 judges={name: passes.judge_forward(name, *call) for name in passes.judges},
+                at_random=self.check.at_random,
             )
         except JudgeError as error:
             del passes.judges[error.name]

@@ -17,11 +17,19 @@ from testing.synthetic import DIGITS, make_sample, write_session
 
 pytestmark = pytest.mark.browser
 
-REASONS: tuple[Stopped, ...] = ("surest", "max_steps", "stalled", "nonfinite", "confidence")
+REASONS: tuple[Stopped, ...] = (
+    "surest",
+    "max_steps",
+    "stalled",
+    "nonfinite",
+    "confidence",
+    "chance",
+)
 SHAPES = ((1, 28, 28), (3, 32, 32), (1, 96, 40), (3, 128, 128), (2, 300))
 CUT = """cards => cards.flatMap(card => {
     const bottom = card.getBoundingClientRect().bottom - 12;
-    return [...card.querySelectorAll(".flip, .stopped, .survival, .caption")].flatMap(text => {
+    const texts = card.querySelectorAll(".flip, .stopped, .spread, .survival, .caption");
+    return [...texts].flatMap(text => {
         const wide = text.scrollWidth > text.clientWidth;
         const high = text.scrollHeight > text.clientHeight;
         const words = text.closest(".words")?.getBoundingClientRect().bottom ?? bottom;
@@ -41,6 +49,7 @@ def ended(sample: CapturedSample, stopped: Stopped, largest: float) -> CapturedS
                     morph,
                     stopped=stopped,
                     survived=(True,) * 8,
+                    spread=(0.004, 0.84) if stopped == "chance" else None,
                     delta=(morph.delta * largest / np.abs(morph.delta).max()).astype(np.float32),
                 )
                 for name, morph in target.morphs.items()
@@ -77,6 +86,7 @@ def test_no_text_of_a_card_is_cut(
             cards.first.wait_for()
             wait_for_paint(tab)
             assert cards.locator(".stopped").count(), shape
+            assert cards.locator(".spread").count(), shape
             assert cards.evaluate_all(CUT) == [], shape
     finally:
         page.set_viewport_size(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, cast
@@ -293,6 +294,27 @@ def test_what_a_real_hook_says_of_a_situation_is_on_the_screen(
     expect(item.locator("b")).to_have_text(situation.severity)
     expect(item).to_contain_text(situation.remedy)
     assert item.evaluate("item => item.scrollWidth <= item.clientWidth")
+
+
+def test_random_answers_are_told_beside_each_morph(situations: str, page: Page) -> None:
+    """The card and the large view show how far the answers lie apart, around the mean."""
+    tab = open_page(page, situations, runs="none,+always-dropout", strength="1")
+    wait_for_samples(tab)
+    card = tab.locator("article.sample").first
+    words = card.locator(".words").first
+    spread = words.locator(".spread")
+    found = re.match(r"(?:again: )?<?(\d+)(?: %)? to >?(\d+) %", spread.inner_text())
+    assert found, spread.inner_text()
+    low, high = map(int, found.groups())
+    mean = re.search(r"(\d+) %", words.locator(".verdict").inner_text())
+    assert mean
+    assert low < int(mean[1]) < high
+    assert "answers at random" in (spread.get_attribute("title") or "")
+    card.focus()
+    page.keyboard.press("Enter")
+    large = tab.locator("dialog[open] .spread").first
+    expect(large).to_be_visible()
+    expect(large).to_contain_text(" % when asked again")
 
 
 def test_what_a_real_hook_found_is_seen(serve_here: Serve, page: Page, tmp_path: Path) -> None:

@@ -45,7 +45,19 @@ def example_fields() -> dict[str, Any]:
         bounds=((-0.5,), (3.0,)),
     )
     sample = dataclasses.replace(
-        sample, targets=tuple(dataclasses.replace(t, direction=-1) for t in sample.targets)
+        sample,
+        targets=tuple(
+            dataclasses.replace(
+                target,
+                direction=-1,
+                morphs={
+                    name: dataclasses.replace(morph, spread=(0.5, 0.75))
+                    for name, morph in target.morphs.items()
+                },
+            )
+            for target in sample.targets
+        ),
+        spread=(0.25, 0.5),
     )
     data, _ = encode_sample(sample, dropped=3, every=400)
     fields: dict[str, Any] = json.loads(data)
@@ -194,6 +206,8 @@ def test_an_error_names_the_field_of_a_target(change: dict[str, object], message
         ({"survived": "1\n"}, "survived"),
         ({"survived": "102"}, "survived"),
         ({"survived": [1, 0]}, "survived"),
+        ({"spread": [0.5]}, "spread must have 2 elements, got 1"),
+        ({"spread": [0.5, None]}, "spread must hold numbers"),
         ({"judges": {}}, "judges must be a list"),
         ({"judges": [JUDGE] * 5}, "judges must have at most 4 elements, got 5"),
         ({"judges": [JUDGE] * 2}, "judges must have different names"),

@@ -48,6 +48,8 @@ def test_a_sample_comes_back_as_it_was(sample: CapturedSample) -> None:
 def assert_same_morph(got: Morph, morph: Morph) -> None:
     assert (got.target, got.steps, got.stopped) == (morph.target, morph.steps, morph.stopped)
     assert got.survived == morph.survived
+    assert (got.spread is None) == (morph.spread is None)
+    np.testing.assert_array_equal(np.array(got.spread or 0, "f"), np.array(morph.spread or 0, "f"))
     assert_close(got.delta, morph.delta, 128)
     np.testing.assert_array_equal(got.strengths, morph.strengths)
     assert list(got.judges) == list(morph.judges)

@@ -1,6 +1,6 @@
 /** Rows as the back end packs them, written from `tb_gradascent/http_api.md`. */
 
-const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none"];
+const STOPPED = ["confidence", "max_steps", "stalled", "nonfinite", "none", "surest", "chance"];
 
 /** The row of a sample made by `makeSample`, with `dropped` beside its own fields. */
 export function rowOf(sample) {
@@ -24,6 +24,9 @@ export function rowOf(sample) {
       }
     }
   }
+  const spreads = targets.flatMap(({ morphs }) => morphs.map(({ spread }) => spread));
+  const hasSpread = spreads.some(Boolean);
+  if (hasSpread) numbers.push(...spreads.flatMap((spread) => spread ?? [NaN, NaN]));
   const id = new TextEncoder().encode(sample.id ?? "");
   const namesText = new TextEncoder().encode(names.join("\n"));
   const { bytes, crc32c, codecs } = sample.payload;
@@ -38,7 +41,7 @@ export function rowOf(sample) {
     }
   };
   const flags = [sample.probe, sample.id !== null, sample.label !== null, sample.loss !== null];
-  flags.push(sample.bounds !== null);
+  flags.push(sample.bounds !== null, hasSpread);
   put("Uint32", 4, length, sample.index);
   put("BigInt64", 8, sample.capture);
   put("Float64", 8, sample.wall_time, sample.step, sample.label ?? 0, sample.margin, sample.entropy);

@@ -69,6 +69,7 @@ export function makeMorph(fields = {}) {
     largest_change: 0.25,
     mean_change: 0.125,
     survived: [],
+    spread: null,
     judges: [],
     ...fields,
   };

@@ -474,7 +474,22 @@ def test_random_answers_in_eval_mode_are_said(tmp_path: Path) -> None:
             return logits
 
     model = Noisy()
-    assert recorded(tmp_path, model, IMAGES, model(IMAGES))[1] == {"random-answers"}
+    samples, codes = recorded(tmp_path, model, IMAGES, model(IMAGES))
+    assert codes == {"random-answers"}
+    for sample in samples:
+        morphs = [morph for target in sample.targets for morph in target.morphs.values()]
+        found = [(sample.spread, sample.probabilities[0])]
+        found += [(morph.spread, morph.probabilities[8]) for morph in morphs]
+        for spread, mean in found:
+            assert spread is not None
+            assert spread[0] < mean < spread[1]
+
+
+def test_a_network_that_answers_the_same_has_no_spread(tmp_path: Path) -> None:
+    model = network()
+    for sample in recorded(tmp_path, model, IMAGES, model(IMAGES))[0]:
+        morphs = [morph for target in sample.targets for morph in target.morphs.values()]
+        assert {sample.spread, *(morph.spread for morph in morphs)} == {None}
 
 
 def mixing() -> dict[str, nn.Module]:

@@ -1,12 +1,13 @@
 /**
- * The texts beside a target's morph: the verdict, the response curve, the flip, the end of the ascent, the survival and
- * the judges.
+ * The texts beside a target's morph: the verdict, the response curve, the flip, the end of the ascent, the spread, the
+ * survival and the judges.
  */
 
 import {
   className,
   flipCaption,
   judgeCaption,
+  spreadCaption,
   stoppedCaption,
   survivalCaption,
 } from "../../samples/captions.js";
@@ -57,6 +58,7 @@ export class TargetResponse {
     this.#judges = morph.judges.map((judge) => ({ judge, line: element("p", { className: "judge" }) }));
     const more = [
       ...stoppedLine(morph, sample.strengths, textWidth),
+      ...spreadLine(morph, goal, textWidth),
       ...survivalLine(morph, goal, textWidth),
       ...this.#judges.map(({ line }) => line),
     ];
@@ -128,6 +130,27 @@ function survivalLine(morph, goal, width) {
   const line = element("p", { className: "survival", title }, fitting(caption, width));
   line.classList.toggle("fragile", fragile);
   return [line];
+}
+
+/**
+ * @param {Morph} morph
+ * @param {string} goal
+ * @param {number} width
+ * @returns {HTMLElement[]} empty if the network answers the same twice
+ */
+function spreadLine(morph, goal, width) {
+  const caption = spreadCaption(morph);
+  if (!caption.long) return [];
+  return [element("p", { className: "spread", title: spreadTitle(caption.long, goal) }, fitting(caption, width))];
+}
+
+/**
+ * What a spread means.
+ * @param {string} caption
+ * @param {string} goal
+ */
+export function spreadTitle(caption, goal) {
+  return `${caption}: the network answers at random. These are the lowest and the highest probability of ${goal} for the finished morph; the verdict at 100 % of the change is the mean`;
 }
 
 /**

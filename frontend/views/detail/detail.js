@@ -5,6 +5,7 @@ import {
   formatCount,
   formatStrength,
   noMorphCaption,
+  spreadCaption,
   survivalCaption,
 } from "../../samples/captions.js";
 import { makePicture } from "../../drawing/picture.js";
@@ -19,7 +20,7 @@ import { Dialog } from "../common/dialog.js";
 import { element } from "../common/dom.js";
 import { MorphSwitch } from "../common/morph_switch.js";
 import { shownStrength } from "../common/sample_view.js";
-import { showJudge } from "../card/target_response.js";
+import { showJudge, spreadTitle } from "../card/target_response.js";
 import { rowsOf } from "../../samples/target_choice.js";
 import { captureStrip } from "./capture_strip.js";
 import { sampleProperties, targetProperties } from "./properties.js";
@@ -297,10 +298,13 @@ export class Detail {
         for (const { judge, line } of lines) showJudge(line, judge, sample, target, strength);
       },
     });
+    const goal = className(sample.session.class_names, target.index);
+    const again = spreadCaption(morph).long;
+    const spread = element("p", { className: "spread", hidden: !again, title: spreadTitle(again, goal) }, again);
     const { long, fragile } = survivalCaption(morph);
     const survival = element("p", { className: fragile ? "survival fragile" : "survival", hidden: !long }, long);
-    survival.title = `So often the network still predicts ${className(sample.session.class_names, target.index)} if the finished morph is changed a little`;
-    const words = [chip.element, survival, ...lines.map(({ line }) => line), facts];
+    survival.title = `So often the network still predicts ${goal} if the finished morph is changed a little`;
+    const words = [chip.element, spread, survival, ...lines.map(({ line }) => line), facts];
     return element(
       "div",
       { className: "of-target" },

@@ -35,6 +35,7 @@ test("every field of a sample is read as it was packed", () => {
     judges: [makeJudge(), makeJudge({ name: "größer", probabilities: [0, 0.5, NaN], predictions: [1, 2, 3] })],
   });
   const both = [makeMorph({ judges: [makeJudge()] }), visible];
+  const random = [makeMorph(), makeMorph({ name: "visible", stopped: "chance", spread: [0.68, 0.84] })];
   const unpromising = makeTarget({ index: 5, direction: -1, gradient_p99: null, morphs: [] });
   const samples = [
     makeSample(),
@@ -46,6 +47,7 @@ test("every field of a sample is read as it was packed", () => {
     makeSample({ index: 7, shape: [2, 2, 2], bounds: [[-1, -2], [1, 2]], targets: [makeTarget({ morphs: both })] }),
     makeSample({ index: 8, shape: [2, 300], bounds: [[0, 0], [1, 0.5]], id: "after" }),
     makeSample({ index: 9, targets: [makeTarget({ morphs: [makeMorph({ survived: Array(16).fill(true) })] })] }),
+    makeSample({ index: 10, targets: [makeTarget(), makeTarget({ morphs: random }), makeTarget({ index: 3 })] }),
     makeSample({ index: 5, margin: NaN, loss: Infinity, probabilities: [NaN, -Infinity, 0], every: 400 }),
   ];
   const { samples: read, dropped } = readBack(...samples);

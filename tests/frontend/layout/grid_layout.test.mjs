@@ -265,6 +265,7 @@ test("the reason of an early end has a line of its own, for all kinds of morphs"
   const surest = makeMorph({ name: "visible", stopped: "surest" });
   assert.equal(heightOf(surest) - heightOf(makeMorph()), 16);
   assert.equal(heightOf(makeMorph(), surest), heightOf(surest));
+  assert.equal(heightOf(makeMorph({ spread: [0.6, 0.8] })) - heightOf(makeMorph()), 16);
   const heights = ["confidence", "surest"].map((stopped) => {
     const targets = [makeTarget({ morphs: [makeMorph({ stopped, survived: [true], judges: [makeJudge()] })] })];
     return gridLayout([makeSample({ shape: SHAPE, targets })], { width: 600, ratio: 1, zoom: 2, target: null, choices: new Map() }).cards[0].height;

@@ -18,6 +18,7 @@ import {
   formatStrength,
   predictionCaption,
   sampleCaption,
+  spreadCaption,
   stoppedCaption,
   survivalCaption,
 } from "../../../frontend/samples/captions.js";
@@ -75,7 +76,7 @@ test("only an ascent that did not reach the confidence has a caption", () => {
   assert.match(caption("stalled").long, /^stalled/);
   assert.match(caption("nonfinite").long, /NaN or infinity/);
   // The narrowest text is 124 pixels wide, and a letter has 5.6 pixels.
-  for (const stopped of ["max_steps", "stalled", "nonfinite", "surest"]) {
+  for (const stopped of ["max_steps", "stalled", "nonfinite", "surest", "chance"]) {
     const { short } = caption(stopped);
     assert.ok(short && 5.6 * short.length <= 124, short);
     assert.ok(endedEarly(makeMorph({ stopped })));
@@ -99,6 +100,14 @@ test("a morph that holds in fewer than five of eight small changes is fragile", 
   assert.equal(caption(1).long, "fragile: 1 of 8");
   assert.deepEqual([0, 4, 5, 8].map((held) => caption(held).fragile), [true, true, false, false]);
   assert.deepEqual(caption(0, 0), { long: "", short: "", fragile: false });
+});
+
+test("the spread of random answers is a range of percentages, and nothing else has one", () => {
+  const caption = (spread) => spreadCaption(makeMorph({ spread }));
+  assert.deepEqual(caption([0.684, 0.84]), { long: "68 to 84 % when asked again", short: "again: 68 to 84 %" });
+  assert.equal(caption([0.001, 0.999]).short, "again: <1 to >99 %");
+  assert.equal(caption([0.951, 0.949]).long, "95 % when asked again");
+  assert.deepEqual(caption(null), { long: "", short: "" });
 });
 
 test("a judge's answer is a percentage, marked if it is interpolated", () => {
