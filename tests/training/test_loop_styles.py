@@ -16,7 +16,7 @@ from torch import Tensor
 from tb_gradascent import read_samples
 from testing.by_torch import assert_as_by_torch
 from testing.fork_server import ForkServer
-from testing.networks import convolutional, digits, vision_transformer
+from testing.networks import convolutional, digits
 from testing.patched_script import patch_of, run, same
 from testing.worst import assert_worst_of_evaluation
 
@@ -206,9 +206,7 @@ def test_four_lines_record_what_torch_says_and_change_nothing(
         else:
             assert sample.label is None
     last = [sample for sample in samples if sample.step == max(loop.steps)]
-    assert last
-    for sample in last:  # made with the weights that the script saved
-        assert_as_by_torch(sample, answer)
+    assert_as_by_torch(last, answer)  # made with the weights that the script saved
     if loop.validates:
         validated = list(read_samples(tmp_path / "patched" / "runs", tag="validation"))
         end = max(sample.step for sample in validated)
@@ -218,8 +216,7 @@ def test_four_lines_record_what_torch_says_and_change_nothing(
         worst = [sample for sample in validated if sample.step == end]
         with torch.no_grad():
             assert_worst_of_evaluation(worst, answer(images), images, labels)
-        for sample in worst:
-            assert_as_by_torch(sample, answer)
+        assert_as_by_torch(worst, answer)
 
 
 def test_every_script_has_a_patch_and_is_run() -> None:
