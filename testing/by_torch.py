@@ -22,7 +22,7 @@ def assert_as_by_torch(
         answer: Maps inputs, shape (N, …), to logits, shape (N, C), with the weights of the capture.
         atol: How far a probability may be from torch's.
     """
-    assert samples
+    largest: list[float] = []
     images = torch.stack([torch.from_numpy(sample.image) for sample in samples]).requires_grad_()
     logits = answer(images)
     for row, sample in enumerate(samples):
@@ -32,12 +32,12 @@ def assert_as_by_torch(
         for target in sample.targets:
             score = logits[row, target.index]
             exact = torch.autograd.grad(score, images, retain_graph=True)[0][row]
-            largest = exact.abs().max().item()
-            assert largest > 0
-            np.testing.assert_allclose(target.gradient, exact.numpy(), atol=largest / 1000)
+            largest.append(exact.abs().max().item())
+            np.testing.assert_allclose(target.gradient, exact.numpy(), atol=largest[-1] / 1000)
             for morph in target.morphs.values():
                 verdicts = _verdicts(sample, morph, answer)[:, target.index]
                 np.testing.assert_allclose(morph.probabilities, verdicts, atol=5 * atol)
+    assert any(largest), "a gradient may vanish, but not all of them"
 
 
 def _verdicts(sample: Sample, morph: Morph, answer: Callable[[Tensor], Tensor]) -> Tensor:

@@ -49,9 +49,9 @@ def check_sharding(module: nn.Module) -> None:
         )
     if _is_tensor_parallel(module):
         raise ValueError(
-            "model must not be tensor-parallel, because each of its layers waits for other ranks in "
-            "a pass: use torch.distributed.fsdp.fully_shard (FSDP2), or record in a job that "
-            "evaluates checkpoints without parallelize_module"
+            "model must not be tensor-parallel, because a pass of one rank waits for all others: "
+            "use torch.distributed.fsdp.fully_shard (FSDP2), or a job without parallelize_module "
+            "that evaluates the checkpoints"
         )
 
 
