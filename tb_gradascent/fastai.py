@@ -6,9 +6,6 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.integrations.adapter import check_options, import_framework
 
@@ -78,14 +75,13 @@ class GradAscentCallback(Callback):
             self._step = self._steps_before + learner.train_iter
         step = self._step
         if hook.is_due(step):
-            inputs, *others = map(_plain, learner.xb)
+            inputs, *others = learner.xb
             mixes = any(hasattr(learner, name) for name in ("mix_up", "cut_mix"))
             is_known = learner.yb and not (mixes and learner.training)
-            labels = _plain(learner.yb[0]) if is_known else None
             hook(
                 inputs,
-                _plain(learner.pred),
-                labels,
+                learner.pred,
+                learner.yb[0] if is_known else None,
                 step=step,
                 additional_forward_args=tuple(others) or None,
             )
@@ -131,8 +127,3 @@ class GradAscentCallback(Callback):
             evaluation.__exit__(GeneratorExit, None, None)
         if self.hook is not None:
             self.hook.close()
-
-
-def _plain(value: Any) -> Any:
-    """Return a tensor without fastai's subclass, which changes what functions return."""
-    return value.as_subclass(Tensor) if isinstance(value, torch.Tensor) else value

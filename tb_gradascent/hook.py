@@ -36,7 +36,7 @@ from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
 from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
-from tb_gradascent.model.isolation import uncompiled
+from tb_gradascent.model.isolation import is_graph_captured, uncompiled
 from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
@@ -59,6 +59,11 @@ from tb_gradascent.training.stats import Stats
 from tb_gradascent.training.writer import NullWriter, SampleWriter
 
 __all__ = ["GradAscentHook", "Stats"]
+
+_IN_GRAPH = (
+    "hook must not be called while a CUDA graph is captured, because a replay would not call it "
+    "again: call it after graph.replay(), with the graph's own inputs and logits"
+)
 
 
 class GradAscentHook:
@@ -248,7 +253,8 @@ class GradAscentHook:
         """Capture the most confused samples of the loop's batch if a capture is due.
 
         In a step that ``torch.compile`` compiles, the hook runs uncompiled between two graphs. With
-        ``fullgraph=True`` call it after the step.
+        ``fullgraph=True`` call it after the step. With a CUDA graph of your own, call it after each
+        ``graph.replay()``.
 
         Args:
             inputs: The model's input, floating point or bytes: images, shape (N, channels, height,
@@ -274,6 +280,9 @@ class GradAscentHook:
         if torch.compiler.is_compiling():
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
             return uncompiled(self, inputs, logits, labels, **named)
+        if is_graph_captured():
+            self._faults.handle(RuntimeError(_IN_GRAPH), "A capture")
+            return 0
         if self._evaluation is not None:
             self._see(self._evaluation, inputs, logits, labels, ids, additional_forward_args)
             return 0
@@ -306,7 +315,7 @@ class GradAscentHook:
 
         Use it in a loop that has to prepare the arguments of the call.
         """
-        if self.capturing:
+        if self.capturing or is_graph_captured():
             return False
         if self._evaluation is not None:
             return self._evaluation.is_active
@@ -483,6 +492,8 @@ class GradAscentHook:
         recorder: ForwardRecorder | None = None
 
         def see_passes(_: nn.Module) -> bool:
+            if is_graph_captured():
+                return False
             # A pass is looked at when the next one ends: the loop may give it to the hook itself.
             self._see_pass(evaluation, recorder)
             return evaluation.is_active and not (evaluation.is_explicit or self.capturing)

@@ -146,13 +146,17 @@ class GradAscentHandler:
             evaluation.__exit__(GeneratorExit, None, None)
 
     def _call_hook(self, engine: Engine, step: int) -> None:
+        batch = self._batch_of(engine)
         call_hook(
             self.hook,
             step,
-            self._recorder.take(find_in_batch(engine.state.batch)[0]),
-            engine.state.batch,
+            self._recorder.take(find_in_batch(batch)[0]),
+            batch,
             with_forward_args=self._with_forward_args,
         )
+
+    def _batch_of(self, engine: Engine) -> object:
+        return engine.state.batch
 
     def _step(self, engine: Engine) -> int:
         return self._step_of(engine, Events.ITERATION_COMPLETED)

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from tb_gradascent.integrations.adapter import import_framework
 
-import_framework("monai", "monai")  # before Ignite, so that its absence is named
+# Before Ignite, so that its absence is named.
+(_events,) = import_framework("monai", "monai.engines.utils")
 
 from tb_gradascent import ignite  # noqa: E402
 
 if TYPE_CHECKING:
     from ignite.engine import Engine
+
+IterationEvents = _events.IterationEvents
 
 
 class GradAscentHandler(ignite.GradAscentHandler):
@@ -29,9 +32,19 @@ class GradAscentHandler(ignite.GradAscentHandler):
     Images have two dimensions: a volume is refused.
     """
 
+    _batch: object = None
+
     def attach(self, engine: Engine) -> None:
         """Capture a trainer's due iterations, or the worst samples of each run of an evaluator."""
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._keep_batch)
         if any(parent.__name__ == "Evaluator" for parent in type(engine).__mro__):
             self.attach_evaluator(engine)
         else:
             super().attach(engine)
+
+    def _keep_batch(self, engine: Engine) -> None:
+        # Before the end of the iteration, MONAI takes the batch apart into samples.
+        self._batch = engine.state.batch
+
+    def _batch_of(self, engine: Engine) -> object:
+        return self._batch

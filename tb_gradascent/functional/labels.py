@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tb_gradascent.functional.validation import describe
+from tb_gradascent.functional.validation import describe, without_subclass
 
 Labels = Tensor | npt.NDArray[Any] | Sequence[Any]
 """True classes as a tensor, an array or a list, in one of these forms:
@@ -53,7 +53,8 @@ def read_labels(labels: Labels, samples: int) -> ReadLabels:
     Raises:
         ValueError: The labels have none of the forms of :data:`Labels`.
     """
-    values = (labels if isinstance(labels, Tensor) else _tensor(labels)).detach()
+    values = without_subclass(labels) if isinstance(labels, Tensor) else _tensor(labels)
+    values = values.detach()
     if values.dim() == 2 and len(values) == samples and not values.is_complex():
         if values.shape[1] != 1:
             return _of_rows(values)

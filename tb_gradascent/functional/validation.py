@@ -65,3 +65,15 @@ def check_returned(
     if not isinstance(value, Tensor) or not is_valid(value):
         raise ValueError(f"{rule}, got {describe(value)} from {function!r}")
     return value
+
+
+def without_subclass(tensor: Tensor) -> Tensor:
+    """Return a tensor as torch's own class, with the same data and the same graph.
+
+    MONAI's ``MetaTensor`` and fastai's ``TensorImage`` change what functions return, and cannot
+    always be sliced. Tensors that hold other tensors, such as a ``DTensor``, stay as they are.
+    """
+    kind = type(tensor)
+    if kind is Tensor or hasattr(kind, "__tensor_flatten__"):
+        return tensor
+    return tensor.as_subclass(Tensor)

@@ -9,7 +9,7 @@ from typing import Any, Union
 import torch
 from torch import Tensor
 
-from tb_gradascent.functional.validation import describe
+from tb_gradascent.functional.validation import describe, without_subclass
 
 AdditionalForwardArgs = Union[Tensor, Sequence[Any], Mapping[str, Any], "ForwardArgs"]
 """A tensor, a sequence of positional arguments after the inputs, or a mapping of keyword arguments.
@@ -109,7 +109,7 @@ class ForwardArgs:
             return self
 
         def changed(value: Any) -> Any:
-            return change(value.detach()) if isinstance(value, Tensor) else value
+            return change(without_subclass(value.detach())) if isinstance(value, Tensor) else value
 
         kwargs = {name: changed(value) for name, value in self.kwargs.items()}
         return ForwardArgs(self.samples, tuple(map(changed, self.args)), kwargs)

@@ -31,11 +31,11 @@ def is_sharded(module: nn.Module) -> bool:
 
 
 def check_sharding(module: nn.Module) -> None:
-    """Check that a model is not sharded by FSDP1 or by DeepSpeed's ZeRO-3.
+    """Check that a model is not sharded by FSDP1, by DeepSpeed's ZeRO-3, or tensor-parallel.
 
     Raises:
         ValueError: The model or a submodule is wrapped in ``FullyShardedDataParallel``, or
-            DeepSpeed has dealt out its parameters.
+            DeepSpeed has dealt out its parameters, or ranks compute parts of its layers.
     """
     if any(hasattr(parameter, "ds_id") for parameter in module.parameters()):
         raise ValueError(
@@ -47,6 +47,29 @@ def check_sharding(module: nn.Module) -> None:
             "model must not be wrapped in FullyShardedDataParallel (FSDP1), because FSDP1 allows "
             "the training's passes only: use torch.distributed.fsdp.fully_shard (FSDP2)"
         )
+    if _is_tensor_parallel(module):
+        raise ValueError(
+            "model must not be tensor-parallel, because a pass of one rank waits for all others: "
+            "use torch.distributed.fsdp.fully_shard (FSDP2), or a job without parallelize_module "
+            "that evaluates the checkpoints"
+        )
+
+
+def _is_tensor_parallel(module: nn.Module) -> bool:
+    """Return whether parameters are dealt out, apart from what ``fully_shard`` deals out."""
+    fsdp = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+    of_fsdp: set[Tensor] = set()
+    if fsdp is not None:
+        for inner in module.modules():
+            if isinstance(inner, fsdp):
+                of_fsdp.update(inner.parameters())
+    return any(
+        # fully_shard deals a parameter out once, and copies it along the mesh's other dimension.
+        sum(not placement.is_replicate() for placement in parameter.placements)
+        > (parameter in of_fsdp)
+        for parameter in module.parameters()
+        if hasattr(parameter, "placements")
+    )
 
 
 def _has(module: nn.Module, name: str) -> bool:

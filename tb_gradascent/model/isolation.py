@@ -46,15 +46,15 @@ _GENERATORS: Final[dict[type, Callable[[Any], Callable[[], object]]]] = {
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """Return the user's own module inside data parallel, Fabric and ``torch.compile`` wrappers.
+    """Return the user's own module inside the wrappers of data parallelism and of frameworks.
 
-    Then no gradient reducer and no compiler sees the extra passes, and Fabric does not ask to make
-    the backward pass itself.
+    These are those of ``torch.compile``, Fabric and DeepSpeed, too. Then no gradient reducer and no
+    compiler sees the extra passes, and no wrapper asks to make the backward pass itself.
     """
     wrappers: tuple[Any, ...] = (
         nn.DataParallel,
         nn.parallel.DistributedDataParallel,
-        *_fabric_wrappers(),
+        *_framework_wrappers(),
     )
     compiled = tuple(_loaded("torch._dynamo.eval_frame", "OptimizedModule"))
     while True:
@@ -66,9 +66,10 @@ def unwrap(model: nn.Module) -> nn.Module:
             return model
 
 
-def _fabric_wrappers() -> Iterator[Any]:
+def _framework_wrappers() -> Iterator[Any]:
     for package in ("lightning.fabric", "lightning_fabric"):
         yield from _loaded(f"{package}.wrappers", "_FabricModule")
+    yield from _loaded("deepspeed.runtime.engine", "DeepSpeedEngine")
 
 
 def _loaded(module: str, name: str) -> Iterator[Any]:
@@ -85,6 +86,14 @@ def uncompiled(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """
     as_written: Callable[..., _T] = torch.compiler.disable(function)
     return as_written(*args, **kwargs)
+
+
+def is_graph_captured() -> bool:
+    """Return whether a CUDA graph is being captured.
+
+    A capture records the work of the GPU for replays, and does not allow to read its results.
+    """
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from tb_gradascent.functional.validation import describe
+from tb_gradascent.functional.validation import describe, without_subclass
 from tb_gradascent.model.probabilities import OutputForm, form_of, may_be, to_logits
 
 
@@ -117,7 +117,7 @@ def candidates(output: object, samples: int) -> list[Tensor]:
     else:
         elements = ()
     found = [
-        element
+        without_subclass(element)
         for element in elements
         if isinstance(element, Tensor)
         and element.is_floating_point()

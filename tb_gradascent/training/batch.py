@@ -25,7 +25,7 @@ from tb_gradascent.functional.labels import (
     plain,
     read_labels,
 )
-from tb_gradascent.functional.validation import describe
+from tb_gradascent.functional.validation import describe, without_subclass
 from tb_gradascent.model.forward_args import AdditionalForwardArgs, ForwardArgs
 
 Ids = Tensor | npt.NDArray[Any] | Sequence[object]
@@ -176,7 +176,7 @@ def _check_inputs(inputs: object, kind: InputKind) -> Tensor:
     shape = tuple(inputs.shape[1:])
     is_image = len(shape) == 3
     if is_sample_shape(shape) and (kind == "auto" or is_image == (kind == "image")):
-        return inputs
+        return without_subclass(inputs)
     raise ValueError(f"{rule}: {_remedy(inputs, kind)}")
 
 

@@ -146,6 +146,13 @@ def test_a_report_runs_in_a_notebooks_frame(sheet: Page, logdir: Path, form: str
     expect(tab.locator(".downloads [role=status]")).to_contain_text(
         re.compile("copied|Copy the numbers")
     )
+    tab.locator(".sample").first.focus()
+    sheet.keyboard.press("1")
+    tab.get_by_text("Label review").click()
+    tab.locator(".review-tools").get_by_role("button", name="CSV").click()
+    expect(tab.locator(".review-panel [role=status]")).to_contain_text(
+        re.compile("copied|Copy the reviews")
+    )
     assert heard == [], "the notebook around it is not asked for anything"
 
 

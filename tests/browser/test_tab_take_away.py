@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
+import io
 import re
 import subprocess
 import sys
@@ -15,7 +17,13 @@ from PIL import Image
 from playwright.sync_api import Frame, Page, expect
 
 from tb_gradascent import Sample, read_samples
-from testing.browser import open_page, set_strength, wait_for_samples
+from testing.browser import (
+    ALL_NEWEST_FIRST,
+    hash_of,
+    open_page,
+    set_strength,
+    wait_for_samples,
+)
 from testing.synthetic import make_sample, write_session
 
 pytestmark = pytest.mark.browser
@@ -229,6 +237,46 @@ def test_the_page_says_that_it_cannot_copy(page: Page, tab: Frame) -> None:
     detail = tab.get_by_role("dialog")
     detail.get_by_role("button", name="Copy link").click()
     expect(detail.locator(".actions")).to_contain_text("does not allow copying")
+
+
+def test_a_frame_without_downloads_storage_and_clipboard_offers_text(
+    page: Page, served: str, selection: list[Sample]
+) -> None:
+    page.add_init_script(
+        """
+        for (const storage of ["localStorage", "sessionStorage"])
+          Object.defineProperty(window, storage, {
+            get() { throw new DOMException("blocked", "SecurityError"); },
+          });
+        delete Navigator.prototype.clipboard;
+        document.execCommand = () => false;
+        """
+    )
+    page.goto(f"{served}data/logdir")  # any address of the same origin
+    address = f"{served}data/plugin_entry.html?name=gradascent{hash_of(ALL_NEWEST_FIRST)}"
+    page.set_content(
+        f'<iframe sandbox="allow-scripts allow-same-origin" width="1300" height="850" '
+        f'src="{html.escape(address)}"></iframe>'
+    )
+    tab = page.frames[-1]
+    wait_for_samples(tab)
+    tab.locator('input[name="run"][value="other"]').set_checked(False)
+    expect(tab.locator(".count")).to_contain_text("6 of 6 samples")
+    tab.locator(".sample").first.focus()
+    page.keyboard.press("1")
+    expect(tab.locator(".sample").first.locator(".review")).to_have_text("mislabelled")
+    tab.locator(".downloads summary").click()
+    tab.locator('.downloads button[name="Numbers"]').click()
+    status = tab.locator(".downloads [role=status]")
+    expect(status).to_have_text("The browser does not allow copying. Copy the numbers from here:")
+    rows = list(csv.DictReader(io.StringIO(tab.locator(".downloads textarea").input_value())))
+    assert len(rows) == sum(len(sample.targets) for sample in selection)
+    tab.locator('.downloads button[name="Arrays"]').click()
+    expect(status).to_contain_text("this frame may not save files")
+    page.keyboard.press("Escape")
+    tab.get_by_text("Label review").click()
+    tab.locator(".review-tools").get_by_role("button", name="CSV").click()
+    expect(tab.locator(".review-panel textarea")).to_have_value(re.compile("mislabelled"))
 
 
 def test_the_help_explains_and_names_its_sources(page: Page, tab: Frame) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pytorch_lightning
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from tb_gradascent import (
     Ascent,
@@ -462,6 +462,88 @@ def test_the_old_callbacks_parameters_have_counterparts() -> None:
     GradAscentCallback(top_k=5, every=20, criterion=LogitMargin(max_difference=0.1, min_logit=5.0))
     with pytest.raises(TypeError, match="logging_batch_interval"):
         GradAscentCallback(logging_batch_interval=20)
+
+
+class TwoOptimizers(Classifier):
+    """It steps one optimizer for the features and one for the last layer, each in its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def configure_optimizers(self) -> Any:
+        features, head = self.net[:-1], self.net[-1]
+        return torch.optim.Adam(features.parameters(), 1e-3), torch.optim.SGD(
+            head.parameters(), 1e-2
+        )
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        optimizers: Any = self.optimizers()
+        for optimizer in optimizers:
+            self.toggle_optimizer(optimizer)
+            loss = super().training_step(batch, batch_idx)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            self.untoggle_optimizer(optimizer)
+
+
+@pytest.mark.slow
+def test_several_optimizers_count_their_steps_together(tmp_path: Path) -> None:
+    with_it, without = TwoOptimizers(), TwoOptimizers()
+    trainer = fit(with_it, tmp_path / "with", GradAscentCallback(every=5, strict=True))
+    fit(without, tmp_path / "without", None)
+    for name, value in without.state_dict().items():
+        assert torch.equal(value, with_it.state_dict()[name]), name
+    assert trainer.global_step == 2 * BATCHES, "as Lightning counts"
+    samples = list(read_samples(tmp_path, tag="confused"))
+    assert steps(samples) == [0, 6, 10, 16, 20]
+    for sample in samples:
+        assert_of_batch(sample, sample.step // 2)
+
+
+class SemiSupervised(Part):
+    """A batch of each of two loaders; the second one has no labels."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        x, y = batch["labelled"]
+        loss = self.criterion(self.net(x), y)
+        chances = self.net(batch["unlabelled"][0]).softmax(1)
+        return loss - (chances * chances.log()).sum(1).mean() / 10
+
+
+@pytest.mark.slow
+def test_of_several_training_loaders_the_labelled_one_is_captured(tmp_path: Path) -> None:
+    images, _ = digits("test")
+    unlabelled: Any = TensorDataset(images[: BATCH * BATCHES])
+    loaders = {"labelled": data(), "unlabelled": DataLoader(unlabelled, BATCH)}
+    fit(SemiSupervised(), tmp_path, GradAscentCallback(every=5, strict=True), loader=loaders)
+    samples = list(read_samples(tmp_path, tag="confused"))
+    assert steps(samples) == [0, 5, 10]
+    for sample in samples:
+        assert_of_batch(sample, sample.step)
+
+
+@pytest.mark.slow
+def test_of_several_validation_loaders_the_worst_of_all_are_captured(tmp_path: Path) -> None:
+    class Several(Classifier):
+        def validation_step(  # type: ignore[override]
+            self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+        ) -> None:
+            super().validation_step(batch, batch_idx)
+
+    images, labels = (tensor[: BATCH * BATCHES] for tensor in digits("test"))
+    parts = [slice(0, 40), slice(40, None)]
+    loaders = [DataLoader(TensorDataset(images[rows], labels[rows]), BATCH) for rows in parts]
+    model = Several()
+    trainer = lightning.pytorch.Trainer(
+        accelerator="cpu",
+        callbacks=[GradAscentCallback(tmp_path, strict=True)],
+        logger=False,
+        enable_progress_bar=False,
+    )
+    trainer.validate(model, loaders, verbose=False)
+    assert_the_worst(list(read_samples(tmp_path, tag="validation")), model.eval().net)
 
 
 @pytest.mark.slow

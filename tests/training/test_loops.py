@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +14,7 @@ from torch import Tensor, nn
 from tb_gradascent import GradAscentHook, read_samples
 from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
-from testing.paths import ROOT
-
-LOOPS = ROOT / "tests" / "loops"
-
-
-def run(
-    script: str, patch: Path | None, folder: Path, programs: ForkServer, *options: str
-) -> dict[str, Any]:
-    """Train by a copy of a script, patched, and return the model that it saved."""
-    folder.mkdir()
-    copy = folder / f"{script}.py"
-    copy.write_bytes((LOOPS / f"{script}.py").read_bytes())
-    if patch:
-        # Git must not take the folder for a part of a repository around it.
-        ceiling = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
-        subprocess.run(["git", "apply", patch], cwd=folder, check=True, env=os.environ | ceiling)
-    done = programs.run(
-        f"""
-        import os, runpy
-        os.chdir({str(folder)!r})
-        runpy.run_path({copy.name!r}, run_name="__main__")
-        """,
-        *options,
-    )
-    assert done.returncode == 0, done.stderr
-    saved: dict[str, Any] = torch.load(folder / "model.pt")
-    return saved
+from testing.patched_script import patch_of, run, same
 
 
 @pytest.mark.process
@@ -56,10 +28,7 @@ def run(
 def test_at_most_four_lines_add_the_hook_to_an_existing_script(
     programs: ForkServer, tmp_path: Path, script: str, options: tuple[str, ...]
 ) -> None:
-    patch = LOOPS / f"{script}.patch"
-    lines = patch.read_text(encoding="utf-8").splitlines()[2:]
-    assert sum(line.startswith("+") for line in lines) <= 4
-    assert not any(line.startswith("-") for line in lines)
+    patch = patch_of(script)
     plain = run(script, None, tmp_path / "plain", programs, *options)
     patched = run(script, patch, tmp_path / "patched", programs, *options)
     assert same(plain, patched), "bit for bit"
@@ -77,10 +46,7 @@ def test_at_most_four_lines_add_the_hook_to_an_existing_script(
 def test_four_lines_record_the_training_and_the_validation_of_a_script_like_timms(
     programs: ForkServer, tmp_path: Path, mixup: str
 ) -> None:
-    patch = LOOPS / "timm_style.patch"
-    lines = patch.read_text(encoding="utf-8").splitlines()[2:]
-    assert sum(line.startswith("+") for line in lines) <= 4
-    assert not any(line.startswith("-") for line in lines)
+    patch = patch_of("timm_style")
     plain = run("timm_style", None, tmp_path / "plain", programs, "--mixup", mixup)
     patched = run("timm_style", patch, tmp_path / "patched", programs, "--mixup", mixup)
     assert same(plain, patched), "bit for bit"
@@ -104,15 +70,6 @@ def test_four_lines_record_the_training_and_the_validation_of_a_script_like_timm
         np.testing.assert_allclose(
             sample.probabilities, chances[row][list(sample.classes)], atol=1e-5
         )
-
-
-def same(one: Any, other: Any) -> bool:
-    """Return whether two nested states are equal bit for bit."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return torch.equal(one, other) if isinstance(one, Tensor) else bool(one == other)
 
 
 @dataclasses.dataclass

@@ -2,8 +2,24 @@
 
 import { element } from "./dom.js";
 
-/** A frame in a notebook may not save files. Its origin is then not known to it. */
-export const IS_BLOCKED = window.origin === "null" && window.parent !== window;
+/** Whether a frame around the page does not let it save files. The browser itself says nothing about this. */
+export const IS_BLOCKED = isBlocked();
+
+/** @returns {boolean} */
+function isBlocked() {
+  if (window.parent === window) return false;
+  // A notebook's frame has no origin.
+  if (window.origin === "null") return true;
+  /** @type {Window} */
+  let inner = window;
+  // The frames around it can be read up to the first of another origin, for which frameElement is null.
+  while (inner.frameElement) {
+    const allowed = inner.frameElement.getAttribute("sandbox");
+    if (allowed !== null && !allowed.toLowerCase().split(/\s+/).includes("allow-downloads")) return true;
+    inner = inner.parent;
+  }
+  return false;
+}
 
 /**
  * @param {BlobPart[]} parts
@@ -12,7 +28,7 @@ export const IS_BLOCKED = window.origin === "null" && window.parent !== window;
  * @throws {Error} the frame may not save files
  */
 export function saveFile(parts, type, name) {
-  if (IS_BLOCKED) throw new Error("this frame may not save files. Open the report in a window of its own.");
+  if (IS_BLOCKED) throw new Error("this frame may not save files. Open the page in a window of its own.");
   const address = URL.createObjectURL(new Blob(parts, { type }));
   const link = element("a", { href: address, download: name });
   link.click();

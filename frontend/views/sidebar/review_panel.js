@@ -5,10 +5,10 @@ import { fileName } from "../../export/file_name.js";
 import { reviewSnippet } from "../../export/snippet.js";
 import { formatCount, formatCounted } from "../../samples/captions.js";
 import { REVIEWS, REVIEW_WORDS, parseReviews, reviewRows } from "../../samples/label_review.js";
-import { copyText } from "../common/clipboard.js";
 import { element } from "../common/dom.js";
 import { select, setOptions } from "../common/form_fields.js";
 import { IS_BLOCKED, saveFile } from "../common/save_file.js";
+import { TextOffer } from "../common/text_offer.js";
 
 /** @import {Reviews} from "../../samples/label_review.js" */
 /** @import {OnChange, State} from "../../state/state.js" */
@@ -21,6 +21,7 @@ export class ReviewPanel {
   #filter;
   #file = element("input", { type: "file", accept: ".csv,text/csv", hidden: true, ariaLabel: "Review to import" });
   #status = element("p", { role: "status" });
+  #offer = new TextOffer(this.#status);
   #csv = element("button", { type: "button" }, "CSV");
   #python = element("button", { type: "button" }, "Python");
   element;
@@ -33,13 +34,12 @@ export class ReviewPanel {
     this.#filter.ariaLabel = "Reviewed samples";
     this.#csv.title = "Save the ids with their reviews as CSV";
     this.#python.title = "Copy a Python list of ids for each review";
-    this.#csv.addEventListener("click", () =>
-      saveFile([csvOf(reviewRows(this.#reviews))], "text/csv;charset=utf-8", fileName(["label-review"], "csv")),
-    );
-    this.#python.addEventListener("click", async () => {
-      const copied = await copyText(reviewSnippet(this.#reviews));
-      this.#status.textContent = copied ? "The lists were copied." : "The browser does not allow copying.";
+    this.#csv.addEventListener("click", () => {
+      const text = csvOf(reviewRows(this.#reviews));
+      if (IS_BLOCKED) this.#give(text, "reviews");
+      else saveFile([text], "text/csv;charset=utf-8", fileName(["label-review"], "csv"));
     });
+    this.#python.addEventListener("click", () => this.#give(reviewSnippet(this.#reviews), "lists"));
     const load = element("button", { type: "button", title: "Add the reviews of a CSV file" }, "Import");
     load.addEventListener("click", () => this.#file.click());
     this.#file.addEventListener("change", async () => {
@@ -63,6 +63,14 @@ export class ReviewPanel {
     );
   }
 
+  /**
+   * @param {string} text
+   * @param {string} what names the text
+   */
+  async #give(text, what) {
+    this.#status.textContent = await this.#offer.offer(text, what);
+  }
+
   /** @param {State} state */
   show({ reviews, review }) {
     this.#reviews = reviews;
@@ -73,7 +81,7 @@ export class ReviewPanel {
       ...REVIEWS.map((one, at) => /** @type {[string, string]} */ ([one, `${REVIEW_WORDS[one]} (${formatCount(counts[at])})`])),
     ]);
     this.#filter.value = review ?? ALL;
-    this.#csv.disabled = IS_BLOCKED || !reviews.size;
+    this.#csv.disabled = !reviews.size;
     this.#python.disabled = !reviews.size;
   }
 }

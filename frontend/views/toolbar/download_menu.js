@@ -9,10 +9,10 @@ import { fileName } from "../../export/file_name.js";
 import { bytesOf, npzOf } from "../../export/npz.js";
 import { numbersOf } from "../../export/sample_table.js";
 import { MOST_IN_SNIPPET, snippetOf } from "../../export/snippet.js";
-import { copyText } from "../common/clipboard.js";
 import { element } from "../common/dom.js";
 import { menu } from "../common/menu.js";
 import { IS_BLOCKED, saveFile } from "../common/save_file.js";
+import { TextOffer } from "../common/text_offer.js";
 import { ContactSheetPainter } from "./contact_sheet.js";
 import { errorMessage } from "../../data/error_message.js";
 
@@ -40,7 +40,7 @@ export class DownloadMenu {
   #progress = element("progress", { hidden: true, ariaLabel: "Progress" });
   #cancel = element("button", { type: "button", hidden: true }, "Cancel");
   #status = element("p", { role: "status" });
-  #text = element("textarea", { readOnly: true, ariaLabel: "Text to copy", rows: 4 });
+  #offer = new TextOffer(this.#status);
   /** @type {{download: Download, button: HTMLButtonElement, capacity: HTMLElement}[]} */
   #downloads;
   #running = new AbortController();
@@ -92,7 +92,7 @@ export class DownloadMenu {
         capacity: (samples) => samples.length,
         run: async (samples) => {
           const text = csvOf(numbersOf(samples));
-          if (IS_BLOCKED) return this.#offer(text, "numbers");
+          if (IS_BLOCKED) return this.#offer.offer(text, "numbers");
           saveFile([text], "text/csv;charset=utf-8", nameOf(samples, "csv"));
           return `The numbers of ${inWords(samples.length)} were saved.`;
         },
@@ -107,7 +107,7 @@ export class DownloadMenu {
         name: "Python",
         words: "Copies code that loads these samples with read_samples",
         capacity: (samples) => Math.min(samples.length, MOST_IN_SNIPPET),
-        run: (samples) => this.#offer(snippetOf(samples), "code"),
+        run: (samples) => this.#offer.offer(snippetOf(samples), "code"),
       },
       ...(this.link ? [this.#reportDownload(this.link)] : []),
     ];
@@ -129,19 +129,6 @@ export class DownloadMenu {
         return `A report of ${inWords(samples.length)} was saved.`;
       },
     };
-  }
-
-  /**
-   * Copies text, or shows it if the browser does not allow that.
-   * @param {string} text
-   * @param {string} what
-   */
-  async #offer(text, what) {
-    if (await copyText(text)) return `The ${what} ${what === "code" ? "was" : "were"} copied to the clipboard.`;
-    this.#text.value = text;
-    this.#status.after(this.#text);
-    this.#text.select();
-    return `The browser does not allow copying. Copy the ${what} from here:`;
   }
 
   /** @param {Sample[]} samples filtered and sorted */
@@ -167,7 +154,7 @@ export class DownloadMenu {
     this.#running = running;
     const samples = this.#samples.slice(0, download.capacity(this.#samples));
     this.#status.textContent = "";
-    this.#text.remove();
+    this.#offer.clear();
     try {
       this.#status.textContent = await download.run(samples, running.signal);
     } catch (error) {
