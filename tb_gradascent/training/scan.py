@@ -35,8 +35,9 @@ class Numbering:
 
     def __init__(self, loader: object, process_rank: ProcessRank | None) -> None:
         sampler = getattr(loader, "sampler", None)
-        is_shared = process_rank is not None and isinstance(sampler, DistributedSampler)
-        self._own: list[int] | None = list(sampler) if is_shared else None
+        self._own: list[int] | None = None
+        if process_rank is not None and isinstance(sampler, DistributedSampler):
+            self._own = list(sampler)
         self._process_rank = process_rank
         self._taken = 0
 

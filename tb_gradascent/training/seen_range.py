@@ -49,9 +49,9 @@ class SeenRange:
 def _range_of(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """The least and the greatest finite value of each channel, shape (channels,)."""
     if inputs.is_cpu and inputs.numel():
-        # One pass over the values. To look at its result costs no wait on the CPU.
-        low, high = inputs.flatten(2).aminmax(dim=2)
-        low, high = low.amin(0).float(), high.amax(0).float()
+        # A tenth of the time of the way below. On a GPU, to look at the result would be a wait.
+        values = inputs.flatten(2)
+        low, high = values.amin(2).amin(0).float(), values.amax(2).amax(0).float()
         if (low.isfinite() & high.isfinite()).all():
             return low, high
     values = inputs.transpose(0, 1).flatten(1).float()

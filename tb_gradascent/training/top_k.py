@@ -6,14 +6,14 @@ import bisect
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import google_crc32c
 import torch
 from torch import Tensor
 
-from tb_gradascent.functional.criteria import comparable, most_confused
+from tb_gradascent.functional.criteria import comparable
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.training.batch import Batch, Ids, id_text
 from tb_gradascent.training.distributed import ProcessRank, gather, share
@@ -118,84 +118,83 @@ class TopK:
             positions: Each sample's position in the data set. It orders equal scores.
         """
         inputs = batch.inputs.detach()
-        row_bytes = inputs[:1].numel() * inputs.element_size()
-        if not batch.forward_args.is_empty or row_bytes * self._top_k > _POOL_BYTES:
-            self._offer_read(batch, scores, positions)
-            return
         if self._pool is not None and not self._pool.is_like(inputs):
             self._read()
-        if batch.ids is not None:
-            self._ids.append((self._offered, batch.ids))
+        first, self._offered = self._offered, self._offered + len(inputs)
         new = Pool(
             comparable(scores).to(inputs.device),
             _on_device(positions, inputs.device),
-            torch.arange(self._offered, self._offered + len(inputs), device=inputs.device),
+            torch.arange(first, self._offered, device=inputs.device),
             _labels_of(batch, inputs.device),
             inputs,
         ).best(self._top_k)
+        row_bytes = inputs[:1].numel() * inputs.element_size()
+        if not batch.forward_args.is_empty or row_bytes * self._top_k > _POOL_BYTES:
+            ids = batch.ids
+            self._keep_all(
+                new,
+                lambda arrival: None if ids is None else ids[arrival - first],
+                lambda arrival: batch.forward_args.only_row(arrival - first),
+            )
+            return
+        if batch.ids is not None:
+            self._ids.append((first, batch.ids))
         self._pool = new if self._pool is None else self._pool.joined(new).best(self._top_k)
-        self._offered += len(inputs)
         if self._ids and self._offered - self._ids[0][0] > _IDS:
             self._find_ids()
 
-    def _offer_read(self, batch: Batch, scores: Tensor, positions: Sequence[int]) -> None:
-        """Read the best samples of a batch at once."""
-        rows = most_confused(scores, self._top_k)
-        values = scores[rows].float().tolist()
-        labels = batch.label_list(rows) or [None] * len(rows)
-        for row, score, label in zip(rows, values, labels, strict=True):
-            if len(self._heap) == self._top_k and score < self._heap[0].score:
-                break
-            self._keep(
-                Candidate(
-                    score,
-                    -positions[row],
-                    batch.inputs[row].detach().cpu().clone(),
-                    label,
-                    None if batch.ids is None else batch.ids[row],
-                    batch.forward_args.only_row(row),
-                )
-            )
-
-    def _find_ids(self) -> list[int]:
-        """Find the ids of the pool's samples, forget all others, and return their arrivals."""
-        arrivals: list[int] = [] if self._pool is None else self._pool.arrivals.tolist()
+    def _find_ids(self) -> None:
+        """Find the ids of the pool's samples, and forget all others."""
         found = {}
-        for arrival in arrivals:
+        for arrival in [] if self._pool is None else self._pool.arrivals.tolist():
+            place = bisect.bisect_right(self._ids, arrival, key=lambda part: part[0]) - 1
             if arrival in self._known_ids:
                 found[arrival] = self._known_ids[arrival]
-                continue
-            place = bisect.bisect_right(self._ids, arrival, key=lambda part: part[0]) - 1
-            if place >= 0:
+            elif place >= 0:
                 first, ids = self._ids[place]
                 # The batch of this sample may have had no ids.
                 found[arrival] = ids[arrival - first] if arrival - first < len(ids) else None
         self._known_ids = found
         self._ids.clear()
-        return arrivals
 
     def _read(self) -> None:
-        """Move the samples from the device to the host."""
-        pool = self._pool
-        if pool is None:
-            return
-        arrivals = self._find_ids()
-        columns = (pool.scores, pool.positions, pool.labels)
-        scores, positions, labels = (values.tolist() for values in columns)
-        inputs = pool.inputs.cpu()
-        for row, score in enumerate(scores):
-            if score > -torch.inf:
-                self._keep(
-                    Candidate(
-                        score,
-                        -positions[row],
-                        inputs[row].clone(),
-                        None if labels[row] < 0 else labels[row],
-                        self._known_ids.get(arrivals[row]),
-                        ForwardArgs(1),
-                    )
-                )
-        self._pool = None
+        """Move the pool's samples to the host."""
+        if self._pool is not None:
+            self._find_ids()
+            self._keep_all(self._pool, self._known_ids.get, lambda _: ForwardArgs(1))
+            self._pool = None
+
+    def _keep_all(
+        self,
+        pool: Pool,
+        id_of: Callable[[int], object],
+        args_of: Callable[[int], ForwardArgs],
+    ) -> None:
+        """Keep the best of a pool's samples on the host.
+
+        Args:
+            pool: The samples, the best first.
+            id_of, args_of: Return the id and the further arguments of a sample, by its arrival.
+        """
+        scores: list[float] = pool.scores.tolist()
+        least = self._heap[0].score if len(self._heap) == self._top_k else -torch.inf
+        count = sum(score > -torch.inf and score >= least for score in scores)
+        columns = (pool.positions, pool.arrivals, pool.labels)
+        positions, arrivals, labels = (values[:count].tolist() for values in columns)
+        inputs = pool.inputs[:count].cpu()
+        for row, arrival in enumerate(arrivals):
+            candidate = Candidate(
+                scores[row],
+                -positions[row],
+                inputs[row].clone(),
+                None if labels[row] < 0 else labels[row],
+                id_of(arrival),
+                args_of(arrival),
+            )
+            if len(self._heap) < self._top_k:
+                heapq.heappush(self._heap, candidate)
+            else:
+                heapq.heappushpop(self._heap, candidate)
 
     def candidates(self) -> list[Candidate]:
         """Return the kept samples, the highest score first."""
@@ -238,18 +237,9 @@ class TopK:
             if len(chosen) < self._top_k:
                 chosen.setdefault(tuple(identity), (rank, row))
         result = TopK(self._top_k)
-        for candidates in gather(
-            [own[row] for rank, row in chosen.values() if rank == process_rank.rank]
-        ):
-            for candidate in candidates:
-                result._keep(candidate)
+        gathered = gather([own[row] for rank, row in chosen.values() if rank == process_rank.rank])
+        result._heap = sorted(itertools.chain(*gathered))  # a sorted list is a heap
         return result
-
-    def _keep(self, candidate: Candidate) -> None:
-        if len(self._heap) < self._top_k:
-            heapq.heappush(self._heap, candidate)
-        else:
-            heapq.heappushpop(self._heap, candidate)
 
 
 def batches_of(candidates: Iterable[Candidate]) -> Iterator[Batch]:
