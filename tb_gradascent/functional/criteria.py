@@ -265,14 +265,18 @@ def scores_of(
     return _as_scores(scores)
 
 
+def comparable(scores: Tensor) -> Tensor:
+    """Return scores (N,) that can be ordered, float32: ``-inf`` for ``-inf``, NaN and ``False``."""
+    scores = _as_scores(scores.detach()).float()
+    return scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+
+
 def most_confused(scores: Tensor, top_k: int) -> list[int]:
     """Return the rows of the ``top_k`` highest scores (N,), the highest first.
 
     Rows with a score of ``-inf``, NaN or ``False`` are left out.
     """
-    scores = _as_scores(scores.detach()).float()
-    scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
-    best = scores.topk(min(top_k, len(scores)))
+    best = comparable(scores).topk(min(top_k, len(scores)))
     # One transfer to the host, because each transfer waits for the GPU's queue.
     rows = best.indices.masked_fill_(best.values == -torch.inf, -1).tolist()
     return [row for row in rows if row >= 0]

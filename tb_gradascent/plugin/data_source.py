@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import grpc  # type: ignore[import-untyped]
 from tensorboard import errors
-from tensorboard.data.provider import DataProvider, RunTagFilter, TensorDatum
+from tensorboard.data.provider import DataProvider, RunTagFilter
 
 from tb_gradascent.format.metadata import (
     MAX_RECORDS_A_CAPTURE,
@@ -20,12 +21,11 @@ from tb_gradascent.format.metadata import (
 from tb_gradascent.format.payload import check_payload
 from tb_gradascent.format.record import PayloadInfo, RecordError
 from tb_gradascent.plugin.errors import TooLargeError, UnavailableError
+from tb_gradascent.plugin.tensor_reads import ALL, Datum, read_tensors
 
 OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
 """The status of a requested payload; ``http_api.md`` documents each."""
 
-_ALL: Final = 1_000_000_000
-"""How many points of a series to read. TensorBoard requires a number and never holds as many."""
 _SESSIONS_AT_ONCE: Final = 4096
 """How many sessions are read in one call. Between calls the caller can stop at its limit."""
 _MAX_FAILED_READS: Final = 500
@@ -88,6 +88,7 @@ class DataSource:
 
     def __init__(self, data_provider: DataProvider) -> None:
         self._provider = data_provider
+        self._read_tensors = functools.partial(read_tensors, data_provider)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="gradascent-reader")
 
     def list_series(self, scope: Scope, run: str | None = None) -> ListedSeries:
@@ -109,7 +110,7 @@ class DataSource:
 
     def read_records(
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
-    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+    ) -> Iterator[tuple[str, list[Datum] | None]]:
         """Yield each session's name and captures; ``None`` if TensorBoard cannot read them.
 
         Raises:
@@ -117,11 +118,11 @@ class DataSource:
             UnavailableError: TensorBoard's data server does not answer.
         """
         series = {series_tag(tag, "index", session): session for session in sessions}
-        return self._read_each(scope, run, series, _ALL)
+        return self._read_each(scope, run, series, ALL)
 
     def read_last_records(
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
-    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+    ) -> Iterator[tuple[str, list[Datum] | None]]:
         """Yield each session's name and last capture, as :meth:`read_records` does.
 
         TensorBoard can return a whole series or a random part of it, which holds the last event. It
@@ -132,7 +133,7 @@ class DataSource:
 
     def read_statuses(
         self, scope: Scope, run: str, series: Mapping[str, str]
-    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+    ) -> Iterator[tuple[str, list[Datum] | None]]:
         """Yield each session's name and last status event; ``None`` if it cannot be read.
 
         Args:
@@ -148,7 +149,7 @@ class DataSource:
 
     def _read_each(
         self, scope: Scope, run: str, series: Mapping[str, str], downsample: int
-    ) -> Iterator[tuple[str, list[TensorDatum] | None]]:
+    ) -> Iterator[tuple[str, list[Datum] | None]]:
         """Yield each session's name and events. If a read fails, it is repeated in two halves."""
         names = list(series)
         starts = range(0, len(names), _SESSIONS_AT_ONCE)
@@ -158,7 +159,7 @@ class DataSource:
             group = waiting.pop()
             try:
                 with _translated_errors():
-                    read = self._read(self._provider.read_tensors, scope, run, group, downsample)
+                    read = self._read(self._read_tensors, scope, run, group, downsample)
             except UnavailableError:
                 raise
             except Exception as error:
@@ -203,7 +204,7 @@ class DataSource:
         scope: Scope,
         run: str,
         tags: Iterable[str],
-        downsample: int = _ALL,
+        downsample: int = ALL,
     ) -> dict[str, Any]:
         """Return series of one run, by tag, each with at most so many events.
 

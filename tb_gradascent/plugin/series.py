@@ -15,10 +15,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
-import numpy as np
-from tensorboard.data.provider import TensorDatum
-
-from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE, SessionInfo
+from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.record import PayloadInfo
 from tb_gradascent.format.sessions import finite_time, span_of, start_of, superseded_from
 from tb_gradascent.format.status import Status
@@ -38,6 +35,7 @@ from tb_gradascent.plugin.rows import (
     find_row,
     least_step,
 )
+from tb_gradascent.plugin.tensor_reads import Datum
 
 MAX_SERIES_BYTES: Final = 512 << 20
 """The most memory for the records of one tag of one run, as ``Series.size`` counts it."""
@@ -96,15 +94,6 @@ def _last_step(state: SessionState | None) -> int | None:
     return state.captures.last_step if state and state.captures else None
 
 
-def _values_of(datum: TensorDatum) -> Sequence[object]:
-    """Return a capture's records as stored. Too many records count as one unreadable record.
-
-    The shape of a hostile tensor can repeat one value any number of times.
-    """
-    stored = np.asarray(datum.numpy)
-    return stored.reshape(-1).tolist() if stored.size <= MAX_RECORDS_A_CAPTURE else [None]
-
-
 class _ToldStatus:
     """A status that a session told.
 
@@ -112,9 +101,8 @@ class _ToldStatus:
         size: About how many bytes of memory it takes.
     """
 
-    def __init__(self, datum: TensorDatum) -> None:
-        values = _values_of(datum)
-        stored = values[0] if len(values) == 1 else None
+    def __init__(self, datum: Datum) -> None:
+        stored = datum.values[0] if len(datum.values) == 1 else None
         self._status = Status.decode(stored)
         self._wall_time = finite_time(datum.wall_time)
         self.size = 2 * len(stored) if isinstance(stored, bytes) else 0
@@ -141,7 +129,7 @@ class _Session:
         self,
         name: str,
         info: SessionInfo,
-        data: Iterable[TensorDatum] | None,
+        data: Iterable[Datum] | None,
         known: _Session | None,
         *,
         more: bool = False,
@@ -161,7 +149,7 @@ class _Session:
         for datum in data or ():
             capture = kept.get(datum.step)
             if capture is None or capture.wall_time != finite_time(datum.wall_time):
-                capture = StoredCapture(datum.step, datum.wall_time, _values_of(datum))
+                capture = StoredCapture(datum.step, datum.wall_time, datum.values)
             self.by_number.setdefault(datum.step, capture)
         self.captures = list(self.by_number.values())
         self.damaged = data is None

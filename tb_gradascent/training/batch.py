@@ -121,6 +121,14 @@ class Batch:
                     f"of {channels} channels"
                 )
 
+    def move_to(self, device: torch.device | None) -> None:
+        """Move inputs and labels to a device, behind the work that it has to do already."""
+        if device is None:
+            return
+        self.inputs = self.inputs.to(device, non_blocking=device.type == "cuda")
+        if isinstance(self.labels, Tensor):
+            self.labels = self.labels.to(device, non_blocking=device.type == "cuda")
+
     def label_list(self, rows: Sequence[int]) -> list[int | None] | None:
         """Return the labels of some rows as integers, ``None`` where unknown."""
         if self.labels is None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from tb_gradascent.functional.criteria import Loss, Misclassified
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.training.batch import Batch
-from tb_gradascent.training.scan import TopK
+from tb_gradascent.training.top_k import TopK
 
 SUREST_ERRORS: Final = Loss() & Misclassified()
 """Wrong predictions, by their loss. Some of them are right, and the label is wrong."""
@@ -19,7 +19,7 @@ SUREST_ERRORS: Final = Loss() & Misclassified()
 
 @dataclasses.dataclass
 class Evaluation:
-    """What was found so far. It holds a fixed number of samples, in CPU memory.
+    """What was found so far. It holds a fixed number of samples.
 
     Attributes:
         step: The training step.

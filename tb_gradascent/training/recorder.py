@@ -29,8 +29,8 @@ from tb_gradascent.training.health_check import (
     about_shape,
 )
 from tb_gradascent.training.pending import BatchScalars
-from tb_gradascent.training.scan import Candidate, batches_of
 from tb_gradascent.training.seen_range import SeenRange
+from tb_gradascent.training.top_k import Candidate, batches_of
 
 #: The criterion looks at the model's own answers about this many times ``top_k`` rows.
 CANDIDATES: Final = 3
@@ -128,7 +128,11 @@ class Recorder:
         return parts, scalars
 
     def score_batch(self, passes: Passes, batch: Batch) -> Tensor:
-        """Ask the model about a batch and return how confused each sample is, shape (N,)."""
+        """Ask the model about a batch and return how confused each sample is, shape (N,).
+
+        The batch is moved to the model's device.
+        """
+        batch.move_to(passes.device)
         self._prepare(passes, batch)
         self._settle(passes, batch)
         self.seen.add(batch.inputs, batch.value_range)

@@ -26,10 +26,7 @@ class SeenRange:
         if inputs.is_meta:  # no values: the capture will fail
             return
         self._fixed = value_range or self._fixed
-        values = inputs.detach().transpose(0, 1).flatten(1).float()
-        finite = values.isfinite()
-        low = values.where(finite, torch.inf).amin(1)
-        high = values.where(finite, -torch.inf).amax(1)
+        low, high = _range_of(inputs.detach())
         if self._range is not None and self._range.shape[1] == len(low):
             before = self._range.to(low.device, non_blocking=True)
             low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
@@ -47,3 +44,17 @@ class SeenRange:
             low, high = (torch.full_like(low, value) for value in self._fixed)
         low = low.where(low.isfinite(), 0)
         return torch.stack((low, high.where(high > low, low + 1)))
+
+
+def _range_of(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the greatest finite value of each channel, shape (channels,)."""
+    if inputs.is_cpu and inputs.numel():
+        # A tenth of the time of the way below. On a GPU, to look at the result would be a wait.
+        values = inputs.flatten(2)
+        low, high = values.amin(2).amin(0).float(), values.amax(2).amax(0).float()
+        if (low.isfinite() & high.isfinite()).all():
+            return low, high
+    values = inputs.transpose(0, 1).flatten(1).float()
+    finite = values.isfinite()
+    low = values.where(finite, torch.inf).amin(1)
+    return low, values.where(finite, -torch.inf).amax(1)
