@@ -51,6 +51,7 @@ test: $(VENV)/installed-test
 
 test-all: $(VENV)/installed-test
 	@$(run) -m testing.chromium
+	@$(run) -m testing.firefox
 	@$(run) -m pytest $(PARALLEL) -m "not torchvision" $(ARGS)
 
 # The oldest releases, the pinned ones, and the newest, each in an environment of its own.

@@ -4,7 +4,7 @@ import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
+import { CAPTURES, REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
@@ -13,7 +13,7 @@ import { hasTarget, targetCounts } from "../samples/target_choice.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
-/** @import {Facets, Filters, Show} from "../samples/filters.js" */
+/** @import {Captures, Facets, Filters, Show} from "../samples/filters.js" */
 /** @import {Photographs} from "../drawing/gradient_colors.js" */
 /** @import {ShownTargets} from "../samples/target_choice.js" */
 /** @import {RunNotice} from "../samples/session_status.js" */
@@ -225,11 +225,25 @@ function showInUse(state) {
 }
 
 /**
- * Whether the user can choose between the latest capture of each id and all captures. Other views need them all.
+ * Which captures the user can choose. Other views need them all, and Compare needs the latest of each id.
  * @param {State} state
+ * @returns {readonly Captures[]} empty if there is no choice
  */
-export function isOfLatest(state) {
-  return (state.view === "samples" || state.view === "compare") && hasRepeats(state);
+export function offeredCaptures(state) {
+  const offered = hasRepeats(state) ? CAPTURES : CAPTURES.filter((captures) => captures !== "latest");
+  if (state.view === "samples" && recordedSteps(state).length > 1) return offered;
+  const isOfIds = state.view === "samples" || state.view === "compare";
+  return isOfIds && hasRepeats(state) ? CAPTURES.filter((captures) => captures !== "recent") : [];
+}
+
+/**
+ * @param {State} state
+ * @returns {Captures}
+ */
+function capturesInUse(state) {
+  const { captures } = state.filters;
+  const offered = offeredCaptures(state);
+  return offered.includes(captures) ? captures : (offered[0] ?? "all");
 }
 
 /**
@@ -237,11 +251,11 @@ export function isOfLatest(state) {
  * @type {(state: State) => Filters}
  */
 export const filtersInUse = memoize(
-  (state) => [state.filters, showInUse(state), isOfLatest(state), hasRanks(state)],
+  (state) => [state.filters, showInUse(state), capturesInUse(state), hasRanks(state)],
   (state) => ({
     ...state.filters,
     show: showInUse(state),
-    captures: isOfLatest(state) ? state.filters.captures : "all",
+    captures: capturesInUse(state),
     rank: hasRanks(state) ? state.filters.rank : null,
   }),
 );
