@@ -36,25 +36,31 @@ export function tagsOf({ runs }) {
 
 /**
  * The chosen tag. If it does not exist, it is the first one with captures, or the first one of all.
- * @param {State} state
+ * @type {(state: State) => string | null}
  */
-export function tagInUse(state) {
-  const tags = tagsOf(state);
-  if (state.chosenTag !== null && tags.includes(state.chosenTag)) return state.chosenTag;
-  const runs = state.runs ?? [];
-  const hasCaptures = (/** @type {string} */ tag) =>
-    runs.some((run) => run.tags.includes(tag) && !run.empty_tags.includes(tag));
-  return tags.find(hasCaptures) ?? tags[0] ?? null;
-}
+export const tagInUse = memoize(
+  (state) => [state.runs, state.chosenTag],
+  (state) => {
+    const tags = tagsOf(state);
+    if (state.chosenTag !== null && tags.includes(state.chosenTag)) return state.chosenTag;
+    const runs = state.runs ?? [];
+    const hasCaptures = (/** @type {string} */ tag) =>
+      runs.some((run) => run.tags.includes(tag) && !run.empty_tags.includes(tag));
+    return tags.find(hasCaptures) ?? tags[0] ?? null;
+  },
+);
 
 /**
  * The runs that have the tag in use.
- * @param {State} state
+ * @type {(state: State) => string[]}
  */
-export function runsOfTag(state) {
-  const tag = tagInUse(state);
-  return (state.runs ?? []).filter(({ tags }) => tag !== null && tags.includes(tag)).map(({ run }) => run);
-}
+export const runsOfTag = memoize(
+  (state) => [state.runs, tagInUse(state)],
+  (state) => {
+    const tag = tagInUse(state);
+    return (state.runs ?? []).filter(({ tags }) => tag !== null && tags.includes(tag)).map(({ run }) => run);
+  },
+);
 
 /**
  * The runs that the sidebar lists: those that match the run filter.
@@ -100,11 +106,18 @@ export const tickedRuns = memoize(
  * @param {State} state
  * @param {string} run
  */
-export function runColour({ runOrder, runs }, run) {
-  const order = runOrder.length ? runOrder : (runs ?? []).map((one) => one.run);
-  const position = Math.max(order.indexOf(run), 0);
-  return `var(--run-${position % RUN_COLOURS})`;
+export function runColour(state, run) {
+  return `var(--run-${(positionsOfRuns(state).get(run) ?? 0) % RUN_COLOURS})`;
 }
+
+/** @type {(state: State) => Map<string, number>} */
+const positionsOfRuns = memoize(
+  ({ runOrder, runs }) => [runOrder, runs],
+  ({ runOrder, runs }) => {
+    const order = runOrder.length ? runOrder : (runs ?? []).map(({ run }) => run);
+    return new Map(order.map((run, position) => [run, position]));
+  },
+);
 
 /**
  * The colour of each run; `null` if there is only one run, which needs no colour.
