@@ -54,6 +54,7 @@ test: $(VENV)/installed-test
 
 test-all: $(VENV)/installed-test
 	@$(run) -m testing.chromium
+	@$(run) -m testing.firefox
 	@$(run) -m pytest $(PARALLEL) $(THOROUGH) -m "not torchvision" $(ARGS)
 
 # The oldest releases, the pinned ones, and the newest, each in an environment of its own.

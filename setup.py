@@ -63,6 +63,7 @@ TEST = [
     "jsonargparse[signatures]>=4.28",  # LightningCLI
     "pytest>=8",
     "pytest-xdist>=3.5",
+    "websockets>=13",
     "setuptools>=77",
 ]
 FUZZ = [*TEST, "atheris>=3"]  # Python 3.11 to 3.13, Linux

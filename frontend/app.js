@@ -24,7 +24,7 @@ import {
   tickedRuns,
 } from "./state/selectors.js";
 import { initialState } from "./state/state.js";
-import { withIndex, withReview, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
+import { withIndexes, withReview, withRunOrder, withRuns, withStrength } from "./state/transitions.js";
 import { REVIEWS } from "./samples/label_review.js";
 import { sampleKeyAt } from "./views/card/card.js";
 import { element } from "./views/common/dom.js";
@@ -87,7 +87,7 @@ class App {
     onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
     onIndexes: (indexes) => {
       const isNews = this.#isSettled && indexes.some(({ run, tag }) => this.#state.indexes.get(run)?.tag === tag);
-      this.#update(indexes.reduce((state, index) => withIndex(state, index), this.#state), undefined, isNews);
+      this.#update(withIndexes(this.#state, indexes), undefined, isNews);
     },
     whenPainted: async () => {
       await frames(2);

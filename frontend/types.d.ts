@@ -137,6 +137,8 @@ export interface Status {
   /** Seconds that captures took, and seconds of the training without them. */
   overhead: number;
   elapsed: number;
+  /** Whether captures may take any share of the time. */
+  unlimited: boolean;
   every: number | null;
   /** The smallest margin seen in the batches of due steps; `null` if none was seen. */
   least_margin: number | null;
@@ -160,6 +162,8 @@ export interface RunIndex {
   samples: Sample[];
   /** Sorted by their start. */
   sessions: RunSession[];
+  /** How many captures were read so far, and how many there are; `null` if all were read. */
+  reading: { read: number; all: number } | null;
 }
 
 /** x, y, width and height, in canvas pixels. */

@@ -760,6 +760,7 @@ def _status_of(health: Health, faults: FaultPolicy, pacer: Pacer) -> Status:
         failed=faults.failed,
         overhead=pacer.overhead.seconds,
         elapsed=pacer.overhead.elapsed,
+        unlimited=pacer.overhead.is_unlimited,
         every=pacer.every,
     )
 

@@ -77,6 +77,8 @@ export class RunIndexReader {
       if (wanted.length && this.count() >= 2 * (this.#index?.samples.length ?? 0)) onIndex(this.index());
     }
     this.isWhole = true;
+    // What could not be read is not waited for.
+    this.#changed ||= wanted.length > 0;
     onIndex(this.index());
   }
 
@@ -159,10 +161,20 @@ export class RunIndexReader {
     if (!this.#index || this.#changed) {
       this.#changed = false;
       const { run, tag } = this;
-      this.#index = { run, tag, ...gather([...this.#sessions.values()]) };
+      const sessions = [...this.#sessions.values()];
+      this.#index = { run, tag, ...gather(sessions), reading: this.isWhole ? null : progressOf(sessions) };
     }
     return this.#index;
   }
+}
+
+/** @param {KnownSession[]} sessions */
+function progressOf(sessions) {
+  const chunks = sessions.flatMap((session) => session.chunks);
+  return {
+    read: chunks.reduce((sum, { first, end }) => sum + end - first, 0),
+    all: sessions.reduce((sum, { captures }) => sum + captures, 0),
+  };
 }
 
 /** @param {KnownSession[]} sessions */

@@ -10,13 +10,16 @@ import { RunIndexReader } from "./run_index_reader.js";
 
 /** How many records are enough to show the first samples. All others follow. */
 const FIRST_RECORDS = 200;
+/** After what was read is shown, the next show waits for this many times as long as that one took. */
+const REST = 4;
 
 /**
  * @typedef {object} SyncListener
  * @property {() => State} state the present state
  * @property {() => boolean} isHidden whether the page is hidden: then nothing is fetched
  * @property {(runs: RunTags[], recordVersion: number) => void} onRuns
- * @property {(indexes: RunIndex[]) => void} onIndexes is called several times while a large run is read
+ * @property {(indexes: RunIndex[]) => void} onIndexes is called several times while much is read. Its time is measured,
+ *   so that showing takes a small part of the time, however many runs there are
  * @property {() => Promise<void>} whenPainted waits until the samples that were read so far are painted
  * @property {(busy: boolean) => void} onBusy
  * @property {(problems: string[]) => void} onEnd is called at the end of each round that was not given up
@@ -29,6 +32,10 @@ export class Sync {
   #round = new AbortController();
   #isBusy = false;
   #isStale = true;
+  /** @type {Map<string, RunIndex>} what was read and not shown yet, by run */
+  #unshown = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} runs while nothing is shown */
+  #rest;
 
   /** @param {SyncListener} listener */
   constructor(listener) {
@@ -53,6 +60,7 @@ export class Sync {
 
   /** Fetches everything that the present state needs and that is not loaded yet. An earlier round is given up. */
   async update() {
+    this.#showNow();
     this.#round.abort();
     if (this.#listener.isHidden()) {
       this.#setBusy(false);
@@ -63,6 +71,7 @@ export class Sync {
     this.#setBusy(true);
     const problems = await this.#fetchAll(signal);
     if (signal.aborted) return;
+    this.#showNow();
     this.#isStale = false;
     this.#setBusy(false);
     this.#listener.onEnd(problems);
@@ -107,7 +116,7 @@ export class Sync {
     const problems = new Map();
     const left = new Map(readers.map((reader) => [reader.run, reader]));
     const onIndexes = (/** @type {RunIndex[]} */ indexes) => {
-      if (!signal.aborted && indexes.length) this.#listener.onIndexes(indexes);
+      if (!signal.aborted) this.#showSoon(indexes);
     };
     /** @type {RunIndexReader[]} */
     const begun = [];
@@ -130,7 +139,10 @@ export class Sync {
       for (const run of left.keys()) problems.set(run, errorMessage(error));
     }
     const unfinished = begun.filter((reader) => !reader.isWhole);
-    if (unfinished.length && !signal.aborted) await this.#listener.whenPainted();
+    if (unfinished.length && !signal.aborted) {
+      this.#showNow();
+      await this.#listener.whenPainted();
+    }
     await Promise.all(
       unfinished.map(async (reader) => {
         try {
@@ -144,6 +156,26 @@ export class Sync {
       const problem = problems.get(run);
       return problem === undefined ? [] : [`The samples of ${run} could not be loaded. ${problem}`];
     });
+  }
+
+  /**
+   * Shows what was read now, or with the next ones if something was shown a moment ago.
+   * @param {RunIndex[]} indexes
+   */
+  #showSoon(indexes) {
+    for (const index of indexes) this.#unshown.set(index.run, index);
+    if (this.#rest === undefined) this.#showNow();
+  }
+
+  #showNow() {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+    if (!this.#unshown.size) return;
+    const indexes = [...this.#unshown.values()];
+    this.#unshown.clear();
+    const start = performance.now();
+    this.#listener.onIndexes(indexes);
+    this.#rest = setTimeout(() => this.#showNow(), REST * (performance.now() - start));
   }
 
   /**

@@ -1,5 +1,7 @@
 /** The layout of the Follow view: one row for each history, one column for each step. Pure. */
 
+import { equalRows } from "./places.js";
+
 /** @import {Sample} from "../types.js" */
 
 /** Sizes in CSS pixels. The view passes those that style/follow.css needs to it. */
@@ -12,20 +14,20 @@ export const CHART_HEIGHT = 36;
  * @param {number} histories how many there are
  * @param {number} steps how many the shared axis has
  */
-export function sizeOfStrips(histories, steps) {
-  return { width: HEAD_WIDTH + steps * FRAME_WIDTH, height: histories * ROW_HEIGHT };
+export function placesOfStrips(histories, steps) {
+  return equalRows(histories, ROW_HEIGHT, HEAD_WIDTH + steps * FRAME_WIDTH);
 }
 
 /**
- * The rows and columns that overlap with a rectangle, each as [first, end), without the end.
- * @param {{left: number, top: number, width: number, height: number}} box
+ * The columns that overlap with a range, from `first` to `end`, without `end`.
+ * @param {number} left
+ * @param {number} width
  */
-export function framesWithin({ left, top, width, height }) {
-  const firstColumn = Math.max(Math.floor(left / FRAME_WIDTH), 0);
+export function columnsWithin(left, width) {
   return {
-    rows: [Math.max(Math.floor(top / ROW_HEIGHT), 0), Math.ceil((top + height) / ROW_HEIGHT)],
+    first: Math.max(Math.floor(left / FRAME_WIDTH), 0),
     // The row's head covers the left edge.
-    columns: [firstColumn, Math.max(Math.ceil((left + width - HEAD_WIDTH) / FRAME_WIDTH), 0)],
+    end: Math.max(Math.ceil((left + width - HEAD_WIDTH) / FRAME_WIDTH), 0),
   };
 }
 

@@ -4,11 +4,13 @@
  */
 
 import { changeCaption, className, endedEarly } from "../samples/captions.js";
+import { rowsBetween } from "./places.js";
 import { LARGEST_CANVAS_SIDE } from "../drawing/pixels.js";
 import { elementsIn, targetArrayCount } from "../samples/sample_arrays.js";
 import { isPredicted } from "../samples/morphs.js";
 import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
+/** @import {Places} from "./places.js" */
 /** @import {ShownTargets, TargetChoice} from "../samples/target_choice.js" */
 /** @import {Panels, Raster, Sample, Target} from "../types.js" */
 
@@ -535,55 +537,27 @@ export function withLead(layout, lead) {
   return { ...layout, lead, tops };
 }
 
-/** @param {GridLayout} layout */
-export function sizeOf({ columns, columnWidth, tops }) {
-  return { width: GRID_GAP + columns * (columnWidth + GRID_GAP), height: tops[tops.length - 1] };
-}
-
 /**
- * The box of a card. A card is as wide as its column.
+ * The places of the cards. A card is as wide as its column.
  * @param {GridLayout} layout
- * @param {number} position the position of the sample
+ * @returns {Places}
  */
-export function boxOf({ cards, columns, columnWidth, lead, tops }, position) {
-  const row = Math.floor((position + lead) / columns);
-  const column = (position + lead) % columns;
+export function placesOf({ cards, columns, columnWidth, lead, tops }) {
+  const left = (/** @type {number} */ column) => GRID_GAP + column * (columnWidth + GRID_GAP);
   return {
-    left: GRID_GAP + column * (columnWidth + GRID_GAP),
-    top: tops[row],
-    width: columnWidth,
-    height: cards[position].height,
+    size: { width: left(columns), height: tops[tops.length - 1] },
+    boxOf: (position) => ({
+      left: left((position + lead) % columns),
+      top: tops[Math.floor((position + lead) / columns)],
+      width: columnWidth,
+      height: cards[position].height,
+    }),
+    between: (top, bottom) => {
+      const rows = rowsBetween(tops, top, bottom);
+      return {
+        first: Math.max(rows.first * columns - lead, 0),
+        end: Math.min(Math.max(rows.end * columns - lead, 0), cards.length),
+      };
+    },
   };
-}
-
-/**
- * The samples whose rows overlap with a range of heights: from `first` to `end`, without `end`.
- * @param {GridLayout} layout
- * @param {number} top
- * @param {number} bottom
- */
-export function samplesBetween({ cards, columns, lead, tops }, top, bottom) {
-  const first = rowAt(tops, top);
-  let end = first;
-  while (end < tops.length - 1 && tops[end] < bottom) end++;
-  return {
-    first: Math.max(first * columns - lead, 0),
-    end: Math.min(Math.max(end * columns - lead, 0), cards.length),
-  };
-}
-
-/**
- * The first row whose bottom is below a height.
- * @param {number[]} tops
- * @param {number} height
- */
-function rowAt(tops, height) {
-  let low = 0;
-  let high = tops.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (tops[middle + 1] <= height) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

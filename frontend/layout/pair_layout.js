@@ -1,9 +1,11 @@
 /** The layout of the Compare view: the cards of a pair side by side, or one above the other if space is short. Pure. */
 
 import { gridLayout } from "./grid_layout.js";
+import { rowsFrom } from "./places.js";
 
 /** @import {Pair} from "../samples/comparison.js" */
 /** @import {CardLayout, GridOptions} from "./grid_layout.js" */
+/** @import {Places} from "./places.js" */
 
 const GAP = 16;
 /** The height of the text above each pair, in CSS pixels. The same number is in style/compare.css. */
@@ -54,21 +56,9 @@ export function boxInPair({ cards, sideBySide, columnWidth, tops }, position, wh
 }
 
 /**
- * The pairs that overlap with a range of heights, as [first, end), without the end.
  * @param {PairLayout} layout
- * @param {number} top
- * @param {number} bottom
- * @returns {[number, number]}
+ * @returns {Places}
  */
-export function pairsBetween({ tops }, top, bottom) {
-  const first = tops.findIndex((_, position) => position + 1 < tops.length && tops[position + 1] > top);
-  if (first < 0) return [0, 0];
-  let end = first;
-  while (end < tops.length - 1 && tops[end] < bottom) end++;
-  return [first, end];
-}
-
-/** @param {PairLayout} layout */
-export function sizeOfPairs({ sideBySide, columnWidth, tops }) {
-  return { width: GAP + (sideBySide ? 2 : 1) * (columnWidth + GAP), height: tops[tops.length - 1] };
+export function placesOfPairs({ sideBySide, columnWidth, tops }) {
+  return rowsFrom(tops, GAP + (sideBySide ? 2 : 1) * (columnWidth + GAP));
 }

@@ -1,13 +1,18 @@
 /** Captions of the filters. Pure. */
 
 import { formatCount } from "./captions.js";
+import { isRecent } from "./filters.js";
 
 /** @import {Captures, Filters, Outcome, Range, Show, Steps} from "./filters.js" */
 
 /** @type {Record<Show, string>} */
 export const SHOW_WORDS = { auto: "automatic", all: "all", confused: "no probes", probes: "probes" };
 /** @type {Record<Captures, string>} */
-export const CAPTURES_WORDS = { latest: "latest of each id", all: "all" };
+export const CAPTURES_WORDS = {
+  recent: "latest of each id, latest third of the steps",
+  latest: "latest of each id",
+  all: "all",
+};
 /** @type {Record<Outcome, string>} */
 export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "no label" };
 
@@ -17,12 +22,13 @@ export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "no l
  * @param {Filters} filters
  * @param {(index: number) => string} nameOf the name of a class
  */
-export function filterCaption(name, { show, steps, pair, prediction, label, outcome, flip, rank, id }, nameOf) {
+export function filterCaption(name, filters, nameOf) {
+  const { show, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
   switch (name) {
     case "show":
       return SHOW_WORDS[show];
     case "captures":
-      return CAPTURES_WORDS.latest;
+      return CAPTURES_WORDS[isRecent(filters) ? "recent" : "latest"];
     case "steps":
       return stepsCaption(/** @type {Steps} */ (steps));
     case "pair":

@@ -1,8 +1,10 @@
 /** Filters: which samples pass, and how many would pass with another choice. Pure. */
 
 import { smallest } from "./morphs.js";
+import { latestThird } from "./step_ranges.js";
 import { flipDistanceOf } from "./verdict.js";
 
+/** @import {StepRange} from "./step_ranges.js" */
 /** @import {Sample} from "../types.js" */
 
 /**
@@ -10,8 +12,10 @@ import { flipDistanceOf } from "./verdict.js";
  * @typedef {"auto" | "all" | "confused" | "probes"} Show
  */
 /**
- * Which captures of a sample: the latest one of each id and run, or all.
- * @typedef {"latest" | "all"} Captures
+ * Which captures of a sample: the latest one of each id and run, or all. "recent" is the latest one within the latest
+ * third of the run's steps: what a network did before it had learned anything says nothing about it now. If the user
+ * chooses steps or searches for an id, "recent" means the same as "latest".
+ * @typedef {"recent" | "latest" | "all"} Captures
  */
 /** @typedef {"right" | "wrong" | "unlabelled"} Outcome */
 
@@ -58,12 +62,12 @@ export const NO_FILTERS = {
  * The filters until the user chooses others.
  * @type {Filters}
  */
-export const USUAL_FILTERS = { ...NO_FILTERS, show: "auto", captures: "latest" };
+export const USUAL_FILTERS = { ...NO_FILTERS, show: "auto", captures: "recent" };
 
 /** @type {readonly ("all" | "confused" | "probes")[]} */
 export const SHOWS = ["all", "confused", "probes"];
 /** @type {readonly Captures[]} */
-export const CAPTURES = ["latest", "all"];
+export const CAPTURES = ["recent", "latest", "all"];
 /** @type {readonly Outcome[]} */
 export const OUTCOMES = ["right", "wrong", "unlabelled"];
 
@@ -117,7 +121,8 @@ function testOf(name, filters, samples) {
     case "show":
       return ({ probe }) => probe === (show === "probes");
     case "captures":
-      return latestTest(steps, samples);
+      if (isRecent(filters)) return recentTest(samples);
+      return latestTest(steps ? stepTest(steps, samples) : () => true, samples);
     case "steps":
       return stepTest(/** @type {Steps} */ (steps), samples);
     case "pair": {
@@ -159,14 +164,41 @@ function stepTest(steps, samples) {
 }
 
 /**
- * Whether a sample is the latest capture of its id in its run, among the steps that the filter passes. A sample without
- * an id passes.
- * @param {Steps | null} steps
+ * Whether only the latest third of the steps passes.
+ * @param {Filters} filters
+ */
+export function isRecent({ captures, steps, id }) {
+  return captures === "recent" && !steps && !id;
+}
+
+/**
+ * Whether a sample is the latest capture of its id within the latest third of its run's steps. A sample without an id
+ * passes if it is within them.
  * @param {Sample[]} samples
  * @returns {(sample: Sample) => boolean}
  */
-function latestTest(steps, samples) {
-  const isWithin = steps ? stepTest(steps, samples) : () => true;
+function recentTest(samples) {
+  /** @type {Map<string, StepRange>} */
+  const spans = new Map();
+  for (const { run, step } of samples) {
+    const span = spans.get(run);
+    if (!span) spans.set(run, { from: step, to: step });
+    else if (step < span.from) span.from = step;
+    else if (step > span.to) span.to = step;
+  }
+  const firsts = new Map([...spans].map(([run, span]) => [run, latestThird(span).from]));
+  const isLate = (/** @type {Sample} */ { run, step }) => step >= (firsts.get(run) ?? step);
+  const isLatest = latestTest(isLate, samples);
+  return (sample) => isLate(sample) && isLatest(sample);
+}
+
+/**
+ * Whether a sample is the latest capture of its id in its run, among the samples that pass. A sample without an id is.
+ * @param {(sample: Sample) => boolean} isWithin
+ * @param {Sample[]} samples
+ * @returns {(sample: Sample) => boolean}
+ */
+function latestTest(isWithin, samples) {
   /** @type {Map<string, Map<string, Sample>>} by run and id */
   const runs = new Map();
   for (const sample of samples) {

@@ -101,19 +101,23 @@ export function noSamplesCaption({ captured, failed, notices, least_margin: marg
  * "4.2 s, 0.8 % of the training": the time that captures took.
  * @param {Status} status
  */
-export function overheadCaption({ overhead, elapsed }) {
+export function overheadCaption({ overhead, elapsed, unlimited }) {
   const seconds = `${formatShort(overhead)} s`;
-  if (elapsed === 0) return seconds;
-  if (overhead > elapsed) return `${seconds}, longer than the training itself`;
-  return `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training`;
+  const cause = unlimited ? `; ${NO_LIMIT}` : "";
+  if (elapsed === 0) return seconds + cause;
+  if (overhead > elapsed) return `${seconds}, longer than the training itself${cause}`;
+  return `${seconds}, ${formatShort((100 * overhead) / elapsed)} % of the training${cause}`;
 }
 
+const NO_LIMIT = "no limit is set";
+
 /**
- * "0.8 %": the time that captures took, as a share of the training without them; `null` if it is unknown.
+ * "0.8 % overhead": the time that captures took, as a share of the training without them; `null` if it is unknown.
  * @param {Status} status
  */
-export function overheadShare({ overhead, elapsed }) {
-  return elapsed > 0 ? `${formatShort((100 * overhead) / elapsed)} %` : null;
+export function overheadShare({ overhead, elapsed, unlimited }) {
+  if (elapsed <= 0) return null;
+  return `${formatShort((100 * overhead) / elapsed)} % overhead${unlimited ? `, ${NO_LIMIT}` : ""}`;
 }
 
 /**

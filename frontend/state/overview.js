@@ -68,6 +68,16 @@ export const runSummaries = memoize(
     indexesInUse(state).map((index) => summarizeRun(index, rangeInUse(state), stepSpan(state), TREND_BINS)),
 );
 
+/**
+ * How many captures of the ticked runs were read so far, and how many there are; `null` if all were read.
+ * @param {State} state
+ */
+export function readingInUse(state) {
+  const reading = indexesInUse(state).flatMap((index) => index.reading ?? []);
+  const sum = (/** @type {"read" | "all"} */ which) => reading.reduce((count, one) => count + one[which], 0);
+  return reading.length ? { read: sum("read"), all: sum("all") } : null;
+}
+
 /** @type {(state: State) => Suspect[]} */
 export const suspectsInUse = memoize(
   (state) => [samplesInUse(state), rangeInUse(state)],

@@ -4,7 +4,7 @@ import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
+import { CAPTURES, REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
@@ -13,7 +13,7 @@ import { hasTarget, targetCounts } from "../samples/target_choice.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
-/** @import {Facets, Filters, Show} from "../samples/filters.js" */
+/** @import {Captures, Facets, Filters, Show} from "../samples/filters.js" */
 /** @import {Photographs} from "../drawing/gradient_colors.js" */
 /** @import {ShownTargets} from "../samples/target_choice.js" */
 /** @import {RunNotice} from "../samples/session_status.js" */
@@ -36,25 +36,31 @@ export function tagsOf({ runs }) {
 
 /**
  * The chosen tag. If it does not exist, it is the first one with captures, or the first one of all.
- * @param {State} state
+ * @type {(state: State) => string | null}
  */
-export function tagInUse(state) {
-  const tags = tagsOf(state);
-  if (state.chosenTag !== null && tags.includes(state.chosenTag)) return state.chosenTag;
-  const runs = state.runs ?? [];
-  const hasCaptures = (/** @type {string} */ tag) =>
-    runs.some((run) => run.tags.includes(tag) && !run.empty_tags.includes(tag));
-  return tags.find(hasCaptures) ?? tags[0] ?? null;
-}
+export const tagInUse = memoize(
+  (state) => [state.runs, state.chosenTag],
+  (state) => {
+    const tags = tagsOf(state);
+    if (state.chosenTag !== null && tags.includes(state.chosenTag)) return state.chosenTag;
+    const runs = state.runs ?? [];
+    const hasCaptures = (/** @type {string} */ tag) =>
+      runs.some((run) => run.tags.includes(tag) && !run.empty_tags.includes(tag));
+    return tags.find(hasCaptures) ?? tags[0] ?? null;
+  },
+);
 
 /**
  * The runs that have the tag in use.
- * @param {State} state
+ * @type {(state: State) => string[]}
  */
-export function runsOfTag(state) {
-  const tag = tagInUse(state);
-  return (state.runs ?? []).filter(({ tags }) => tag !== null && tags.includes(tag)).map(({ run }) => run);
-}
+export const runsOfTag = memoize(
+  (state) => [state.runs, tagInUse(state)],
+  (state) => {
+    const tag = tagInUse(state);
+    return (state.runs ?? []).filter(({ tags }) => tag !== null && tags.includes(tag)).map(({ run }) => run);
+  },
+);
 
 /**
  * The runs that the sidebar lists: those that match the run filter.
@@ -100,11 +106,18 @@ export const tickedRuns = memoize(
  * @param {State} state
  * @param {string} run
  */
-export function runColour({ runOrder, runs }, run) {
-  const order = runOrder.length ? runOrder : (runs ?? []).map((one) => one.run);
-  const position = Math.max(order.indexOf(run), 0);
-  return `var(--run-${position % RUN_COLOURS})`;
+export function runColour(state, run) {
+  return `var(--run-${(positionsOfRuns(state).get(run) ?? 0) % RUN_COLOURS})`;
 }
+
+/** @type {(state: State) => Map<string, number>} */
+const positionsOfRuns = memoize(
+  ({ runOrder, runs }) => [runOrder, runs],
+  ({ runOrder, runs }) => {
+    const order = runOrder.length ? runOrder : (runs ?? []).map(({ run }) => run);
+    return new Map(order.map((run, position) => [run, position]));
+  },
+);
 
 /**
  * The colour of each run; `null` if there is only one run, which needs no colour.
@@ -225,11 +238,25 @@ function showInUse(state) {
 }
 
 /**
- * Whether the user can choose between the latest capture of each id and all captures. Other views need them all.
+ * Which captures the user can choose. Other views need them all, and Compare needs the latest of each id.
  * @param {State} state
+ * @returns {readonly Captures[]} empty if there is no choice
  */
-export function isOfLatest(state) {
-  return (state.view === "samples" || state.view === "compare") && hasRepeats(state);
+export function offeredCaptures(state) {
+  const offered = hasRepeats(state) ? CAPTURES : CAPTURES.filter((captures) => captures !== "latest");
+  if (state.view === "samples" && recordedSteps(state).length > 1) return offered;
+  const isOfIds = state.view === "samples" || state.view === "compare";
+  return isOfIds && hasRepeats(state) ? CAPTURES.filter((captures) => captures !== "recent") : [];
+}
+
+/**
+ * @param {State} state
+ * @returns {Captures}
+ */
+function capturesInUse(state) {
+  const { captures } = state.filters;
+  const offered = offeredCaptures(state);
+  return offered.includes(captures) ? captures : (offered[0] ?? "all");
 }
 
 /**
@@ -237,11 +264,11 @@ export function isOfLatest(state) {
  * @type {(state: State) => Filters}
  */
 export const filtersInUse = memoize(
-  (state) => [state.filters, showInUse(state), isOfLatest(state), hasRanks(state)],
+  (state) => [state.filters, showInUse(state), capturesInUse(state), hasRanks(state)],
   (state) => ({
     ...state.filters,
     show: showInUse(state),
-    captures: isOfLatest(state) ? state.filters.captures : "all",
+    captures: capturesInUse(state),
     rank: hasRanks(state) ? state.filters.rank : null,
   }),
 );

@@ -62,12 +62,14 @@ export function withRunOrder(state, runOrder) {
 
 /**
  * @param {State} state
- * @param {RunIndex} index
- * @returns {State} unchanged if it has this index already, or if the index is of another tag
+ * @param {RunIndex[]} indexes
+ * @returns {State} unchanged if it has these indexes already, or if they are of another tag
  */
-export function withIndex(state, index) {
-  if (index.tag !== tagInUse(state) || state.indexes.get(index.run) === index) return state;
-  return { ...state, indexes: new Map(state.indexes).set(index.run, index) };
+export function withIndexes(state, indexes) {
+  const tag = tagInUse(state);
+  const news = indexes.filter((index) => index.tag === tag && state.indexes.get(index.run) !== index);
+  if (!news.length) return state;
+  return { ...state, indexes: new Map([...state.indexes, ...news.map((index) => /** @type {const} */ ([index.run, index]))]) };
 }
 
 /**

@@ -55,6 +55,7 @@ class Status:
         failed: Captures and scans that failed.
         overhead: Seconds that captures took.
         elapsed: Seconds of the training so far, without those of the captures.
+        unlimited: Whether captures may take any share of the training's time.
         every: Steps between captures as things stand.
         least_margin: The smallest difference between the two largest probabilities that the hook
             has seen in the batches of due steps; ``None`` if it has seen none.
@@ -68,6 +69,7 @@ class Status:
     failed: int = 0
     overhead: float = 0.0
     elapsed: float = 0.0
+    unlimited: bool = False
     every: int | None = None
     least_margin: float | None = None
     ended: bool = False
@@ -133,6 +135,7 @@ class Status:
             failed=_count(fields.get("failed")),
             overhead=_seconds(fields.get("overhead")),
             elapsed=_seconds(fields.get("elapsed")),
+            unlimited=fields.get("unlimited") is True,
             every=_count(fields.get("every")) or None,
             least_margin=_probability(fields.get("least_margin")),
             ended=fields.get("ended") is True,

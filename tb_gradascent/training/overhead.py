@@ -33,6 +33,11 @@ class Overhead:
         self._started: float | None = None
 
     @property
+    def is_unlimited(self) -> bool:
+        """Whether captures may take any time."""
+        return self._limit is None
+
+    @property
     def seconds(self) -> float:
         """Seconds that captures took so far."""
         return self._loop_seconds + self._writer_seconds

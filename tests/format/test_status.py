@@ -30,6 +30,7 @@ STATUS = Status(
     failed=2,
     overhead=4.25,
     elapsed=525.5,
+    unlimited=True,
     every=200,
     least_margin=0.0625,
     ended=True,

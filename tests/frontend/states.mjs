@@ -2,7 +2,7 @@
 
 import { shownSamples } from "../../frontend/state/selectors.js";
 import { initialState } from "../../frontend/state/state.js";
-import { withIndex, withRuns } from "../../frontend/state/transitions.js";
+import { withIndexes, withRuns } from "../../frontend/state/transitions.js";
 import { makeSample } from "./samples.mjs";
 
 export function indexOf(run, samples, counts = {}, sessions = []) {
@@ -21,7 +21,7 @@ export function sampleAt(step, fields) {
 
 export function stateWith(...indexes) {
   const runs = indexes.map(({ run }) => ({ run, tags: ["confused"], empty_tags: [] }));
-  return indexes.reduce(withIndex, withRuns(initialState(), runs));
+  return withIndexes(withRuns(initialState(), runs), indexes);
 }
 
 /** The keys of the samples that are shown, in their order. */

@@ -530,12 +530,3 @@ export function updateCards(cards, settings, before) {
   }
   return true;
 }
-
-/**
- * Gives the focus back to a card that lost it, because the card was built again or moved.
- * @param {string | null} key the key of the sample whose card had the focus
- * @param {(key: string) => Card | undefined} cardOf
- */
-export function restoreFocus(key, cardOf) {
-  if (key !== null && sampleKeyAt(document.activeElement) !== key) cardOf(key)?.element.focus({ preventScroll: true });
-}

@@ -1,17 +1,28 @@
-/** A list of rows of equal height inside a scrolling element. Only the rows near the visible range exist. */
+/** Items inside a scrolling element, each at its own place. Only those near the visible range have elements. */
 
 import { element, putInOrder, setBox } from "./dom.js";
 
-/** How far above and below the visible range rows exist, in screen heights. */
+/** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
+/** @import {Places} from "../../layout/places.js" */
+
+/** How far above and below the visible range elements exist, in screen heights. */
 const MARGIN = 0.5;
+
+/**
+ * The scroll position: the first visible item and those after it, and how far the first one is above the upper edge.
+ * @template Item
+ * @typedef {{followers: Item[], position: number, offset: number}} Anchor
+ */
 
 /**
  * @template Item
  * @template {{element: HTMLElement}} Row
  * @typedef {object} ListOptions
- * @property {() => number} rowHeight in CSS pixels
  * @property {(item: Item) => string | number} keyOf
  * @property {(item: Item, position: number) => Row} makeRow
+ * @property {(row: Row, item: Item, position: number) => boolean} [fits] whether an earlier row still shows its item.
+ *   Without it, a row fits while its item is the same object at the same position
+ * @property {(row: Row, item: Item, position: number) => void} [update] brings a row up to date. All rows exist then
  */
 
 /**
@@ -24,11 +35,13 @@ export class VirtualList {
   #options;
   /** @type {Item[]} */
   #items = [];
-  /** @type {Map<string | number, {item: Item, position: number, row: Row}>} */
+  /** @type {Places} */
+  #places = { size: { height: 0 }, boxOf: () => ({ top: 0, height: 0 }), between: () => ({ first: 0, end: 0 }) };
+  /** @type {Map<string | number, {item: Item, position: number, row: Row, isStale: boolean}>} */
   #rows = new Map();
 
   /**
-   * @param {HTMLElement} scroller the scrolling element, which also holds other things above and below the list
+   * @param {HTMLElement} scroller the scrolling element, which can also hold other things above and below the list
    * @param {ListOptions<Item, Row>} options
    */
   constructor(scroller, options) {
@@ -45,52 +58,143 @@ export class VirtualList {
     return [...this.#rows.values()].sort((one, other) => one.position - other.position).map(({ row }) => row);
   }
 
-  /** @param {Item[]} items a row is made again if its item is another object */
-  show(items) {
-    this.#items = items;
-    this.render();
+  /** The items near the visible range, the visible ones first. */
+  get near() {
+    const [visible, near] = [this.#within(0), this.#within(MARGIN)];
+    return [
+      ...this.#items.slice(visible.first, visible.end),
+      ...this.#items.slice(near.first, visible.first),
+      ...this.#items.slice(visible.end, near.end),
+    ];
   }
 
-  /** Makes all rows again, for instance with another layout. */
+  /** The position of the first visible item. */
+  get firstVisible() {
+    const top = this.#top;
+    const { first, end } = this.#within(0);
+    const isBelow = (/** @type {number} */ position) => {
+      const box = this.#places.boxOf(position);
+      return box.top + box.height > top;
+    };
+    let position = first;
+    while (position < end - 1 && !isBelow(position)) position++;
+    return position;
+  }
+
+  /** @param {number} position */
+  isVisible(position) {
+    const { first, end } = this.#within(0);
+    return position >= first && position < end;
+  }
+
+  /** @param {string | number} key */
+  row(key) {
+    return this.#rows.get(key)?.row;
+  }
+
+  /**
+   * Takes other items or other places. `render` draws them.
+   * @param {Item[]} items
+   * @param {Places | ((was: number, now: number) => Places)} places a function learns at which position the first
+   *   visible item was and is now; both are -1 if the list does not stay there
+   * @param {AnchorMode} [mode] which items the list stays at; without it the scroll position is left alone
+   */
+  show(items, places, mode) {
+    const anchor = mode && this.#anchor(mode);
+    this.#items = items;
+    const { was, now } = anchor ? this.#found(anchor) : { was: -1, now: -1 };
+    this.#places = typeof places === "function" ? places(was, now) : places;
+    setBox(this.element, this.#places.size);
+    if (anchor && now >= 0) {
+      this.#scroller.scrollTop += this.#places.boxOf(now).top + anchor.offset - this.#top;
+    } else if (mode && mode !== "always") {
+      this.#scroller.scrollTop = 0;
+    }
+  }
+
+  /**
+   * @param {AnchorMode} mode
+   * @returns {Anchor<Item> | null} `null` at the top without an item that was focused by keyboard: then new items may
+   *   appear at the top
+   */
+  #anchor(mode) {
+    const { activeElement } = document;
+    const focused = this.focusedPosition;
+    const isAtTop = this.#scroller.scrollTop === 0 && !(focused >= 0 && activeElement?.matches(":focus-visible"));
+    if (mode === "never" || isAtTop || !this.#items.length) return null;
+    const position = this.isVisible(focused) ? focused : Math.min(this.firstVisible, this.#items.length - 1);
+    const { end } = this.#within(0);
+    const followers = this.#items.slice(position, mode === "visible" ? end : undefined);
+    return { followers, position, offset: this.#top - this.#places.boxOf(position).top };
+  }
+
+  /**
+   * The first of an anchor's items that is still in the list.
+   * @param {Anchor<Item>} anchor
+   * @returns {{was: number, now: number}} its positions before and now; -1 if none is
+   */
+  #found({ followers, position }) {
+    // Nearly always it is the first one. Then no table of all positions is needed.
+    const first = this.#items.indexOf(followers[0]);
+    if (first >= 0) return { was: position, now: first };
+    const { keyOf } = this.#options;
+    const positions = new Map(this.#items.map((item, at) => [keyOf(item), at]));
+    const stayed = followers.findIndex((item) => positions.has(keyOf(item)));
+    return stayed < 0 ? { was: -1, now: -1 } : { was: position + stayed, now: positions.get(keyOf(followers[stayed])) ?? -1 };
+  }
+
+  /** Lets the next `render` make all rows again, for instance with other captions. */
   clear() {
-    for (const key of this.#rows.keys()) this.#drop(key);
+    for (const entry of this.#rows.values()) entry.isStale = true;
   }
 
   /** Makes the rows that came near the visible range, and removes those that left it. */
   render() {
-    const { rowHeight, keyOf } = this.#options;
-    const height = rowHeight();
-    setBox(this.element, { height: this.#items.length * height });
-    const { clientHeight } = this.#scroller;
-    const top = this.#scroller.getBoundingClientRect().top - this.element.getBoundingClientRect().top;
-    const first = Math.max(Math.floor((top - MARGIN * clientHeight) / height), 0);
-    const end = Math.min(Math.ceil((top + (1 + MARGIN) * clientHeight) / height), this.#items.length);
-    const near = this.#items.slice(first, Math.max(end, first));
+    const { keyOf, update } = this.#options;
+    const { first, end } = this.#within(MARGIN);
+    const near = this.#items.slice(first, end);
     const keys = new Set(near.map(keyOf));
-    const focus = this.#focusedButton();
+    const focus = this.#focus;
     for (const key of this.#rows.keys()) if (!keys.has(key)) this.#drop(key);
-    const rows = near.map((item, at) => this.#row(item, first + at));
-    rows.forEach(({ element: node }, at) => setBox(node, { top: (first + at) * height, height }));
+    const entries = near.map((item, at) => this.#entry(item, first + at));
+    for (const { row, position } of entries) setBox(row.element, this.#places.boxOf(position));
     putInOrder(
       this.element,
-      rows.map(({ element: node }) => node),
+      entries.map(({ row }) => row.element),
     );
-    if (focus && !document.contains(focus.node)) this.#focusButton(focus.key, focus.button);
+    for (const { row, item, position } of entries) update?.(row, item, position);
+    if (focus && document.activeElement !== focus.node) this.#restore(focus);
+  }
+
+  /** The upper edge of the visible range, from the top of the list. */
+  get #top() {
+    return this.#scroller.getBoundingClientRect().top - this.element.getBoundingClientRect().top;
+  }
+
+  /** @param {number} margin in screen heights */
+  #within(margin) {
+    const { clientHeight } = this.#scroller;
+    const top = this.#top;
+    return this.#places.between(top - margin * clientHeight, top + (1 + margin) * clientHeight);
   }
 
   /**
    * @param {Item} item
    * @param {number} position
    */
-  #row(item, position) {
-    const { keyOf, makeRow } = this.#options;
+  #entry(item, position) {
+    const { keyOf, makeRow, fits } = this.#options;
     const key = keyOf(item);
     const old = this.#rows.get(key);
-    if (old?.item === item && old.position === position) return old.row;
+    if (old && !old.isStale) {
+      if (fits ? fits(old.row, item, position) : old.item === item && old.position === position) {
+        return Object.assign(old, { item, position });
+      }
+    }
     if (old) this.#drop(key);
-    const row = makeRow(item, position);
-    this.#rows.set(key, { item, position, row });
-    return row;
+    const entry = { item, position, row: makeRow(item, position), isStale: false };
+    this.#rows.set(key, entry);
+    return entry;
   }
 
   /** @param {string | number} key */
@@ -99,46 +203,54 @@ export class VirtualList {
     this.#rows.delete(key);
   }
 
-  /** The row and the button that have the focus. */
-  #focusedButton() {
+  /** What has the focus: the sample and the button, in which row. */
+  get #focus() {
     const node = document.activeElement;
-    for (const [key, { row }] of this.#rows) {
-      if (node && row.element.contains(node)) return { node, key, button: buttonsOf(row.element).indexOf(node) };
+    for (const [key, { row, position }] of node && this.element.contains(node) ? this.#rows : []) {
+      if (!row.element.contains(node) || !(node instanceof HTMLElement)) continue;
+      const sample = node.closest("[data-sample]")?.getAttribute("data-sample");
+      return { node, key, position, sample, button: buttonsOf(row.element).indexOf(node) };
     }
     return null;
   }
 
   /**
-   * @param {string | number} key
-   * @param {number} button
+   * Gives the focus back to what lost it because it was made again or moved.
+   * @param {{node: HTMLElement, key: string | number, sample?: string | null, button: number}} focus
    */
-  #focusButton(key, button) {
-    const row = this.#rows.get(key)?.row;
-    const node = row && buttonsOf(row.element)[Math.max(button, 0)];
-    if (node instanceof HTMLElement) node.focus({ preventScroll: true });
+  #restore({ node, key, sample, button }) {
+    const row = this.#rows.get(key)?.row.element;
+    if (!row) return;
+    const again = [row, ...row.querySelectorAll("[data-sample]")].find(
+      (one) => sample && one.getAttribute("data-sample") === sample,
+    );
+    const next = row.contains(node) ? node : (again ?? buttonsOf(row)[Math.max(button, 0)]);
+    if (next instanceof HTMLElement) next.focus({ preventScroll: true });
   }
 
-  /** The position of the row that contains the focus; -1 if none does. */
+  /** The position of the item that contains the focus; -1 if none does. */
   get focusedPosition() {
-    const focused = this.#focusedButton();
-    return focused ? (this.#rows.get(focused.key)?.position ?? -1) : -1;
+    return this.#focus?.position ?? -1;
   }
 
   /**
-   * Scrolls to a row and focuses one of its buttons.
+   * Scrolls to an item and focuses one of its nodes.
    * @param {number} position
-   * @param {number} [button]
+   * @param {number | ((row: Row) => HTMLElement | undefined)} [which] the number of a button, or what finds the node
    */
-  focus(position, button = 0) {
+  focus(position, which = 0) {
     if (!this.#items.length) return;
     const at = Math.min(Math.max(position, 0), this.#items.length - 1);
-    const height = this.#options.rowHeight();
-    const scroller = this.#scroller.getBoundingClientRect();
-    const top = this.element.getBoundingClientRect().top + at * height - scroller.top;
-    if (top < 0) this.#scroller.scrollTop += top;
-    else if (top + height > scroller.height) this.#scroller.scrollTop += top + height - scroller.height;
+    const key = this.#options.keyOf(this.#items[at]);
+    if (!this.#rows.has(key)) this.#scroller.scrollTop += this.#places.boxOf(at).top - this.#top;
     this.render();
-    this.#focusButton(this.#options.keyOf(this.#items[at]), button);
+    const row = /** @type {Row} */ (this.row(key));
+    const node = typeof which === "number" ? buttonsOf(row.element)[which] : which(row);
+    if (!(node instanceof HTMLElement)) return;
+    node.focus({ preventScroll: true });
+    const isTall = node.offsetHeight > this.#scroller.clientHeight;
+    node.scrollIntoView({ block: isTall ? "start" : "nearest", inline: "nearest" });
+    this.render();
   }
 }
 

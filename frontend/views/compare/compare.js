@@ -4,15 +4,16 @@ import { className, formatCount, formatCounted, formatPrecise, formatSigned } fr
 import { byDifference, changeOf, changesOf, differencesOf, pairsShown, runRows } from "../../samples/comparison.js";
 import { neighbour } from "../common/key_commands.js";
 import { sameLayout } from "../../layout/grid_layout.js";
-import { boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../layout/pair_layout.js";
+import { boxInPair, pairLayout, placesOfPairs } from "../../layout/pair_layout.js";
 import { comparisonInUse, comparedRuns, offeredRuns, runColour, runsOfTag, shownTargets, tickedRuns } from "../../state/selectors.js";
 import { withCompared } from "../../state/transitions.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
-import { Card, INTERACTIVE, blinkCards, restoreFocus, sampleKeyAt, updateCards } from "../card/card.js";
-import { element, onPixelRatio, setBox, putInOrder } from "../common/dom.js";
+import { Card, INTERACTIVE, blinkCards, sampleKeyAt, updateCards } from "../card/card.js";
+import { element, onPixelRatio, setBox } from "../common/dom.js";
 import { select, setOptions } from "../common/form_fields.js";
 import { note } from "../common/messages.js";
 import { showLoaded } from "../common/sample_view.js";
+import { VirtualList } from "../common/virtual_list.js";
 import { signedMargin } from "../../samples/signed_margin.js";
 import { ChangeTable } from "./change_table.js";
 import { RunTable } from "./run_table.js";
@@ -25,8 +26,6 @@ import { RunTable } from "./run_table.js";
 /** @import {Picture, Sample} from "../../types.js" */
 /** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
 
-/** How far above and below the visible range pairs exist, in screen heights. */
-const MARGIN = 0.5;
 const NO_RUNS = "Choose two different runs that have this tag.";
 const ONE_RUN = `This view shows what one run gets right and another gets wrong, sample by sample. So far one run has this
 tag. Train another one into a directory beside it, with the same ids or the same probes. It then appears here.`;
@@ -37,12 +36,6 @@ const FILTERED = "No pair passes all filters. Remove a filter.";
 
 /** @typedef {{element: HTMLElement, cards: [Card, Card]}} Row */
 
-/**
- * The scroll position: the keys of the first visible pair and of those after it, and how far the first one is above
- * the upper edge.
- * @typedef {{followers: string[], offset: number}} Anchor
- */
-
 export class Compare {
   /** @type {State | null} */
   #state = null;
@@ -52,18 +45,20 @@ export class Compare {
   #arranged = [];
   /** @type {AnchorMode} the mode for all changes since the last layout */
   #anchorMode = "always";
-  /** @type {Pair[]} */
-  #pairs = [];
-  /** @type {PairLayout | null} */
-  #layout = null;
-  /** @type {Map<string, Row>} */
-  #rows = new Map();
-  #content = element("div", { className: "content" });
-  #scroller = element(
-    "div",
-    { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" },
-    this.#content,
-  );
+  /** @type {PairLayout} */
+  #layout = { cards: [], sideBySide: true, columnWidth: 0, tops: [0] };
+  #scroller = element("div", { className: "pairs", tabIndex: 0, role: "region", ariaLabel: "Pairs of samples" });
+  /** @type {VirtualList<Pair, Row>} */
+  #list = new VirtualList(this.#scroller, {
+    keyOf,
+    makeRow: (pair, at) => this.#makeRow(pair, at),
+    fits: ({ cards }, { first, second }, at) =>
+      cards.every(
+        (card, which) =>
+          card.sample === [first, second][which] && sameLayout(card.layout, this.#layout.cards[at][which]),
+      ),
+    update: ({ cards }, _, at) => this.#updateRow(cards, at),
+  });
   #first;
   #second;
   #count = element("p", { role: "status" });
@@ -105,6 +100,7 @@ export class Compare {
       this.#table.element,
       this.#scroller,
     );
+    this.#scroller.append(this.#list.element);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => {
       if (target instanceof Element && !target.closest(INTERACTIVE)) this.#open(target);
@@ -143,34 +139,12 @@ export class Compare {
     const made = [comparisonInUse(state), this.#samples, zoom, targets, choices, clientWidth, ratio, change, sort, state.compared];
     if (made.some((input, at) => input !== this.#arranged[at])) {
       this.#arranged = made;
-      const anchor = this.#anchor();
-      this.#pair(state);
-      const options = { width: clientWidth - 16, ratio, zoom, targets, choices };
-      this.#layout = this.#pairs.length ? pairLayout(this.#pairs, options) : null;
-      if (this.#layout) setBox(this.#content, sizeOfPairs(this.#layout));
-      this.#standAt(anchor);
+      const pairs = this.#pairsOf(state);
+      this.#layout = pairLayout(pairs, { width: clientWidth - 16, ratio, zoom, targets, choices });
+      this.#list.show(pairs, placesOfPairs(this.#layout), this.#anchorMode);
+      this.#anchorMode = "always";
     }
     this.#render();
-  }
-
-  /** @returns {Anchor | null} `null` at the top without a focused card: then new pairs may appear at the top */
-  #anchor() {
-    const { scrollTop, clientHeight } = this.#scroller;
-    const isTop = scrollTop === 0 && sampleKeyAt(document.activeElement) === null;
-    if (this.#anchorMode === "never" || isTop || !this.#layout) return null;
-    const [first, end] = pairsBetween(this.#layout, scrollTop, scrollTop + clientHeight);
-    const followers = this.#pairs.slice(first, this.#anchorMode === "visible" ? end : undefined).map(keyOf);
-    return { followers, offset: scrollTop - this.#layout.tops[first] };
-  }
-
-  /** @param {Anchor | null} anchor */
-  #standAt(anchor) {
-    const anchorMode = this.#anchorMode;
-    this.#anchorMode = "always";
-    const positions = new Map(this.#pairs.map((pair, at) => [keyOf(pair), at]));
-    const at = anchor?.followers.map((key) => positions.get(key)).find((position) => position !== undefined);
-    if (anchor && at !== undefined && this.#layout) this.#scroller.scrollTop = this.#layout.tops[at] + anchor.offset;
-    else if (anchorMode !== "always") this.#scroller.scrollTop = 0;
   }
 
   /**
@@ -188,8 +162,12 @@ export class Compare {
     }
   }
 
-  /** @param {State} state */
-  #pair(state) {
+  /**
+   * Shows what the two runs have in common, in words and numbers.
+   * @param {State} state
+   * @returns {Pair[]} the pairs to show as cards
+   */
+  #pairsOf(state) {
     const comparison = comparisonInUse(state);
     const runs = comparedRuns(state);
     const ticked = tickedRuns(state);
@@ -201,7 +179,7 @@ export class Compare {
     const { change } = state;
     const chosen = change ? passing.filter((pair) => changeOf(pair) === change) : passing;
     // The usual order is about single samples. Pairs have one of their own.
-    this.#pairs = state.sort === "border" ? byDifference(chosen) : chosen;
+    const pairs = state.sort === "border" ? byDifference(chosen) : chosen;
     this.#changes.show(runs && passing.length ? runs : null, counts, change);
     const rows = isTable ? runRows(this.#samples, ticked) : [];
     this.#table.show(rows, ticked, (run) => runColour(state, run));
@@ -209,61 +187,32 @@ export class Compare {
     if (isTable) {
       this.#count.textContent = `${formatCounted(rows.length, "sample")} in at least two of ${ticked.length} runs; those first that the runs disagree most on. Choose two runs to see their pictures.`;
     } else if (comparison?.pairs.length && runs) {
-      this.#count.textContent = countCaption(this.#pairs.length, comparison, runs);
+      this.#count.textContent = countCaption(pairs.length, comparison, runs);
     }
     this.#nothing.textContent =
       passing.length && !chosen.length ? SHORT_OF_CHANGE : noPairsReason(state, comparison, runs);
-    this.#nothing.hidden = this.#pairs.length > 0 || rows.length > 0;
-    this.#scroller.hidden = !this.#pairs.length;
+    this.#nothing.hidden = pairs.length > 0 || rows.length > 0;
+    this.#scroller.hidden = !pairs.length;
+    return pairs;
   }
 
   #render() {
     if (this.hidden) return;
-    const { scrollTop, clientHeight } = this.#scroller;
-    const focused = sampleKeyAt(document.activeElement);
-    const margin = MARGIN * clientHeight;
-    const [first, end] =
-      this.#layout && clientHeight
-        ? pairsBetween(this.#layout, scrollTop - margin, scrollTop + clientHeight + margin)
-        : [0, 0];
-    const pairs = this.#pairs.slice(first, end);
-    const keys = new Set(pairs.map(keyOf));
-    for (const [key, row] of this.#rows) if (!keys.has(key)) this.#drop(key, row);
-    const rows = pairs.map((pair, at) => this.#row(pair, first + at));
-    putInOrder(
-      this.#content,
-      rows.map(({ element: node }) => node),
-    );
-    // This also fills kept cards whose pictures were loaded while another view was visible.
-    for (const card of rows.flatMap(({ cards }) => cards)) {
-      if (!card.isPainted) showLoaded(card, this.listener, this.settings);
-    }
-    restoreFocus(focused, (key) => this.#card(key));
-    const drawable = pairs.flatMap((pair, at) =>
-      [pair.first, pair.second].filter((_, which) => this.#layout?.cards[first + at][which].drawable),
-    );
-    this.listener.onWanted(drawable);
+    this.#list.render();
+    const shown = this.#list.near.flatMap(({ first, second }) => [first, second]);
+    this.listener.onWanted(shown.filter(({ key }) => this.#card(key)?.layout.drawable));
   }
 
   /**
-   * The row of a pair. A row with the same layout is kept and moved.
-   * @param {Pair} pair
-   * @param {number} at
+   * @param {[Card, Card]} cards
+   * @param {number} at the position of the pair
    */
-  #row(pair, at) {
-    const layout = /** @type {PairLayout} */ (this.#layout);
-    const key = keyOf(pair);
-    const old = this.#rows.get(key);
-    const samples = [pair.first, pair.second];
-    const isSame = old?.cards.every(
-      (card, which) => card.sample === samples[which] && sameLayout(card.layout, layout.cards[at][which]),
-    );
-    if (old && !isSame) this.#drop(key, old);
-    const row = old && isSame ? old : this.#makeRow(pair, at);
-    row.cards.forEach((card, which) => setBox(card.element, boxInPair(layout, at, which ? 1 : 0)));
-    setBox(row.element, { top: layout.tops[at], height: layout.tops[at + 1] - layout.tops[at] });
-    this.#rows.set(key, row);
-    return row;
+  #updateRow(cards, at) {
+    cards.forEach((card, which) => {
+      setBox(card.element, boxInPair(this.#layout, at, which ? 1 : 0));
+      // This also fills a kept card whose picture was loaded while another view was visible.
+      if (!card.isPainted) showLoaded(card, this.listener, this.settings);
+    });
   }
 
   /**
@@ -272,29 +221,16 @@ export class Compare {
    * @returns {Row}
    */
   #makeRow(pair, at) {
-    const layout = /** @type {PairLayout} */ (this.#layout);
     const [first, second] = [pair.first, pair.second].map(
-      (sample, which) => new Card(sample, layout.cards[at][which], this.settings, this.listener.onChange),
+      (sample, which) => new Card(sample, this.#layout.cards[at][which], this.settings, this.listener.onChange),
     );
     const node = element("div", { className: "pair" }, differences(pair), first.element, second.element);
     return { element: node, cards: [first, second] };
   }
 
-  /**
-   * @param {string} key
-   * @param {Row} row
-   */
-  #drop(key, { element: node }) {
-    node.remove();
-    this.#rows.delete(key);
-  }
-
   /** @param {string} key */
   #card(key) {
-    for (const { cards } of this.#rows.values()) {
-      for (const card of cards) if (card.sample.key === key) return card;
-    }
-    return undefined;
+    return this.#cards.find(({ sample }) => sample.key === key);
   }
 
   /** @param {Sample} sample */
@@ -319,7 +255,7 @@ export class Compare {
   }
 
   get #cards() {
-    return [...this.#rows.values()].flatMap((row) => row.cards);
+    return this.#list.rows.flatMap(({ cards }) => cards);
   }
 
   /**
@@ -335,10 +271,8 @@ export class Compare {
     const before = this.settings;
     this.settings = settings;
     if (updateCards(this.#cards, settings, before)) return;
-    const focused = sampleKeyAt(document.activeElement);
-    for (const [key, row] of this.#rows) this.#drop(key, row);
+    this.#list.clear();
     this.#render();
-    restoreFocus(focused, (key) => this.#card(key));
   }
 
   /** @param {Element | null} target */
@@ -358,14 +292,12 @@ export class Compare {
    * @param {Command} command
    */
   move(command) {
-    const layout = this.#layout;
-    if (!layout) return;
-    const samples = this.#pairs.flatMap(({ first, second }) => [first, second]);
+    const samples = this.#list.items.flatMap(({ first, second }) => [first, second]);
+    if (!samples.length) return;
     const key = sampleKeyAt(document.activeElement);
     const from = samples.findIndex((sample) => sample.key === key);
-    const [first] = pairsBetween(layout, this.#scroller.scrollTop, this.#scroller.scrollTop + 1);
-    const to = from < 0 ? 2 * first : neighbour(from, command, 2, samples.length);
-    this.#focus(samples[to], Math.floor(to / 2), to % 2 ? 1 : 0);
+    const to = from < 0 ? 2 * this.#list.firstVisible : neighbour(from, command, 2, samples.length);
+    this.#list.focus(Math.floor(to / 2), ({ cards }) => cards[to % 2].element);
   }
 
   /**
@@ -373,32 +305,9 @@ export class Compare {
    * @param {Sample} sample
    */
   focus({ key }) {
-    const pair = this.#pairs.findIndex(({ first, second }) => first.key === key || second.key === key);
-    if (pair < 0 || this.hidden) {
-      this.#scroller.focus();
-      return;
-    }
-    const { first, second } = this.#pairs[pair];
-    if (first.key === key) this.#focus(first, pair, 0);
-    else this.#focus(second, pair, 1);
-  }
-
-  /**
-   * @param {Sample} sample
-   * @param {number} pair the position of the pair
-   * @param {0 | 1} which of the pair
-   */
-  #focus({ key }, pair, which) {
-    const layout = /** @type {PairLayout} */ (this.#layout);
-    const { scrollTop, clientHeight } = this.#scroller;
-    const above = layout.tops[pair];
-    const { top, height } = boxInPair(layout, pair, which);
-    const bottom = above + top + height;
-    // The text above the pair is also visible if there is enough space.
-    const start = bottom - above <= clientHeight ? above : above + top;
-    this.#scroller.scrollTop = Math.min(Math.max(scrollTop, bottom - clientHeight), start);
-    this.#render();
-    this.#card(key)?.element.focus({ preventScroll: true });
+    const position = this.#list.items.findIndex(({ first, second }) => first.key === key || second.key === key);
+    if (position < 0 || this.hidden) this.#scroller.focus();
+    else this.#list.focus(position, ({ cards }) => cards.find(({ sample }) => sample.key === key)?.element);
   }
 }
 

@@ -4,9 +4,8 @@ import { formatCounted, labelCaption } from "../../samples/captions.js";
 import {
   HEAD_WIDTH,
   FRAME_WIDTH,
-  ROW_HEIGHT,
-  framesWithin,
-  sizeOfStrips,
+  columnsWithin,
+  placesOfStrips,
   targetOfFrame,
 } from "../../layout/filmstrip_layout.js";
 import { HISTORY_ORDERS, historiesOf, sharedSteps, sortedHistories } from "../../samples/history.js";
@@ -23,6 +22,7 @@ import { note } from "../common/messages.js";
 import { runName } from "../common/run_name.js";
 import { THUMBNAIL, paintThumbnail, thumbnail } from "../common/panel_canvas.js";
 import { showLoaded } from "../common/sample_view.js";
+import { VirtualList } from "../common/virtual_list.js";
 
 /** @import {Lines} from "./filmstrip_frame.js" */
 /** @import {History, HistoryOrder} from "../../samples/history.js" */
@@ -33,7 +33,7 @@ import { showLoaded } from "../common/sample_view.js";
 /** @import {DisplaySettings, ViewListener} from "../common/sample_view.js" */
 /** @import {PanelContent} from "../common/panel_canvas.js" */
 
-/** How far outside the visible range frames exist, in screen sizes. */
+/** How far left and right of the visible range frames exist, in screen widths. */
 const MARGIN = 0.5;
 /** How long each step is shown while the steps play, in milliseconds. */
 const STEP_MS = 500;
@@ -49,20 +49,10 @@ left pane.`;
  * @property {HTMLElement} dot shows the run's colour
  * @property {HTMLCanvasElement} original
  * @property {Lines} lines
- * @property {Map<number, FilmstripFrame>} frames by the position of the capture
- */
-
-/**
- * The scroll position: a frame, and how far it is from the left and the upper edge; `null` at the beginning, where new
- * frames may appear before it.
- * @typedef {{history: string, sample: string, left: number | null, top: number | null}} Anchor
+ * @property {Map<number, FilmstripFrame>} frames those near the visible range, by the position of the capture
  */
 
 export class Follow {
-  /** @type {History[]} */
-  #histories = [];
-  /** @type {Map<string, Row>} */
-  #rows = new Map();
   /** @type {number[]} the shared axis, ascending */
   #steps = [];
   /** @type {Map<number, number>} the column of each step */
@@ -82,12 +72,13 @@ export class Follow {
   #anchorMode = "always";
   /** @type {(run: string) => string} */
   #colourOf = () => "";
-  #content = element("div", { className: "content" });
-  #scroller = element(
-    "div",
-    { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" },
-    this.#content,
-  );
+  #scroller = element("div", { className: "strips", tabIndex: 0, role: "region", ariaLabel: "Samples through training" });
+  /** @type {VirtualList<History, Row>} */
+  #list = new VirtualList(this.#scroller, {
+    keyOf: ({ key }) => key,
+    makeRow: (history) => this.#makeRow(history),
+    update: (row) => this.#updateRow(row),
+  });
   #frames;
   #count = element("p", { role: "status" });
   #nothing = note(NOTHING);
@@ -128,6 +119,8 @@ export class Follow {
     key.title = "The signed margin is the probability of the label minus that of the most probable other class.";
     this.head.append(this.#play, this.#order, this.#frames, key, this.#count);
     this.element = element("section", { className: "follow" }, this.#nothing, this.#scroller);
+    this.#scroller.style.scrollPaddingLeft = `${HEAD_WIDTH}px`;
+    this.#scroller.append(this.#list.element);
     this.#scroller.addEventListener("scroll", () => this.#render());
     this.#scroller.addEventListener("click", ({ target }) => this.#open(target));
     new ResizeObserver(() => this.refresh()).observe(this.#scroller);
@@ -154,7 +147,7 @@ export class Follow {
     if (!same) this.#shown = { samples, frames, target, morph, order, atStep: steps !== null && "at" in steps };
     this.#anchorMode = stricterMode(anchorMode, this.#anchorMode);
     this.#colourOf = (run) => runColour(state, run);
-    for (const { history, dot } of this.#rows.values()) dot.style.background = this.#colourOf(history.run);
+    for (const { history, dot } of this.#list.rows) dot.style.background = this.#colourOf(history.run);
     // A hidden view is not laid out: that would take long with many samples.
     if (!this.hidden && this.#arranged !== this.#shown) this.refresh();
   }
@@ -167,67 +160,34 @@ export class Follow {
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
   refresh() {
     if (this.hidden) return;
-    const focused = this.#focused();
-    if (this.#arranged !== this.#shown) {
-      const anchor = this.#anchor();
-      const { scrollLeft, clientWidth, scrollWidth } = this.#scroller;
-      // The view opens at the newest step, and stays there while older and newer steps come in.
-      const isAtEnd = !focused && scrollLeft + clientWidth >= scrollWidth - 1;
-      this.#arrange();
-      this.#standAt(anchor);
-      if (isAtEnd) this.#scroller.scrollLeft = this.#scroller.scrollWidth;
-    }
+    if (this.#arranged !== this.#shown) this.#arrange();
     this.#render();
-    if (focused) this.#restoreFocus(focused.history.key, focused.history.samples[focused.position].key);
   }
 
   #arrange() {
     this.#arranged = this.#shown;
-    this.#histories = sortedHistories(historiesOf(this.#shown?.samples ?? []), this.#shown?.order ?? "samples");
-    this.#steps = sharedSteps(this.#histories);
+    const { scrollLeft, clientWidth, scrollWidth } = this.#scroller;
+    const focused = this.#focused();
+    const first = this.#list.items[this.#list.firstVisible];
+    const seen = focused?.sample ?? first?.samples[this.#positionFrom(first, columnsWithin(scrollLeft, 1).first)];
+    const fromLeft = seen && (focused || scrollLeft) ? scrollLeft - this.#columnOf(seen) * FRAME_WIDTH : null;
+    // The view opens at the newest step, and stays there while older and newer steps come in.
+    const isAtEnd = !focused && scrollLeft + clientWidth >= scrollWidth - 1;
+    const histories = sortedHistories(historiesOf(this.#shown?.samples ?? []), this.#shown?.order ?? "samples");
+    this.#steps = sharedSteps(histories);
     this.#columns = new Map(this.#steps.map((step, column) => [step, column]));
-    for (const row of this.#rows.values()) row.element.remove();
-    this.#rows.clear();
-    setBox(this.#content, sizeOfStrips(this.#histories.length, this.#steps.length));
-    const count = this.#histories.length;
+    const count = histories.length;
     this.#nothing.hidden = count > 0;
     this.#nothing.textContent = this.#shown?.atStep ? ONE_STEP : NOTHING;
     this.#scroller.hidden = !count;
-    this.#count.textContent = count
-      ? `${formatCounted(count, "sample")} captured at several steps`
-      : "";
-  }
-
-  /** @returns {Anchor | null} the focused frame, otherwise the first visible one */
-  #anchor() {
-    const { scrollLeft, scrollTop } = this.#scroller;
-    const focused = this.#focused();
-    const seen = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
-    const row = focused ? this.#histories.indexOf(focused.history) : seen.rows[0];
-    const history = this.#histories[row];
-    if (this.#anchorMode === "never" || !history) return null;
-    const position = focused?.position ?? this.#positionFrom(history, seen.columns[0]);
-    const sample = history.samples[position];
-    return {
-      history: history.key,
-      sample: sample.key,
-      left: focused || scrollLeft ? scrollLeft - this.#columnOf(sample) * FRAME_WIDTH : null,
-      top: focused || scrollTop ? scrollTop - row * ROW_HEIGHT : null,
-    };
-  }
-
-  /** @param {Anchor | null} anchor */
-  #standAt(anchor) {
-    const anchorMode = this.#anchorMode;
-    this.#anchorMode = "always";
-    const row = anchor ? this.#histories.findIndex(({ key }) => key === anchor.history) : -1;
-    if (!anchor || row < 0) {
-      if (anchorMode !== "always") this.#scroller.scrollTop = 0;
-      return;
+    this.#count.textContent = count ? `${formatCounted(count, "sample")} captured at several steps` : "";
+    this.#list.clear();
+    this.#list.show(histories, placesOfStrips(count, this.#steps.length), this.#anchorMode);
+    if (isAtEnd) this.#scroller.scrollLeft = this.#scroller.scrollWidth;
+    else if (fromLeft !== null && this.#anchorMode !== "never" && this.#columns.has(seen.step)) {
+      this.#scroller.scrollLeft = this.#columnOf(seen) * FRAME_WIDTH + fromLeft;
     }
-    const sample = this.#histories[row].samples.find(({ key }) => key === anchor.sample);
-    if (anchor.top !== null) this.#scroller.scrollTop = row * ROW_HEIGHT + anchor.top;
-    if (anchor.left !== null && sample) this.#scroller.scrollLeft = this.#columnOf(sample) * FRAME_WIDTH + anchor.left;
+    this.#anchorMode = "always";
   }
 
   /** @param {Sample} sample */
@@ -262,7 +222,7 @@ export class Follow {
     const isAtEnd = this.#scroller.scrollLeft + this.#scroller.clientWidth >= this.#scroller.scrollWidth - 1;
     let column = isAtEnd ? 0 : first;
     // The last step can reach the place beside the heads only if there is room behind it.
-    setBox(this.#content, { width: HEAD_WIDTH + last * FRAME_WIDTH + this.#scroller.clientWidth - HEAD_WIDTH });
+    setBox(this.#list.element, { width: last * FRAME_WIDTH + this.#scroller.clientWidth });
     this.#scroller.scrollLeft = column * FRAME_WIDTH;
     this.#playing = setInterval(() => {
       if (this.hidden || column >= last) this.#stop();
@@ -274,7 +234,7 @@ export class Follow {
   #stop() {
     clearInterval(this.#playing);
     this.#playing = undefined;
-    setBox(this.#content, sizeOfStrips(this.#histories.length, this.#steps.length));
+    setBox(this.#list.element, placesOfStrips(this.#list.items.length, this.#steps.length).size);
     this.#showPlaying();
   }
 
@@ -284,65 +244,32 @@ export class Follow {
     this.#play.title = "Shows one step after the other at the same place";
   }
 
-  /**
-   * Gives the focus back to a frame that lost it, because the frame was built again.
-   * @param {string} history
-   * @param {string} sample
-   */
-  #restoreFocus(history, sample) {
-    for (const frame of this.#rows.get(history)?.frames.values() ?? []) {
-      if (frame.sample.key === sample && frame.element !== document.activeElement) {
-        frame.element.focus({ preventScroll: true });
-      }
-    }
-  }
-
   #render() {
-    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.#scroller;
     if (this.hidden) return;
-    if (!clientWidth || !clientHeight) {
-      this.listener.onWanted([]);
-      return;
-    }
-    const [wide, high] = [MARGIN * clientWidth, MARGIN * clientHeight];
-    const near = framesWithin({
-      left: scrollLeft - wide,
-      top: scrollTop - high,
-      width: clientWidth + 2 * wide,
-      height: clientHeight + 2 * high,
-    });
-    const histories = this.#histories.slice(near.rows[0], near.rows[1]);
-    const keys = new Set(histories.map(({ key }) => key));
-    for (const [key, row] of this.#rows) {
-      if (keys.has(key)) continue;
-      row.element.remove();
-      this.#rows.delete(key);
-    }
-    /** @type {Sample[]} */
-    const wanted = [];
-    histories.forEach((history, at) => {
-      const row = this.#rows.get(history.key) ?? this.#makeRow(history, near.rows[0] + at);
-      wanted.push(...this.#renderRow(row, near.columns));
-    });
-    this.listener.onWanted(wanted);
+    this.#list.render();
+    this.listener.onWanted(
+      this.#list.rows.flatMap(({ history, frames }) => [
+        history.samples[0],
+        ...[...frames.values()].map(({ sample }) => sample),
+      ]),
+    );
   }
 
   /**
+   * Makes the frames that came near the visible range, and removes those that left it.
    * @param {Row} row
-   * @param {number[]} columns
-   * @returns {Sample[]} the samples whose pictures it needs
    */
-  #renderRow({ history, element: node, frames, original, lines }, [first, end]) {
-    const from = this.#positionFrom(history, first);
-    let last = from;
-    while (last < history.count && lines.columns[last] < end) last++;
-    const start = lines.columns[from] < first ? last : from;
+  #updateRow({ history, element: node, frames, original, lines }) {
+    const { scrollLeft, clientWidth } = this.#scroller;
+    const margin = MARGIN * clientWidth;
+    const { first, end } = columnsWithin(scrollLeft - margin, clientWidth + 2 * margin);
+    const isNear = (/** @type {number} */ position) => lines.columns[position] >= first && lines.columns[position] < end;
     for (const [position, frame] of frames) {
-      if (position >= start && position < last) continue;
+      if (isNear(position)) continue;
       frame.element.remove();
       frames.delete(position);
     }
-    for (let position = start; position < last; position++) {
+    for (let position = this.#positionFrom(history, first); position < history.count && isNear(position); position++) {
       const sample = history.samples[position];
       const frame =
         frames.get(position) ?? new FilmstripFrame(history.samples, position, this.#contentOf(sample), lines);
@@ -352,7 +279,6 @@ export class Follow {
       if (!frame.isPainted) showLoaded(frame, this.listener, this.settings);
     }
     this.#paintOriginal(history, original);
-    return [history.samples[0], ...history.samples.slice(Math.max(start, 1), last)];
   }
 
   /**
@@ -393,10 +319,9 @@ export class Follow {
 
   /**
    * @param {History} history
-   * @param {number} at
    * @returns {Row}
    */
-  #makeRow(history, at) {
+  #makeRow(history) {
     const { run, id, samples, count, changesOfMind } = history;
     const original = thumbnail();
     const dot = element("span", { className: "run-colour" });
@@ -418,11 +343,7 @@ export class Follow {
     head.style.width = `${HEAD_WIDTH}px`;
     const node = element("div", { className: "strip" }, head);
     node.dataset.history = id;
-    setBox(node, { top: at * ROW_HEIGHT, height: ROW_HEIGHT });
-    this.#content.append(node);
-    const row = { history, element: node, dot, original, lines: this.#linesOf(history), frames: new Map() };
-    this.#rows.set(history.key, row);
-    return row;
+    return { history, element: node, dot, original, lines: this.#linesOf(history), frames: new Map() };
   }
 
   /**
@@ -441,7 +362,7 @@ export class Follow {
    */
   showPicture({ key }, picture) {
     if (this.hidden) return;
-    for (const { history, original, frames } of this.#rows.values()) {
+    for (const { history, original, frames } of this.#list.rows) {
       if (history.samples[0].key === key) paintThumbnail(original, picture, { kind: "original" }, this.settings);
       for (const frame of frames.values()) if (frame.sample.key === key) frame.showPicture(picture, this.settings);
     }
@@ -452,7 +373,7 @@ export class Follow {
    * @param {string} problem
    */
   showProblem({ key }, problem) {
-    for (const { frames } of this.#rows.values()) {
+    for (const { frames } of this.#list.rows) {
       for (const frame of frames.values()) if (frame.sample.key === key) frame.showProblem(problem);
     }
   }
@@ -463,7 +384,7 @@ export class Follow {
     this.settings = settings;
     const colourFields = /** @type {const} */ (["theme", "gradientColors", "scaleEnd"]);
     const sameColours = colourFields.every((field) => settings[field] === before[field]);
-    for (const { history, original, frames } of this.#rows.values()) {
+    for (const { history, original, frames } of this.#list.rows) {
       if (!sameColours) this.#paintOriginal(history, original);
       for (const frame of frames.values()) {
         if (!sameColours || frame.content.kind === "morph") frame.showSettings(settings);
@@ -476,7 +397,7 @@ export class Follow {
    * @param {boolean} on
    */
   blink(on) {
-    for (const { frames } of this.#rows.values()) for (const frame of frames.values()) frame.blink(on, this.settings);
+    for (const { frames } of this.#list.rows) for (const frame of frames.values()) frame.blink(on, this.settings);
   }
 
   /** @param {EventTarget | null} target */
@@ -497,20 +418,19 @@ export class Follow {
    * @param {Command} command
    */
   move(command) {
-    if (!this.#histories.length) return;
-    const { scrollLeft, scrollTop } = this.#scroller;
+    const { items } = this.#list;
+    if (!items.length) return;
     const focused = this.#focused();
     if (!focused) {
-      const first = framesWithin({ left: scrollLeft, top: scrollTop, width: 1, height: 1 });
-      const row = Math.min(first.rows[0], this.#histories.length - 1);
-      this.#focus(row, this.#positionFrom(this.#histories[row], first.columns[0]));
+      const row = this.#list.firstVisible;
+      this.#focus(row, this.#positionFrom(items[row], columnsWithin(this.#scroller.scrollLeft, 1).first));
       return;
     }
-    const { history, position } = focused;
-    const row = this.#histories.indexOf(history);
+    const { history, position, sample } = focused;
+    const row = items.indexOf(history);
     if (command === "up" || command === "down") {
-      const to = Math.min(Math.max(row + (command === "up" ? -1 : 1), 0), this.#histories.length - 1);
-      this.#focus(to, this.#positionFrom(this.#histories[to], this.#columnOf(history.samples[position])));
+      const to = Math.min(Math.max(row + (command === "up" ? -1 : 1), 0), items.length - 1);
+      this.#focus(to, this.#positionFrom(items[to], this.#columnOf(sample)));
       return;
     }
     const ends = { first: 0, last: history.count - 1 };
@@ -523,16 +443,19 @@ export class Follow {
    * @param {Sample} sample
    */
   focus({ key, run, id }) {
-    const row = this.#histories.findIndex((history) => history.run === run && history.id === id);
-    const column = row < 0 ? -1 : this.#histories[row].samples.findIndex((sample) => sample.key === key);
+    const { items } = this.#list;
+    const row = items.findIndex((history) => history.run === run && history.id === id);
+    const column = row < 0 ? -1 : items[row].samples.findIndex((sample) => sample.key === key);
     if (column < 0 || this.hidden) this.#scroller.focus();
     else this.#focus(row, column);
   }
 
   /** The focused frame. */
   #focused() {
-    for (const { history, frames } of this.#rows.values()) {
-      for (const [position, frame] of frames) if (frame.element === document.activeElement) return { history, position };
+    for (const { history, frames } of this.#list.rows) {
+      for (const [position, { element: node, sample }] of frames) {
+        if (node === document.activeElement) return { history, position, sample };
+      }
     }
     return null;
   }
@@ -542,22 +465,12 @@ export class Follow {
    * @param {number} position of the capture in its history
    */
   #focus(row, position) {
-    const at = Math.min(Math.max(row, 0), this.#histories.length - 1);
-    const history = this.#histories[at];
+    const history = this.#list.items[row];
     const to = Math.min(Math.max(position, 0), history.count - 1);
-    this.#scrollTo(at, this.#columnOf(history.samples[to]));
-    this.#render();
-    this.#rows.get(history.key)?.frames.get(to)?.element.focus({ preventScroll: true });
-  }
-
-  /**
-   * @param {number} row
-   * @param {number} column
-   */
-  #scrollTo(row, column) {
-    const node = this.#scroller;
-    const [left, top] = [column * FRAME_WIDTH, row * ROW_HEIGHT];
+    const [node, left] = [this.#scroller, this.#columnOf(history.samples[to]) * FRAME_WIDTH];
+    // A frame exists only near the visible range.
     node.scrollLeft = Math.min(Math.max(node.scrollLeft, left + HEAD_WIDTH + FRAME_WIDTH - node.clientWidth), left);
-    node.scrollTop = Math.min(Math.max(node.scrollTop, top + ROW_HEIGHT - node.clientHeight), top);
+    this.#list.focus(row, ({ frames }) => frames.get(to)?.element);
+    this.#render();
   }
 }

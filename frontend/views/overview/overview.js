@@ -8,6 +8,7 @@ import {
   pairSummaries,
   pairsInUse,
   rangeInUse,
+  readingInUse,
   runSummaries,
   sentenceInUse,
   stepSpan,
@@ -119,7 +120,10 @@ export class Overview {
     const nameOf = namesOf(state);
     const colourOf = (/** @type {string} */ run) => runColour(state, run);
     this.#showSentence(sentenceInUse(state));
-    this.#hint.textContent = earlyHint(state);
+    const reading = readingInUse(state);
+    this.#hint.textContent = reading
+      ? `Still reading: ${formatCount(reading.read)} of ${formatCount(reading.all)} captures, the newest first. The figures change until all are read.`
+      : earlyHint(state);
     this.#hint.hidden = !this.#hint.textContent;
     this.#tiles.show(runSummaries(state), { range, colourOf, hasProbes: hasProbes(state) });
     const all = pairSummaries(state);

@@ -1,5 +1,6 @@
 /** The table of the pairs that are mixed up: ranked, sortable, searchable. Only the rows near the screen exist. */
 
+import { equalRows } from "../../layout/places.js";
 import { formatCount, formatDistance, formatPercent } from "../../samples/captions.js";
 import { examplesOf, trendOf } from "../../samples/pairs.js";
 import { binOf, rangeCaption } from "../../samples/step_ranges.js";
@@ -87,7 +88,6 @@ export class PairTable {
     this.#settings = settings;
     this.#onRows = onRows;
     this.#list = new VirtualList(scroller, {
-      rowHeight: () => (this.#isTall ? TALL_ROW : ROW),
       keyOf: (/** @type {PairSummary} */ { pair }) => pair.code,
       makeRow: (/** @type {PairSummary} */ summary, /** @type {number} */ at) => this.#row(summary, at),
     });
@@ -165,8 +165,14 @@ export class PairTable {
     const isWhole = this.#isWhole || search !== "";
     this.#more.hidden = this.#pairs.length <= AT_FIRST || search !== "";
     this.#more.textContent = isWhole ? "Show fewer pairs" : `Show all ${formatCount(this.#pairs.length)} pairs`;
-    this.#list.show(isWhole ? this.#pairs : this.#pairs.slice(0, AT_FIRST));
+    this.#place(isWhole ? this.#pairs : this.#pairs.slice(0, AT_FIRST));
+    this.#list.render();
     this.#onRows();
+  }
+
+  /** @param {PairSummary[]} pairs */
+  #place(pairs) {
+    this.#list.show(pairs, equalRows(pairs.length, this.#isTall ? TALL_ROW : ROW));
   }
 
   /** Makes the rows that came near the screen, and fits them to the width of the page. */
@@ -175,6 +181,7 @@ export class PairTable {
     if (isTall !== this.#isTall) {
       this.#isTall = isTall;
       this.#table.classList.toggle("tall", isTall);
+      this.#place(this.#list.items);
     }
     this.#list.render();
   }

@@ -124,7 +124,8 @@ export class RunTiles {
     if (status?.ended) parts.push(element("span", {}, "training ended"));
     const share = status && overheadShare(status);
     if (share !== null) {
-      parts.push(element("span", { title: "The time that captures took" }, `${share} overhead`));
+      const title = `The time that captures took${status?.unlimited ? ". The hook was told max_overhead=None" : ""}`;
+      parts.push(element("span", { title }, share));
     }
     if (notices.length) {
       const worst = notices.some(({ severity }) => severity === "error") ? "error" : "warning";

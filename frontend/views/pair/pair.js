@@ -1,5 +1,6 @@
 /** The Pair view: the samples between two classes, in a column for each prediction. */
 
+import { equalRows } from "../../layout/places.js";
 import { formatCount, formatDistance, formatPercent, labelCaption } from "../../samples/captions.js";
 import { byDistance } from "../../samples/pairs.js";
 import { rangeBefore, rangeCaption } from "../../samples/step_ranges.js";
@@ -85,7 +86,6 @@ export class PairView {
     const properties = { className: "pair-view", tabIndex: 0, role: "region", ariaLabel: "Pair of classes" };
     this.element = element("section", properties);
     this.#list = new VirtualList(this.element, {
-      rowHeight: () => ROW,
       keyOf: (/** @type {Line} */ { position }) => position,
       makeRow: (/** @type {Line} */ line) => this.#row(line),
     });
@@ -160,7 +160,7 @@ export class PairView {
     this.#list.clear();
     if (!summary) {
       this.#columns = [[], []];
-      this.#list.show([]);
+      this.#list.show([], equalRows(0, ROW));
       return;
     }
     const { one, other } = summary.pair;
@@ -186,7 +186,7 @@ export class PairView {
       position,
       members: this.#columns.map((column) => column[position] ?? null),
     }));
-    this.#list.show(lines);
+    this.#list.show(lines, equalRows(length, ROW));
     this.#showMeans();
   }
 

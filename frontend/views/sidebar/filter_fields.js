@@ -2,8 +2,8 @@
 
 import { formatCount } from "../../samples/captions.js";
 import { CAPTURES_WORDS, OUTCOME_WORDS, SHOW_WORDS } from "../../samples/filter_captions.js";
-import { CAPTURES, OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
-import { facetsInUse, filtersInUse, hasProbes, hasRanks, isOfLatest, namesOf } from "../../state/selectors.js";
+import { OUTCOMES, SHOWS, pairCode, pairOfCode } from "../../samples/filters.js";
+import { facetsInUse, filtersInUse, hasProbes, hasRanks, namesOf, offeredCaptures } from "../../state/selectors.js";
 import { withFilters } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { RangeField, labelledField, select, setOptions } from "../common/form_fields.js";
@@ -94,12 +94,13 @@ export class FilterFields {
     );
     this.#show.value = filters.show;
     this.#rows.show.hidden = !hasProbes(state);
+    const offered = offeredCaptures(state);
     setOptions(
       this.#captures,
-      CAPTURES.map((captures) => [captures, CAPTURES_WORDS[captures]]),
+      offered.map((captures) => [captures, CAPTURES_WORDS[captures]]),
     );
     this.#captures.value = filters.captures;
-    this.#rows.captures.hidden = !isOfLatest(state);
+    this.#rows.captures.hidden = !offered.length;
     offerAny(this.#outcome, facets.outcome, OUTCOMES, filters.outcome, (outcome) => OUTCOME_WORDS[outcome]);
     offerAny(this.#prediction, facets.prediction, inOrder(facets.prediction), filters.prediction, nameOf);
     offerAny(this.#label, facets.label, inOrder(facets.label), filters.label, nameOf);

@@ -3,13 +3,16 @@ import { beforeEach, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { Sync } from "../../../frontend/data/sync.js";
 import { initialState } from "../../../frontend/state/state.js";
-import { tick, withIndex, withRuns } from "../../../frontend/state/transitions.js";
+import { tick, withIndexes, withRuns } from "../../../frontend/state/transitions.js";
 import { newestAnswer, recordsAnswer } from "../rows.mjs";
 import { makeSample } from "../samples.mjs";
 
 globalThis.document = { baseURI: "http://localhost/data/plugin/gradascent/" };
 
-const RUNS = [{ run: "a", tags: ["confused"], empty_tags: [] }, { run: "b", tags: ["confused"], empty_tags: [] }];
+const runsNamed = (...names) => names.map((run) => ({ run, tags: ["confused"], empty_tags: [] }));
+let runs;
+/** How long it takes to show what was read, in milliseconds. */
+let showing;
 /** The path and the run of each request. */
 let requests;
 /** Paths and runs whose requests fail. */
@@ -23,21 +26,21 @@ let reports;
 let sync;
 
 globalThis.fetch = async (url, { signal }) => {
-  const runs = url.searchParams.getAll("run");
+  const asked = url.searchParams.getAll("run");
   const records = url.searchParams.get("records");
-  const request = [url.pathname.split("/").at(-1), ...runs, ...(records === "0" ? ["0"] : [])].join(" ");
+  const request = [url.pathname.split("/").at(-1), ...asked, ...(records === "0" ? ["0"] : [])].join(" ");
   requests.push(request);
   await wait(5);
   signal.throwIfAborted();
   if (broken.includes(request)) return new Response('{"error": "The disk is gone."}', { status: 503 });
-  if (request === "runs") return Response.json({ record_version: 1, runs: RUNS });
+  if (request === "runs") return Response.json({ record_version: 1, runs });
   const sessions = [{ session: "s", captures, damaged: false, superseded_from: null }];
   if (request.startsWith("records")) return new Response(recordsAnswer([[0, captures - 1, 0, [makeSample()]]]));
   const parts = records === "0" ? [] : [`s.${captures - 1}.${captures}`];
   const rows = records === "0" ? [] : [[captures - 1, captures, 0, [makeSample({ capture: 1 })]]];
   return new Response(
     newestAnswer(
-      runs.map((run) => {
+      asked.map((run) => {
         return broken.includes(run) ? [{ run, error: "The disk is gone." }, []] : [{ run, sessions, parts }, rows];
       }),
     ),
@@ -46,6 +49,8 @@ globalThis.fetch = async (url, { signal }) => {
 
 beforeEach(() => {
   requests = [];
+  runs = runsNamed("a", "b");
+  showing = 0;
   broken = [];
   state = initialState();
   isHidden = false;
@@ -54,13 +59,15 @@ beforeEach(() => {
   sync = new Sync({
     state: () => state,
     isHidden: () => isHidden,
-    onRuns: (runs, recordVersion) => {
+    onRuns: (listed, recordVersion) => {
       reports.push("runs");
-      state = withRuns({ ...state, recordVersion }, runs);
+      state = withRuns({ ...state, recordVersion }, listed);
     },
     onIndexes: (indexes) => {
       reports.push(indexes.map(({ run }) => run).join());
-      state = indexes.reduce((before, index) => withIndex(before, index), state);
+      state = withIndexes(state, indexes);
+      const start = performance.now();
+      while (performance.now() - start < showing);
     },
     whenPainted: async () => {
       reports.push("painted");
@@ -82,6 +89,18 @@ test("older records are fetched only when the newest are painted", async () => {
   await sync.reload();
   assert.deepEqual(reports, ["busy", "runs", "a,b", "painted", "a", "b", "idle", []]);
   assert.deepEqual(requests, ["runs", "newest a b", "records a", "records b"]);
+});
+
+test("many runs are shown a few times, not run by run, and in the end all are", async () => {
+  runs = runsNamed(...Array.from({ length: 100 }, (_, at) => `run${at}`));
+  state = { ...state, others: "all" };
+  captures = 2;
+  showing = 10;
+  await sync.reload();
+  const shows = reports.filter((report) => typeof report === "string" && report.startsWith("run") && report !== "runs");
+  assert.ok(shows.length < 40, `${shows.length} times`);
+  const read = [...state.indexes.values()].filter(({ samples, reading }) => samples.length === 2 && !reading);
+  assert.equal(read.length, 100);
 });
 
 test("an update fetches only ticked runs that are not loaded, and a reload checks all", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HEAD_WIDTH, FRAME_WIDTH, ROW_HEIGHT, framesWithin, lineTo, sizeOfStrips, targetOfFrame } from "../../../frontend/layout/filmstrip_layout.js";
+import { HEAD_WIDTH, FRAME_WIDTH, ROW_HEIGHT, columnsWithin, lineTo, placesOfStrips, targetOfFrame } from "../../../frontend/layout/filmstrip_layout.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 test("the line comes from the capture before, also from a distant step", () => {
@@ -16,13 +16,12 @@ test("an unknown value leaves a gap", () => {
 });
 
 test("the range contains every visible frame, and few others", () => {
-  const box = { left: 3 * FRAME_WIDTH + 5, top: 2 * ROW_HEIGHT - 1, width: HEAD_WIDTH + 2 * FRAME_WIDTH, height: 2 };
-  assert.deepEqual(framesWithin(box), { rows: [1, 3], columns: [3, 6] });
-  assert.deepEqual(framesWithin({ left: -50, top: -50, width: 10, height: 60 }), { rows: [0, 1], columns: [0, 0] });
+  assert.deepEqual(columnsWithin(3 * FRAME_WIDTH + 5, HEAD_WIDTH + 2 * FRAME_WIDTH), { first: 3, end: 6 });
+  assert.deepEqual(columnsWithin(-50, 10), { first: 0, end: 0 });
 });
 
 test("the strips are as wide as the shared axis", () => {
-  assert.deepEqual(sizeOfStrips(2, 4), { width: HEAD_WIDTH + 4 * FRAME_WIDTH, height: 2 * ROW_HEIGHT });
+  assert.deepEqual(placesOfStrips(2, 4).size, { width: HEAD_WIDTH + 4 * FRAME_WIDTH, height: 2 * ROW_HEIGHT });
 });
 
 test("a frame shows the chosen target, otherwise the label, otherwise the first target", () => {

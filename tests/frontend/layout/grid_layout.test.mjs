@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  boxOf,
   cardLayout,
   comfortableZooms,
   gridLayout,
   rasterOf,
-  samplesBetween,
-  sizeOf,
+  placesOf,
   withLead,
   wrappedLines,
 } from "../../../frontend/layout/grid_layout.js";
@@ -136,24 +134,24 @@ const SAMPLES = Array.from({ length: 10 }, (_, index) => makeSample({ shape: SHA
 test("rows are found by their heights", () => {
   const layout = grid(SAMPLES, { zoom: 3 });
   assert.equal(layout.columns, 2);
-  const { top } = boxOf(layout, 4);
-  assert.deepEqual(samplesBetween(layout, top + 1, top + 2), { first: 4, end: 6 });
-  assert.deepEqual(samplesBetween(layout, 0, 1), { first: 0, end: 0 });
-  assert.deepEqual(samplesBetween(layout, 0, 1e9), { first: 0, end: 10 });
-  assert.deepEqual(samplesBetween(layout, 1e9, 2e9), { first: 10, end: 10 });
-  assert.equal(sizeOf(layout).height, boxOf(layout, 9).top + layout.cards[9].height + 16);
+  const { top } = placesOf(layout).boxOf(4);
+  assert.deepEqual(placesOf(layout).between(top + 1, top + 2), { first: 4, end: 6 });
+  assert.deepEqual(placesOf(layout).between(0, 1), { first: 0, end: 0 });
+  assert.deepEqual(placesOf(layout).between(0, 1e9), { first: 0, end: 10 });
+  assert.deepEqual(placesOf(layout).between(1e9, 2e9), { first: 10, end: 10 });
+  assert.equal(placesOf(layout).size.height, placesOf(layout).boxOf(9).top + layout.cards[9].height + 16);
 });
 
 test("empty cells at the start move every sample on, and none is lost", () => {
   const layout = withLead(grid(SAMPLES, { zoom: 3 }), 1);
-  assert.equal(boxOf(layout, 1).top, boxOf(layout, 2).top);
-  assert.ok(boxOf(layout, 0).left > boxOf(layout, 1).left);
-  assert.deepEqual(samplesBetween(layout, 0, 1e9), { first: 0, end: 10 });
-  assert.deepEqual(samplesBetween(layout, 0, layout.tops[1]), { first: 0, end: 1 });
+  assert.equal(placesOf(layout).boxOf(1).top, placesOf(layout).boxOf(2).top);
+  assert.ok(placesOf(layout).boxOf(0).left > placesOf(layout).boxOf(1).left);
+  assert.deepEqual(placesOf(layout).between(0, 1e9), { first: 0, end: 10 });
+  assert.deepEqual(placesOf(layout).between(0, layout.tops[1]), { first: 0, end: 1 });
 });
 
 test("an empty grid and a too narrow grid have a layout", () => {
-  assert.deepEqual(samplesBetween(grid([]), 0, 500), { first: 0, end: 0 });
+  assert.deepEqual(placesOf(grid([])).between(0, 500), { first: 0, end: 0 });
   assert.equal(grid(SAMPLES, { zoom: 6, width: 100 }).columns, 1);
 });
 
@@ -161,7 +159,7 @@ test("every card fits beside the sidebar of a window of 1024 pixels", () => {
   const shapes = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 50, 50], [3, 64, 64], [3, 128, 128], [3, 129, 100], [3, 170, 170]];
   for (const shape of [...shapes, [3, 224, 224], [3, 100, 1000], [3, 4000, 4000], [1, 10], [2, 300], [12, 5000]]) {
     for (const ratio of [1, 1.25, 2]) {
-      const { width } = sizeOf(grid([makeSample({ shape })], { width: 1024 - 280, ratio }));
+      const { width } = placesOf(grid([makeSample({ shape })], { width: 1024 - 280, ratio })).size;
       assert.ok(width <= 1024 - 280, `${shape} at ${ratio}: ${width}`);
     }
   }
@@ -247,7 +245,7 @@ test("a card shows the targets that change the answer, and others on demand", ()
 test("a card is only as high as its own rows", () => {
   const two = makeSample({ shape: SHAPE, targets: [makeTarget(), makeTarget({ index: 3 })], key: "two" });
   const layout = grid([two, makeSample({ shape: SHAPE, key: "one" })], { zoom: 3 });
-  const [high, low] = [0, 1].map((position) => boxOf(layout, position));
+  const [high, low] = [0, 1].map((position) => placesOf(layout).boxOf(position));
   assert.equal(high.top, low.top);
   assert.ok(high.height > low.height + 100);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HEADER, boxInPair, pairLayout, pairsBetween, sizeOfPairs } from "../../../frontend/layout/pair_layout.js";
+import { HEADER, boxInPair, pairLayout, placesOfPairs } from "../../../frontend/layout/pair_layout.js";
 import { makeSample, makeTarget } from "../samples.mjs";
 
 const frame = { ratio: 1, zoom: null, targets: "all", choices: new Map() };
@@ -26,8 +26,8 @@ for (const width of [400, 1120]) {
     const all = pairs.flatMap((_, position) => boxes(layout, position));
     all.forEach((box, at) => {
       for (const other of all.slice(at + 1)) assert.ok(!overlap(box, other));
-      assert.ok(box.left + box.width <= sizeOfPairs(layout).width);
-      assert.ok(box.top + box.height <= sizeOfPairs(layout).height);
+      assert.ok(box.left + box.width <= placesOfPairs(layout).size.width);
+      assert.ok(box.top + box.height <= placesOfPairs(layout).size.height);
     });
     pairs.forEach((_, position) => {
       for (const box of boxes(layout, position)) assert.ok(box.top >= layout.tops[position] + HEADER);
@@ -40,15 +40,6 @@ test("the cards of a pair are side by side if there is space, otherwise one abov
   assert.equal(wide[0].top, wide[1].top);
   const narrow = boxes(pairLayout(pairs, { ...frame, width: 400 }), 0);
   assert.equal(narrow[0].left, narrow[1].left);
-});
-
-test("the pairs between two heights are those that overlap with them", () => {
-  const layout = pairLayout(pairs, { ...frame, width: 1120 });
-  const { tops } = layout;
-  assert.deepEqual(pairsBetween(layout, tops[1], tops[3]), [1, 3]);
-  assert.deepEqual(pairsBetween(layout, tops[1] - 1, tops[3] + 1), [0, 4]);
-  assert.deepEqual(pairsBetween(layout, -500, 1e9), [0, 5]);
-  assert.deepEqual(pairsBetween(layout, 1e9, 2e9), [0, 0]);
 });
 
 test("the original of a pair is drawn once", () => {

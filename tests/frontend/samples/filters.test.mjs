@@ -98,6 +98,22 @@ test("the latest capture of each id and run passes, among the steps that pass", 
   check(samples, { captures: "latest", steps: { from: null, to: 200 } }, [0, 3, 4, 5]);
   check(samples, { captures: "latest", id: "x" }, [1, 3]);
   assert.equal(filters.hasRepeatedIds(samples.map(makeSample)), true);
+});
+
+test("at first only the latest third of each run's steps counts, unless steps or an id are sought", () => {
+  const samples = [
+    { run: "a", id: "x", step: 0 },
+    { run: "a", id: "y", step: 700 },
+    { run: "a", id: "y", step: 900 },
+    { run: "a", id: null, step: 100 },
+    { run: "a", id: null, step: 800 },
+    { run: "b", id: "x", step: 0 },
+    { run: "b", id: "x", step: 30 },
+  ];
+  check(samples, { captures: "recent" }, [2, 4, 6]);
+  check(samples, { captures: "recent", steps: { from: 0, to: 100 } }, [0, 3, 6]);
+  check(samples, { captures: "recent", id: "x" }, [0, 6]);
+  assert.equal(filters.USUAL_FILTERS.captures, "recent");
   assert.equal(filters.hasRepeatedIds(samples.slice(2, 5).map(makeSample)), false);
 });
 

@@ -95,7 +95,7 @@ test("run colours follow TensorBoard's order, and fourteen runs have different o
   assert.equal(new Set(runOrder.map((run) => runColour(from, run))).size, 14);
 });
 
-test("by default the grid shows no probes and the latest capture of each id, wrong ones first", () => {
+test("by default the grid shows no probes and the latest third of the steps, wrong ones first", () => {
   const of = (step, id, fields) => sampleAt(step, { id, ...fields });
   const samples = [
     of(1, "x", { label: 3, margin: 0.1 }),
@@ -105,8 +105,9 @@ test("by default the grid shows no probes and the latest capture of each id, wro
     of(5, "z", { label: 5, margin: 0.2 }),
   ];
   const from = { ...stateWith(indexOf("a", samples)), view: "samples" };
-  assert.deepEqual(keys(from), ["3.0", "5.0", "2.0"]);
-  assert.deepEqual(filtersInUse(from).captures, "latest");
+  assert.deepEqual(keys(from), ["3.0", "5.0"]);
+  assert.deepEqual(keys(withFilters(from, { captures: "latest" })), ["3.0", "5.0", "2.0"]);
+  assert.equal(filtersInUse({ ...from, view: "compare" }).captures, "latest", "there each id counts at its latest step");
   assert.deepEqual(keys({ ...from, view: "follow" }).length, 5, "all captures are followed");
   assert.deepEqual(keys(withFilters({ ...from, view: "follow" }, { show: "confused" })).length, 4);
   assert.deepEqual(keys({ ...from, view: "compare" }).length, 4, "the latest are compared, also probes");

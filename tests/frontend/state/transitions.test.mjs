@@ -17,7 +17,7 @@ import {
   tickOthers,
   withAtFlip,
   withTargetChoice,
-  withIndex,
+  withIndexes,
   withStrengthOverride,
   withRuns,
   withStrength,
@@ -38,11 +38,11 @@ test("all runs are ticked, or none, and runs that appear later follow", () => {
 test("another tag starts without indexes, and a late index of the old tag is ignored", () => {
   const runs = [{ run: "a", tags: ["confused", "validation"], empty_tags: [] }];
   const old = indexOf("a", [sampleAt(0)]);
-  const before = withIndex(withRuns(initialState(), runs), old);
+  const before = withIndexes(withRuns(initialState(), runs), [old]);
   const after = chooseTag(before, "validation");
   assert.equal(tagInUse(after), "validation");
   assert.equal(after.indexes.size, 0);
-  assert.equal(withIndex(after, old), after);
+  assert.equal(withIndexes(after, [old]), after);
 });
 
 test("the samples of a run that no longer exists are removed", () => {
