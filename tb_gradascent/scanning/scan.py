@@ -284,7 +284,7 @@ def _read_class_names(path: Path) -> tuple[str, ...]:
         CommandError: The file cannot be read, or holds something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows write the mark
         if path.suffix != ".json":
             return tuple(line.strip() for line in text.splitlines() if line.strip())
         found = json.loads(text)
