@@ -102,9 +102,7 @@ def _indices(wanted: int | str, names: Sequence[str]) -> set[int]:
     """Return the classes that a number or a name stands for."""
     if not isinstance(wanted, str):
         return {wanted}
-    return {
-        index for index, name in enumerate(names) if wanted in (name, name.partition(",")[0])
-    }
+    return {index for index, name in enumerate(names) if wanted in (name, name.partition(",")[0])}
 
 
 def _top_two(stored: StoredSample) -> tuple[int, int]:

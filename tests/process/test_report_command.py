@@ -91,7 +91,7 @@ def test_the_command_writes_a_report_and_says_how_large_it_is(logdir: Path, tmp_
         (["LOGDIR", "--limit", "-1"], "limit must be at least 1, got -1"),
         (["LOGDIR", "--limit", "0"], "limit must be at least 1, got 0"),
         (["LOGDIR", "-o", "/none/report.html"], "in a folder that exists, got '/none/report.html'"),
-        (["LOGDIR", "-o", "/tmp"], "output must be a file, got the folder '/tmp'"),
+        (["LOGDIR", "-o", "LOGDIR"], "output must be a file, got the folder "),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_one_line(
