@@ -14,6 +14,7 @@ MODULES = (
     "training",
     "capture",
     "sizes",
+    "report_sizes",
     "budget",
     "quality",
     "visible",

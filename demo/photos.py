@@ -83,8 +83,14 @@ def class_names() -> list[str]:
     return [names.get_1k_class_name(number).partition(",")[0] for number in range(1000)]
 
 
-def photograph(name: str) -> Tensor:
-    """Return the central square of a file of scikit-image, normalised, shape (3, 224, 224)."""
+def photograph(name: str, part: float = 1.0, x: float = 0.5, y: float = 0.5) -> Tensor:
+    """Return a square of a file of scikit-image, normalised, shape (3, 224, 224).
+
+    Args:
+        name: The name of the file.
+        part: The side of the square, as a part of the photograph's shorter side.
+        x, y: Where the square lies: 0 is the left or upper edge, 1 the right or lower edge.
+    """
     from PIL import Image  # comes with the extra
 
     # The package itself is not imported, because it needs other packages.
@@ -93,8 +99,8 @@ def photograph(name: str) -> Tensor:
     folder = Path((spec.submodule_search_locations or [])[0]) / "data"
     image = Image.open(folder / name).convert("RGB")
     width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
+    side = int(min(width, height) * part)
+    left, top = int((width - side) * x), int((height - side) * y)
     square = image.crop((left, top, left + side, top + side))
     pixels = np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32) / 255
     return torch.from_numpy((pixels - PIXEL_MEAN) / PIXEL_STD).permute(2, 0, 1)

@@ -535,7 +535,8 @@ class GradAscentHook:
     def close(self) -> None:
         """Write the queued captures and close the event file. A second call does nothing.
 
-        If the directory takes no data, it waits 30 seconds at most.
+        If the directory takes no data, it waits 30 seconds at most. The time that it takes to
+        encode samples does not count.
 
         Raises:
             Exception: ``strict``, and something could not be written that was not raised before.

@@ -28,7 +28,8 @@ def add_command(commands: Commands) -> None:
         "--pair",
         type=_pair,
         metavar="A,B",
-        help="only samples whose two most probable classes are these, for example 7,9",
+        help="only samples whose two most probable classes are these: two numbers or two names, "
+        "for example 7,9 or cat,dog",
     )
     parser.add_argument(
         "--limit", type=int, default=MOST_SAMPLES, help="the newest so many samples (%(default)s)"
@@ -37,12 +38,15 @@ def add_command(commands: Commands) -> None:
     parser.set_defaults(command=_run)
 
 
-def _pair(text: str) -> tuple[int, int]:
-    one, _, other = text.partition(",")
-    try:
-        return int(one), int(other)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be two classes such as 7,9, got {text!r}") from None
+def _pair(text: str) -> tuple[int | str, int | str]:
+    classes = [name.strip() for name in text.split(",")]
+    if len(classes) != 2 or not all(classes):
+        raise argparse.ArgumentTypeError(
+            f"must be two classes such as 7,9, got {text!r}; use their numbers if a name holds a "
+            "comma"
+        )
+    one, other = (int(name) if name.isdecimal() else name for name in classes)
+    return one, other
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ def report(
     *,
     run: str | None = None,
     tag: str | None = None,
-    pair: tuple[int, int] | None = None,
+    pair: tuple[int | str, int | str] | None = None,
     limit: int | None = MOST_SAMPLES,
     title: str | None = None,
 ) -> int:
@@ -42,7 +43,8 @@ def report(
         output: The file to write. An existing file is replaced.
         run: Only this run: a directory relative to ``logdir``, ``"."`` for ``logdir`` itself.
         tag: Only this tag of the hook.
-        pair: Only samples whose two most probable classes are these, in either order.
+        pair: Only samples whose two most probable classes are these, in either order. Each is the
+            index of a class, or its name. The part before a name's first comma is enough.
         limit: At most so many samples: those of the last steps. ``None`` for all.
         title: The title of the page.
 
@@ -51,17 +53,15 @@ def report(
 
     Raises:
         FileNotFoundError: ``logdir`` is not a directory.
-        ValueError: ``run`` or ``tag`` was not recorded, ``limit`` is negative, or there is no
-            sample to report.
+        ValueError: ``run`` or ``tag`` was not recorded, ``limit`` is less than 1, ``output`` cannot
+            be a file, or there is no sample to report.
         OSError: An event file cannot be read, or ``output`` cannot be written.
     """
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit must be at least 0, got {limit}; use None for all samples")
-    found = [
-        stored
-        for stored in read_stored(logdir, run=run, tag=tag)
-        if pair is None or _has_pair(stored.entry.record, pair)
-    ]
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}; use None for all samples")
+    _check_output(Path(output))
+    stored_samples = list(read_stored(logdir, run=run, tag=tag))
+    found = [stored for stored in stored_samples if pair is None or _has_pair(stored, pair)]
     if limit is not None:
         newest = sorted(found, key=lambda stored: (stored.entry.step, stored.entry.wall_time))
         kept = set(map(id, newest[len(newest) - min(limit, len(newest)) :]))
@@ -70,6 +70,7 @@ def report(
         which = "" if pair is None else f" of the pair {pair[0]},{pair[1]}"
         raise ValueError(
             f"logdir must hold at least one sample{which} to report, got none in {str(logdir)!r}"
+            f"{_frequent_pairs(stored_samples)}"
         )
     sessions: dict[tuple[str, str, int], ReportSession] = {}
     for stored in sorted(found, key=_in_session):
@@ -80,8 +81,40 @@ def report(
     return len(found)
 
 
-def _has_pair(record: bytes, pair: tuple[int, int]) -> bool:
-    return sorted(parse_record(record)["classes"][:2]) == sorted(pair)
+def _check_output(output: Path) -> None:
+    """Refuse a file that cannot be written, before the samples are read."""
+    if output.is_dir():
+        raise ValueError(f"output must be a file, got the folder {str(output)!r}")
+    if not output.parent.is_dir():
+        raise ValueError(
+            f"output must be a file in a folder that exists, got {str(output)!r}; make the folder"
+        )
+
+
+def _has_pair(stored: StoredSample, pair: tuple[int | str, int | str]) -> bool:
+    names = stored.info.class_names or ()
+    wanted = [_indices(name, names) for name in pair]
+    one, other = _top_two(stored)
+    return (one in wanted[0] and other in wanted[1]) or (one in wanted[1] and other in wanted[0])
+
+
+def _indices(wanted: int | str, names: Sequence[str]) -> set[int]:
+    """Return the classes that a number or a name stands for."""
+    if not isinstance(wanted, str):
+        return {wanted}
+    return {index for index, name in enumerate(names) if wanted in (name, name.partition(",")[0])}
+
+
+def _top_two(stored: StoredSample) -> tuple[int, int]:
+    one, other = parse_record(stored.entry.record)["classes"][:2]
+    return one, other
+
+
+def _frequent_pairs(samples: Sequence[StoredSample], most: int = 3) -> str:
+    """Return the end of a message that names the pairs with the most samples."""
+    counts = Counter(tuple(sorted(_top_two(stored))) for stored in samples)
+    pairs = [f"{one},{other}" for (one, other), _ in counts.most_common(most)]
+    return f"; the most frequent pairs there are {' and '.join(pairs)}" if pairs else ""
 
 
 def _in_session(stored: StoredSample) -> tuple[str, str, int, int, int]:

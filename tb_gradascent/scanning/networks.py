@@ -78,9 +78,11 @@ def import_object(source: str, option: str) -> object:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise  # the module is there, and misses another one
+        hint = "Run the command in the folder that holds the module, or set PYTHONPATH"
+        if path.endswith(".py"):
+            hint = f"Write {path.removesuffix('.py').replace('/', '.')}:{name}"
         raise CommandError(
-            f"{option} must name a module that Python finds, got {source!r}: {error}. Run the "
-            "command in the folder that holds the module, or set PYTHONPATH"
+            f"{option} must name a module that Python finds, got {source!r}: {error}. {hint}"
         ) from error
     for part in name.split("."):
         if not hasattr(found, part):

@@ -145,7 +145,7 @@ def label_folders(
         {},
         class_names,
         f"no labels: no folder has the name of a class, and there are {len(ordered)} folders "
-        f"({_listed(ordered)}) for {number} classes",
+        f"({_listed(ordered)}) for {number} classes; give --class-names with the folders' names",
     )
 
 
@@ -172,6 +172,8 @@ def open_picture(path: Path, channels: int) -> Image:
     """
     from PIL import Image
 
+    if path.exists() and not path.is_file():  # to open a pipe would wait for its writer
+        raise ValueError("it is no regular file")
     with Image.open(path) as opened:
         opened.load()
         picture: Image.Image = opened

@@ -183,11 +183,13 @@ def _record(
         print(f"error: the scan stopped: {fault}", file=sys.stderr)
     if interrupted:
         print("The scan was interrupted.", file=sys.stderr)
-    count = hook.stats.captured
+    count, lost = hook.stats.written, hook.stats.dropped
+    if lost:
+        print(f"error: {lost} samples could not be written to {options.logdir}", file=sys.stderr)
     print(f"{batches.read} pictures were looked at, and {count} of them are recorded.")
     if count:
         print(f"To see them:  tensorboard --logdir {options.logdir}")
-    return 1 if fault else INTERRUPTED if interrupted else 0
+    return 1 if fault or lost else INTERRUPTED if interrupted else 0
 
 
 @contextlib.contextmanager
@@ -284,7 +286,7 @@ def _read_class_names(path: Path) -> tuple[str, ...]:
         CommandError: The file cannot be read, or holds something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows write the mark
         if path.suffix != ".json":
             return tuple(line.strip() for line in text.splitlines() if line.strip())
         found = json.loads(text)

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,9 @@ LONGEST_WAIT: Final = 5.0
 dropped."""
 LONGEST_CLOSE: Final = 30.0
 """Seconds that closing waits for a directory that takes nothing. Then the queued captures are
-lost."""
+lost. The time in which the thread encodes samples does not count: a scan may have many of them."""
+
+_POLL_SECONDS: Final = 0.05
 
 STATUS_SECONDS: Final = 30.0
 """Seconds between two statuses that differ in counts only."""
@@ -264,6 +266,8 @@ class _Worker:
         self._selected = 0
         self._least_margin = math.inf
         self._captures: collections.Counter[str] = collections.Counter()
+        self._encoded_seconds = 0.0
+        self._encoding_since: float | None = None
         self._process = os.getpid()
         self._queue: queue.Queue[PendingCapture | _Refresh | None] = queue.Queue(QUEUE_LENGTH)
         self._closed = False
@@ -319,7 +323,7 @@ class _Worker:
     def close(self) -> None:
         if self._is_ours():
             self._closed = True
-            if not self._end_thread(time.monotonic() + LONGEST_CLOSE):
+            if not self._end_thread():
                 self._health.note(
                     "close-stalled",
                     "error",
@@ -327,12 +331,32 @@ class _Worker:
                     "that were not written yet are lost.",
                 )
 
-    def _end_thread(self, deadline: float) -> bool:
-        """Whether the thread wrote what was queued and ended before a time."""
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=deadline - time.monotonic())
-            self._thread.join(max(deadline - time.monotonic(), 0.0))
+    def _end_thread(self) -> bool:
+        """Whether the thread wrote what was queued and ended, without a stall."""
+        deadline = time.monotonic() - self._encoding_seconds() + LONGEST_CLOSE
+        is_told = False
+        while self._thread.is_alive() and time.monotonic() - self._encoding_seconds() < deadline:
+            if is_told:
+                self._thread.join(_POLL_SECONDS)
+                continue
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=_POLL_SECONDS)
+                is_told = True
         return not self._thread.is_alive()
+
+    @contextlib.contextmanager
+    def _encoding(self) -> Iterator[None]:
+        """Measure work of the thread that does not depend on the directory."""
+        start = self._encoding_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._encoding_since = None
+            self._encoded_seconds += time.monotonic() - start
+
+    def _encoding_seconds(self) -> float:
+        since = self._encoding_since
+        return self._encoded_seconds + (0.0 if since is None else time.monotonic() - since)
 
     def _is_ours(self) -> bool:
         """Whether this process owns the writer thread. A forked child has the file alone."""
@@ -437,10 +461,13 @@ class _Worker:
         """Append a capture to the file; return whether the budget has room for it."""
         samples = capture.samples()
         self._look_at(capture, samples)
-        encoded = [
-            encode_sample(sample, dropped=self.dropped, every=capture.every, arrays=self._arrays)
-            for sample in samples
-        ]
+        with self._encoding():
+            encoded = [
+                encode_sample(
+                    sample, dropped=self.dropped, every=capture.every, arrays=self._arrays
+                )
+                for sample in samples
+            ]
         # The payload first: a reader that sees a record can then read its arrays.
         number = self._captures[capture.tag]
         # Of a series' metadata only the first event's is read.

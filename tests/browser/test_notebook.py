@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,28 @@ import pytest
 import torch
 from playwright.sync_api import BrowserContext, Frame, Page
 
+from bundle import make_bundle
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples, show
+from tb_gradascent.plugin import report_page
+from tb_gradascent.plugin.assets import Assets
 from testing.browser import panels_of, percent, read_panel, set_strength, wait_for_samples
 from testing.networks import MEAN, STD, digits, trained
 from testing.painted import painted
+
+VSCODE_POLICY = (
+    "default-src 'none'; "
+    "script-src 'self' https://*.vscode-cdn.net 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' https://*.vscode-cdn.net 'unsafe-inline'; "
+    "img-src 'self' https://*.vscode-cdn.net https: http: data:; "
+    "font-src 'self' https://*.vscode-cdn.net https:; connect-src https:; child-src https: data:;"
+)
+"""The policy of the page in which VS Code shows the outputs of a notebook."""
+
+HOSTS = {
+    "Colab": "",
+    "VS Code": f'<meta http-equiv="Content-Security-Policy" content="{VSCODE_POLICY}">',
+}
+"""What stands before an output in the frame of another origin in which these programs show it."""
 
 HOSTILE = '"></iframe><script>parent.hacked = 1</script><img src=x onerror="parent.hacked = 1">'
 
@@ -54,6 +75,11 @@ def embed(context: BrowserContext, tmp_path: Path) -> Iterator[Callable[[str], F
         assert element.get_attribute("sandbox") == "allow-scripts"
         frame = element.content_frame()
         assert frame is not None
+        frame.wait_for_load_state()
+        if inner := frame.query_selector("iframe"):  # the frame of a program around the output
+            assert inner.get_attribute("sandbox") == "allow-scripts"
+            frame = inner.content_frame()
+            assert frame is not None
         wait_for_samples(frame)
         return frame
 
@@ -89,6 +115,32 @@ def test_the_card_of_a_sample_works_without_a_server(
     assert frame.locator(".sample").count() == 1
     assert percent(sample.probabilities[0]) in frame.locator(".sample").inner_text()
     check_slider(frame, sample)
+
+
+@pytest.fixture
+def bundled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Let reports hold the bundle, as they do when the package is installed."""
+    problem = make_bundle(tmp_path / "bundle")
+    if problem and not os.environ.get("CI"):
+        pytest.skip(problem)
+    assert problem is None
+    monkeypatch.setattr(report_page, "Assets", partial(Assets, bundle=tmp_path / "bundle"))
+    report_page._page_code.cache_clear()
+    yield
+    report_page._page_code.cache_clear()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_output_works_in_a_frame_of_another_origin(
+    samples: list[Sample], embed: Callable[[str], Frame], bundled: None, host: str
+) -> None:
+    """A frame inside inherits the policy of the frame around it."""
+    inside = html.escape(HOSTS[host] + samples[0]._repr_html_())
+    frame = embed(f'<iframe sandbox="allow-scripts" width="1300" srcdoc="{inside}"></iframe>')
+    assert frame.parent_frame is not None
+    assert frame.parent_frame.evaluate("origin") == "null"
+    check_slider(frame, samples[0])
 
 
 @pytest.mark.browser

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.browser
 
 DIGITS = 200
 MOST_MEGABYTES = 3
-MOST_CODE = {"bundle": 250_000, "modules": 350_000}
+MOST_CODE = {"bundle": 250_000, "modules": 300_000}
 
 
 @pytest.fixture(scope="module")

@@ -287,6 +287,13 @@ def test_samples_of_several_runs_are_one_answer(client: Client) -> None:
         assert "sample must" in error_of(response)
 
 
+def test_a_report_is_a_file_to_save(client: Client) -> None:
+    """The browser must not show it: its scripts would have the origin of TensorBoard."""
+    response = get(client, f"report?tag=confused&run=baseline&sample={DOCUMENTED}.3.1")
+    assert response.status_code == 200
+    assert response.headers["Content-Disposition"] == "attachment; filename=report.html"
+
+
 def test_only_complete_payloads_may_be_cached(client: Client) -> None:
     path = f"payloads?run=baseline&tag=confused&sample={DOCUMENTED}."
     whole = get(client, path + "12.0")

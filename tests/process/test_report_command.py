@@ -19,7 +19,7 @@ from tb_gradascent import Sample, read_samples, report, report_html
 from tb_gradascent.format.event_file import file_name
 from tb_gradascent.format.status import Notice, Status
 from testing.index_reader import read_rows
-from testing.synthetic import make_captures, write_session
+from testing.synthetic import DIGITS, make_captures, write_session
 
 pytestmark = pytest.mark.process
 
@@ -85,8 +85,13 @@ def test_the_command_writes_a_report_and_says_how_large_it_is(logdir: Path, tmp_
         (["LOGDIR", "--tag", "c"], "tag must be recorded"),
         (["LOGDIR", "--pair", "0,99"], "at least one sample of the pair 0,99 to report, got none"),
         (["LOGDIR", "--pair", "seven"], "must be two classes such as 7,9, got 'seven'"),
-        (["LOGDIR", "--limit", "-1"], "limit must be at least 0, got -1"),
-        (["LOGDIR", "-o", "/none/report.html"], "/none/report.html"),
+        (["LOGDIR", "--pair", "0,99"], "the most frequent pairs there are "),
+        (["LOGDIR", "--pair", "one,two,three"], "use their numbers if a name holds a comma"),
+        (["LOGDIR", "--pair", "seven,"], "must be two classes such as 7,9, got 'seven,'"),
+        (["LOGDIR", "--limit", "-1"], "limit must be at least 1, got -1"),
+        (["LOGDIR", "--limit", "0"], "limit must be at least 1, got 0"),
+        (["LOGDIR", "-o", "/none/report.html"], "in a folder that exists, got '/none/report.html'"),
+        (["LOGDIR", "-o", "LOGDIR"], "output must be a file, got the folder "),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_one_line(
@@ -108,6 +113,28 @@ def test_a_pair_is_found_in_either_order(logdir: Path, tmp_path: Path) -> None:
     wanted = [s for s in samples if {one, other} == {*map(int, s.classes[:2])}]
     for pair in ((one, other), (other, one)):
         assert report(logdir, tmp_path / "report.html", pair=pair) == len(wanted)
+
+
+def test_a_pair_of_names_is_that_of_each_sessions_own_classes(tmp_path: Path) -> None:
+    captures = make_captures(3, 3, shape=(1, 6, 6))
+    names = ("tabby, tabby cat", *(f"class {number}" for number in range(1, 10)))
+    other = dataclasses.replace(DIGITS, class_names=(*names[1:], names[0]))
+    write_session(
+        tmp_path / "a", captures, info=dataclasses.replace(DIGITS, class_names=names), start=1000.0
+    )
+    write_session(tmp_path / "b", captures, info=other, start=1000.0)
+    samples = [sample for sample in read_samples(tmp_path) if sample.run == "a"]
+    first, second = map(int, samples[0].classes[:2])
+    chosen = names[first].partition(",")[0], names[second]
+    wanted = 0
+    for sample in read_samples(tmp_path):
+        assert sample.class_names is not None
+        told = {sample.class_names[index].partition(",")[0] for index in sample.classes[:2]}
+        wanted += told == {*chosen}
+    assert 0 < wanted < len(samples) * 2
+    path = tmp_path / "report.html"
+    outcome = command("report", tmp_path, "-o", path, "--pair", ",".join(chosen))
+    assert outcome.stdout.startswith(f"{path}: {wanted} sample"), outcome.stderr
 
 
 def test_records_arrays_and_notices_are_in_the_report_as_they_were_recorded(

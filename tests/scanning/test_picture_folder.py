@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import warnings
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tb_gradascent.scanning.picture_folder import (
     label_folders,
     open_picture,
     preprocessed,
+    read_picture,
 )
 
 ANIMALS = ("tabby, tabby cat", "crane", "golden_retriever", "crane")
@@ -124,3 +127,17 @@ def test_a_picture_that_claims_to_be_huge_is_unreadable(tmp_path: Path) -> None:
 def test_a_preprocessing_must_return_a_picture(wrong: object) -> None:
     with pytest.raises(CommandError, match=r"float tensor of shape \(channels, height, width\)"):
         preprocessed(lambda _: wrong, Image.new("L", (2, 2)))  # type: ignore[arg-type, return-value]
+
+
+def test_a_pipe_with_the_name_of_a_picture_is_unreadable(tmp_path: Path) -> None:
+    """To open a pipe waits until someone writes to it."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (picture,) = find_pictures(tmp_path)
+    told: list[object] = []
+    reading = threading.Thread(
+        target=lambda: told.append(read_picture(picture, 1, lambda _: torch.zeros(1, 2, 2))),
+        daemon=True,
+    )
+    reading.start()
+    reading.join(10)
+    assert told == ["ValueError: it is no regular file"]

@@ -237,6 +237,27 @@ def test_without_folders_pictures_have_no_labels(folder: Path) -> None:
     assert len({sample.id for sample in samples}) == len(samples)
 
 
+def test_class_names_of_a_windows_editor_are_read(folder: Path) -> None:
+    """Its files begin with a mark of the byte order."""
+    names = [f"kind {number}" for number in range(10)]
+    for old in (folder / "images").iterdir():
+        old.rename(old.with_name(f"kind {old.name}"))
+    (folder / "names.txt").write_text("\r\n".join(names), encoding="utf-8-sig")
+    assert main(["scan", *NEEDED, *NORMALIZED, "--class-names", "names.txt"]) == 0
+    samples = scanned()
+    assert {sample.class_names for sample in samples} == {tuple(names)}
+    assert all(f"kind {sample.label}/" in (sample.id or "") for sample in samples)
+
+
+def test_a_scan_without_labels_says_how_to_get_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "images" / "unsorted").mkdir()
+    next((folder / "images" / "7").iterdir()).rename(folder / "images" / "unsorted" / "a.png")
+    assert main(["scan", *NEEDED, *NORMALIZED, "--top-k", "2"]) == 0
+    assert "give --class-names with the folders' names" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("criterion", ["loss", "misclassified", "entropy"])
 def test_a_criterion_is_chosen_by_name(folder: Path, criterion: str) -> None:
     arguments = ["--weights", "w.pt", "--top-k", "5", "--criterion", criterion]
@@ -306,6 +327,7 @@ def test_a_transform_of_ones_own_makes_the_inputs(folder: Path) -> None:
     [
         (["--model", "own"], "--model must be module:function, timm:NAME"),
         (["--model", "not_there:make"], "a module that Python finds, got 'not_there:make'"),
+        (["--model", "own.py:make_model"], "Write own:make_model"),
         (["--model", "own:make_modle"], "did you mean make_model?"),
         (["--model", "own:of_width"], "without required arguments, got own:of_width with width"),
         (["--model", "own:number"], "that returns a int"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
+from tb_gradascent.training import writer as writer_module
 from tb_gradascent.training.writer import QUEUE_LENGTH, SampleWriter
 from testing.fork_server import ForkServer
 from testing.ready_capture import ready_capture
@@ -42,6 +45,24 @@ def test_flush_waits_until_the_file_is_written(writer: SampleWriter, tmp_path: P
     writer.put(ready_capture(make_captures(1, samples=3)[0]))
     writer.flush()
     assert len(stored_steps(tmp_path)) == 3
+
+
+def test_closing_waits_for_samples_that_take_long_to_encode(
+    writer: SampleWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan has many samples, and the machine may be busy. The directory takes data all along."""
+    encode = writer_module.encode_sample
+
+    def slowly(*args: Any, **options: Any) -> tuple[bytes, bytes]:
+        time.sleep(0.1)
+        return encode(*args, **options)
+
+    monkeypatch.setattr(writer_module, "encode_sample", slowly)
+    monkeypatch.setattr(writer_module, "LONGEST_CLOSE", 0.5)
+    for samples in make_captures(QUEUE_LENGTH, samples=2):
+        writer.put(ready_capture(samples))
+    writer.close()
+    assert len(stored_steps(tmp_path)) == writer.written == 2 * QUEUE_LENGTH
 
 
 def test_each_capture_is_one_event_payload_first_as_tensorboard_reads_it(
