@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent import Ascent, GradAscentHook, read_samples
 from testing.documented import PAGES, anchor, names, python_blocks, sections, table
 from testing.paths import ROOT
 
@@ -19,16 +19,23 @@ DOCS = ROOT / "docs"
 LOOPS = {name: text for name, text in sections(DOCS / "loops.md", 2).items() if name}
 ELSEWHERE = {"devices.md"}
 """Pages whose Python needs several processes: ``tests/training/ddp_checks.py`` runs it."""
+BRIEF = {
+    "smallest": Ascent.smallest(max_steps=2),
+    "visible": Ascent.visible(steps=2, finish_steps=1),
+}
 
 
 @pytest.fixture
 def close_hooks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Closes every hook that the test made, as the end of a program would."""
+    """Closes every hook that the test made, as the end of a program would.
+
+    By default these hooks ascend in few steps.
+    """
     hooks: list[GradAscentHook] = []
     make = GradAscentHook.__init__
 
     def made(self: GradAscentHook, *args: Any, **options: Any) -> None:
-        make(self, *args, **(options | {"strict": True}))
+        make(self, *args, **({"ascent": BRIEF} | options | {"strict": True}))
         hooks.append(self)
 
     monkeypatch.setattr(GradAscentHook, "__init__", made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import functools
 import os
 import pty
 import signal
@@ -21,7 +22,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from tb_gradascent import Sample, read_samples, scan_command
+from tb_gradascent import GradAscentHook, Sample, read_samples, scan_command
 from tb_gradascent.__main__ import main
 from tb_gradascent.scanning.picture_folder import ENDINGS
 from testing import networks
@@ -67,7 +68,12 @@ def trained() -> nn.Module:
 
 @pytest.fixture
 def folder(tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's folder, which is the working directory: a module, weights, and pictures."""
+    """A user's folder, which is the working directory: a module, weights, and pictures.
+
+    A scan in this process makes no morphs.
+    """
+    without_morphs = functools.partial(GradAscentHook, ascent=None)
+    monkeypatch.setattr("tb_gradascent.scanning.scan.GradAscentHook", without_morphs)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own", raising=False)

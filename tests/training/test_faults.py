@@ -191,7 +191,8 @@ def train_through(
     with contextlib.ExitStack() as stack:
         hook = None
         if folder:
-            options = {"criterion": ProbabilityMargin(1), "ascent": Ascent(max_steps=2)}
+            options: dict[str, Any] = {"criterion": ProbabilityMargin(1)}
+            options["ascent"] = Ascent(max_steps=2)
             options |= fault.options(trouble)
             made = GradAscentHook(model, folder, every=1, strict=strict, **options)
             hook = stack.enter_context(made)
