@@ -24,7 +24,7 @@ BATCH, STEPS = 8, 4
 
 def engine_of(stage: int) -> tuple[Any, Any]:
     """Return DeepSpeed's engine and optimizer."""
-    deepspeed.ops.__compatible_ops__.clear()  # else it compiles C++ for minutes
+    deepspeed.ops.__compatible_ops__.clear()  # it would compile C++ for minutes
     deepspeed.init_distributed("gloo", verbose=False)
     torch.manual_seed(0)
     model = convolutional()
