@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     # Transformers' own, and what PEFT asks Transformers.
     pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.* is deprecated and will be removed in v6:FutureWarning"),
 ]
 
 LAYERS = {"target_modules": ["query", "value", "q_proj", "v_proj"]}
