@@ -61,6 +61,7 @@ TEST = [
     "axe-playwright-python>=0.1.4",
     "hypothesis>=6.100",
     "jsonargparse[signatures]>=4.28",  # LightningCLI
+    "peft>=0.17",
     "pytest>=8",
     "pytest-xdist>=3.5",
     "websockets>=13",

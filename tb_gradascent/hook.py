@@ -83,8 +83,8 @@ class GradAscentHook:
     hook in the model: the model can still be copied and saved. The hook of a copy records nothing.
 
     Args:
-        model: The classifier as it stands in the loop. Data parallel wrappers and compiled models
-            are unwrapped.
+        model: The classifier as it stands in the loop. Data parallel wrappers, DeepSpeed's engine
+            and compiled models are unwrapped.
         log: The run's directory, or a ``SummaryWriter`` (torch's or tensorboardX's): the hook then
             writes its own event file in the writer's directory. A URL that ``fsspec`` knows, such
             as ``s3://…``, is a directory, too.

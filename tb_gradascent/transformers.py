@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -207,7 +207,7 @@ class GradAscentCallback(TrainerCallback):
             self._recorder.take()  # only the last pass is kept
         wanted = is_evaluated or (self._due and is_training)
         if wanted and not torch.compiler.is_compiling():
-            self._kept_labels = list(_labels_of_callers())
+            self._kept_labels = list(_labels_of_callers(_HAVE_LABELS))
         return wanted
 
     def _call_hook(self, step: int) -> None:
@@ -223,6 +223,8 @@ class GradAscentCallback(TrainerCallback):
         call = recorded.hook_arguments(with_forward_args=own_forward)
         samples = len(recorded.inputs)
         if call["labels"] is None and recorded.is_certain:
+            # A compiled model's pass ends in compiled code, which does not look at its callers.
+            kept = kept or list(_labels_of_callers(_LOOPS))
             fitting = (find_labels({"labels": labels}, samples) for labels in kept)
             call["labels"] = next((labels for labels in fitting if labels is not None), None)
         if own_forward:
@@ -282,6 +284,8 @@ def _first_process_directory(directory: str) -> str:
 _INPUT_NAMES: Final = ("pixel_values", "input_values", "input_features")
 #: Functions of the Trainer that have a batch's labels.
 _HAVE_LABELS: Final = frozenset({"compute_loss", "training_step", "prediction_step"})
+#: Its loops, which still have them when a step has ended. The second one is of Transformers 4.
+_LOOPS: Final = frozenset({"_run_epoch", "_inner_training_loop", "evaluation_loop"})
 
 
 def _find_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
@@ -293,15 +297,15 @@ def _find_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | N
     return find_inputs(args, kwargs)
 
 
-def _labels_of_callers() -> Iterator[Tensor]:
-    """Yield the labels that the Trainer's functions have while the model runs.
+def _labels_of_callers(names: Set[str]) -> Iterator[Tensor]:
+    """Yield the labels that the Trainer's functions of these names have now.
 
     No event of the Trainer tells them if they are kept from the model.
     """
     frame = sys._getframe(1)
     while frame.f_back is not None:
         frame = frame.f_back
-        if frame.f_code.co_name in _HAVE_LABELS:
+        if frame.f_code.co_name in names:
             found = frame.f_locals
             for holder in (found, *(v for v in found.values() if isinstance(v, Mapping))):
                 for name in LABEL_NAMES:

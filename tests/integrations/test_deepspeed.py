@@ -58,7 +58,7 @@ def test_each_rank_records_its_own_samples(outcomes: object, directory: Path, st
             (row,) = (r for r in rows if np.array_equal(images[r], sample.image))
             assert sample.label == labels[row]
         network = convolutional()
-        network.load_state_dict(torch.load(folder / str(stage) / "model.pt"))
+        network.load_state_dict(torch.load(folder / str(stage) / f"model{rank}.pt"))
         assert_as_by_torch([sample for sample in own if sample.step == 3], network.eval())
     attached = list(read_samples(folder / f"{stage} attached"))
     assert {(sample.rank, sample.step) for sample in attached} == {(0, 0), (0, 1), (1, 0), (1, 1)}

@@ -527,9 +527,7 @@ def test_of_several_training_loaders_the_labelled_one_is_captured(tmp_path: Path
 @pytest.mark.slow
 def test_of_several_validation_loaders_the_worst_of_all_are_captured(tmp_path: Path) -> None:
     class Several(Classifier):
-        def validation_step(  # type: ignore[override]
-            self, batch: Any, batch_idx: int, dataloader_idx: int = 0
-        ) -> None:
+        def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
             super().validation_step(batch, batch_idx)
 
     images, labels = (tensor[: BATCH * BATCHES] for tensor in digits("test"))

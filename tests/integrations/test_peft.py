@@ -21,7 +21,9 @@ peft = pytest.importorskip("peft", reason="peft is not installed")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),  # Transformers' own
+    # Transformers' own, and what PEFT asks Transformers.
+    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* is deprecated and will be removed in v6:FutureWarning"),
 ]
 
 LAYERS = {"target_modules": ["query", "value", "q_proj", "v_proj"]}

@@ -115,7 +115,16 @@ class OwnLoss(Trainer):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [(Trainer, {"label_smoothing_factor": 0.1}), (OwnLoss, {})]
+    ("kind", "options"),
+    [
+        (Trainer, {"label_smoothing_factor": 0.1}),
+        (OwnLoss, {}),
+        pytest.param(
+            Trainer,
+            {"label_smoothing_factor": 0.1, "torch_compile_backend": "eager"},
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_labels_that_the_model_does_not_get_are_known(
     tmp_path: Path, kind: type[Trainer], options: dict[str, Any]

@@ -75,7 +75,7 @@ def make_net() -> nn.Sequential:
         Mul(1 / 9),
     )
     net[0].weight.requires_grad = False
-    return net.to(memory_format=torch.channels_last)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 class LookaheadState:

@@ -10,8 +10,8 @@ from fastai.callback.mixup import MixUp
 from fastai.callback.schedule import Learner  # with fit_one_cycle
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
+from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
-from torch import nn
 from torch.utils.data import TensorDataset
 
 from testing.networks import convolutional, digits
@@ -29,7 +29,7 @@ def main() -> None:
         loaders.append(DataLoader(data, 16, num_workers=0))
     dls = DataLoaders(*loaders, device=torch.device("cpu"))
     cbs: list[Any] = [MixUp(args.mixup)] if args.mixup else []
-    learn = Learner(dls, convolutional(), nn.CrossEntropyLoss(), metrics=accuracy, cbs=cbs)
+    learn = Learner(dls, convolutional(), CrossEntropyLossFlat(), metrics=accuracy, cbs=cbs)
     with learn.no_logging():
         learn.fit_one_cycle(2, 1e-3)
     torch.save(learn.model.state_dict(), "model.pt")

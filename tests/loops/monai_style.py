@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from monai.data import DataLoader, Dataset
-from monai.engines import SupervisedEvaluator, SupervisedTrainer
-from monai.handlers import ValidationHandler
-from monai.transforms import Compose, EnsureTyped, ScaleIntensityd
+from monai.data.dataloader import DataLoader
+from monai.data.dataset import Dataset
+from monai.engines.evaluator import SupervisedEvaluator
+from monai.engines.trainer import SupervisedTrainer
+from monai.handlers.validation_handler import ValidationHandler
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.dictionary import ScaleIntensityd
+from monai.transforms.utility.dictionary import EnsureTyped
 from torch import nn
 
 from testing.networks import convolutional, digits

@@ -51,9 +51,10 @@ def main() -> None:
     for part, size in (("train", 128), ("test", 64)):
         rows = zip(*(tensor[:size] for tensor in digits(part)), strict=True)
         dataset[part] = [{"pixel_values": image, "labels": label} for image, label in rows]
+    model = build(model_args.lora)
     callbacks: list[Any] = []
     trainer = Trainer(
-        model=build(model_args.lora),
+        model=model,
         args=training_args,
         train_dataset=dataset["train"],
         eval_dataset=dataset["test"],
@@ -63,7 +64,7 @@ def main() -> None:
     )
     trainer.train()
     trainer.log_metrics("eval", trainer.evaluate())
-    torch.save(trainer.model.state_dict(), "model.pt")
+    torch.save(model.state_dict(), "model.pt")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -376,3 +378,18 @@ def test_sharded_weights_are_sharded_again(process_group: None) -> None:
             model(x)
     assert [type(parameter) for parameter in model.parameters()] == kinds
     assert all(p.grad is g for p, g in zip(model.parameters(), gradients, strict=True))
+
+
+def test_the_module_in_deepspeeds_engine_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class DeepSpeedEngine(nn.Module):
+        """A stand-in."""
+
+        def __init__(self, module: nn.Module) -> None:
+            super().__init__()
+            self.module = module
+
+    loaded: Any = ModuleType("deepspeed.runtime.engine")
+    loaded.DeepSpeedEngine = DeepSpeedEngine
+    monkeypatch.setitem(sys.modules, "deepspeed.runtime.engine", loaded)
+    model = zoo.plain()
+    assert unwrap(nn.DataParallel(DeepSpeedEngine(model))) is model

@@ -641,3 +641,30 @@ def test_samples_are_written_to_a_summary_writers_directory(tmp_path: Path) -> N
     assert len(names) == 2
     assert ".gradascent." in names[0]
     assert [sample.run for sample in read_samples(tmp_path)] == ["run"] * 4
+
+
+class Tracked(Tensor):
+    """A tensor of a class of its own, which cannot be sliced, as some of MONAI's cannot."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in {"__getitem__", "index_select", "__iter__"}:
+            raise ValueError("inconsistent metadata")
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def test_tensors_of_a_class_of_their_own_are_recorded_as_torchs_own(tmp_path: Path) -> None:
+    model = convolutional().eval()
+    images, labels = (tensor[:8] for tensor in digits())
+    logits = model(images)
+    batch = [tensor.as_subclass(Tracked) for tensor in (images, logits, labels)]
+    with GradAscentHook(model, tmp_path, criterion=ProbabilityMargin(1), strict=True) as hook:
+        assert hook(*batch) == 4
+        with hook.evaluation(step=1):
+            assert hook(*batch) == 0
+    samples = list(read_samples(tmp_path, tag="confused"))
+    assert len(samples) == 4
+    assert len(list(read_samples(tmp_path, tag="validation"))) >= 4
+    for sample in samples:
+        (row,) = (r for r in range(8) if np.array_equal(images[r], sample.image))
+        assert sample.label == labels[row]

@@ -37,7 +37,7 @@ class Loop:
         steps: Those that it captures. The last one is the training's last.
         options: Its command line.
         needs: The packages that it imports.
-        forms: The forms in which an image of the data may be recorded.
+        forms: Maps the data's images to what may be recorded of them.
         size: How many images of the data it trains with.
         validates: Whether its patch also captures the worst of the validation's 64 images.
         labels: Whether the labels of the training are known.

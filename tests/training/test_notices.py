@@ -15,6 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.distributed.tensor import Replicate, Shard
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
@@ -836,4 +837,14 @@ def test_parameters_of_zero_3_are_refused(tmp_path: Path) -> None:
     model = network()
     model[1].weight.ds_id = 0  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="ZeRO-3"):
+        GradAscentHook(model, tmp_path)
+
+
+def test_parameters_that_tensor_parallelism_dealt_out_are_refused(tmp_path: Path) -> None:
+    """A stand-in: ``tests/model/test_mesh.py`` does it with four processes."""
+    model = network()
+    model[1].weight.placements = [Replicate()]  # type: ignore[union-attr]
+    GradAscentHook(model, tmp_path / "whole").close()
+    model[1].weight.placements = [Shard(0)]  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="must not be tensor-parallel"):
         GradAscentHook(model, tmp_path)

@@ -12,7 +12,7 @@ function isBlocked() {
   if (window.origin === "null") return true;
   /** @type {Window} */
   let inner = window;
-  // The frames around it can be read up to the first of another origin, for which frameElement is null.
+  // A frame of another origin cannot be read: frameElement is then null.
   while (inner.frameElement) {
     const allowed = inner.frameElement.getAttribute("sandbox");
     if (allowed !== null && !allowed.toLowerCase().split(/\s+/).includes("allow-downloads")) return true;
