@@ -23,6 +23,7 @@ MODULES = (
     "scale",
     "page",
     "images_tab",
+    "load",
 )
 """Each has a ``run()`` that returns a section of the results, in this order."""
 

@@ -1,9 +1,10 @@
-"""Many people look at one run while it trains: ``python -m bench.load``.
+"""Many people look at one run while it trains: ``python -m bench.load``, and a minute of it.
 
 Each client does what the page does, with a second or so to look in between: it lists the runs, asks
 for the sessions and the newest records, and then for the arrays of 48 samples somewhere in the run.
 Meanwhile captures are appended to that run twice a second, and somebody else looks at Scalars.
-Any answer but 200 is an error.
+Any answer but 200 is an error. ``run`` compares the memory that this takes with that of one person
+at a run that does not grow.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from bench import processes
+from bench import report as results
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
@@ -44,6 +46,10 @@ HEAD = 8
 """Bytes before the index of a run in the answer ``newest``."""
 RUN, TAG = "training", "confused"
 TENTHS = 10
+REST = 10.0
+"""Seconds that one viewer looks around before the memory at rest is taken."""
+RATE = 2.0
+"""Captures a second."""
 SLACK = 24.0
 """TensorBoard may grow by this many MB without a leak: allocators keep what they once had."""
 SETTLED = 60.0
@@ -168,7 +174,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50, help="(%(default)s)")
     parser.add_argument("--samples", type=int, default=10_000, help="in the run (%(default)s)")
     parser.add_argument("--seconds", type=float, default=600, help="under load (%(default)s)")
-    parser.add_argument("--rate", type=float, default=2, help="captures a second (%(default)s)")
+    parser.add_argument("--rate", type=float, default=RATE, help="captures a second (%(default)s)")
     parser.add_argument("--load-fast", default="true", choices=["true", "false"])
     parser.add_argument("--at", default="gradascent", choices=VISITORS, help="which tab they see")
     options = parser.parse_args()
@@ -201,6 +207,68 @@ def main() -> None:
                 for thread in threads:
                     thread.join()
     report(measured, memory, options)
+
+
+def at_rest(address: str) -> None:
+    """One person looks around in a run that does not grow."""
+    measured, until = Measured(), threading.Event()
+    viewer = threading.Thread(target=browse, args=(address, until, measured, 0))
+    viewer.start()
+    time.sleep(REST)
+    until.set()
+    viewer.join()
+
+
+def run(samples: int = 10_000, clients: int = 50, seconds: float = 60) -> results.Section:
+    """Measures the memory of one viewer at rest, and of many viewers of a growing run."""
+    measured, until = Measured(), threading.Event()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_run(folder / RUN, samples)
+        write_scalars(folder)
+        with tensorboard(folder, "--load_fast=true") as address:
+            wait_until_read(address, samples)
+            at_rest(address)
+            rest = held(folder)
+            threads = [
+                threading.Thread(target=browse, args=(address, until, measured, seed))
+                for seed in range(clients)
+            ]
+            threads.append(threading.Thread(target=train, args=(folder, until, RATE)))
+            for thread in threads:
+                thread.start()
+            most = rest
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(1)
+                most = max(most, held(folder), key=_in_processes)
+            until.set()
+            for thread in threads:
+                thread.join()
+            most = max(most, held(folder), key=_in_processes)
+            written = held(folder)[THE_FILES] - rest[THE_FILES]
+    if measured.errors:
+        raise RuntimeError(f"{len(measured.errors)} requests failed: {measured.errors[0]}")
+    factor = _in_processes(most) / (_in_processes(rest) + written)
+    return results.Section(
+        "Many viewers",
+        [
+            results.Figure(
+                f"memory with {clients} viewers of a growing run against one viewer at rest plus "
+                "what was written",
+                f"{factor:.2f}",
+                "at most 1.2",
+            )
+        ],
+        ("MB", "one viewer at rest", f"{clients} viewers, the most within {seconds:g} s"),
+        [(what, f"{rest[what]:,.0f}", f"{most[what]:,.0f}") for what in rest],
+        f"Of a run of {samples:,} digits that gets {RATE:g} captures a second.",
+    )
+
+
+def _in_processes(found: dict[str, float]) -> float:
+    """MB of TensorBoard and its data server together."""
+    return sum(value for name, value in found.items() if name != THE_FILES)
 
 
 def held(folder: Path) -> dict[str, float]:

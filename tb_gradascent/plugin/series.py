@@ -68,7 +68,10 @@ class StoredCapture:
         self.number = number
         self.wall_time = finite_time(wall_time)
         self.records = len(values)
-        self.size = self._overhead() + sum(len(v) for v in values if isinstance(v, bytes))
+        if {*map(type, values)} == {bytes}:
+            self.size = self._overhead() + sum(map(len, values))  # type: ignore[arg-type]
+        else:
+            self.size = self._overhead() + sum(len(v) for v in values if isinstance(v, bytes))
         self._content: Sequence[object] | CaptureRows = values
 
     def read(self) -> CaptureRows:
