@@ -21,6 +21,7 @@ MODULES = (
     "scan",
     "scale",
     "page",
+    "many_runs",
     "images_tab",
 )
 """Each has a ``run()`` that returns a section of the results, in this order."""
