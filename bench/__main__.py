@@ -22,6 +22,7 @@ MODULES = (
     "scan",
     "scale",
     "page",
+    "many_runs",
     "images_tab",
     "load",
 )

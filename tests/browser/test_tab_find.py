@@ -572,7 +572,7 @@ def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
     wait_for_samples(tab)
     expect(tab.locator(".count")).to_have_text("3 of 8 samples")
     chips = tab.locator(".active-filters li button .name")
-    expect(chips).to_have_text(["no probes", "latest of each id"])
+    expect(chips).to_have_text(["no probes", "latest of each id, latest third of the steps"])
     expect(tab.locator(".facts-of-all")).to_contain_text("all at step 10")
     truths = tab.locator(".sample .truth").evaluate_all("all => all.map(one => one.className)")
     assert truths == ["truth wrong", "truth right", "truth right"]
@@ -583,7 +583,8 @@ def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
         ])"""
     )
     assert all(prediction not in targets for prediction, targets in said)
-    tab.get_by_role("button", name="Remove the filter: latest of each id").click()
+    recent = "latest of each id, latest third of the steps"
+    tab.get_by_role("button", name=f"Remove the filter: {recent}").click()
     expect(tab.locator(".count")).to_have_text("6 of 8 samples")
     tab.get_by_role("button", name="Remove the filter: no probes").click()
     expect(tab.locator(".count")).to_have_text("8 of 8 samples")
