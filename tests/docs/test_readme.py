@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 
 from tb_gradascent import GradAscentHook
 from tb_gradascent.training.overhead import FREE_SECONDS
-from testing.documented import names, python_blocks
+from testing.documented import names, python_blocks, table
 from testing.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,3 +44,14 @@ def test_the_cost_that_it_names_is_the_default() -> None:
     default = inspect.signature(GradAscentHook).parameters["max_overhead"].default
     assert f"at most {100 * default:g} % of the training's time" in text
     assert f"or {FREE_SECONDS:g} seconds if that is more" in text
+
+
+def test_its_unfavourable_figures_are_those_of_the_benchmarks() -> None:
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = table(README, "two cores, no GPU")
+    assert len(rows) >= 2
+    for figure in (cell for cells in rows.values() for cell in cells):
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.])", benchmarks), figure
+    for quoted in ("8.9", "52.6", "16.8", "290 to 370 kB"):
+        assert quoted in README
+        assert quoted in benchmarks

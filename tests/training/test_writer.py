@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
+from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.training import writer as writer_module
 from tb_gradascent.training.writer import QUEUE_LENGTH, SampleWriter
 from testing.fork_server import ForkServer
@@ -51,11 +52,10 @@ def test_closing_waits_for_samples_that_take_long_to_encode(
     writer: SampleWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A scan has many samples, and the machine may be busy. The directory takes data all along."""
-    encode = writer_module.encode_sample
 
     def slowly(*args: Any, **options: Any) -> tuple[bytes, bytes]:
         time.sleep(0.1)
-        return encode(*args, **options)
+        return encode_sample(*args, **options)
 
     monkeypatch.setattr(writer_module, "encode_sample", slowly)
     monkeypatch.setattr(writer_module, "LONGEST_CLOSE", 0.5)
