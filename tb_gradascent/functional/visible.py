@@ -67,9 +67,9 @@ def climb_visibly(
         steepest = prior.exponent
 
     def smoothed(gradients: Tensor, exponent: float) -> tuple[Tensor, Tensor, Tensor]:
-        """K·g, ⟨g, K·g⟩ (N,), and the factor (N, 1, …) by which g was divided to prevent overflow.
+        """K·g, ⟨g, K·g⟩ (N,), and a factor (N, 1, …).
 
-        g and K·g are in parts of the legal range.
+        g is divided by the factor first to prevent overflow. Both are in parts of the legal range.
         """
         largest = gradients.abs().amax(dims, keepdim=True).clamp_min_(TINY)
         scaled = gradients * (legal_range / largest)
