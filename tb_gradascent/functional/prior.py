@@ -8,6 +8,8 @@ in a Fourier basis whose colours are decorrelated.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -34,7 +36,7 @@ class Prior:
 
     def __init__(self, shape: torch.Size, device: torch.device) -> None:
         self._sides = shape[1:] or shape
-        self._frequencies = _frequencies(self._sides).to(device)
+        self._device = device
         self._colours: Tensor | None = None
         if len(shape) == 3 and shape[0] == 3:
             root = torch.tensor(_COLOUR_ROOT, device=device)
@@ -55,11 +57,19 @@ class Prior:
                 spectrum as it is.
         """
         dims = tuple(range(-len(self._sides), 0))
-        spectrum = torch.fft.rfftn(gradients, dim=dims) * self._frequencies**-exponent
+        weights = _weights(self._sides, exponent, self._device)
+        spectrum = torch.fft.rfftn(gradients, dim=dims) * weights
         smooth: Tensor = torch.fft.irfftn(spectrum, s=self._sides, dim=dims)
         if self._colours is None:
             return smooth
         return torch.einsum("ij,njhw->nihw", self._colours, smooth)
+
+
+@functools.lru_cache(maxsize=32)
+def _weights(sides: torch.Size, exponent: float, device: torch.device) -> Tensor:
+    """What each frequency is multiplied by. Every capture needs the same few."""
+    with torch.inference_mode(False):
+        return (_frequencies(sides) ** -exponent).to(device)
 
 
 def _frequencies(sides: torch.Size) -> Tensor:

@@ -31,20 +31,23 @@ def small_changes(inputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
         inputs: Shape (N, channels, height, width) or (N, channels, length), float32.
         low, high: The legal range, broadcastable to ``inputs``.
     """
-    sides = inputs.dim() - 2
-    shifts = [(0, 1), (0, -1), (1, 0), (-1, 0)] if sides == 2 else [(1,), (-1,), (2,), (-2,)]
-    changed = [_shift(inputs, shift) for shift in shifts]
-    padded = functional.pad(inputs, (1, 1) * sides, mode="replicate")
-    pool = functional.avg_pool2d if sides == 2 else functional.avg_pool1d
-    changed.append(pool(padded, 3, stride=1))
+    if inputs.dim() == 4:
+        padded = functional.pad(inputs, (1, 1, 1, 1), mode="replicate")
+        rows, columns = padded[..., 1:-1], padded[..., 1:-1, :]
+        changed = [columns[..., 2:], columns[..., :-2], rows[..., 2:, :], rows[..., :-2, :]]
+        changed.append(functional.avg_pool2d(padded, 3, stride=1))
+    else:
+        padded = functional.pad(inputs, (2, 2), mode="replicate")
+        changed = [padded[..., 3:-1], padded[..., 1:-3], padded[..., 4:], padded[..., :-4]]
+        changed.append(functional.avg_pool1d(padded[..., 1:-1], 3, stride=1))
     generator = torch.Generator().manual_seed(_SEED)
     for _ in range(2):
         # One noise for all rows, so that a row does not depend on its neighbours.
         noise = torch.randn(inputs.shape[1:], generator=generator).to(inputs.device)
-        changed.append(inputs + noise * _NOISE * (high - low))
+        changed.append(torch.addcmul(inputs, noise, (high - low) * _NOISE))
     step = (high - low) / _LEVELS
     changed.append(low + ((inputs - low) / step).round() * step)
-    return torch.stack([torch.maximum(torch.minimum(x, high), low) for x in changed])
+    return torch.maximum(torch.minimum(torch.stack(changed), high), low)
 
 
 def survives(
@@ -82,13 +85,3 @@ def _own_range(inputs: Tensor) -> tuple[Tensor, Tensor]:
     low, high = inputs.amin(dims), inputs.amax(dims)
     # A row of one value keeps a range above 0, so that rounding is defined.
     return column(low, inputs), column(torch.where(high > low, high, low + 1), inputs)
-
-
-def _shift(inputs: Tensor, by: tuple[int, ...]) -> Tensor:
-    """Shift the last dimensions and repeat the edge."""
-    for dim, step in zip(range(-len(by), 0), by, strict=True):
-        if step:
-            size = inputs.shape[dim]
-            places = (torch.arange(size, device=inputs.device) + step).clamp(0, size - 1)
-            inputs = inputs.index_select(dim, places)
-    return inputs

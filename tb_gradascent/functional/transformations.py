@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-class Transformations:
-    """Draws shifts, scales and noise. All rows of a batch are transformed alike.
+class Transformation(NamedTuple):
+    """One shift, scale and noise. All rows of a batch are transformed alike.
 
-    So what happens to a row does not depend on the rows beside it. The random numbers come from a
+    Attributes:
+        maps: Matrices that resample each axis, see :func:`resampling`. Empty without a shift and a
+            scale.
+        noise: Shaped like one row, in parts of the legal range; ``None`` without noise.
+    """
+
+    maps: Sequence[Tensor]
+    noise: Tensor | None
+
+    def __call__(self, x: Tensor, legal_range: Tensor) -> Tensor:
+        """The rows (N, …) transformed, differentiable.
+
+        Args:
+            x: Shape (N, …), floating point.
+            legal_range: The highest legal value minus the lowest, broadcastable to ``x``.
+        """
+        if self.maps:
+            x = _resampled(x, [matrix.to(x) for matrix in self.maps])
+        return x if self.noise is None else torch.addcmul(x, self.noise.to(x), legal_range)
+
+    def to(self, device: torch.device) -> Transformation:
+        """The same on another device."""
+        noise = None if self.noise is None else self.noise.to(device)
+        return Transformation([matrix.to(device) for matrix in self.maps], noise)
+
+
+class Transformations:
+    """Draws shifts, scales and noise.
+
+    What happens to a row does not depend on the rows beside it. The random numbers come from a
     separate generator on the CPU: they are the same on every device, and no global state changes.
 
     Args:
@@ -32,29 +62,27 @@ class Transformations:
         self._noise = noise
         self._generator = torch.Generator().manual_seed(seed)
 
-    def __call__(self, x: Tensor, legal_range: Tensor, strength: float = 1.0) -> Tensor:
-        """The rows (N, …) under the next transformation, differentiable.
+    def draw(self, strength: float = 1.0) -> Transformation:
+        """The next transformation.
 
         Args:
-            x: Shape (N, …), floating point.
-            legal_range: The highest legal value minus the lowest, broadcastable to ``x``.
             strength: What shift, scale and noise are multiplied by.
         """
         zoom, *shifts = (
             2 * torch.rand(1 + len(self._sides), generator=self._generator) - 1
         ).tolist()
+        maps, noise = [], None
         if self._shift or self._scale:
             maps = [
                 resampling(
                     side, 1 + strength * self._scale * zoom, strength * self._shift * shift * side
-                ).to(x)
+                )
                 for side, shift in zip(self._sides, shifts, strict=True)
             ]
-            x = _resampled(x, maps)
         if self._noise:
-            noise = torch.randn(self._shape, generator=self._generator).to(x)
-            x = x + strength * self._noise * legal_range * noise
-        return x
+            noise = torch.randn(self._shape, generator=self._generator)
+            noise *= strength * self._noise
+        return Transformation(maps, noise)
 
 
 def resampling(side: int, zoom: float, shift: float) -> Tensor:
@@ -80,6 +108,8 @@ def resampling(side: int, zoom: float, shift: float) -> Tensor:
 
 def _resampled(x: Tensor, maps: Sequence[Tensor]) -> Tensor:
     """Each of the last axes mapped by a matrix."""
+    if len(maps) == 2:
+        return maps[0] @ (x @ maps[1].T)
     for place, matrix in enumerate(maps):
         axis = place - len(maps)
         x = torch.movedim(torch.movedim(x, axis, -1) @ matrix.T, -1, axis)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,7 +15,7 @@ from tb_gradascent.functional.margins import TargetMargin, at_least_float32
 from tb_gradascent.functional.newton import Ascended, climb
 from tb_gradascent.functional.prior import Prior
 from tb_gradascent.functional.region import TINY, Region, ask, column, log_odds, pick
-from tb_gradascent.functional.transformations import Transformations
+from tb_gradascent.functional.transformations import Transformation, Transformations
 
 #: Under transformations a row rests at this part of the way from the confidence to 1, and a step
 #: aims at that one. Other networks then follow more often than at the confidence itself.
@@ -25,6 +29,10 @@ _MOMENTUM = 0.5
 #: In this last part of the steps the transformations fade away. So the network is nearly convinced
 #: of the image itself before the steps without transformations begin (``python -m bench.visible``).
 _FADING = 0.4
+
+#: Transformations that hold at most this many elements together are kept for the next ascent. They
+#: are the same for each.
+_KEPT = 2**18
 
 
 def climb_visibly(
@@ -52,20 +60,34 @@ def climb_visibly(
     shape = start.shape[1:]
     region = Region(start, bounds)
     legal_range = _legal_range(start, bounds)
+    dims = all_but_rows(start)
     prior = Prior(shape, start.device)
     steepest = ascent.spectrum_exponent
     if steepest is None:
         steepest = prior.exponent
-    change = Transformations(shape, ascent.shift, ascent.scale, ascent.noise, ascent.seed)
 
-    def directions(gradients: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
-        """K·g in parts of the legal range, and √⟨g, K·g⟩. K keeps less and less of the prior."""
-        exponent = steepest * (1 - step / ascent.finish_steps)
-        largest = gradients.abs().amax(all_but_rows(start), keepdim=True).clamp_min(TINY)
-        scaled = gradients / largest * legal_range
+    def smoothed(gradients: Tensor, exponent: float) -> tuple[Tensor, Tensor, Tensor]:
+        """K·g, ⟨g, K·g⟩ (N,), and a factor (N, 1, …).
+
+        g is divided by the factor first to prevent overflow. Both are in parts of the legal range.
+        """
+        largest = gradients.abs().amax(dims, keepdim=True).clamp_min_(TINY)
+        scaled = gradients * (legal_range / largest)
         smooth = prior(scaled, exponent)
-        slopes = (scaled * smooth).sum(all_but_rows(start)).clamp_min(0).sqrt()
-        return smooth * legal_range * largest, slopes * largest.flatten()
+        return smooth, (scaled * smooth).sum(dims).clamp_min_(0), largest
+
+    def directions(gradients: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """K·g and √⟨g, K·g⟩. K keeps less and less of the prior."""
+        smooth, products, largest = smoothed(gradients, steepest * (1 - step / ascent.finish_steps))
+        return smooth * (legal_range * largest), products.sqrt() * largest.flatten()
+
+    def look(x: Tensor, change: Transformation) -> tuple[Tensor, Tensor]:
+        """The margins (N,) under a transformation, and their gradients."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            seen = forward(change(leaf, legal_range))
+        margin = TargetMargin(seen.detach(), targets)
+        return margin.values, gradient_of(seen, leaf, margin.slopes())
 
     goal, rest, aim = (
         log_odds(ascent.confidence + part * (1 - ascent.confidence)) for part in (0, _REST, _AIM)
@@ -73,29 +95,23 @@ def climb_visibly(
     before = TargetMargin(logits.detach(), targets).values
     moving = (before < goal) & before.isfinite()
     x, mean, steps = start, torch.zeros_like(start), torch.zeros_like(targets)
-    for step in range(ascent.steps if moving.any() else 0):
-        strength = min(1.0, (1 - step / ascent.steps) / _FADING)
-        margins, gradients = torch.zeros_like(before), torch.zeros_like(x)
-        for _ in range(ascent.draws):
-            leaf = x.clone().requires_grad_()
-            with torch.enable_grad():
-                seen = forward(change(leaf, legal_range, strength))
-            margin = TargetMargin(seen.detach(), targets)
-            margins += margin.values / ascent.draws
-            gradients += gradient_of(seen, leaf, margin.slopes()) / ascent.draws
+    for step, changes in enumerate(_changes(shape, ascent, start.device) if moving.any() else ()):
+        looks = [look(x, change) for change in changes]
+        margins, gradients = (_mean([*parts]) for parts in zip(*looks, strict=True))
         # A single gradient that is not finite must not spoil the mean for good.
         mean = mean.lerp(gradients.nan_to_num(0, 0, 0), 1 - _MOMENTUM)
         gradients = mean / (1 - _MOMENTUM ** (step + 1))
-        direction, slopes = directions(region.inward(x, gradients))
-        length = ((aim - margins) / slopes).to(x.dtype)
-        move = direction * column(length / slopes, x)
-        rms = (move / legal_range).square().mean(all_but_rows(x), keepdim=True).sqrt()
-        move = move * (ascent.max_step_rms / rms.clamp_min(TINY)).clamp_max(1)
-        climbing = moving & (margins < rest) & rms.flatten().isfinite()
-        x = torch.where(column(climbing, x), region.project(x + move), x)
+        smooth, products, largest = smoothed(region.inward(x, gradients), steepest)
+        # A Newton step, or the longest step if that is shorter.
+        part = ((aim - margins) / (products * largest.flatten())).to(x.dtype)
+        rms = torch.linalg.vector_norm(smooth, 2, dims) * part.abs() / math.sqrt(shape.numel())
+        part *= (ascent.max_step_rms / rms.clamp_min(TINY)).clamp_max_(1)
+        climbing = moving & (margins < rest) & (rms < math.inf)
+        moved = region.project(torch.addcmul(x, smooth, legal_range * column(part, x)))
+        x = torch.where(column(climbing, x), moved, x)
         steps += climbing
 
-    leaf, seen = ask(forward, x.clone())
+    leaf, seen = ask(forward, x.detach())
     climbed = climb(
         forward, leaf, seen, targets, ascent, region, directions, max_steps=ascent.finish_steps
     )
@@ -106,6 +122,35 @@ def climb_visibly(
         [first + last for first, last in zip(steps.tolist(), end.steps, strict=True)],
         end.stopped,
     )
+
+
+def _mean(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.stack(parts).mean(0)
+
+
+def _changes(
+    shape: torch.Size, ascent: VisibleAscent, device: torch.device
+) -> Iterable[Sequence[Transformation]]:
+    """The transformations of each step, ``draws`` a step."""
+    elements = ascent.steps * ascent.draws * shape.numel()
+    return (_kept_changes if elements <= _KEPT else _drawn_changes)(shape, ascent, device)
+
+
+def _drawn_changes(
+    shape: torch.Size, ascent: VisibleAscent, device: torch.device
+) -> Iterator[Sequence[Transformation]]:
+    source = Transformations(shape, ascent.shift, ascent.scale, ascent.noise, ascent.seed)
+    for step in range(ascent.steps):
+        strength = min(1.0, (1 - step / ascent.steps) / _FADING)
+        yield [source.draw(strength).to(device) for _ in range(ascent.draws)]
+
+
+@functools.lru_cache(maxsize=4)
+def _kept_changes(
+    shape: torch.Size, ascent: VisibleAscent, device: torch.device
+) -> Sequence[Sequence[Transformation]]:
+    with torch.inference_mode(False):
+        return [*_drawn_changes(shape, ascent, device)]
 
 
 def _legal_range(start: Tensor, bounds: tuple[Tensor, Tensor] | None) -> Tensor:

@@ -18,12 +18,12 @@ from testing.synthetic import DIGITS, make_sample, write_session
 pytestmark = pytest.mark.browser
 
 REASONS: tuple[Stopped, ...] = (
+    "chance",
     "surest",
     "max_steps",
     "stalled",
     "nonfinite",
     "confidence",
-    "chance",
 )
 SHAPES = ((1, 28, 28), (3, 32, 32), (1, 96, 40), (3, 128, 128), (2, 300))
 CUT = """cards => cards.flatMap(card => {

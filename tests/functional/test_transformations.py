@@ -45,37 +45,43 @@ def test_every_row_is_changed_alike_and_a_new_draw_differs(shape: tuple[int, ...
     batch = torch.cat((row, row + 1, row))
     change = Transformations(row.shape[1:], 0.1, 0.1, 0.2, seed=3)
     again = Transformations(row.shape[1:], 0.1, 0.1, 0.2, seed=3)
-    first, second = change(batch, ONE), change(batch, ONE)
+    first, second = change.draw()(batch, ONE), change.draw()(batch, ONE)
     assert first.shape == batch.shape
     assert torch.equal(first[0], first[2])
     torch.testing.assert_close(first[1], first[0] + 1)
     assert not torch.allclose(first, second, atol=1e-2)
-    torch.testing.assert_close(again(row, ONE), first[:1])
-    torch.testing.assert_close(again(row, ONE), second[:1])
-    assert not torch.equal(first, Transformations(row.shape[1:], 0.1, 0.1, 0.2, seed=4)(batch, ONE))
+    torch.testing.assert_close(again.draw()(row, ONE), first[:1])
+    torch.testing.assert_close(again.draw()(row, ONE), second[:1])
+    assert not torch.equal(
+        first, Transformations(row.shape[1:], 0.1, 0.1, 0.2, seed=4).draw()(batch, ONE)
+    )
 
 
 def test_a_smaller_strength_changes_less_and_none_changes_nothing() -> None:
     x = torch.rand(2, 1, 9, 9, generator=torch.Generator().manual_seed(1))
     half, same = (
-        Transformations(x.shape[1:], 0.1 * part, 0.1 * part, 0.2 * part, seed=3)(x, ONE)
+        Transformations(x.shape[1:], 0.1 * part, 0.1 * part, 0.2 * part, seed=3).draw()(x, ONE)
         for part in (0.5, 0)
     )
-    torch.testing.assert_close(Transformations(x.shape[1:], 0.1, 0.1, 0.2, 3)(x, ONE, 0.5), half)
-    torch.testing.assert_close(Transformations(x.shape[1:], 0.1, 0.1, 0.2, 3)(x, ONE, 0.0), same)
+    torch.testing.assert_close(
+        Transformations(x.shape[1:], 0.1, 0.1, 0.2, 3).draw(0.5)(x, ONE), half
+    )
+    torch.testing.assert_close(
+        Transformations(x.shape[1:], 0.1, 0.1, 0.2, 3).draw(0.0)(x, ONE), same
+    )
     torch.testing.assert_close(same, x)
 
 
 def test_the_noise_is_a_part_of_the_legal_range() -> None:
     x = torch.zeros(1, 2, 100, 100)
     legal_range = torch.tensor([1.0, 5.0]).reshape(-1, 1, 1)
-    noisy = Transformations(x.shape[1:], 0.0, 0.0, 0.2, seed=0)(x, legal_range)
+    noisy = Transformations(x.shape[1:], 0.0, 0.0, 0.2, seed=0).draw()(x, legal_range)
     assert noisy.std((0, 2, 3)).tolist() == pytest.approx([0.2, 1.0], rel=0.05)
 
 
 def test_without_anything_to_draw_the_rows_stay() -> None:
     x = torch.rand(2, 1, 5, 5)
-    assert torch.equal(Transformations(x.shape[1:], 0.0, 0.0, 0.0, seed=0)(x, ONE), x)
+    assert torch.equal(Transformations(x.shape[1:], 0.0, 0.0, 0.0, seed=0).draw()(x, ONE), x)
 
 
 def test_a_shift_stays_within_its_part_of_the_side() -> None:
@@ -83,6 +89,6 @@ def test_a_shift_stays_within_its_part_of_the_side() -> None:
     x = torch.zeros(1, 1, 41)
     x[0, 0, 20] = 1
     change = Transformations(x.shape[1:], 0.1, 0.0, 0.0, seed=0)
-    moved = [(change(x, ONE)[0, 0] * torch.arange(41)).sum().item() - 20 for _ in range(200)]
+    moved = [(change.draw()(x, ONE)[0, 0] * torch.arange(41)).sum().item() - 20 for _ in range(200)]
     assert -4.1 <= min(moved) < -3.5
     assert 3.5 < max(moved) <= 4.1
