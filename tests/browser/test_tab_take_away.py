@@ -260,7 +260,8 @@ def test_a_frame_without_downloads_storage_and_clipboard_offers_text(
         f'<iframe sandbox="allow-scripts allow-same-origin" width="1350" height="850" '
         f'src="{address}"></iframe>'
     )
-    shell = page.wait_for_selector("iframe").content_frame()
+    around = page.wait_for_selector("iframe")
+    shell = around.content_frame() if around else None
     assert shell
     element = shell.wait_for_selector('iframe[src*="gradascent"]')
     tab = element.content_frame() if element else None

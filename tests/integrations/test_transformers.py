@@ -114,6 +114,8 @@ class OwnLoss(Trainer):
         return (loss, output) if return_outputs else loss
 
 
+# Torch's own, about compiled models, with the callback and without.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

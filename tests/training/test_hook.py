@@ -650,7 +650,7 @@ class Tracked(Tensor):
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__name__", "") in {"__getitem__", "index_select", "__iter__"}:
             raise ValueError("inconsistent metadata")
-        return super().__torch_function__(func, types, args, kwargs or {})
+        return super().__torch_function__(func, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 
 
 def test_tensors_of_a_class_of_their_own_are_recorded_as_torchs_own(tmp_path: Path) -> None:
