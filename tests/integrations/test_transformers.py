@@ -92,7 +92,7 @@ def test_the_worst_of_each_evaluation_are_captured(tmp_path: Path) -> None:
 def test_an_evaluation_alone_is_captured(tmp_path: Path) -> None:
     network = vision_transformer()
     arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none")
-    callback = GradAscentCallback(tmp_path / "run", strict=True)
+    callback = GradAscentCallback(tmp_path / "run", ascent=None, strict=True)
     Trainer(network, arguments, eval_dataset=data("test")[:20], callbacks=[callback]).evaluate()
     samples = list(read_samples(tmp_path))
     assert {(sample.run, sample.tag, sample.step) for sample in samples} == {
@@ -115,7 +115,11 @@ class OwnLoss(Trainer):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [(Trainer, {"label_smoothing_factor": 0.1}), (OwnLoss, {})]
+    ("kind", "options"),
+    [
+        (Trainer, {"label_smoothing_factor": 0.1}),
+        pytest.param(OwnLoss, {}, marks=pytest.mark.slow),
+    ],
 )
 def test_labels_that_the_model_does_not_get_are_known(
     tmp_path: Path, kind: type[Trainer], options: dict[str, Any]
