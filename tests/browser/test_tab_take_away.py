@@ -261,7 +261,9 @@ def test_labels_are_reviewed_by_key_and_the_review_is_kept_and_taken_away(
         "aria-pressed", "true"
     )
     page.keyboard.press("Escape")
-    page.wait_for_url("**runs=-other*")
+    expect(detail).to_be_hidden()
+    # The address follows the choices a moment later.
+    page.wait_for_url(lambda url: "runs=-other" in url and "selected=" not in url)
     page.reload()
     tab.locator(".sample[data-painted]").first.wait_for()
     expect(tab.locator(f'.sample[data-sample="{name}"] .review')).to_have_text("ambiguous")
