@@ -21,8 +21,9 @@ _SERVER = """
 import gc, json, math, os, sys
 import torch
 import tb_gradascent.hook, testing.networks, testing.synthetic
-from tb_gradascent.training import overhead
+from tb_gradascent.training import overhead, writer
 overhead.FREE_SECONDS = math.inf  # captures must not depend on how fast the machine is
+writer.LONGEST_WAIT = 300
 torch.set_num_threads(1)
 gc.freeze()  # a child then ends faster
 for line in sys.stdin:

@@ -29,12 +29,12 @@ from bundle import make_bundle
 from demo.__main__ import RUNS
 from demo.data import load_digits
 from demo.train import train
-from tb_gradascent.training import overhead
+from tb_gradascent.training import overhead, writer
 from testing import chromium
 from testing.board import Board
 from testing.browser import ARGUMENTS
 from testing.fork_server import ForkServer
-from testing.tensorboard_process import tensorboard
+from testing.tensorboard_process import PATIENCE, tensorboard
 
 # The tests' networks are too small for several threads. On a busy machine, threads that wait for
 # each other take ten times as long as one. The variable is for the processes that tests start.
@@ -57,9 +57,13 @@ VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 
 @pytest.fixture(autouse=True, scope="session")
 def captures_at_any_speed() -> Iterator[None]:
-    """Let captures take any time, so that a slow machine makes as many of them as a fast one."""
+    """Let captures take any time, so that a slow machine makes as many of them as a fast one.
+
+    The loop also waits long for the thread that writes them.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overhead, "FREE_SECONDS", math.inf)
+        patch.setattr(writer, "LONGEST_WAIT", PATIENCE)
         yield
 
 

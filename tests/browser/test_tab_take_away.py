@@ -318,6 +318,7 @@ def test_labels_are_reviewed_by_key_and_the_review_is_kept_and_taken_away(
     )
     page.keyboard.press("Escape")
     expect(detail).to_be_hidden()
+    # The address follows the choices a moment later.
     page.wait_for_url(lambda url: "runs=-other" in url and "selected=" not in url)
     page.reload()
     tab.locator(".sample[data-painted]").first.wait_for()

@@ -18,7 +18,7 @@ from ignite.engine import (
 from ignite.handlers import TensorboardLogger, global_step_from_engine
 from torch import nn
 
-from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent import Ascent, GradAscentHook, read_samples
 from tb_gradascent.ignite import GradAscentHandler
 from testing.networks import convolutional, digits
 
@@ -41,7 +41,7 @@ def test_the_handler_writes_beside_ignites_own_logger(tmp_path: Path) -> None:
     model = convolutional()
     trainer = trainer_of(model)
     with TensorboardLogger(tmp_path / "run") as logger:
-        with GradAscentHandler(model, logger, every=3, strict=True) as handler:
+        with GradAscentHandler(model, logger, every=3, ascent=None, strict=True) as handler:
             handler.attach(trainer)
             trainer.run(batches(), max_epochs=2)
     samples = list(read_samples(tmp_path))
@@ -58,7 +58,10 @@ def test_training_with_the_handler_is_bit_for_bit_the_same(tmp_path: Path) -> No
     for attached in (True, False):
         model = convolutional()
         trainer = trainer_of(model)
-        with GradAscentHandler(model, tmp_path / str(attached), every=1, strict=True) as handler:
+        ascent = Ascent(max_steps=2)
+        with GradAscentHandler(
+            model, tmp_path / str(attached), every=1, ascent=ascent, strict=True
+        ) as handler:
             if attached:
                 handler.attach(trainer)
             trainer.run(batches())
@@ -95,6 +98,7 @@ def test_an_evaluator_is_captured_at_the_trainers_steps(tmp_path: Path) -> None:
         global_step_transform=global_step_from_engine(trainer),
         tag="validation",
         every=1,
+        ascent=None,
         strict=True,
     ) as handler:
         handler.attach(evaluator)
@@ -111,7 +115,7 @@ def test_the_worst_of_each_run_of_an_evaluator_are_captured(tmp_path: Path) -> N
     trainer, evaluator = trainer_of(model), create_supervised_evaluator(model)
     evaluated = batches("test", count=4)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run(evaluated))
-    options: Any = {"max_overhead": None, "strict": True}
+    options: Any = {"max_overhead": None, "ascent": None, "strict": True}
     with GradAscentHandler(model, tmp_path, every=4, **options) as handler:
         handler.attach(trainer)
         handler.attach_evaluator(evaluator)
@@ -145,7 +149,7 @@ def test_an_evaluation_that_fails_does_not_hide_the_training(tmp_path: Path) -> 
             evaluator.run(batches("test", count=2))
 
     trainer.add_event_handler(Events.EPOCH_COMPLETED, evaluate)
-    with GradAscentHandler(model, tmp_path, every=4, strict=True) as handler:
+    with GradAscentHandler(model, tmp_path, every=4, ascent=None, strict=True) as handler:
         handler.attach(trainer)
         handler.attach_evaluator(evaluator)
         trainer.run(batches(), max_epochs=2)

@@ -92,7 +92,7 @@ def test_the_worst_of_each_evaluation_are_captured(tmp_path: Path) -> None:
 def test_an_evaluation_alone_is_captured(tmp_path: Path) -> None:
     network = vision_transformer()
     arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none")
-    callback = GradAscentCallback(tmp_path / "run", strict=True)
+    callback = GradAscentCallback(tmp_path / "run", ascent=None, strict=True)
     Trainer(network, arguments, eval_dataset=data("test")[:20], callbacks=[callback]).evaluate()
     samples = list(read_samples(tmp_path))
     assert {(sample.run, sample.tag, sample.step) for sample in samples} == {
@@ -120,7 +120,7 @@ class OwnLoss(Trainer):
     ("kind", "options"),
     [
         (Trainer, {"label_smoothing_factor": 0.1}),
-        (OwnLoss, {}),
+        pytest.param(OwnLoss, {}, marks=pytest.mark.slow),
         pytest.param(
             Trainer,
             {"label_smoothing_factor": 0.1, "torch_compile_backend": "eager"},

@@ -75,7 +75,9 @@ def test_captures_cover_a_training_that_exceeds_the_budget(
 
 
 def test_within_the_budget_every_due_step_is_captured(tmp_path: Path) -> None:
-    with GradAscentHook(nn.Identity(), tmp_path, every=2, forward=sums, strict=True) as hook:
+    with GradAscentHook(
+        nn.Identity(), tmp_path, every=2, forward=sums, ascent=None, strict=True
+    ) as hook:
         for _ in range(50):
             hook(BATCH, BATCH.flatten(1)[:, :3])
     assert sorted({sample.step for sample in read_samples(tmp_path)}) == list(range(0, 50, 2))
