@@ -6,24 +6,25 @@ profiler shows that a call that is not due waits for nothing, and that copies go
 
 from __future__ import annotations
 
+import argparse
+import functools
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from bench import report
+from bench.measure import synchronize
 from bench.training import DEFAULT_EVERY, Case, measure, percent
 from bench.workloads import photographs
 from tb_gradascent import GradAscentHook
 
-BATCH = 256
 CLASSES = 1000
-SHAPE = (3, 224, 224)
-EVERY = 20
-PAIRS = 5
 CALLS = 50
 WAITS = ("Synchronize", "Memcpy DtoH", "aten::item", "aten::_local_scalar_dense")
 """Names of events in which the computer waits for the GPU, or may wait for it."""
@@ -74,11 +75,11 @@ def resnet50() -> nn.Module:
 class LargeTransformer(nn.Module):
     """ViT-B with patches of 16×16 (Dosovitskiy et al., arXiv:2010.11929): 86 M parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, side: int) -> None:
         super().__init__()
         width = 768
         self.patches = nn.Conv2d(3, width, 16, stride=16)
-        self.position = nn.Parameter(torch.randn(14 * 14, width) / 50)
+        self.position = nn.Parameter(torch.randn((side // 16) ** 2, width) / 50)
         layer = nn.TransformerEncoderLayer(
             width, 12, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
@@ -92,50 +93,79 @@ class LargeTransformer(nn.Module):
         return logits
 
 
-def batches() -> list[tuple[Tensor, Tensor]]:
+class Plan(NamedTuple):
+    """What is measured, and how long.
+
+    Attributes:
+        device: Where the networks are trained.
+        batch: Photographs at once.
+        side: Their height and width.
+        every: Steps in a block, with one capture.
+        pairs: Pairs of blocks.
+        seconds: No network is begun after so many.
+    """
+
+    device: str = "cuda"
+    batch: int = 256
+    side: int = 224
+    every: int = 10
+    pairs: int = 4
+    seconds: float = 200
+
+
+DRY_RUN = Plan("cpu", batch=2, side=32, every=1, pairs=2)
+"""Runs all of this file without a GPU. Its figures mean nothing."""
+
+
+def batches(plan: Plan) -> list[tuple[Tensor, Tensor]]:
     """One batch of made-up photographs, with labels drawn at random."""
-    labels = torch.randint(CLASSES, (BATCH,), generator=torch.Generator().manual_seed(0))
-    return [(photographs(BATCH, SHAPE), labels)]
+    labels = torch.randint(CLASSES, (plan.batch,), generator=torch.Generator().manual_seed(0))
+    return [(photographs(plan.batch, (3, plan.side, plan.side)), labels)]
 
 
-def cases() -> list[Case]:
+def cases(plan: Plan) -> list[Case]:
     """The networks, plain and compiled."""
     networks: dict[str, Callable[[], nn.Module]] = {
         "ResNet-50": resnet50,
-        "ViT-B/16": LargeTransformer,
+        "ViT-B/16": lambda: LargeTransformer(plan.side),
     }
+    made = functools.cache(lambda: batches(plan))
     return [
         Case(
-            f"{name}, CUDA, batch {BATCH}, bfloat16" + ", compiled" * compiled,
+            f"{name}, {plan.device}, batch {plan.batch}, bfloat16" + ", compiled" * compiled,
             model,
-            batches,
-            every=EVERY,
-            pairs=PAIRS,
-            device="cuda",
+            made,
+            every=plan.every,
+            pairs=plan.pairs,
+            device=plan.device,
             autocast=True,
             compiled=compiled,
         )
-        for name, model in networks.items()
         for compiled in (False, True)
+        for name, model in networks.items()
     ]
 
 
 def events_of(work: Callable[[], object]) -> list[str]:
     """The names of everything that the computer and the GPU do in the meantime."""
-    torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+    activities = [ProfilerActivity.CPU]
+    if torch.cuda.is_available():
+        activities.append(ProfilerActivity.CUDA)
+    synchronize()
+    with profile(activities=activities) as profiler:
         work()
     return [event.name for event in profiler.events() or ()]
 
 
-def waiting() -> tuple[list[str], list[str]]:
+def waiting(device: str, side: int) -> tuple[list[str], list[str]]:
     """Events in which calls that are not due may wait, and the copies of a call that is due."""
-    model = resnet50().cuda()
-    inputs = torch.randn(16, *SHAPE, device="cuda")
-    labels = torch.zeros(16, dtype=torch.int64, device="cuda")
+    model = resnet50().to(device)
+    inputs = torch.randn(16, 3, side, side, device=device)
+    labels = torch.zeros(16, dtype=torch.int64, device=device)
     with (
         tempfile.TemporaryDirectory() as folder,
-        GradAscentHook(model, folder, every=DEFAULT_EVERY, strict=True) as hook,
+        # Without morphs, because the profiler takes minutes to list the events of their passes.
+        GradAscentHook(model, folder, every=DEFAULT_EVERY, ascent=None, strict=True) as hook,
     ):
         logits = model(inputs)
         copies = events_of(lambda: hook(inputs, logits, labels, step=0))
@@ -149,17 +179,23 @@ def waiting() -> tuple[list[str], list[str]]:
     return waits, [name for name in copies if "Memcpy DtoH" in name]
 
 
-def run() -> report.Section:
-    """Measures all cases, and looks for waits."""
-    figures, rows = [], []
-    for case in cases():
+def cost(case: Case) -> tuple[str, str]:
+    """A step's milliseconds, and what captures cost; or why this could not be measured."""
+    try:
         step, longer = measure(case)
-        cost = percent(step, longer)
-        figures.append(report.Figure(f"a capture every {DEFAULT_EVERY} steps: {case.name}", cost))
-        rows.append((case.name, f"{1e3 * step:.3g}", cost))
-    waits, copies = waiting()
+    except torch.OutOfMemoryError:
+        return "", "not enough memory"
+    finally:
+        torch.cuda.empty_cache()
+    return f"{1e3 * step:.3g}", percent(step, longer)
+
+
+def run(plan: Plan) -> report.Section:
+    """Look for waits, then measure the cases. Each result is printed as it comes."""
+    start = time.monotonic()
+    waits, copies = waiting(plan.device, plan.side)
     pinned = sum("Pinned" in name for name in copies)
-    figures += [
+    figures = [
         report.Figure(
             f"waits for the GPU in {CALLS} calls that are not due", f"{len(waits)}", "at most 1"
         ),
@@ -167,21 +203,35 @@ def run() -> report.Section:
             "copies of a capture to pinned memory", f"{pinned} of {len(copies)}", "all large ones"
         ),
     ]
+    rows = []
+    for case in cases(plan):
+        late = time.monotonic() - start > plan.seconds
+        step, percentage = ("", "left out, for lack of time") if late else cost(case)
+        figures.append(
+            report.Figure(f"a capture every {DEFAULT_EVERY} steps: {case.name}", percentage)
+        )
+        rows.append((case.name, step, percentage))
+        # Should the time run out, this much is known.
+        print(f"{case.name}: {step} ms a step; {percentage}", flush=True)
+    name = torch.cuda.get_device_name() if plan.device == "cuda" else "the CPU, for a dry run"
     return report.Section(
         "Cost to a training on a GPU",
         figures,
         ("network", "a step, ms", f"of the training, if captures are {DEFAULT_EVERY} steps apart"),
         rows,
-        f"On {torch.cuda.get_device_name()}. The one wait that the profiler shows is its own.",
+        f"On {name}. The one wait that the profiler shows is its own.",
     )
 
 
 def main() -> int:
     """Measure and print, or say that there is no GPU."""
-    if not torch.cuda.is_available():
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="tiny, on the CPU; measures nothing")
+    options = parser.parse_args()
+    if not (options.dry_run or torch.cuda.is_available()):
         print("bench.gpu needs a CUDA device, and torch finds none.", file=sys.stderr)
         return 1
-    report.show(run())
+    report.show(run(DRY_RUN if options.dry_run else Plan()))
     return 0
 
 

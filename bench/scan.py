@@ -1,10 +1,9 @@
 """How fast ``hook.scan`` goes through a data set, against the bare forward pass.
 
 Both take the same batches; the bare pass is the model in eval mode without gradients. The scan also
-ranks the samples. Its pass ends when it has ranked the last batch; then it captures the best, which
+ranks the samples. Its pass ends when it has ranked the last batch. Then it captures the best, which
 takes as long for a small data set as for a large one. Two processes scan half of the data set each,
-and agree on the best; each of them has one thread, and so has the one process that they are
-compared with.
+and agree on the best. Each process has one thread.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Datum(NamedTuple):
     Attributes:
         step: The event's step.
         wall_time: Seconds since the epoch.
-        values: The tensor's elements. Too many elements count as one that nobody can read.
+        values: The tensor's elements. Too many elements count as one unreadable element.
     """
 
     step: int

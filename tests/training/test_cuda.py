@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tb_gradascent import GradAscentHook, read_samples
+from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from testing import zoo
 from testing.traces import State, contents, differences, flat, modes, random_states
 
@@ -94,6 +95,36 @@ def test_mixed_precision_is_bit_for_bit_the_same(
         assert differences(expected, actual) == [], f"after step {step}"
     assert differences(hooked[0]["model"], hooked[-1]["model"]), "the weights must change"
     assert len({sample.step for sample in read_samples(tmp_path)}) > STEPS / 2
+
+
+@pytest.mark.parametrize("place", ["on the GPU", "in pinned memory"])
+def test_a_scan_waits_for_nothing_between_its_checks(tmp_path: Path, place: str) -> None:
+    """Torch itself raises an error at a wait. The batches 1, 2, 4, 8 and 16 are checked."""
+    images = torch.rand(24 * 16, *zoo.SHAPE)
+    labels = torch.arange(len(images)) % zoo.CLASSES
+    on_gpu = place == "on the GPU"
+    pairs = [
+        tuple(part.cuda() if on_gpu else part.pin_memory() for part in pair)
+        for pair in zip(images.split(16), labels.split(16), strict=True)
+    ]
+    model = convolutional().cuda()
+
+    def stream() -> Iterator[tuple[Tensor, ...]]:
+        try:
+            for number, pair in enumerate(pairs, 1):
+                if number == 17:
+                    torch.cuda.set_sync_debug_mode("error")
+                yield pair
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    criterion = ProbabilityMargin(max_margin=1)
+    with GradAscentHook(model, tmp_path, criterion=criterion, strict=True) as hook:
+        assert hook.scan(stream(), top_k=10) == 10
+    with torch.no_grad():
+        chances = model.eval()(images.cuda()).softmax(1).topk(2).values
+    order = (chances[:, 0] - chances[:, 1]).argsort(stable=True)[:10].tolist()
+    assert [sample.id for sample in read_samples(tmp_path)] == list(map(str, order))
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are fewer than two CUDA devices")

@@ -48,7 +48,13 @@ test("the shortcut for samples in time order gives the same result as sorting", 
       .map(({ position }) => position);
   const inTime = Array.from({ length: 60 }, (_, position) => ({ step: Math.floor(position / 7), wall_time: Math.floor(position / 3) }));
   const [moved, ...others] = inTime;
-  for (const fields of [inTime, [...others, moved], [], [moved]]) {
+  const oldest = (/** @type {{step: number, wall_time: number}[]} */ fields) =>
+    fields
+      .map((field, position) => ({ ...field, position }))
+      .sort((one, other) => one.step - other.step || one.wall_time - other.wall_time || one.position - other.position)
+      .map(({ position }) => position);
+  for (const fields of [inTime, [...others, moved], [...inTime, ...inTime], inTime.toReversed(), [], [moved]]) {
     assert.deepEqual(order("newest", fields), brute(fields));
+    assert.deepEqual(order("oldest", fields), oldest(fields));
   }
 });
