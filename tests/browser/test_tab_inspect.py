@@ -448,8 +448,8 @@ def test_the_steps_play_at_one_place_and_stop_at_the_newest(page: Page, tab: Fra
                 const frame = document.elementFromPoint(x, y)?.closest(".frame");
                 const step = frame?.querySelector(".frame-step").textContent;
                 if (step && step !== seen.at(-1)) seen.push(step);
-                const isPlaying = document.querySelector(".play-steps").ariaLabel.startsWith("Pause");
-                if (isPlaying) requestAnimationFrame(look);
+                const { ariaLabel } = document.querySelector(".play-steps");
+                if (ariaLabel.startsWith("Pause")) requestAnimationFrame(look);
                 else then(seen);
             };
             look();
