@@ -144,6 +144,7 @@ def open_tab(browser: Browser, address: str, latency: float = 0) -> tuple[Page, 
     frame = required(element.content_frame(), "frame")
     frame.wait_for_function("window.bench?.firstRows")
     frame.locator("#tab-samples").click()
+    frame.locator("#captures").select_option("all")
     frame.locator(".grid .sample[data-painted]").first.wait_for()
     return page, frame
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,7 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("view", PAINTED)
 def test_a_view_opens_paints_and_logs_nothing(browser: Firefox, served: str, view: str) -> None:
-    link = {"view": view, "range": "0-", "captures": "all", "between": "3-5"}
+    link = {"view": view, "range": "0..", "captures": "all", "between": "3-5"}
     address = f"{served}data/plugin_entry.html?name=gradascent{hash_of(link)}"
     browser.logged.clear()
     browser.open(address, width=1400, height=900)

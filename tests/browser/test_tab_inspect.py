@@ -433,6 +433,34 @@ def test_filters_apply_to_the_followed_samples(tab: Frame) -> None:
     expect(tab.locator(".follow .note")).to_contain_text("hook.probe")
 
 
+def test_the_steps_play_at_one_place_and_stop_at_the_newest(page: Page, tab: Frame) -> None:
+    page.set_viewport_size({"width": 700, "height": 900})
+    tab.get_by_role("tab", name="Over training").click()
+    tab.locator(".frame[data-painted]").first.wait_for()
+    head = tab.locator(".strip-head").first.bounding_box()
+    assert head is not None
+    tab.get_by_role("button", name="Play the steps").click()
+    # The step beside the head of the first row, each time that another one stands there.
+    seen: list[str] = tab.evaluate(
+        """([x, y]) => new Promise((then) => {
+            const seen = [];
+            const look = () => {
+                const frame = document.elementFromPoint(x, y)?.closest(".frame");
+                const step = frame?.querySelector(".frame-step").textContent;
+                if (step && step !== seen.at(-1)) seen.push(step);
+                const { ariaLabel } = document.querySelector(".play-steps");
+                if (ariaLabel.startsWith("Pause")) requestAnimationFrame(look);
+                else then(seen);
+            };
+            look();
+        })""",
+        [head["x"] + head["width"] + 40, head["y"] + 80],
+    )
+    steps = [int(words.removeprefix("step ").replace(",", "")) for words in seen]
+    assert len(steps) == 5, "one step after the other"
+    assert steps == sorted(steps)
+
+
 def test_the_arrows_move_along_a_filmstrip(page: Page, tab: Frame) -> None:
     tab.get_by_role("tab", name="Over training").click()
     tab.locator(".frame[data-painted]").first.wait_for()

@@ -183,6 +183,25 @@ def test_the_range_of_steps_applies_to_the_whole_view_and_is_in_the_link(
     expect(tab.locator(".conclusion")).to_contain_text("At steps 600 to 900 ")
 
 
+def test_a_narrow_toolbar_takes_one_row_and_keeps_the_choice_of_steps(
+    page: Page, served: str
+) -> None:
+    page.set_viewport_size({"width": 1024, "height": 800})
+    tab = open_fresh(page, served)
+    bar = tab.locator(".bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 50
+    everything = tab.get_by_role("button", name="All steps")
+    expect(everything).to_be_hidden()
+    caption = tab.locator(".range-button")
+    caption.click()
+    everything.click()
+    expect(caption).to_contain_text("steps 0 to 900")
+    page.keyboard.press("Escape")
+    expect(everything).to_be_hidden()
+    expect(caption).to_be_focused()
+
+
 def test_a_pair_opens_by_click_key_and_link_and_back_undoes_it(page: Page, served: str) -> None:
     tab = open_fresh(page, served)
     rows(tab).first.locator(".capture-count").click()

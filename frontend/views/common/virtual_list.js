@@ -203,7 +203,7 @@ export class VirtualList {
     this.#rows.delete(key);
   }
 
-  /** What has the focus: the sample and the button, in which row. */
+  /** The focused node, with its row, its sample and the number of its button; `null` if it is elsewhere. */
   get #focus() {
     const node = document.activeElement;
     for (const [key, { row, position }] of node && this.element.contains(node) ? this.#rows : []) {

@@ -1,11 +1,11 @@
 /** The choice of the steps that the Overview and the Pair view are about. */
 
-import { rangeCaption } from "../../samples/step_ranges.js";
-import { binOf } from "../../samples/step_ranges.js";
+import { binOf, rangeCaption } from "../../samples/step_ranges.js";
 import { recordedSteps, samplesInUse } from "../../state/selectors.js";
 import { rangeInUse, stepSpan } from "../../state/overview.js";
 import { bars } from "../common/small_charts.js";
 import { element } from "../common/dom.js";
+import { closeElsewhere } from "../common/menu.js";
 import { StepBrush } from "../common/step_brush.js";
 
 /** @import {OnChange, State} from "../../state/state.js" */
@@ -15,6 +15,8 @@ const BINS = 60;
 
 export class RangeBar {
   #caption = element("span", { className: "range-caption", role: "status" });
+  /** In a narrow toolbar it shows the caption, and the choices hang below it. */
+  #button = element("button", { type: "button", className: "range-button", ariaExpanded: "false" });
   #chart = element("div", { className: "range-chart" });
   #brush;
   #latest = element("button", { type: "button" }, "Latest third");
@@ -32,7 +34,16 @@ export class RangeBar {
       onChange((state) => ({ ...state, overviewSteps: { ...stepSpan(state), to: null } })),
     );
     const track = element("div", { className: "range-track" }, this.#chart, this.#brush.element);
-    this.element = element("div", { className: "range-bar" }, this.#caption, track, this.#latest, this.#all);
+    const choices = element("div", { className: "range-choices" }, track, this.#latest, this.#all);
+    this.element = element("div", { className: "range-bar" }, this.#caption, this.#button, choices);
+    this.#button.addEventListener("click", () => {
+      this.#button.ariaExpanded = String(this.#button.ariaExpanded !== "true");
+    });
+    closeElsewhere(this.element, this.#button, () => {
+      const wasOpen = this.#button.ariaExpanded === "true";
+      this.#button.ariaExpanded = "false";
+      return wasOpen;
+    });
   }
 
   /** @param {State} state */
@@ -44,6 +55,7 @@ export class RangeBar {
     const span = stepSpan(state);
     const words = rangeCaption(range);
     if (this.#caption.textContent !== words) this.#caption.textContent = words;
+    this.#button.textContent = `${words} ▾`;
     this.#brush.show(steps, range);
     this.#latest.ariaPressed = String(state.overviewSteps === null);
     this.#all.ariaPressed = String(state.overviewSteps !== null && range.from <= span.from && range.to >= span.to);
