@@ -343,9 +343,7 @@ def test_the_end_is_told_after_the_budget_is_spent(tmp_path: Path) -> None:
     assert file.stat().st_size <= 50_000
 
 
-def test_captures_leave_room_for_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_captures_leave_room_for_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "LONGEST_WAIT", 1e6)  # A busy machine writes slowly.
     budget = 100_000
     health = Health(strict=False)
