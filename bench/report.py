@@ -101,13 +101,25 @@ def write(sections: Sequence[Section], path: Path = RESULTS) -> None:
 
 
 def update(sections: Sequence[Section], path: Path = RESULTS) -> None:
-    """Brings some sections up to date, and their figures; the others stay as they are."""
+    """Brings some sections up to date, and their figures; the others stay as they are.
+
+    What is new stands at the end: of the sections, and of the figures.
+    """
     commit = _commit()
-    text = _with_rows(path.read_text(encoding="utf-8"), _cells(sections))
-    parts = text.removesuffix("\n").split("\n\n## ")
+    cells = _cells(sections)
+    text = path.read_text(encoding="utf-8")
+    parts = _with_rows(text, cells).removesuffix("\n").split("\n\n## ")
     titles = [part.partition("\n")[0] for part in parts]
+    matters = titles.index("What matters")
+    for what, row in cells.items():
+        if f"\n| {what} | " not in text:
+            parts[matters] += "\n| " + " | ".join(row) + " |"
     for section in sections:
-        parts[titles.index(section.title)] = section.text(commit).removeprefix("## ")
+        written = section.text(commit).removeprefix("## ")
+        if section.title in titles:
+            parts[titles.index(section.title)] = written
+        else:
+            parts.append(written)
     path.write_text("\n\n## ".join(parts) + "\n", encoding="utf-8")
 
 
