@@ -80,7 +80,7 @@ lint: $(VENV)/installed-dev
 		test -z "$(CI)"; \
 	fi
 
-bench: $(VENV)/installed-bench
+bench: $(VENV)/installed-bench bundle
 	$(run) -m testing.chromium
 	$(run) -m bench $(ARGS)
 

@@ -200,6 +200,10 @@ def test_one_section_of_the_results_can_be_updated(tmp_path: Path) -> None:
     report.update([section("these", "2")], path)
     report.write([section(name, "2" if name == "these" else "1") for name in names], expected)
     assert path.read_text(encoding="utf-8") == expected.read_text(encoding="utf-8")
+    report.update([section("new", "3")], path)
+    values = {"this": "1", "these": "2", "those": "1", "new": "3"}
+    report.write([section(name, value) for name, value in values.items()], expected)
+    assert path.read_text(encoding="utf-8") == expected.read_text(encoding="utf-8")
 
 
 def test_the_docs_quote_the_results(tmp_path: Path) -> None:
