@@ -377,15 +377,16 @@ def test_faults_of_the_writing_thread_are_notices(tmp_path: Path) -> None:
 
 
 def test_a_forgotten_hook_is_closed(tmp_path: Path) -> None:
-    gc.collect()
-    threads = threading.active_count()
+    earlier = set(threading.enumerate())
     hook = made(tmp_path)
     hook(BATCH, logits_of(hook._model, BATCH))
+    own = set(threading.enumerate()) - earlier
+    assert own
     gone = weakref.ref(hook._model)
     del hook
     gc.collect()
     assert gone() is None
-    assert threading.active_count() == threads
+    assert not any(thread.is_alive() for thread in own)
     assert told(tmp_path)[-1].ended
 
 
