@@ -26,7 +26,7 @@ from bench import report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from tb_gradascent.format.event_file import file_name
 from testing.browser import ARGUMENTS, reload_data
-from testing.chromium import REMEDY, find
+from testing.chromium import CHROMIUM
 from testing.tensorboard_process import tensorboard
 
 INSTRUMENT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
@@ -90,9 +90,9 @@ FILTERS = {
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser that the tests use."""
-    executable = find()
+    executable = CHROMIUM.find()
     if executable is None:
-        raise SystemExit(f"Chromium is missing; {REMEDY}.")
+        raise SystemExit(f"Chromium is missing; {CHROMIUM.remedy}.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield browser

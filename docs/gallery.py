@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from tb_gradascent import read_samples
 from testing.browser import ARGUMENTS, open_tab, wait_for_samples
-from testing.chromium import REMEDY, find
+from testing.chromium import CHROMIUM
 from testing.paths import ROOT
 from testing.tensorboard_process import tensorboard
 
@@ -30,9 +30,9 @@ def run_example(name: str, folder: Path) -> None:
 
 def take_tab(logdir: Path, path: Path) -> None:
     """Save a picture of the tab."""
-    executable = find()
+    executable = CHROMIUM.find()
     if executable is None:
-        raise SystemExit(f"Chromium is missing; {REMEDY}.")
+        raise SystemExit(f"Chromium is missing; {CHROMIUM.remedy}.")
     with tensorboard(logdir) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1400, "height": 700})

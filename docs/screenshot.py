@@ -12,7 +12,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from demo import photos
 from demo.__main__ import main as demo
 from testing.browser import ARGUMENTS, frame_in_shell, hash_of, open_tab, set_dark_mode
-from testing.chromium import REMEDY, find
+from testing.chromium import CHROMIUM
 from testing.tensorboard_process import tensorboard
 
 HERE = Path(__file__).resolve().parent
@@ -25,9 +25,9 @@ SIZE: ViewportSize = {"width": 1400, "height": 900}
 
 def take(logdir: Path, folder: Path, parts: tuple[str, ...] = PARTS) -> None:
     """Save pictures of the tab that shows the runs in ``logdir``."""
-    executable = find()
+    executable = CHROMIUM.find()
     if executable is None:
-        raise SystemExit(f"Chromium is missing; {REMEDY}.")
+        raise SystemExit(f"Chromium is missing; {CHROMIUM.remedy}.")
     with tensorboard(logdir) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         for name in parts:

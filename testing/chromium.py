@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from testing.system_browser import SystemBrowser, is_required
+from testing.system_browser import SystemBrowser
 
 CHROMIUM = SystemBrowser(
     title="Chromium",
@@ -13,11 +13,6 @@ CHROMIUM = SystemBrowser(
     variable="CHROMIUM",
     tests="the browser tests",
 )
-NAMES = CHROMIUM.names
-REMEDY = CHROMIUM.remedy
-find, main = CHROMIUM.find, CHROMIUM.main
-
-__all__ = ["CHROMIUM", "NAMES", "REMEDY", "find", "is_required", "main"]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(CHROMIUM.main())

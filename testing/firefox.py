@@ -12,18 +12,16 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from testing.listening_program import listening
 from testing.system_browser import SystemBrowser
-from testing.tensorboard_process import PATIENCE
+from testing.tensorboard_process import PATIENCE, wait_until
 
 FIREFOX = SystemBrowser(
     title="Firefox",
@@ -92,12 +90,8 @@ class Firefox:
         Raises:
             TimeoutError: None was visible within ``PATIENCE`` seconds.
         """
-        deadline = time.monotonic() + PATIENCE
-        quoted = json.dumps(selector)
-        while not self.evaluate(f"(document.querySelector({quoted})?.offsetHeight ?? 0) > 0"):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no visible element {selector} within {PATIENCE} s")
-            time.sleep(0.1)
+        height = f"document.querySelector({json.dumps(selector)})?.offsetHeight ?? 0"
+        wait_until(lambda: bool(self.evaluate(f"({height}) > 0")))
 
     def screenshot(self) -> bytes:
         """Return a picture of the visible page as a PNG."""
@@ -131,31 +125,13 @@ def firefox(path: str) -> Iterator[Firefox]:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [path, "--headless", "--no-remote", "--profile", folder]
-        with subprocess.Popen(
-            [*command, "--remote-debugging-port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "HOME": folder},
-        ) as process:
-            assert process.stdout is not None
-            try:
-                printed: list[str] = []
-                for line in process.stdout:
-                    printed.append(line)
-                    found = _LISTENING.search(line)
-                    if found:
-                        break
-                else:
-                    raise RuntimeError(f"Firefox did not start:\n{''.join(printed)}")
-                # Firefox would stop at a full pipe, so a thread empties it.
-                threading.Thread(target=process.stdout.read, daemon=True).start()
-                with connect(
-                    f"{found[1]}/session", max_size=_TOO_LARGE, open_timeout=PATIENCE
-                ) as socket:
-                    yield Firefox(socket)
-            finally:
-                process.terminate()
+        command += ["--remote-debugging-port", "0"]
+        environment = {**os.environ, "HOME": folder}
+        with (
+            listening(command, _LISTENING, "Firefox", environment) as address,
+            connect(f"{address}/session", max_size=_TOO_LARGE, open_timeout=PATIENCE) as socket,
+        ):
+            yield Firefox(socket)
 
 
 if __name__ == "__main__":

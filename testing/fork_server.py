@@ -18,12 +18,11 @@ from types import TracebackType
 from testing.paths import ROOT
 
 _SERVER = """
-import gc, json, math, os, sys
+import gc, json, os, sys
 import torch
 import tb_gradascent.hook, testing.networks, testing.synthetic
-from tb_gradascent.training import overhead, writer
-overhead.FREE_SECONDS = math.inf  # captures must not depend on how fast the machine is
-writer.LONGEST_WAIT = 300
+from testing.any_speed import capture_at_any_speed
+capture_at_any_speed()
 torch.set_num_threads(1)
 gc.freeze()  # a child then ends faster
 for line in sys.stdin:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from testing.listening_program import listening
 
 _ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
 PATIENCE = 300
@@ -30,23 +30,8 @@ def tensorboard(logdir: Path, *options: str) -> Iterator[str]:
     """
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
     command += ["--port", "0", "--reload_interval", "1", *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            printed: list[str] = []
-            for line in process.stdout:
-                printed.append(line)
-                found = _ADDRESS.search(line)
-                if found:
-                    # TensorBoard would stop at a full pipe, so a thread empties it.
-                    threading.Thread(target=process.stdout.read, daemon=True).start()
-                    yield found[1]
-                    return
-            raise RuntimeError(f"tensorboard did not start:\n{''.join(printed)}")
-        finally:
-            process.terminate()
+    with listening(command, _ADDRESS, "tensorboard") as address:
+        yield address
 
 
 def asker(address: str) -> Callable[[str], bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,12 +28,13 @@ from bundle import make_bundle
 from demo.__main__ import RUNS
 from demo.data import load_digits
 from demo.train import train
-from tb_gradascent.training import overhead, writer
-from testing import chromium
+from testing.any_speed import capture_at_any_speed
 from testing.board import Board
 from testing.browser import ARGUMENTS
+from testing.chromium import CHROMIUM
 from testing.fork_server import ForkServer
-from testing.tensorboard_process import PATIENCE, tensorboard
+from testing.system_browser import is_required
+from testing.tensorboard_process import tensorboard
 
 # The tests' networks are too small for several threads. On a busy machine, threads that wait for
 # each other take ten times as long as one. The variable is for the processes that tests start.
@@ -56,15 +56,9 @@ VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 
 
 @pytest.fixture(autouse=True, scope="session")
-def captures_at_any_speed() -> Iterator[None]:
-    """Let captures take any time, so that a slow machine makes as many of them as a fast one.
-
-    The loop also waits long for the thread that writes them.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(overhead, "FREE_SECONDS", math.inf)
-        patch.setattr(writer, "LONGEST_WAIT", PATIENCE)
-        yield
+def captures_at_any_speed() -> None:
+    """A slow machine makes as many captures as a fast one."""
+    capture_at_any_speed()
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +82,10 @@ def programs() -> Iterator[ForkServer]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real Chromium. Without one the test is skipped, or fails on CI."""
-    executable = chromium.find()
+    executable = CHROMIUM.find()
     if executable is None:
-        message = f"no Chromium: {chromium.REMEDY}"
-        if chromium.is_required():
+        message = f"no Chromium: {CHROMIUM.remedy}"
+        if is_required():
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testing import chromium
+from testing.chromium import CHROMIUM
 
 pytestmark = pytest.mark.process
 
@@ -44,12 +44,12 @@ def apt_that_installs(folder: Path) -> Path:
     return log
 
 
-@pytest.mark.parametrize("name", chromium.NAMES)
+@pytest.mark.parametrize("name", CHROMIUM.names)
 def test_a_browser_on_the_path_is_found(bare_machine: Path, name: str) -> None:
-    assert chromium.find() is None
+    assert CHROMIUM.find() is None
     browser = program(bare_machine / name)
-    assert chromium.find() == browser
-    assert chromium.main() == 0
+    assert CHROMIUM.find() == browser
+    assert CHROMIUM.main() == 0
 
 
 def test_the_users_choice_has_priority(
@@ -57,14 +57,14 @@ def test_the_users_choice_has_priority(
 ) -> None:
     program(bare_machine / "chromium")
     monkeypatch.setenv("CHROMIUM", program(tmp_path / "mine"))
-    assert chromium.find() == str(tmp_path / "mine")
+    assert CHROMIUM.find() == str(tmp_path / "mine")
 
 
 def test_root_installs_chromium(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     log = apt_that_installs(bare_machine)
-    assert chromium.main() == 0
-    assert chromium.find() == str(bare_machine / "chromium")
+    assert CHROMIUM.main() == 0
+    assert CHROMIUM.find() == str(bare_machine / "chromium")
     update, install = log.read_text().splitlines()
     assert update == "-q update"
     assert "-y" in install.split()
@@ -79,8 +79,8 @@ def test_a_user_installs_chromium_if_sudo_needs_no_password(
     apt_that_installs(bare_machine)
     (bare_machine / "true").symlink_to("/bin/true")
     program(bare_machine / "sudo", 'shift; exec "$@"' if allowed else "exit 1")
-    assert chromium.main() == 0
-    assert (chromium.find() is not None) == allowed
+    assert CHROMIUM.main() == 0
+    assert (CHROMIUM.find() is not None) == allowed
 
 
 @pytest.mark.parametrize(("environment", "status"), [("", 0), ("true", 1)])
@@ -91,8 +91,8 @@ def test_without_chromium_a_message_says_what_to_do_and_only_ci_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CI", environment)
-    assert chromium.main() == status
+    assert CHROMIUM.main() == status
     said = capsys.readouterr().err
     assert "Chromium is missing" in said
-    assert chromium.REMEDY in said
+    assert CHROMIUM.remedy in said
     assert ("SKIPPED" in said) == (status == 0)
