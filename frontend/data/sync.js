@@ -10,7 +10,7 @@ import { RunIndexReader } from "./run_index_reader.js";
 
 /** How many records are enough to show the first samples. All others follow. */
 const FIRST_RECORDS = 200;
-/** After what was read is shown, the next show waits for this many times as long as that one took. */
+/** After the page has shown news, it waits for this many times as long as that took. */
 const REST = 4;
 
 /**
@@ -159,7 +159,7 @@ export class Sync {
   }
 
   /**
-   * Shows what was read now, or with the next ones if something was shown a moment ago.
+   * Shows these indexes now. If the page showed news a moment ago, they wait for the next time.
    * @param {RunIndex[]} indexes
    */
   #showSoon(indexes) {

@@ -13,8 +13,8 @@ import { flipDistanceOf } from "./verdict.js";
  */
 /**
  * Which captures of a sample: the latest one of each id and run, or all. "recent" is the latest one within the latest
- * third of the run's steps: what a network did before it had learned anything says nothing about it now. If the user
- * chooses steps or searches for an id, "recent" means the same as "latest".
+ * third of the run's steps, because early answers say nothing about a trained network. If the user chooses steps or
+ * searches for an id, "recent" means the same as "latest".
  * @typedef {"recent" | "latest" | "all"} Captures
  */
 /** @typedef {"right" | "wrong" | "unlabelled"} Outcome */
