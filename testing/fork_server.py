@@ -19,6 +19,7 @@ from testing.paths import ROOT
 
 _SERVER = """
 import gc, json, os, sys
+sys.path[0] = os.getcwd()  # "" would stand for the folder that a program changes to
 import torch
 import tb_gradascent.hook, testing.networks, testing.synthetic
 from testing.any_speed import capture_at_any_speed
