@@ -53,7 +53,7 @@ def test_the_sections_of_loops_hold_all_of_its_python() -> None:
 
 
 # The frameworks warn about options that a page leaves out.
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("heading", [name for name, text in LOOPS.items() if python_blocks(text)])
 def test_a_section_of_loops_runs_and_records_samples(
     heading: str,
