@@ -43,7 +43,7 @@ MAKE_HOOK = """\
 folder = Path(sys.argv[1])
 batch, logits = torch.rand(8, 1, 12, 12), torch.zeros(8, 10)
 model = convolutional()
-hook = GradAscentHook(model, folder, every=1)
+hook = GradAscentHook(model, folder, every=1, ascent=None)
 """
 
 

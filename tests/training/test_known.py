@@ -50,7 +50,7 @@ class Digits(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, transform: Any = None, part: str = "train", **others: Any) -> None:
         self.transform = transform
         vars(self).update(others)
-        images, self._labels = digits(part)
+        images, self._labels = (tensor[: len(self)] for tensor in digits(part))
         self._images = (images - images.amin()) / (images.amax() - images.amin())
 
     def __len__(self) -> int:
