@@ -247,7 +247,7 @@ def test_an_error_of_the_store_is_logged_once_and_training_goes_on(
 
 def test_an_error_at_the_end_is_logged(store: str, caplog: pytest.LogCaptureFixture) -> None:
     images, _ = digits()
-    hook = GradAscentHook(convolutional(), store)
+    hook = GradAscentHook(convolutional(), store, ascent=None)
     hook(images[:8], torch.zeros(8, 10))
     Store.fails = True
     with caplog.at_level(logging.WARNING):

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import fcntl
 import functools
+import io
 import os
 import pty
 import signal
@@ -66,8 +67,26 @@ def trained() -> nn.Module:
     return networks.trained(30)
 
 
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, bytes]:
+    """Files of digits by path: a folder for each class."""
+    found = {}
+    with np.load(DIGITS) as arrays:
+        rows = zip(arrays["test_images"][:COUNT], arrays["test_labels"], strict=False)
+        for row, (image, label) in enumerate(rows):
+            file = io.BytesIO()
+            Image.fromarray(image).save(file, "png")
+            found[f"{label}/{row:03}.png"] = file.getvalue()
+    return found
+
+
 @pytest.fixture
-def folder(tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(
+    tmp_path: Path,
+    trained: nn.Module,
+    pictures: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """A user's folder, which is the working directory: a module, weights, and pictures.
 
     A scan in this process makes no morphs.
@@ -79,12 +98,10 @@ def folder(tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(sys.modules, "own", raising=False)
     (tmp_path / "own.py").write_text(MODULE)
     torch.save(trained.state_dict(), tmp_path / "w.pt")
-    with np.load(DIGITS) as arrays:
-        rows = zip(arrays["test_images"][:COUNT], arrays["test_labels"], strict=False)
-        for row, (image, label) in enumerate(rows):
-            path = tmp_path / "images" / str(label) / f"{row:03}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path)
+    for name, content in pictures.items():
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     return tmp_path
 
 

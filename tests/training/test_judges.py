@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tb_gradascent import Ascent, GradAscentHook, Morph, ProbabilityMargin, Sample, read_samples
 from testing import zoo
+from testing.brief import BRIEF
 from testing.networks import Quadratic, Scaled, aged, convolutional
 from testing.painted import painted
 from testing.traces import differences, untouched
@@ -187,7 +188,7 @@ def test_a_judge_is_left_as_it_was(
     judge(inputs).sum().backward()  # gradients that must stay
     before = untouched(judge)
     with GradAscentHook(
-        model, tmp_path, criterion=CRITERION, judges={"judge": judge}, strict=True
+        model, tmp_path, criterion=CRITERION, judges={"judge": judge}, strict=True, ascent=BRIEF
     ) as hook:
         assert hook(inputs, None) == 4
         assert differences(before, untouched(judge)) == []

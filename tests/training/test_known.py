@@ -16,6 +16,7 @@ from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
 from tb_gradascent.training.known import Known, Normalization, know, know_model
+from testing.brief import BRIEF
 from testing.networks import convolutional, digits
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -219,7 +220,7 @@ def test_a_normalization_must_fit_the_images(change: Any, trained: bool, applied
 
 def trained(folder: Path, network: nn.Module, loader: Any, **options: Any) -> list[Sample]:
     with GradAscentHook(
-        network, folder, criterion=ProbabilityMargin(1), strict=True, **options
+        network, folder, criterion=ProbabilityMargin(1), strict=True, **options, ascent=BRIEF
     ) as hook:
         for images, labels in loader:
             hook(images, network(images), labels)

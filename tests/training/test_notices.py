@@ -121,7 +121,7 @@ def test_class_names_may_be_a_mapping(tmp_path: Path) -> None:
 
 
 def test_a_long_id_costs_no_sample(tmp_path: Path) -> None:
-    with GradAscentHook(network(), tmp_path, criterion=ALL, strict=True) as hook:
+    with GradAscentHook(network(), tmp_path, criterion=ALL, strict=True, ascent=BRIEF) as hook:
         assert hook(IMAGES, None, ids=["x" * 300 + str(row) for row in range(16)]) == 4
     ids = {sample.id for sample in read_samples(tmp_path)}
     assert len(ids) == 4
@@ -340,9 +340,7 @@ def test_by_default_the_bounds_are_the_values_seen_so_far(tmp_path: Path) -> Non
     model = nn.Sequential(nn.Flatten(), nn.Linear(2 * 16, 3))
     wide = torch.randn(4, 2, 4, 4) * torch.tensor([1.0, 3.0]).reshape(2, 1, 1)
     narrow = wide / 2
-    with GradAscentHook(
-        model, tmp_path, every=1, criterion=ALL, ascent=BRIEF, strict=True
-    ) as hook:
+    with GradAscentHook(model, tmp_path, every=1, criterion=ALL, ascent=BRIEF, strict=True) as hook:
         for batch in (narrow, wide, narrow):
             hook(batch, model(batch))
     seen = {sample.step: sample.bounds for sample in read_samples(tmp_path)}
@@ -381,7 +379,7 @@ class Moody(nn.Module):
 
 def test_a_recorded_sample_is_confused_in_eval_mode_too(tmp_path: Path) -> None:
     model = Moody()
-    with GradAscentHook(model, tmp_path, top_k=3) as hook:
+    with GradAscentHook(model, tmp_path, top_k=3, ascent=BRIEF) as hook:
         assert hook(IMAGES, model(IMAGES), ids=range(16)) == 3
     sure = IMAGES.flatten(1)[:, 0] > 0.5
     assert 0 < sure.sum() < 16
@@ -549,7 +547,7 @@ def test_a_scan_is_checked_too(tmp_path: Path) -> None:
     model = mixing()["attention"]
     images = IMAGES.clone()
     images[0] = torch.nan
-    with GradAscentHook(model, tmp_path, criterion=ALL) as hook:
+    with GradAscentHook(model, tmp_path, criterion=ALL, ascent=BRIEF) as hook:
         assert hook.scan([images[4:], images[:4]], top_k=3) == 3
         assert {notice.code for notice in hook.health} == {"rows-mix", "not-finite-inputs"}
 
@@ -562,7 +560,7 @@ def test_other_inputs_than_the_models_are_said_at_once(tmp_path: Path) -> None:
 
 def test_strict_raises_what_makes_a_record_wrong(tmp_path: Path) -> None:
     model = network()
-    with GradAscentHook(model, tmp_path, criterion=ALL, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, criterion=ALL, strict=True, ascent=BRIEF) as hook:
         with pytest.raises(ValueError, match="The model does not answer as the loop's logits say"):
             hook(IMAGES, model(-3 * IMAGES))
 
@@ -644,7 +642,7 @@ def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path, before_step:
 
 def test_a_probe_of_one_colour_is_said(tmp_path: Path) -> None:
     model = network()
-    with GradAscentHook(model, tmp_path, criterion=ALL) as hook:
+    with GradAscentHook(model, tmp_path, criterion=ALL, ascent=BRIEF) as hook:
         hook.probe(torch.zeros(1, 1, 12, 12))
         assert hook(IMAGES, model(IMAGES)) == 5
         assert {notice.code for notice in hook.health} == {"constant-inputs"}
@@ -768,7 +766,7 @@ def test_a_wrapped_optimizer_is_unwrapped_or_named(tmp_path: Path) -> None:
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     wrapped: Any = Wrapper(optimizer)
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
         hook.attach(wrapped)
         model(IMAGES).sum().backward()
         optimizer.step()
