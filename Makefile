@@ -12,7 +12,7 @@ NEWEST_PYTHON ?= python3.13
 # Two processes share the test files. The tests of one file share what they serve. The files run in
 # the order of their names, so that those of the browser, which take longest, are not the last ones.
 PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
-# hypothesis tries 40 examples for each test, as tests/conftest.py says, and here 100.
+# hypothesis tries 25 examples for each test, as tests/conftest.py says, and here 100.
 THOROUGH := --hypothesis-profile=thorough
 
 # torch's threads wait for each other without spinning. On a busy machine this is ten times as fast.

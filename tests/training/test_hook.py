@@ -144,9 +144,10 @@ def test_training_with_the_hook_is_bit_for_bit_the_same(
             folder, ascent = tmp_path / str(before_backward), Ascent(max_steps=2)
             with GradAscentHook(model, folder, every=1, ascent=ascent, strict=True) as hook:
                 hook.probe(torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(1)))
-                assert min(loop(model, hook, before_backward=before_backward)) >= 2
+                captured = loop(model, hook, steps=6, before_backward=before_backward)
+                assert min(captured) >= 2
         else:
-            loop(model)
+            loop(model, steps=6)
         gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
         state = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index]  # noqa: NPY002
         assert [m.training for m in model].count(False) == 1
@@ -405,7 +406,13 @@ def test_forward_and_ascent_are_used(tmp_path: Path) -> None:
             assert target.probabilities[0] == pytest.approx(chances[target.index].item(), abs=1e-4)
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.DataParallel,
+        pytest.param(lambda m: torch.compile(m, backend="eager"), marks=pytest.mark.slow),
+    ],
+)
 def test_wrapped_models_are_captured(
     tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]
 ) -> None:

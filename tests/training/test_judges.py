@@ -247,7 +247,9 @@ def test_judges_get_each_samples_own_further_arguments(tmp_path: Path, keyword: 
 
 
 @pytest.mark.parametrize(
-    "wrap", [nn.DataParallel, torch.compile], ids=["DataParallel", "torch.compile"]
+    "wrap",
+    [nn.DataParallel, lambda judge: torch.compile(judge, backend="eager")],
+    ids=["DataParallel", "torch.compile"],
 )
 def test_a_wrapped_judge_is_unwrapped(tmp_path: Path, wrap: Callable[[nn.Module], Any]) -> None:
     judge = Quadratic(10, (1, 12, 12))
