@@ -11,12 +11,16 @@ OLDEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 # Two processes share the test files. The tests of one file share what they serve. The files run in
 # the order of their names, so that those of the browser, which take longest, are not the last ones.
-PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL ?= -p xdist.plugin -p _hypothesis_pytestplugin -n 2 --dist loadfile --no-loadscope-reorder
 # hypothesis tries 25 examples for each test, as tests/conftest.py says, and here 100.
 THOROUGH := --hypothesis-profile=thorough
 
 # torch's threads wait for each other without spinning. On a busy machine this is ten times as fast.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Only the plugins that the tests use are loaded. With those of others pytest compiles hypothesis anew.
+export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
+# Compiled modules are kept: those of the tests, and the plugin's, which each TensorBoard imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3

@@ -20,7 +20,6 @@ from testing.networks import Quadratic, Scaled, aged, convolutional
 from testing.painted import painted
 from testing.traces import differences, untouched
 
-ASCENTS = {"smallest": Ascent.smallest(), "visible": Ascent.visible(steps=2, finish_steps=2)}
 CRITERION = ProbabilityMargin(1.0)
 
 IMAGES = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -53,7 +52,7 @@ def record(
     model: nn.Module, judges: Mapping[str, nn.Module] | None, folder: Path, **options: Any
 ) -> list[Sample]:
     """Record one capture of the images."""
-    given: dict[str, Any] = {"ascent": ASCENTS, "criterion": CRITERION, "strict": True} | options
+    given: dict[str, Any] = {"ascent": BRIEF, "criterion": CRITERION, "strict": True} | options
     with GradAscentHook(model, folder, judges=judges, **given) as hook:
         assert hook(IMAGES, None) == 4
         assert hook.stats.failed == 0
@@ -145,7 +144,7 @@ def test_a_judge_that_fails_is_logged_once_and_asked_no_more(
         convolutional(),
         tmp_path,
         every=1,
-        ascent=ASCENTS,
+        ascent=BRIEF,
         judges={"bad": judge, "good": good},
         criterion=CRITERION,
     ) as hook:
@@ -288,7 +287,7 @@ def test_probes_and_scans_are_judged_too(tmp_path: Path) -> None:
     with GradAscentHook(
         convolutional(),
         tmp_path,
-        ascent=ASCENTS,
+        ascent=BRIEF,
         judges={"judge": judge},
         criterion=CRITERION,
         strict=True,
