@@ -12,6 +12,8 @@ NEWEST_PYTHON ?= python3.13
 # Two processes share the test files. The tests of one file share what they serve. The files run in
 # the order of their names, so that those of the browser, which take longest, are not the last ones.
 PARALLEL ?= -p xdist.plugin -p _hypothesis_pytestplugin -n 2 --dist loadfile --no-loadscope-reorder
+# The folders that `make test-fast` does not even collect.
+LEFT_OUT := --ignore=tests/browser --ignore=tests/process
 # hypothesis tries 25 examples for each test, as tests/conftest.py says, and here 100.
 THOROUGH := --hypothesis-profile=thorough
 
@@ -50,7 +52,7 @@ bundle:
 	@$(PYTHON) bundle.py
 
 test-fast: $(VENV)/installed-test
-	@$(run) -m pytest $(PARALLEL) -m "not browser and not process and not slow and not torchvision" $(ARGS)
+	@$(run) -m pytest $(PARALLEL) $(LEFT_OUT) -m "not browser and not process and not slow and not torchvision" $(ARGS)
 
 test: $(VENV)/installed-test
 	@$(run) -m testing.chromium
@@ -63,9 +65,9 @@ test-all: $(VENV)/installed-test
 
 # The oldest releases, the pinned ones, and the newest, each in an environment of its own.
 test-versions:
-	@$(MAKE) test-fast PYTHON=$(OLDEST_PYTHON) VENV=.venv-oldest CONSTRAINTS=testing/versions/oldest.txt
-	@$(MAKE) test-fast
-	@$(MAKE) test-fast PYTHON=$(NEWEST_PYTHON) VENV=.venv-newest CONSTRAINTS=testing/versions/newest.txt
+	@$(MAKE) test-fast LEFT_OUT= PYTHON=$(OLDEST_PYTHON) VENV=.venv-oldest CONSTRAINTS=testing/versions/oldest.txt
+	@$(MAKE) test-fast LEFT_OUT=
+	@$(MAKE) test-fast LEFT_OUT= PYTHON=$(NEWEST_PYTHON) VENV=.venv-newest CONSTRAINTS=testing/versions/newest.txt
 	@echo '| tests | Python | torch | TensorBoard | numpy |'
 	@echo '|---|---|---|---|---|'
 	@.venv-oldest/bin/python -m testing.version_row oldest

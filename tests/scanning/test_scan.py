@@ -45,15 +45,16 @@ def of_width(width):
 def number():
     return 7
 
+asked = []  # no attribute of the model: a scan restores those
+
 class Interrupted(nn.Module):
     def __init__(self):
         super().__init__()
         self.net = convolutional()
-        self.asked = 0
 
     def forward(self, inputs):
-        self.asked += 1
-        if self.asked == 17:
+        asked.append(len(inputs))
+        if len(asked) == 17:
             os.kill(os.getpid(), signal.SIGINT)  # as Ctrl+C does
         return self.net(inputs)
 """

@@ -591,6 +591,8 @@ def test_a_training_with_batch_norm_and_dropout_is_compared_by_its_predictions(
 ) -> None:
     """The right one gives no notice from the first step on, at a high learning rate."""
     images, labels = digits()
+    if kind == "right":
+        images = images[:, :, ::2, ::2]  # every second pixel, to be quick
     model = convolutional()
     copy_of_model = convolutional(seed=3)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
