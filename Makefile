@@ -11,12 +11,18 @@ OLDEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 # Two processes share the test files. The tests of one file share what they serve. The files run in
 # the order of their names, so that those of the browser, which take longest, are not the last ones.
-PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
-# hypothesis tries 40 examples for each test, as tests/conftest.py says, and here 100.
+PARALLEL ?= -p xdist.plugin -p _hypothesis_pytestplugin -n 2 --dist loadfile --no-loadscope-reorder
+# The folders that `make test-fast` does not even collect.
+LEFT_OUT := --ignore=tests/browser --ignore=tests/process
+# hypothesis tries 25 examples for each test, as tests/conftest.py says, and here 100.
 THOROUGH := --hypothesis-profile=thorough
 
 # torch's threads wait for each other without spinning. On a busy machine this is ten times as fast.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Only the plugins that the tests use are loaded. With those of others pytest compiles hypothesis anew.
+export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
+# Compiled modules are kept: those of the tests, and the plugin's, which each TensorBoard imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 run := $(VENV)/bin/python
 TYPESCRIPT := typescript@5.9.3
@@ -46,7 +52,7 @@ bundle:
 	@$(PYTHON) bundle.py
 
 test-fast: $(VENV)/installed-test
-	@$(run) -m pytest $(PARALLEL) -m "not browser and not process and not slow and not torchvision" $(ARGS)
+	@$(run) -m pytest $(PARALLEL) $(LEFT_OUT) -m "not browser and not process and not slow and not torchvision" $(ARGS)
 
 test: $(VENV)/installed-test
 	@$(run) -m testing.chromium
@@ -59,9 +65,9 @@ test-all: $(VENV)/installed-test
 
 # The oldest releases, the pinned ones, and the newest, each in an environment of its own.
 test-versions:
-	@$(MAKE) test-fast PYTHON=$(OLDEST_PYTHON) VENV=.venv-oldest CONSTRAINTS=testing/versions/oldest.txt
-	@$(MAKE) test-fast
-	@$(MAKE) test-fast PYTHON=$(NEWEST_PYTHON) VENV=.venv-newest CONSTRAINTS=testing/versions/newest.txt
+	@$(MAKE) test-fast LEFT_OUT= PYTHON=$(OLDEST_PYTHON) VENV=.venv-oldest CONSTRAINTS=testing/versions/oldest.txt
+	@$(MAKE) test-fast LEFT_OUT=
+	@$(MAKE) test-fast LEFT_OUT= PYTHON=$(NEWEST_PYTHON) VENV=.venv-newest CONSTRAINTS=testing/versions/newest.txt
 	@echo '| tests | Python | torch | TensorBoard | numpy |'
 	@echo '|---|---|---|---|---|'
 	@.venv-oldest/bin/python -m testing.version_row oldest

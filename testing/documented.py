@@ -9,13 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch
 import torch
-from ignite.engine import create_supervised_trainer
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
-from transformers import TrainingArguments
 
 from testing.networks import convolutional, digits, vision_transformer
 from testing.paths import ROOT
@@ -64,21 +61,6 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-class Module(lightning.pytorch.LightningModule):
-    """A module in the style of Lightning's tutorials."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = convolutional()
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        images, labels = batch
-        return functional.cross_entropy(self.net(images), labels)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters())
-
-
 class TwoInputs(nn.Module):
     """A classifier that takes an image and a number."""
 
@@ -92,7 +74,28 @@ class TwoInputs(nn.Module):
 
 
 def names() -> dict[str, Any]:
-    """New objects for the blocks of one page or section, by name."""
+    """New objects for the blocks of one page or section, by name.
+
+    Only here are the frameworks imported, because that takes seconds.
+    """
+    import lightning.pytorch
+    from ignite.engine import create_supervised_trainer
+    from transformers import TrainingArguments
+
+    class Module(lightning.pytorch.LightningModule):
+        """A module in the style of Lightning's tutorials."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = convolutional()
+
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            images, labels = batch
+            return functional.cross_entropy(self.net(images), labels)
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.Adam(self.parameters())
+
     images, labels = digits()
     rows = slice(64)
     dataset = TensorDataset(images[rows], labels[rows])

@@ -90,11 +90,21 @@ def vision_transformer() -> Any:
 
 
 def digits(part: str = "train") -> tuple[Tensor, Tensor]:
-    """Real digits: normalized images, float32, shape (N, 1, 28, 28), and labels, shape (N,)."""
+    """Real digits: normalized images, float32, shape (N, 1, 28, 28), and labels, shape (N,).
+
+    All tests of a process share these tensors. A test that writes to them copies them first.
+    """
+    images, labels = _digits(part)
+    assert images._version == labels._version == 0, "a test has written to the shared digits"
+    return images, labels
+
+
+@functools.cache
+def _digits(part: str) -> tuple[Tensor, Tensor]:
     with np.load(DIGITS) as data:
         images = torch.tensor(data[f"{part}_images"]).float().div(255)
         labels = torch.tensor(data[f"{part}_labels"]).long()
-    return images.sub(MEAN).div(STD)[:, None], labels
+    return ((images - MEAN) / STD)[:, None], labels
 
 
 def train(model: nn.Module, steps: int = 150, seed: int = 0) -> nn.Module:

@@ -42,7 +42,7 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # A busy machine may take any time for an example.
-settings.register_profile("daily", deadline=None, max_examples=40)
+settings.register_profile("daily", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None)
 settings.load_profile("daily")
 

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, Sample, read_samples
+from testing.brief import BRIEF
 from testing.networks import MEAN, STD, convolutional, digits, trained
 from testing.painted import painted
 
@@ -73,14 +74,14 @@ def test_the_painted_pixels_agree_with_the_image(sample: Sample) -> None:
     figure = sample.figure()
     axes = next(axes for axes in figure.axes if axes.get_title() == "original")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=200)
+    figure.savefig(file, format="png", dpi=100)
     box = axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
     page = np.asarray(Image.open(file).convert("L")).astype(float) / 255
     expected = (sample.image[0] * STD + MEAN).clip(0, 1)
     for row in range(0, 28, 3):
         for column in range(0, 28, 3):
-            x = int((box.x0 + (column + 0.5) / 28 * box.width) * 200)
-            y = page.shape[0] - int((box.y1 - (row + 0.5) / 28 * box.height) * 200)
+            x = int((box.x0 + (column + 0.5) / 28 * box.width) * 100)
+            y = page.shape[0] - int((box.y1 - (row + 0.5) / 28 * box.height) * 100)
             assert page[y, x] == pytest.approx(expected[row, column], abs=0.02)
 
 
@@ -113,13 +114,14 @@ def test_the_title_is_the_verdict(sample: Sample) -> None:
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_colour_is_drawn_as_colour(tmp_path: Path, channels: int) -> None:
     inputs = torch.rand(1, channels, 9, 12, generator=torch.Generator().manual_seed(0))
-    sample = record(tmp_path, inputs, convolutional(channels), bounds=(0, 1))
-    original = pictures(sample.figure())["original"].get_array()
+    sample = record(tmp_path, inputs, convolutional(channels), bounds=(0, 1), ascent=BRIEF)
+    found = pictures(sample.figure())
+    original = found["original"].get_array()
     values = inputs[0].numpy()
     expected = values.mean(0) if channels == 2 else values[:3].transpose(1, 2, 0)
     np.testing.assert_allclose(original, expected, atol=1e-6)
     (target, *_) = sample.targets
-    gradient = pictures(sample.figure())[f"gradient of {target.index}"].get_array()
+    gradient = found[f"gradient of {target.index}"].get_array()
     np.testing.assert_allclose(gradient, target.gradient.sum(0), atol=1e-6)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -87,17 +88,21 @@ def folder_of(path: Path, root: Path) -> str:
     return "/".join(names[:2]) if names[0] == "views" else names[0]
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def imports(path: Path) -> set[str]:
     """The dotted name of every module that a file imports, inside functions too."""
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.module, f"{path}: imports are absolute"
             # `from tb_gradascent.format import record` imports tb_gradascent.format.record.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
+@functools.cache
 def package_files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -132,10 +137,12 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
     check_no_circles(graph)
 
 
+@functools.cache
 def page_files() -> list[Path]:
     return sorted(PAGE.rglob("*.js"))
 
 
+@functools.cache
 def page_imports(path: Path) -> set[Path]:
     """The files that a module of the page imports; all of them must be the page's own."""
     importing = re.compile(

@@ -6,13 +6,14 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-from captum.attr import Saliency  # type: ignore[import-untyped]
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
 from testing.networks import convolutional, digits
 
 
 def test_the_gradients_are_those_of_captums_saliency(tmp_path: Path) -> None:
+    from captum.attr import Saliency  # type: ignore[import-untyped]
+
     model = convolutional().eval()
     images, labels = digits()
     criterion = ProbabilityMargin(1)

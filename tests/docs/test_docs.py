@@ -11,7 +11,8 @@ from unittest import mock
 
 import pytest
 
-from tb_gradascent import Ascent, GradAscentHook, read_samples
+from tb_gradascent import GradAscentHook, read_samples
+from testing.brief import BRIEF
 from testing.documented import PAGES, anchor, names, python_blocks, sections, table
 from testing.paths import ROOT
 
@@ -19,10 +20,6 @@ DOCS = ROOT / "docs"
 LOOPS = {name: text for name, text in sections(DOCS / "loops.md", 2).items() if name}
 ELSEWHERE = {"devices.md"}
 """Pages whose Python needs several processes: ``tests/training/ddp_checks.py`` runs it."""
-BRIEF = {
-    "smallest": Ascent.smallest(max_steps=2),
-    "visible": Ascent.visible(steps=2, finish_steps=1),
-}
 
 
 @pytest.fixture

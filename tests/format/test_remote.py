@@ -83,8 +83,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return advance
 
 
-def events(count: int, samples: int = 1) -> Iterator[Any]:
-    for number, capture in enumerate(make_captures(count, samples)):
+def events(count: int, samples: int = 1, shape: tuple[int, ...] = (1, 28, 28)) -> Iterator[Any]:
+    for number, capture in enumerate(make_captures(count, samples, shape=shape)):
         encoded = [encode_sample(sample) for sample in capture]
         yield make_event("confused", "s", number, encoded, DIGITS, 1.0 + number)
 
@@ -179,7 +179,7 @@ def test_the_bytes_sent_are_bounded(store: str, clock: Callable[[float], None]) 
     """Rewriting sends at most one part an interval, even if the captures are small."""
     file = RemoteEventFile(RemotePath(store) / "events")
     seconds = 0
-    for event in events(400):
+    for event in events(400, shape=(1, 8, 8)):
         clock(10.0)
         seconds += 10
         file.append(event)
@@ -247,7 +247,7 @@ def test_an_error_of_the_store_is_logged_once_and_training_goes_on(
 
 def test_an_error_at_the_end_is_logged(store: str, caplog: pytest.LogCaptureFixture) -> None:
     images, _ = digits()
-    hook = GradAscentHook(convolutional(), store)
+    hook = GradAscentHook(convolutional(), store, ascent=None)
     hook(images[:8], torch.zeros(8, 10))
     Store.fails = True
     with caplog.at_level(logging.WARNING):

@@ -367,7 +367,7 @@ def test_an_image_that_is_no_number_is_not_changed_though_the_network_knows_it()
 
 
 def test_who_is_convinced_already_is_left_alone(trained: nn.Module) -> None:
-    images, _ = digits("test")
+    images = digits("test")[0][:200]
     with torch.no_grad():
         chances, targets = trained(images).softmax(1).max(1)
     sure = chances > 0.96

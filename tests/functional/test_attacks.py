@@ -6,7 +6,6 @@ import warnings
 
 import pytest
 import torch
-from captum.robust import PGD  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,16 +13,6 @@ from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
 from testing.networks import digits, trained
-
-with warnings.catch_warnings():
-    # It imports a name of scipy that is on its way out.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from foolbox.attacks.projected_gradient_descent import (
-        L2ProjectedGradientDescentAttack,
-        LinfProjectedGradientDescentAttack,
-    )
-    from foolbox.criteria import TargetedMisclassification
-    from foolbox.models.pytorch import PyTorchModel
 
 LOW, HIGH = -0.375, 2.75
 """Inside what normalized digits span, so that the bounds matter."""
@@ -75,6 +64,15 @@ def test_it_ends_where_foolbox_ends(
     steps: int,
     bounds: tuple[float, float],
 ) -> None:
+    with warnings.catch_warnings():
+        # It imports a name of scipy that is on its way out.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from foolbox.attacks.projected_gradient_descent import (
+            L2ProjectedGradientDescentAttack,
+            LinfProjectedGradientDescentAttack,
+        )
+        from foolbox.criteria import TargetedMisclassification
+        from foolbox.models.pytorch import PyTorchModel
     attacks = {
         "l2": L2ProjectedGradientDescentAttack,
         "linf": LinfProjectedGradientDescentAttack,
@@ -106,6 +104,8 @@ def test_it_ends_where_captum_ends(
     bounds: tuple[float, float] | None,
 ) -> None:
     """Captum's steps are signs whatever the norm of its ball, so only "linf" is the same attack."""
+    from captum.robust import PGD  # type: ignore[import-untyped]
+
     limits = {} if bounds is None else {"lower_bound": bounds[0], "upper_bound": bounds[1]}
 
     def cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:

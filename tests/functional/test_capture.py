@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -44,10 +45,17 @@ def capture(*args: Any, **kwargs: Any) -> list[CapturedSample]:
 
 def confused(model: nn.Module, count: int) -> tuple[Tensor, Tensor]:
     images, labels = digits("test")
+    rows = by_confusion(model)[:count]
+    return images[rows], labels[rows]
+
+
+@functools.cache
+def by_confusion(model: nn.Module) -> Tensor:
+    """The rows of all test digits, the most confused one first. The model's weights must stay."""
+    images, _ = digits("test")
     with torch.no_grad():
         top = model(images).softmax(1).topk(2, 1).values
-    rows = (top[:, 0] - top[:, 1]).argsort()[:count]
-    return images[rows], labels[rows]
+    return (top[:, 0] - top[:, 1]).argsort()
 
 
 def gradient_alone(model: nn.Module, image: np.ndarray, target: int, score: str) -> np.ndarray:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from testing.paths import ROOT
+from testing.fork_server import ForkServer
 
 pytestmark = pytest.mark.process
 
@@ -37,18 +34,18 @@ for adapter in {adapters}:
 """
 
 
-def errors(missing: set[str], adapters: list[str]) -> list[str]:
+def errors(programs: ForkServer, missing: set[str], adapters: list[str]) -> list[str]:
     """The errors of importing adapters in a Python without some packages."""
-    code = BLOCKED.format(missing=missing, adapters=adapters)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = programs.run(BLOCKED.format(missing=missing, adapters=adapters))
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-def test_a_missing_framework_is_named_with_the_command_to_install_it() -> None:
+def test_a_missing_framework_is_named_with_the_command_to_install_it(
+    programs: ForkServer,
+) -> None:
     missing = {name for names in NEEDS.values() for name in names}
-    assert errors(missing, list(NEEDS)) == [
+    assert errors(programs, missing, list(NEEDS)) == [
         f"tb_gradascent.{adapter} needs {' or '.join(names)}, which is not installed: "
         f"pip install '.[{adapter}]' in a clone of tb_gradascent"
         for adapter, names in NEEDS.items()
@@ -56,15 +53,16 @@ def test_a_missing_framework_is_named_with_the_command_to_install_it() -> None:
 
 
 @pytest.mark.slow
-def test_a_framework_that_fails_to_import_raises_its_own_error() -> None:
-    assert errors({"torchmetrics"}, ["lightning"]) == ["No module named 'torchmetrics'"]
+def test_a_framework_that_fails_to_import_raises_its_own_error(programs: ForkServer) -> None:
+    assert errors(programs, {"torchmetrics"}, ["lightning"]) == ["No module named 'torchmetrics'"]
 
 
-def test_the_hook_itself_imports_no_framework() -> None:
+def test_the_hook_itself_imports_no_framework(programs: ForkServer) -> None:
     frameworks = {name for names in NEEDS.values() for name in names}
     code = f"""
 import sys
 from tb_gradascent import GradAscentHook
 assert not {frameworks} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    done = programs.run(code)
+    assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ from tb_gradascent import (
     read_samples,
 )
 from tb_gradascent.lightning import GradAscentCallback
+from testing.brief import BRIEF
 from testing.lightning_training import BATCH, BATCHES, Classifier, data, fit
 from testing.networks import convolutional, digits
 from testing.worst import assert_worst_of_evaluation
@@ -50,7 +51,7 @@ def assert_of_batch(sample: Sample, step: int, part: str = "train") -> None:
 
 
 def test_the_callback_alone_captures_due_training_steps(tmp_path: Path) -> None:
-    callback = GradAscentCallback(every=5, strict=True)
+    callback = GradAscentCallback(every=5, strict=True, ascent=BRIEF)
     fit(Classifier(), tmp_path, callback)
     samples = list(read_samples(tmp_path, tag="confused"))
     assert steps(samples) == [0, 5, 10]
@@ -65,9 +66,10 @@ def test_the_callback_alone_captures_due_training_steps(tmp_path: Path) -> None:
 def test_training_with_the_callback_is_bit_for_bit_the_same(tmp_path: Path) -> None:
     with_it, without = Classifier(), Classifier()
     callback = GradAscentCallback(every=1, validation=True, ascent=Ascent(max_steps=2), strict=True)
-    fit(with_it, tmp_path / "with", callback)
-    fit(without, tmp_path / "without", None)
-    assert len(steps(list(read_samples(tmp_path, tag="confused")))) == BATCHES
+    few: Any = {"limit_train_batches": 6, "limit_val_batches": 6}
+    fit(with_it, tmp_path / "with", callback, **few)
+    fit(without, tmp_path / "without", None, **few)
+    assert steps(list(read_samples(tmp_path, tag="confused"))) == list(range(6))
     for name, value in without.state_dict().items():
         assert torch.equal(value, with_it.state_dict()[name]), name
     assert not any(module._forward_hooks for module in with_it.modules())
@@ -179,7 +181,13 @@ class Scripted(Classifier):
 )
 def test_any_kind_of_training_step_is_captured(tmp_path: Path, module: type[Classifier]) -> None:
     model = module()
-    fit(model, tmp_path, GradAscentCallback(strict=True), max_steps=1, limit_val_batches=1)
+    fit(
+        model,
+        tmp_path,
+        GradAscentCallback(strict=True, ascent=BRIEF),
+        max_steps=1,
+        limit_val_batches=1,
+    )
     samples = list(read_samples(tmp_path))
     assert len(samples) == 4
     model.eval()
@@ -198,7 +206,7 @@ def test_any_kind_of_training_step_is_captured(tmp_path: Path, module: type[Clas
 
 def test_features_are_not_recorded_as_the_classes(tmp_path: Path) -> None:
     model = Cosine()
-    callback = GradAscentCallback(criterion=ProbabilityMargin(1), strict=True)
+    callback = GradAscentCallback(criterion=ProbabilityMargin(1), strict=True, ascent=BRIEF)
     fit(model, tmp_path, callback, max_steps=1, limit_val_batches=1)
     assert callback.hook is not None
     assert callback.hook.health == ()
@@ -221,7 +229,7 @@ def test_the_trainers_of_both_packages_take_the_callback(tmp_path: Path, package
         self.net, self.criterion = convolutional(), nn.CrossEntropyLoss()
 
     module = type("Other", (package.LightningModule,), members | {"__init__": init})()
-    trainer = fit(module, tmp_path, GradAscentCallback(strict=True), package=package)
+    trainer = fit(module, tmp_path, GradAscentCallback(strict=True, ascent=BRIEF), package=package)
     assert isinstance(trainer, package.Trainer)
     assert steps(list(read_samples(tmp_path, tag="confused"))) == [0]
 
@@ -265,7 +273,7 @@ def test_a_validation_or_a_test_alone_is_captured(tmp_path: Path, verb: str) -> 
     model = Classifier()
     model.test_step = model.validation_step  # type: ignore[method-assign]
     logger = lightning.pytorch.loggers.TensorBoardLogger(tmp_path, "digits", "run")
-    callback = GradAscentCallback(strict=True)
+    callback = GradAscentCallback(strict=True, ascent=BRIEF)
     trainer = lightning.pytorch.Trainer(
         accelerator="cpu", callbacks=[callback], logger=logger, enable_progress_bar=False
     )
@@ -294,14 +302,20 @@ def test_a_validation_without_a_pass_of_the_classifier_captures_its_first_batch(
 
 
 def test_validations_can_be_left_out(tmp_path: Path) -> None:
-    fit(Classifier(), tmp_path, GradAscentCallback(validation=False, strict=True))
+    fit(Classifier(), tmp_path, GradAscentCallback(validation=False, strict=True, ascent=BRIEF))
     assert {sample.tag for sample in read_samples(tmp_path)} == {"confused"}
 
 
 def test_class_names_and_colours_are_those_of_the_data(tmp_path: Path) -> None:
     loader: Any = data()
     loader.dataset.classes = list("0123456789")
-    fit(Classifier(), tmp_path, GradAscentCallback(strict=True), loader=loader, max_steps=1)
+    fit(
+        Classifier(),
+        tmp_path,
+        GradAscentCallback(strict=True, ascent=BRIEF),
+        loader=loader,
+        max_steps=1,
+    )
     assert {sample.class_names for sample in read_samples(tmp_path)} == {tuple("0123456789")}
 
 
@@ -310,7 +324,7 @@ def test_fast_dev_run_captures_all_steps_and_keeps_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    callback = GradAscentCallback(every=1, validation=True, strict=True)
+    callback = GradAscentCallback(every=1, validation=True, strict=True, ascent=BRIEF)
     fit(Classifier(), tmp_path, callback, fast_dev_run=batches)
     assert callback.hook is not None
     assert callback.hook.stats.written == callback.hook.stats.captured >= 4
@@ -376,7 +390,9 @@ class Aged(Classifier):
 
 
 def test_batches_of_dictionaries_and_further_inputs_are_captured(tmp_path: Path) -> None:
-    callback = GradAscentCallback(criterion=lambda logits, labels: logits[:, 0], strict=True)
+    callback = GradAscentCallback(
+        criterion=lambda logits, labels: logits[:, 0], strict=True, ascent=BRIEF
+    )
     loader: Any = DataLoader(named(BATCH), BATCH)  # type: ignore[arg-type]
     fit(Aged(), tmp_path, callback, loader=loader, max_steps=1, limit_val_batches=0)
     samples = list(read_samples(tmp_path))
@@ -417,12 +433,14 @@ def test_a_fault_is_logged_once_with_a_remedy(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "tb_gradascent"):
-        trainer = fit(Blind(), tmp_path, GradAscentCallback(every=1))
+        trainer = fit(Blind(), tmp_path, GradAscentCallback(every=1, ascent=BRIEF))
     assert trainer.global_step == BATCHES
     messages = [record.getMessage() for record in caplog.records if record.name == "tb_gradascent"]
     assert len(messages) == 2, messages
     assert "forward" in messages[0]
-    again = GradAscentCallback(forward=lambda module, x: module.net(x.flatten(1)), strict=True)
+    again = GradAscentCallback(
+        forward=lambda module, x: module.net(x.flatten(1)), strict=True, ascent=BRIEF
+    )
     fit(Blind(), tmp_path, again)
     assert steps(list(read_samples(tmp_path, tag="confused"))) == [0]
 
@@ -434,7 +452,7 @@ def test_an_interrupted_training_keeps_its_samples(tmp_path: Path) -> None:
                 raise RuntimeError("as if")
             return super().training_step(batch, batch_idx)
 
-    callback = GradAscentCallback(every=1, strict=True)
+    callback = GradAscentCallback(every=1, strict=True, ascent=None)
     module = Interrupted()
     with pytest.raises(RuntimeError, match="as if"):
         fit(module, tmp_path, callback)

@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tb_gradascent import GradAscentHook, read_samples
+from testing.brief import BRIEF
 from testing.networks import convolutional, digits
 
 BATCH, STEPS = 16, 6
@@ -64,7 +65,7 @@ def train(prepared: tuple[Any, Any, Any, Any], folder: Path | None, *, attached:
     """Train in an ordinary loop, and return the model."""
     backward, model, optimizer, loader = prepared
     torch.manual_seed(1)
-    hook = GradAscentHook(model, folder, every=2, strict=True) if folder else None
+    hook = GradAscentHook(model, folder, every=2, strict=True, ascent=BRIEF) if folder else None
     if hook and attached:
         hook.attach(optimizer)
     for images, labels in loader:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, read_samples
+from testing.brief import BRIEF
 from testing.networks import Quadratic, Scaled, aged
 from testing.painted import painted
 
@@ -64,7 +65,7 @@ def test_gradients_use_each_samples_own_arguments(
 def test_responses_use_each_samples_own_arguments(tmp_path: Path) -> None:
     model = Scaled()
     images, ages = aged(6)
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
         hook.probe(images[:2], additional_forward_args=(ages[:2],))
         hook(images, model(images, ages), ids=range(6), additional_forward_args=(ages,))
     for sample in read_samples(tmp_path):
@@ -121,7 +122,9 @@ def test_a_model_that_writes_to_its_arguments_does_not_change_the_loops(tmp_path
 
     memory, images = torch.zeros(3), torch.rand(4, 1, 4, 5)
     criterion = ProbabilityMargin(max_margin=1)
-    with GradAscentHook(Remembering(), tmp_path, every=1, criterion=criterion, strict=True) as hook:
+    with GradAscentHook(
+        Remembering(), tmp_path, every=1, criterion=criterion, strict=True, ascent=BRIEF
+    ) as hook:
         assert hook(images, torch.zeros(4, 3), additional_forward_args=memory) == 4
         assert hook(images, None, additional_forward_args=memory) == 4
     assert memory.eq(0).all()
@@ -142,7 +145,7 @@ def test_every_pass_gets_the_original_arguments(tmp_path: Path) -> None:
 
     model, images = Sharpening(), torch.rand(4, 1, 4, 5)
     criterion = ProbabilityMargin(max_margin=1)
-    with GradAscentHook(model, tmp_path, criterion=criterion, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, criterion=criterion, strict=True, ascent=BRIEF) as hook:
         hook(images, torch.zeros(4, 3), ids=range(4), additional_forward_args=torch.ones(()))
     samples = list(read_samples(tmp_path))
     assert len(samples) == 4

@@ -267,19 +267,10 @@ def test_autocasts_cache_is_neither_used_nor_filled() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [
-        zoo.compiled,
-        *(
-            pytest.param(make, marks=pytest.mark.slow)
-            for make in (
-                zoo.compiled_region,
-                zoo.compiled_in_place,
-                zoo.compiled_region_in_place,
-            )
-        ),
-    ],
+    [zoo.compiled, zoo.compiled_region, zoo.compiled_in_place, zoo.compiled_region_in_place],
     ids=lambda make: make.__name__,
 )
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_nothing_is_compiled_for_the_extra_passes(make: Callable[[], nn.Module]) -> None:
     torch.compiler.reset()

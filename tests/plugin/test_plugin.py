@@ -148,7 +148,7 @@ def test_slow_clients_share_one_copy_of_the_answer(tmp_path: Path) -> None:
     whole = get(client, path).data
     tracemalloc.start()
     try:
-        slow = [get(client, path, buffered=False) for _ in range(20)]
+        slow = [get(client, path, buffered=False) for _ in range(10)]
         held = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

@@ -6,14 +6,13 @@ import argparse
 import contextlib
 import fcntl
 import functools
+import io
 import os
 import pty
-import signal
 import struct
 import subprocess
 import sys
 import termios
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +27,12 @@ from tb_gradascent.scanning.picture_folder import ENDINGS
 from testing import networks
 from testing.documented import table
 from testing.fork_server import ForkServer
-from testing.interrupts import heeding_interrupts
 from testing.networks import DIGITS, MEAN, STD, convolutional
 from testing.paths import ROOT
-from testing.tensorboard_process import PATIENCE
 
 COUNT = 60
 MODULE = """
-import time
+import os, signal, time
 from testing.networks import convolutional
 from torch import nn
 
@@ -48,15 +45,17 @@ def of_width(width):
 def number():
     return 7
 
-class Slow(nn.Module):
+asked = []  # no attribute of the model: a scan restores those
+
+class Interrupted(nn.Module):
     def __init__(self):
         super().__init__()
         self.net = convolutional()
 
     def forward(self, inputs):
-        with open("asked", "a") as file:
-            file.write(f"{len(inputs)}\\n")
-        time.sleep(0.05)
+        asked.append(len(inputs))
+        if len(asked) == 17:
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl+C does
         return self.net(inputs)
 """
 
@@ -66,8 +65,26 @@ def trained() -> nn.Module:
     return networks.trained(30)
 
 
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, bytes]:
+    """Files of digits by path: a folder for each class."""
+    found = {}
+    with np.load(DIGITS) as arrays:
+        rows = zip(arrays["test_images"][:COUNT], arrays["test_labels"], strict=False)
+        for row, (image, label) in enumerate(rows):
+            file = io.BytesIO()
+            Image.fromarray(image).save(file, "png")
+            found[f"{label}/{row:03}.png"] = file.getvalue()
+    return found
+
+
 @pytest.fixture
-def folder(tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(
+    tmp_path: Path,
+    trained: nn.Module,
+    pictures: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """A user's folder, which is the working directory: a module, weights, and pictures.
 
     A scan in this process makes no morphs.
@@ -79,12 +96,10 @@ def folder(tmp_path: Path, trained: nn.Module, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(sys.modules, "own", raising=False)
     (tmp_path / "own.py").write_text(MODULE)
     torch.save(trained.state_dict(), tmp_path / "w.pt")
-    with np.load(DIGITS) as arrays:
-        rows = zip(arrays["test_images"][:COUNT], arrays["test_labels"], strict=False)
-        for row, (image, label) in enumerate(rows):
-            path = tmp_path / "images" / str(label) / f"{row:03}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path)
+    for name, content in pictures.items():
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     return tmp_path
 
 
@@ -185,31 +200,23 @@ def test_a_terminal_shows_the_progress(folder: Path, programs: ForkServer) -> No
 
 
 @pytest.mark.process
-def test_an_interrupted_scan_records_what_it_found(folder: Path) -> None:
-    with (
-        heeding_interrupts(),
-        subprocess.Popen(
-            command("--model", "own:Slow", "--batch-size", "2", "--top-k", "3"),
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        asked = folder / "asked"
-        until = time.monotonic() + PATIENCE
-        while not asked.exists() or asked.read_text().count("\n") < 16:
-            assert time.monotonic() < until
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        printed, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
-    assert "what was found so far is recorded" in told
-    assert "Traceback" not in told
+def test_an_interrupted_scan_records_what_it_found(folder: Path, programs: ForkServer) -> None:
+    done = programs.run(
+        f"""
+        import os, runpy, signal, sys
+        os.chdir({str(folder)!r})
+        sys.path.insert(0, "")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background
+        runpy.run_module("tb_gradascent", run_name="__main__")
+        """,
+        *command("--model", "own:Interrupted", "--batch-size", "2", "--top-k", "3")[3:],
+    )
+    assert done.returncode == 130
+    assert "what was found so far is recorded" in done.stderr
+    assert "Traceback" not in done.stderr
     samples = scanned()
     assert len(samples) == 3
-    looked_at = int(printed.split()[0])
+    looked_at = int(done.stdout.split()[0])
     assert 8 <= looked_at < COUNT
     first = sorted("/".join(path.parts[-2:]) for path in (folder / "images").glob("*/*"))
     assert {sample.id for sample in samples} <= set(first[:looked_at])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tb_gradascent import Ascent, GradAscentHook, read_samples
 from testing import zoo
+from testing.brief import BRIEF
 from testing.fork_server import ForkServer
 from testing.networks import convolutional, digits
 
@@ -75,7 +76,7 @@ def test_training_with_an_attached_hook_is_bit_for_bit_the_same(tmp_path: Path) 
 def test_no_batch_is_kept_between_captures(tmp_path: Path) -> None:
     model = convolutional()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    with GradAscentHook(model, tmp_path, every=5) as hook:
+    with GradAscentHook(model, tmp_path, every=5, ascent=None) as hook:
         hook.attach(optimizer)
         plain_loop(model, optimizer, steps=1)
         batch = torch.rand(4, 1, 28, 28)
@@ -160,7 +161,7 @@ def test_a_model_called_by_keyword_that_returns_a_mapping_is_captured(tmp_path: 
     model = Output()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     labels = torch.tensor([3, 1, 4, 1])
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
         hook.attach(optimizer)
         images = torch.rand(4, 1, 28, 28)
         model(pixel_values=images, labels=labels, scale=2.0)["logits"].sum().backward()
@@ -187,7 +188,7 @@ def test_captures_give_the_model_its_further_inputs(tmp_path: Path, own: bool) -
     model = Rotated()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     forward = (lambda model, image: model(image)) if own else None
-    with GradAscentHook(model, tmp_path, forward=forward, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, forward=forward, strict=True, ascent=BRIEF) as hook:
         hook.attach(optimizer)
         model(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2])).sum().backward()
         optimizer.step()
@@ -232,7 +233,7 @@ def test_passes_inside_torch_func_transforms_are_not_captured(tmp_path: Path) ->
     model = convolutional()
     model.get_submodule("1").eval()  # written in place in training, which vmap does not allow
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    with GradAscentHook(model, tmp_path, every=1, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, every=1, strict=True, ascent=None) as hook:
         hook.attach(optimizer)
         nn.functional.cross_entropy(model(images[:8]), labels[:8]).backward()
         one_by_one = torch.func.vmap(lambda image: model(image[None])[0], randomness="different")

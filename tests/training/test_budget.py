@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tb_gradascent import GradAscentHook, read_samples
 from tb_gradascent.format.event_file import find_event_files
 from tb_gradascent.format.metadata import split_series_tag
+from testing.brief import BRIEF
 
 BATCH = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -41,7 +42,14 @@ def test_captures_cover_a_training_that_exceeds_the_budget(
     length = 2000
     with caplog.at_level(logging.WARNING):
         with GradAscentHook(
-            nn.Identity(), tmp_path, every=1, budget_mb=0.25, forward=sums, top_k=1, strict=True
+            nn.Identity(),
+            tmp_path,
+            every=1,
+            budget_mb=0.25,
+            forward=sums,
+            top_k=1,
+            strict=True,
+            ascent=BRIEF,
         ) as hook:
             one = hook._writer.size
             hook(BATCH, BATCH.flatten(1)[:, :3])

@@ -146,7 +146,7 @@ def test_a_scan_by_two_ranks_gives_each_sample_its_own_arguments(
 def test_a_scan_needs_the_process_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with GradAscentHook(convolutional(), tmp_path, strict=True) as hook:
+    with GradAscentHook(convolutional(), tmp_path, strict=True, ascent=None) as hook:
         with pytest.raises(RuntimeError, match=r"needs torch.distributed.init_process_group\(\)"):
             hook.scan([torch.rand(4, 1, 8, 8)])
         assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
@@ -159,7 +159,7 @@ def test_an_invalid_rank_in_the_environment_is_ignored(
 ) -> None:
     monkeypatch.setenv("RANK", said[0])
     monkeypatch.setenv("WORLD_SIZE", said[1])
-    with GradAscentHook(convolutional(), tmp_path, strict=True) as hook:
+    with GradAscentHook(convolutional(), tmp_path, strict=True, ascent=None) as hook:
         hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10))
     assert {sample.rank for sample in read_samples(tmp_path)} == {None}
 

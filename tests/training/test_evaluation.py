@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_gradascent import GradAscentHook, Misclassified, ProbabilityMargin, Sample, read_samples
+from testing.brief import BRIEF
 from testing.networks import convolutional, digits
 from testing.traces import differences, untouched
 
@@ -150,7 +151,7 @@ def test_labels_that_the_model_is_given_are_seen(tmp_path: Path) -> None:
 
 def test_an_evaluation_leaves_no_trace_and_counts_no_step(tmp_path: Path) -> None:
     network = trained()
-    with GradAscentHook(network, tmp_path, every=1, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, every=1, strict=True, ascent=BRIEF) as hook:
         before = untouched(network)
         evaluate(hook, network, explicitly)
         evaluate(hook, network, by_the_pass_alone)
@@ -175,7 +176,7 @@ def test_the_time_of_captures_limits_evaluations(
 ) -> None:
     monkeypatch.setattr("tb_gradascent.training.overhead.FREE_SECONDS", 0.0)
     network = trained()
-    with GradAscentHook(network, tmp_path, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, strict=True, ascent=BRIEF) as hook:
         evaluate(hook, network, explicitly)
         captured = hook.stats.captured
         assert captured > 0
@@ -186,7 +187,7 @@ def test_the_time_of_captures_limits_evaluations(
 
 def test_a_block_that_fails_captures_nothing(tmp_path: Path) -> None:
     network = trained()
-    with GradAscentHook(network, tmp_path, strict=True) as hook:
+    with GradAscentHook(network, tmp_path, strict=True, ascent=BRIEF) as hook:
         with pytest.raises(KeyError), hook.evaluation():
             x, y = next(batches())
             hook(x, network(x), y)
@@ -202,7 +203,7 @@ def test_faults_do_not_reach_the_evaluation(
 ) -> None:
     network = trained()
     with caplog.at_level(logging.WARNING, "tb_gradascent"):
-        with GradAscentHook(network, tmp_path, criterion=Misclassified()) as hook:
+        with GradAscentHook(network, tmp_path, criterion=Misclassified(), ascent=BRIEF) as hook:
             evaluate(hook, network, lambda h, n, x, y: h(x, n(x)[:, :3], y))  # type: ignore[arg-type]
             evaluate(hook, network, by_the_pass_alone)
     assert {notice.code for notice in hook.health} >= {"evaluation-failed-ValueError"}

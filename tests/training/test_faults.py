@@ -25,6 +25,7 @@ from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, read_sample
 from tb_gradascent.format.event_file import EventFile
 from tb_gradascent.training.stats import Stats
 from testing import zoo
+from testing.brief import BRIEF
 from testing.fork_server import ForkServer
 from testing.networks import convolutional
 from testing.traces import contents, flat, modes, random_states
@@ -43,7 +44,7 @@ MAKE_HOOK = """\
 folder = Path(sys.argv[1])
 batch, logits = torch.rand(8, 1, 12, 12), torch.zeros(8, 10)
 model = convolutional()
-hook = GradAscentHook(model, folder, every=1)
+hook = GradAscentHook(model, folder, every=1, ascent=None)
 """
 
 
@@ -72,7 +73,7 @@ def test_logits_that_are_nan_or_infinite_are_captured(
 ) -> None:
     """In a diverged training: first the loop's logits, then the model's own."""
     model = convolutional()
-    with GradAscentHook(model, tmp_path, every=1) as hook:
+    with GradAscentHook(model, tmp_path, every=1, ascent=BRIEF) as hook:
         assert hook(BATCH, torch.full((8, 10), value)) in (0, 4)
         with torch.no_grad():
             model[-1].bias.fill_(value)  # type: ignore[operator]
@@ -282,7 +283,7 @@ def test_batches_with_unusual_logits_and_labels_are_captured(
         return out * torch.linspace(0.9, 1, shape.numel()).reshape(shape)
 
     options: dict[str, Any] = {"criterion": ProbabilityMargin(1), "strict": True}
-    with GradAscentHook(nn.Identity(), tmp_path, forward=forward, **options) as hook:
+    with GradAscentHook(nn.Identity(), tmp_path, forward=forward, **options, ascent=BRIEF) as hook:
         assert hook(BATCH[: len(logits)], logits, labels) == captured
     beyond = labels is not None and bool((labels == 5000).any())
     assert ["A label is 5000" in message for message in warnings()] == [True] * beyond
@@ -292,7 +293,7 @@ def test_batches_with_unusual_logits_and_labels_are_captured(
 def test_captures_after_the_directory_was_deleted_are_dropped(
     tmp_path: Path, warnings: Callable[[], list[str]]
 ) -> None:
-    with GradAscentHook(convolutional(), tmp_path / "run", every=1) as hook:
+    with GradAscentHook(convolutional(), tmp_path / "run", every=1, ascent=None) as hook:
         assert hook(BATCH, LOGITS) == 4
         hook._writer.flush()
         shutil.rmtree(tmp_path / "run")
@@ -385,7 +386,7 @@ def test_captures_are_lost_only_while_the_file_cannot_be_written(
             pytest.skip("this file system, or this user, has no immutable files")
         finally:
             subprocess.run(["chattr", "-i", file], check=refused.returncode == 0)
-    with GradAscentHook(convolutional(), tmp_path / "run", every=1) as hook:
+    with GradAscentHook(convolutional(), tmp_path / "run", every=1, ascent=None) as hook:
         for immutable in ("-i", "+i", "-i"):
             (path,) = (tmp_path / "run").iterdir()
             subprocess.run(["chattr", immutable, path], check=True)
@@ -434,7 +435,7 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
 
 
 def test_strict_raises_an_error_of_the_writing_thread_at_the_next_call(tmp_path: Path) -> None:
-    hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True)
+    hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True, ascent=None)
     shutil.rmtree(tmp_path / "run")
     hook(BATCH, LOGITS)
     hook._writer.flush()
@@ -444,7 +445,7 @@ def test_strict_raises_an_error_of_the_writing_thread_at_the_next_call(tmp_path:
 
 
 def test_strict_raises_the_last_error_of_the_writing_thread_on_close(tmp_path: Path) -> None:
-    hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True)
+    hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True, ascent=None)
     shutil.rmtree(tmp_path / "run")
     with contextlib.suppress(FileNotFoundError):  # the thread may be that quick
         hook(BATCH, LOGITS)
@@ -458,7 +459,9 @@ def test_strict_does_not_hide_an_error_of_the_training(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(RuntimeError, match="of the training"):
-        with GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True) as hook:
+        with GradAscentHook(
+            convolutional(), tmp_path / "run", every=1, strict=True, ascent=None
+        ) as hook:
             shutil.rmtree(tmp_path / "run")
             with contextlib.suppress(FileNotFoundError):
                 hook(BATCH, LOGITS)

@@ -25,6 +25,7 @@ from tb_gradascent import (
     Sample,
     read_samples,
 )
+from testing.brief import BRIEF
 from testing.networks import MEAN, STD, Quadratic, convolutional, digits
 
 
@@ -143,9 +144,10 @@ def test_training_with_the_hook_is_bit_for_bit_the_same(
             folder, ascent = tmp_path / str(before_backward), Ascent(max_steps=2)
             with GradAscentHook(model, folder, every=1, ascent=ascent, strict=True) as hook:
                 hook.probe(torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(1)))
-                assert min(loop(model, hook, before_backward=before_backward)) >= 2
+                captured = loop(model, hook, steps=6, before_backward=before_backward)
+                assert min(captured) >= 2
         else:
-            loop(model)
+            loop(model, steps=6)
         gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
         state = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index]  # noqa: NPY002
         assert [m.training for m in model].count(False) == 1
@@ -169,7 +171,9 @@ def test_the_most_confused_samples_by_the_criterion_are_captured(tmp_path: Path)
         ("first", ProbabilityMargin()),
         ("last", lambda logits, labels: logits[:, 0]),
     ):
-        with GradAscentHook(model, tmp_path / name, top_k=3, criterion=criterion) as hook:
+        with GradAscentHook(
+            model, tmp_path / name, top_k=3, criterion=criterion, ascent=None
+        ) as hook:
             assert hook(images[:20], logits, labels[:20], ids=range(20)) == 3
         ids = [sample.id for sample in read_samples(tmp_path, run=name)]
         assert ids == [str(row) for row in order[name]]
@@ -221,14 +225,14 @@ def test_steps_are_counted_if_none_is_given(tmp_path: Path) -> None:
 def test_the_model_gets_inputs_of_its_weights_dtype(tmp_path: Path, dtype: torch.dtype) -> None:
     model = convolutional().to(dtype)
     images = torch.rand(4, 1, 28, 28)
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
         assert hook(images, model(images.to(dtype))) == 4
 
 
 def test_half_precision_inputs_of_an_autocast_loop_are_captured(tmp_path: Path) -> None:
     model = convolutional()
     images = torch.rand(4, 1, 28, 28).bfloat16()
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
         with torch.autocast("cpu", torch.bfloat16):
             assert hook(images, model(images)) == 4
 
@@ -291,7 +295,9 @@ def test_without_logits_the_hook_runs_the_model(tmp_path: Path) -> None:
     images = torch.rand(16, 1, 4, 5)
     given = []
     for name, logits in ("asked", None), ("given", model(images)):
-        with GradAscentHook(model, tmp_path / name, criterion=Entropy(0), strict=True) as hook:
+        with GradAscentHook(
+            model, tmp_path / name, criterion=Entropy(0), strict=True, ascent=None
+        ) as hook:
             assert hook(images, logits, ids=range(16)) == 4
         given.append([sample.id for sample in read_samples(tmp_path / name)])
     assert given[0] == given[1]
@@ -309,7 +315,7 @@ def test_targets_are_those_that_were_chosen(
     tmp_path: Path, targets: Any, expected: Callable[[Sample], list[int]]
 ) -> None:
     model = convolutional()
-    with GradAscentHook(model, tmp_path, targets=targets, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, targets=targets, strict=True, ascent=BRIEF) as hook:
         loop(model, hook, steps=1)
     samples = list(read_samples(tmp_path))
     assert len(samples) == 4
@@ -320,7 +326,7 @@ def test_targets_are_those_that_were_chosen(
 def test_with_label_targets_only_labelled_samples_are_captured(tmp_path: Path) -> None:
     model = convolutional()
     labels = torch.tensor([-100, 3, 99, 4])
-    with GradAscentHook(model, tmp_path, targets="label", strict=True) as hook:
+    with GradAscentHook(model, tmp_path, targets="label", strict=True, ascent=None) as hook:
         assert hook(torch.rand(4, 1, 28, 28), torch.zeros(4, 10), labels) == 2
     assert sorted(s.label for s in read_samples(tmp_path) if s.label is not None) == [3, 4]
 
@@ -352,7 +358,7 @@ def test_probes_are_captured_without_confused_samples(tmp_path: Path) -> None:
 
 def test_mean_std_and_bounds_are_stored(tmp_path: Path) -> None:
     model = convolutional()
-    with GradAscentHook(model, tmp_path, mean=MEAN, std=STD, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, mean=MEAN, std=STD, strict=True, ascent=BRIEF) as hook:
         loop(model, hook, steps=1)
     for sample in read_samples(tmp_path):
         assert sample.mean == pytest.approx((MEAN,))
@@ -367,7 +373,7 @@ def test_mean_std_and_bounds_are_stored(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", [{"mean": 0.5, "std": 0.25}, {"bounds": (0, 1)}])
 def test_one_number_serves_all_channels(tmp_path: Path, given: dict[str, Any]) -> None:
     model = convolutional(3)
-    with GradAscentHook(model, tmp_path, strict=True, **given) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, **given, ascent=BRIEF) as hook:
         assert hook(torch.rand(4, 3, 12, 12), torch.zeros(4, 10)) == 4
     for sample in read_samples(tmp_path):
         assert sample.bounds is not None
@@ -400,7 +406,13 @@ def test_forward_and_ascent_are_used(tmp_path: Path) -> None:
             assert target.probabilities[0] == pytest.approx(chances[target.index].item(), abs=1e-4)
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.DataParallel,
+        pytest.param(lambda m: torch.compile(m, backend="eager"), marks=pytest.mark.slow),
+    ],
+)
 def test_wrapped_models_are_captured(
     tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]
 ) -> None:
@@ -451,10 +463,12 @@ def test_a_wrong_call_is_logged_once_and_raised_if_strict(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, given: dict[str, Any], message: str
 ) -> None:
     call: dict[str, Any] = {"inputs": torch.rand(4, 1, 8, 8), "logits": torch.zeros(4, 10), **given}
-    with GradAscentHook(convolutional(), tmp_path / "strict", every=1, strict=True) as hook:
+    with GradAscentHook(
+        convolutional(), tmp_path / "strict", every=1, strict=True, ascent=None
+    ) as hook:
         with pytest.raises(ValueError, match=message):
             hook(**call)
-    with GradAscentHook(convolutional(), tmp_path / "lenient", every=1) as hook:
+    with GradAscentHook(convolutional(), tmp_path / "lenient", every=1, ascent=None) as hook:
         with caplog.at_level(logging.WARNING):
             assert [hook(**call) for _ in range(3)] == [0, 0, 0]
         (record,) = caplog.records
@@ -463,7 +477,7 @@ def test_a_wrong_call_is_logged_once_and_raised_if_strict(
 
 
 def test_a_failed_capture_is_not_repeated_before_the_next_is_due(tmp_path: Path) -> None:
-    with GradAscentHook(convolutional(), tmp_path, every=10) as hook:
+    with GradAscentHook(convolutional(), tmp_path, every=10, ascent=None) as hook:
         for _ in range(25):
             hook(torch.zeros(4, 1, 8, 8).long(), torch.zeros(4, 10))
         assert hook.stats.failed == 3
@@ -549,7 +563,9 @@ def test_too_few_class_names_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        with GradAscentHook(convolutional(), tmp_path, every=1, class_names=["cat", "dog"]) as hook:
+        with GradAscentHook(
+            convolutional(), tmp_path, every=1, class_names=["cat", "dog"], ascent=None
+        ) as hook:
             for _ in range(3):
                 assert hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10)) == 4
     assert [r.message.split(":")[0] for r in caplog.records] == [
@@ -572,7 +588,7 @@ def test_a_closed_hook_does_nothing_and_logs_it_once(
 def test_capturing_tells_forward_hooks_whether_a_capture_runs(tmp_path: Path) -> None:
     model = convolutional()
     seen: list[bool] = []
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
 
         def watch(*_: object) -> None:
             seen.append(hook.capturing)
@@ -614,7 +630,7 @@ def test_no_pass_of_a_capture_is_larger_than_the_batch(tmp_path: Path) -> None:
     model = convolutional()
     widths: list[int] = []
     handle = model.register_forward_hook(lambda _, inputs, __: widths.append(len(inputs[0])))
-    with GradAscentHook(model, tmp_path, targets="all", strict=True) as hook:
+    with GradAscentHook(model, tmp_path, targets="all", strict=True, ascent=BRIEF) as hook:
         assert hook(torch.rand(6, 1, 8, 8), torch.zeros(6, 10)) == 4
     handle.remove()
     assert max(widths) == 6
@@ -622,7 +638,7 @@ def test_no_pass_of_a_capture_is_larger_than_the_batch(tmp_path: Path) -> None:
 
 def test_a_model_of_log_probabilities_is_captured(tmp_path: Path) -> None:
     model = nn.Sequential(convolutional(), nn.LogSoftmax(1))
-    with GradAscentHook(model, tmp_path, strict=True) as hook:
+    with GradAscentHook(model, tmp_path, strict=True, ascent=BRIEF) as hook:
         loop(model, hook, steps=1)
     for sample in read_samples(tmp_path):
         assert sample.probabilities.sum() == pytest.approx(1, abs=1e-5)
@@ -658,7 +674,9 @@ def test_tensors_of_a_class_of_their_own_are_recorded_as_torchs_own(tmp_path: Pa
     images, labels = (tensor[:8] for tensor in digits())
     logits = model(images)
     batch = [tensor.as_subclass(Tracked) for tensor in (images, logits, labels)]
-    with GradAscentHook(model, tmp_path, criterion=ProbabilityMargin(1), strict=True) as hook:
+    with GradAscentHook(
+        model, tmp_path, criterion=ProbabilityMargin(1), strict=True, ascent=BRIEF
+    ) as hook:
         assert hook(*batch) == 4
         with hook.evaluation(step=1):
             assert hook(*batch) == 0

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from tb_gradascent import Ascent, GradAscentHook, Morph, ProbabilityMargin, Sample, read_samples
 from testing import zoo
+from testing.brief import BRIEF
 from testing.networks import Quadratic, Scaled, aged, convolutional
 from testing.painted import painted
 from testing.traces import differences, untouched
 
-ASCENTS = {"smallest": Ascent.smallest(), "visible": Ascent.visible(steps=2, finish_steps=2)}
 CRITERION = ProbabilityMargin(1.0)
 
 IMAGES = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -52,7 +52,7 @@ def record(
     model: nn.Module, judges: Mapping[str, nn.Module] | None, folder: Path, **options: Any
 ) -> list[Sample]:
     """Record one capture of the images."""
-    given: dict[str, Any] = {"ascent": ASCENTS, "criterion": CRITERION, "strict": True} | options
+    given: dict[str, Any] = {"ascent": BRIEF, "criterion": CRITERION, "strict": True} | options
     with GradAscentHook(model, folder, judges=judges, **given) as hook:
         assert hook(IMAGES, None) == 4
         assert hook.stats.failed == 0
@@ -144,7 +144,7 @@ def test_a_judge_that_fails_is_logged_once_and_asked_no_more(
         convolutional(),
         tmp_path,
         every=1,
-        ascent=ASCENTS,
+        ascent=BRIEF,
         judges={"bad": judge, "good": good},
         criterion=CRITERION,
     ) as hook:
@@ -187,7 +187,7 @@ def test_a_judge_is_left_as_it_was(
     judge(inputs).sum().backward()  # gradients that must stay
     before = untouched(judge)
     with GradAscentHook(
-        model, tmp_path, criterion=CRITERION, judges={"judge": judge}, strict=True
+        model, tmp_path, criterion=CRITERION, judges={"judge": judge}, strict=True, ascent=BRIEF
     ) as hook:
         assert hook(inputs, None) == 4
         assert differences(before, untouched(judge)) == []
@@ -246,7 +246,9 @@ def test_judges_get_each_samples_own_further_arguments(tmp_path: Path, keyword: 
 
 
 @pytest.mark.parametrize(
-    "wrap", [nn.DataParallel, torch.compile], ids=["DataParallel", "torch.compile"]
+    "wrap",
+    [nn.DataParallel, lambda judge: torch.compile(judge, backend="eager")],
+    ids=["DataParallel", "torch.compile"],
 )
 def test_a_wrapped_judge_is_unwrapped(tmp_path: Path, wrap: Callable[[nn.Module], Any]) -> None:
     judge = Quadratic(10, (1, 12, 12))
@@ -285,7 +287,7 @@ def test_probes_and_scans_are_judged_too(tmp_path: Path) -> None:
     with GradAscentHook(
         convolutional(),
         tmp_path,
-        ascent=ASCENTS,
+        ascent=BRIEF,
         judges={"judge": judge},
         criterion=CRITERION,
         strict=True,

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
-from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
 from tb_gradascent.training.known import Known, Normalization, know, know_model
+from testing.brief import BRIEF
 from testing.networks import convolutional, digits
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -50,7 +50,7 @@ class Digits(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, transform: Any = None, part: str = "train", **others: Any) -> None:
         self.transform = transform
         vars(self).update(others)
-        images, self._labels = digits(part)
+        images, self._labels = (tensor[: len(self)] for tensor in digits(part))
         self._images = (images - images.amin()) / (images.amax() - images.amin())
 
     def __len__(self) -> int:
@@ -90,6 +90,13 @@ def hugging_face(transform: Any, **features: Any) -> Any:
     return SimpleNamespace(features=features, _format_kwargs={"transform": transform})
 
 
+def processor(**options: Any) -> Any:
+    """A processor of images of Transformers."""
+    from transformers import ViTImageProcessor
+
+    return ViTImageProcessor(**options)
+
+
 PHOTOGRAPHS = Normalize(list(MEAN), list(STD))
 EVERYWHERE = {
     "a transform alone": PHOTOGRAPHS,
@@ -110,13 +117,16 @@ EVERYWHERE = {
             fs=[Normalize(torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1))]
         )
     ),
-    "a processor": ViTImageProcessor(image_mean=list(MEAN), image_std=list(STD)),
 }
 
 
-@pytest.mark.parametrize("where", EVERYWHERE)
+@pytest.mark.parametrize("where", [*EVERYWHERE, "a processor"])
 def test_a_normalization_is_found(where: str) -> None:
-    found = know(EVERYWHERE[where]).normalization
+    if where == "a processor":
+        place = processor(image_mean=list(MEAN), image_std=list(STD))
+    else:
+        place = EVERYWHERE[where]
+    found = know(place).normalization
     assert found is not None
     assert found.mean == pytest.approx(MEAN, abs=1e-6)
     assert found.std == pytest.approx(STD, abs=1e-6)
@@ -130,7 +140,6 @@ NOWHERE = {
     "two of them": Digits(Compose(PHOTOGRAPHS, Normalize(0.5, 0.5))),
     "by the image": Digits(Normalize(MEAN, STD, normalization="image")),
     "without numbers": Digits(Normalize(None, None)),
-    "a processor without scaling": ViTImageProcessor(do_rescale=False),
     "the class itself": Normalize,
 }
 
@@ -138,6 +147,10 @@ NOWHERE = {
 @pytest.mark.parametrize("where", NOWHERE)
 def test_no_normalization_is_made_up(where: str) -> None:
     assert know(NOWHERE[where]) == Known()
+
+
+def test_no_normalization_is_made_up_from_a_processor_without_scaling() -> None:
+    assert know(processor(do_rescale=False)) == Known()
 
 
 def test_a_data_set_that_refuses_to_be_looked_at_knows_nothing() -> None:
@@ -149,7 +162,7 @@ def test_a_data_set_that_refuses_to_be_looked_at_knows_nothing() -> None:
 
 
 def test_a_processor_that_only_scales_leaves_images_in_zero_to_one() -> None:
-    found = know(ViTImageProcessor(do_normalize=False)).normalization
+    found = know(processor(do_normalize=False)).normalization
     assert found is not None
     assert (found.mean, found.std) == ((0.0,), (1.0,))
 
@@ -176,6 +189,8 @@ def test_class_names_are_found(data: Any, names: Any) -> None:
 
 
 def test_models_know_their_names_and_what_they_were_trained_with() -> None:
+    from transformers import ViTConfig, ViTForImageClassification
+
     sizes: Any = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     sizes |= {"intermediate_size": 8, "image_size": 4, "patch_size": 2}
     named = ViTForImageClassification(ViTConfig(id2label={0: "cat", 1: "dog"}, **sizes))
@@ -219,7 +234,7 @@ def test_a_normalization_must_fit_the_images(change: Any, trained: bool, applied
 
 def trained(folder: Path, network: nn.Module, loader: Any, **options: Any) -> list[Sample]:
     with GradAscentHook(
-        network, folder, criterion=ProbabilityMargin(1), strict=True, **options
+        network, folder, criterion=ProbabilityMargin(1), strict=True, **options, ascent=BRIEF
     ) as hook:
         for images, labels in loader:
             hook(images, network(images), labels)

@@ -19,7 +19,7 @@ from tb_gradascent.functional.criteria import AnyCriterion
 from testing import zoo
 from testing.traces import State, contents, differences, flat, modes, random_states, untouched
 
-STEPS, BATCH = 20, 8
+STEPS, BATCH = 10, 8
 MARGIN = ProbabilityMargin(1)
 
 Mode = Callable[[], contextlib.AbstractContextManager[object]]

@@ -11,8 +11,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tb_gradascent import GradAscentHook, LogitMargin, read_samples
+from tb_gradascent import Ascent, GradAscentHook, LogitMargin, read_samples
 from tb_gradascent.format.event_file import EventFile
+from testing.brief import BRIEF
 from testing.networks import MEAN, STD, convolutional, digits, trained
 
 
@@ -29,7 +30,7 @@ def scalars(folder: Path) -> dict[str, dict[int, float]]:
 def test_stats_count_captured_written_dropped_and_failed_samples(tmp_path: Path) -> None:
     model = convolutional()
     batch = torch.rand(8, 1, 12, 12)
-    with GradAscentHook(model, tmp_path, every=2) as hook:
+    with GradAscentHook(model, tmp_path, every=2, ascent=None) as hook:
         assert hook.stats.captured == hook.stats.written == hook.stats.failed == 0
         for _ in range(5):
             hook(batch, torch.zeros(8, 10))
@@ -46,7 +47,9 @@ def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path)
     model = trained(30)
     images, labels = digits("test")
     expected: dict[int, tuple[float, float]] = {}
-    with GradAscentHook(model, tmp_path, every=10, criterion=LogitMargin(1.0), strict=True) as hook:
+    with GradAscentHook(
+        model, tmp_path, every=10, criterion=LogitMargin(1.0), strict=True, ascent=Ascent.smallest()
+    ) as hook:
         hook.probe(images[-3:], labels[-3:])
         for step in range(25):
             rows = slice(64 * step, 64 * step + 64)
@@ -169,7 +172,9 @@ def test_a_binary_model_has_two_classes(tmp_path: Path) -> None:
     """sigmoid(z) is the probability of class 1."""
     model = torch.nn.Sequential(convolutional(classes=1), torch.nn.Flatten(0))
     batch = torch.rand(6, 1, 28, 28)
-    with GradAscentHook(model, tmp_path, class_names=["no", "yes"], strict=True) as hook:
+    with GradAscentHook(
+        model, tmp_path, class_names=["no", "yes"], strict=True, ascent=BRIEF
+    ) as hook:
         assert hook(batch, model(batch)) == 4
     model.eval()
     for sample in read_samples(tmp_path):

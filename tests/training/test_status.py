@@ -42,7 +42,7 @@ def sure(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def made(folder: Path, **options: object) -> GradAscentHook:
-    given = {"every": 1, "forward": logits_of, **options}
+    given = {"every": 1, "forward": logits_of, "ascent": None, **options}
     return GradAscentHook(nn.Identity(), folder, **given)  # type: ignore[arg-type]
 
 

@@ -72,7 +72,9 @@ def told(candidates: list[Candidate]) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("way", ["on the device", "read in each batch", "ids are read often"])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=[] if n < 6 else pytest.mark.slow) for n in range(12)]
+)
 def test_the_best_of_all_batches_are_kept(
     seed: int, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
