@@ -6,14 +6,19 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+import google_crc32c
 from tensorboard import assets, default, program
 from tensorboard.backend import application
 from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
+from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 
 from tb_gradascent.plugin.loader import GradAscentLoader
 
 POLL = 0.02
 """Seconds until the server notices that it should stop."""
+
+# Without TensorFlow, TensorBoard computes the checksum of each event in Python, byte by byte.
+pywrap_tensorflow.crc32c = google_crc32c.value
 
 
 class Board:

@@ -8,7 +8,14 @@ from testing.system_browser import SystemBrowser
 
 CHROMIUM = SystemBrowser(
     title="Chromium",
-    names=("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    # The first takes three quarters of the others' processor time.
+    names=(
+        "chromium-headless-shell",
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ),
     packages=("chromium", "fonts-liberation"),
     variable="CHROMIUM",
     tests="the browser tests",

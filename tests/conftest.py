@@ -24,10 +24,11 @@ from playwright.sync_api import (
 )
 from torch.utils.data import Subset
 
-from bundle import make_bundle
+from bundle import FOLDER, make_bundle
 from demo.__main__ import RUNS
 from demo.data import load_digits
 from demo.train import train
+from tb_gradascent.plugin.assets import Assets
 from testing.any_speed import capture_at_any_speed
 from testing.board import Board
 from testing.browser import ARGUMENTS
@@ -96,7 +97,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the bundle of the page. Without Node.js the test is skipped, or fails on CI."""
+    """A folder with the bundle of the page. Without Node.js the test is skipped, or fails on CI.
+
+    ``make test`` makes one for all tests.
+    """
+    if Assets().bundled:
+        return FOLDER
     folder = tmp_path_factory.mktemp("bundle")
     problem = make_bundle(folder)
     if problem and not os.environ.get("CI"):

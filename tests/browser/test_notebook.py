@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +14,6 @@ import pytest
 import torch
 from playwright.sync_api import BrowserContext, Frame, Page
 
-from bundle import make_bundle
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples, show
 from tb_gradascent.plugin import report_page
 from tb_gradascent.plugin.assets import Assets
@@ -118,13 +116,9 @@ def test_the_card_of_a_sample_works_without_a_server(
 
 
 @pytest.fixture
-def bundled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def bundled(monkeypatch: pytest.MonkeyPatch, bundle: Path) -> Iterator[None]:
     """Let reports hold the bundle, as they do when the package is installed."""
-    problem = make_bundle(tmp_path / "bundle")
-    if problem and not os.environ.get("CI"):
-        pytest.skip(problem)
-    assert problem is None
-    monkeypatch.setattr(report_page, "Assets", partial(Assets, bundle=tmp_path / "bundle"))
+    monkeypatch.setattr(report_page, "Assets", partial(Assets, bundle=bundle))
     report_page._page_code.cache_clear()
     yield
     report_page._page_code.cache_clear()

@@ -128,6 +128,9 @@ def test_a_report_opens_from_disk_and_shows_what_the_tab_shows(
     assert len(text) - len(data) < MOST_CODE[form]
 
 
+@pytest.mark.parametrize(
+    "form", ["bundle", pytest.param("modules", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_report_runs_in_a_notebooks_frame(sheet: Page, logdir: Path, form: str) -> None:
     samples = list(read_samples(logdir, run="wide"))[:4]
     html = report_html(samples, link={"view": "samples", **ALL_NEWEST_FIRST})
@@ -156,6 +159,9 @@ def test_a_report_runs_in_a_notebooks_frame(sheet: Page, logdir: Path, form: str
     assert heard == [], "the notebook around it is not asked for anything"
 
 
+@pytest.mark.parametrize(
+    "form", [pytest.param("bundle", marks=pytest.mark.slow), "modules"], indirect=True
+)
 def test_a_report_of_hostile_names_and_damaged_records_runs_nothing(
     sheet: Page, tmp_path: Path, form: str
 ) -> None:

@@ -122,7 +122,9 @@ def cut_texts(tab: Frame, parts: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("width", "cards"), [(900, 2), (1400, 3)])
+@pytest.mark.parametrize(
+    ("width", "cards"), [(900, 2), pytest.param(1400, 3, marks=pytest.mark.slow)]
+)
 def test_several_cards_with_pictures_of_a_fair_size_are_visible(
     tab: Frame, width: int, cards: int
 ) -> None:
@@ -134,7 +136,7 @@ def test_several_cards_with_pictures_of_a_fair_size_are_visible(
     assert (one[1] == two[1]) == (width == 1400), "targets stand side by side in a wide card"
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [700, pytest.param(900, marks=pytest.mark.slow), 1400])
 def test_no_text_of_a_card_is_cut_or_over_another(tab: Frame, width: int) -> None:
     resize(tab, width)
     assert cut_texts(tab, ".curve .label, .sample .heading, .flip, .survival, .sample .said") == []

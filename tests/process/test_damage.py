@@ -34,8 +34,10 @@ CAPTURES = [
     ]
     for number in range(3)
 ]
-STRIDE = 83
+FAR, NEAR = 249, 83
 """Bytes from one damaged place to the next, in the files that TensorBoard reads."""
+APART = 7
+"""The same in the files that Python reads. All eight bits of a byte are flipped in turn."""
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,9 @@ def as_written(sample: Sample) -> bool:
 
 
 every_place = pytest.mark.parametrize(
-    "start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in (1, 2))]
+    "start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in range(1, APART))]
 )
-"""Every third byte of the file, from the first one in the daily test run."""
+"""Every seventh byte of the file, from the first one in the daily test run."""
 
 
 @every_place
@@ -69,7 +71,7 @@ def test_a_flipped_bit_costs_one_capture_or_all_after_a_damaged_length(
 ) -> None:
     caplog.set_level(logging.ERROR)
     ends = frame_ends(whole)
-    for place in range(start, len(whole), 3):
+    for place in range(start, len(whole), APART):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << place % 8
         (tmp_path / file_name("s")).write_bytes(damaged)
@@ -87,7 +89,7 @@ def test_a_cut_costs_only_the_captures_that_it_damages(
 ) -> None:
     caplog.set_level(logging.ERROR)
     ends = frame_ends(whole)
-    for length in range(start, len(whole), 3):
+    for length in range(start, len(whole), APART):
         (tmp_path / file_name("s")).write_bytes(whole[:length])
         read = list(read_samples(tmp_path))
         assert len(read) == max(sum(end <= length for end in ends) - 1, 0)
@@ -99,10 +101,10 @@ Served = tuple[Ask, dict[str, bytes], bool]
 """How to ask TensorBoard, the content of each run's file, whether its loader is the fast one."""
 
 
-def damaged_files(whole: bytes) -> dict[str, bytes]:
+def damaged_files(whole: bytes, stride: int) -> dict[str, bytes]:
     """Return the content of each run's file."""
     files = {"whole": whole, "empty": b"", "garbage": b"\xffgarbage" * 99}
-    for place in range(0, len(whole), STRIDE):
+    for place in range(0, len(whole), stride):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << place % 8
         files[f"flip {place}"] = bytes(damaged)
@@ -113,18 +115,26 @@ def damaged_files(whole: bytes) -> dict[str, bytes]:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param("fast", marks=pytest.mark.process), "python"],
+    params=[
+        pytest.param(("fast", FAR), marks=pytest.mark.process, id="fast"),
+        pytest.param(("python", FAR), id="python"),
+        pytest.param(
+            ("fast", NEAR), marks=[pytest.mark.process, pytest.mark.slow], id="fast, more places"
+        ),
+        pytest.param(("python", NEAR), marks=pytest.mark.slow, id="python, more places"),
+    ],
 )
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, whole: bytes
 ) -> Iterator[Served]:
     """A TensorBoard on many damaged files, each in a run of its own."""
     logdir = tmp_path_factory.mktemp("damaged")
-    files = damaged_files(whole)
+    loader, stride = request.param
+    files = damaged_files(whole, stride)
     for name, content in files.items():
         (logdir / name).mkdir()
         (logdir / name / file_name("s")).write_bytes(content)
-    if request.param == "python":
+    if loader == "python":
         with Board(logdir) as board:
             yield asker(board.address), files, False
     else:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -170,9 +171,20 @@ def test_the_page_is_served(served: Served) -> None:
     assert urllib.parse.urlsplit(module).path.startswith(urllib.parse.urlsplit(served.address).path)
 
 
-def test_everything_that_was_written_is_served_without_a_flag(served: Served) -> None:
-    many = make_captures(CAPTURES, 1, shape=(1, 4, 4))
-    write_session(served.logdir / "many", many)
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str | None], Path]:
+    """The ids of more captures than TensorBoard keeps by default, and the run that holds them."""
+    run = tmp_path_factory.mktemp("many")
+    captures = make_captures(CAPTURES, 1, shape=(1, 1, 1))
+    write_session(run, captures)
+    return [sample.id for (sample,) in captures], run
+
+
+def test_everything_that_was_written_is_served_without_a_flag(
+    served: Served, many: tuple[list[str | None], Path]
+) -> None:
+    ids, run = many
+    shutil.copytree(run, served.logdir / "many")
     few = make_captures(30, 2, seed=3)
     write_session(served.logdir / "payloads", few)
     for seed, start in ((1, 1000.0), (2, 2000.0)):
@@ -184,7 +196,7 @@ def test_everything_that_was_written_is_served_without_a_flag(served: Served) ->
     served.until(lambda: served.captures("many") == CAPTURES)
     samples = served.index("many")["samples"]
     assert [sample["step"] for sample in samples] == [100 * n for n in range(CAPTURES)]
-    assert [sample["id"] for sample in samples] == [many[n][0].id for n in range(CAPTURES)]
+    assert [sample["id"] for sample in samples] == ids
 
     served.until(lambda: served.captures("payloads") == len(few))
     index = served.index("payloads")
