@@ -13,6 +13,7 @@ from bench import report
 MODULES = (
     "training",
     "capture",
+    "long_run",
     "sizes",
     "report_sizes",
     "budget",

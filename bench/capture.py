@@ -9,7 +9,9 @@ is compared with
   pixels, in the same pieces, as many as the ascents of that very capture took, and nothing else;
 - the alternatives, see ``alternatives``: on four samples of the same batch.
 
-Before each of them the network is trained by a step, so that all meet the same caches.
+All times are processor time of the loop's thread, with one thread of torch, so that other processes
+hardly change them. Before each of them the network is trained by a step, so that all meet the same
+caches.
 
 The health check looks at the captures 1, 2, 4, 8 and so on, and at the few after a doubt. Those are
 over before anything is measured, and the next one comes after it.
@@ -17,8 +19,10 @@ over before anything is measured, and the next one comes after it.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +35,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from bench import report
 from bench.alternatives import captum_images, tutorial_figures
-from bench.measure import Work, by_turns, ratio, spread
+from bench.measure import Work, by_turns, ratio, seconds, spread
 from bench.workloads import digit_batches, photographs, resnet18
 from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_samples
@@ -42,8 +46,8 @@ from tb_gradascent.training.recorder import CANDIDATES
 
 SAMPLES, TARGETS = 4, 2
 
-#: Captures before those that are measured: more than 32, so that the next health check is the 64th.
-WARM_UP = 34
+PARTS = ("bare", "alternatives")
+"""What captures are compared with: bare passes and training steps, or other ways to show images."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,27 +55,48 @@ class Case:
     """A network, the batches that it is trained on, and how often each thing is measured.
 
     Attributes:
-        rounds: Of captures and bare passes.
+        warm_up: Captures before those that are measured.
+        rounds: Of captures and bare passes. No health check falls among them.
         slow_rounds: Of the alternatives.
+        goal: Of a capture against its bare passes.
         small: Whether drawing figures takes longer than any of the network's passes.
     """
 
     name: str
     model: nn.Module
     batches: list[tuple[Tensor, Tensor]]
+    warm_up: int
     rounds: int
     slow_rounds: int
+    goal: str = ""
     small: bool = False
 
 
-def cases() -> list[Case]:
-    """The demo's network on the demo's digits, and ResNet-18."""
+def digits() -> Case:
+    """The demo's network on the demo's digits."""
     torch.manual_seed(0)
-    colour = photographs(256, (3, 32, 32)).split(128)
-    return [
-        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(), 28, 6, small=True),
-        Case("ResNet-18", resnet18(), [(x, torch.randint(10, (128,))) for x in colour], 6, 3),
+    model, batches = models.cnn((1, 28, 28), 10), digit_batches(40)
+    return Case("demo's CNN", model, batches, 33, 29, 6, "at most 1.25", small=True)
+
+
+def photos() -> Case:
+    """ResNet-18 on made-up photographs."""
+    torch.manual_seed(0)
+    batches = [
+        (images, torch.randint(10, (128,))) for images in photographs(256, (3, 32, 32)).split(128)
     ]
+    return Case("ResNet-18", resnet18(), batches, 8, 7, 3, "at most 1.1")
+
+
+CASES = {"cnn": digits, "resnet": photos}
+
+OFTEN: dict[str, Any] = {
+    "every": 1,
+    "criterion": ProbabilityMargin(max_margin=1),
+    "max_overhead": None,
+    "strict": True,
+}
+"""Every call is due, and every sample is confused enough."""
 
 
 class Given(NamedTuple):
@@ -163,31 +188,24 @@ class Loop:
         functional.cross_entropy(self.logits, self.labels).backward()
         self._optimizer.step()
 
+    def warm_up(self, hooks: Sequence[GradAscentHook], captures: int) -> None:
+        """One step, and the first captures of hooks."""
+        self.step()
+        for _ in range(captures):
+            self.steps += 1
+            for hook in hooks:
+                hook(self.inputs, self.logits, step=self.steps)
 
-def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[str, ...]]]:
-    """A case's ratios, and all that was measured of it."""
-    loop = Loop(case)
-    often: dict[str, Any] = {
-        "every": 1,
-        "criterion": ProbabilityMargin(max_margin=1),
-        "max_overhead": None,
-    }
+
+def against_bare_passes(case: Case, loop: Loop, folder: Path) -> dict[str, list[float]]:
+    """Seconds of training steps, captures, bare passes and captures of the gradients alone."""
     with (
-        GradAscentHook(case.model, folder / "full", **often) as full,
-        GradAscentHook(case.model, folder / "gradients", ascent=None, **often) as gradients,
-        SummaryWriter(str(folder / "figures")) as figures,
-        SummaryWriter(str(folder / "images")) as images,
+        GradAscentHook(case.model, folder / "full", **OFTEN) as full,
+        GradAscentHook(case.model, folder / "gradients", ascent=None, **OFTEN) as gradients,
     ):
-
-        def call(hook: GradAscentHook) -> Work:
-            return lambda: hook(loop.inputs, loop.logits, step=loop.steps)
-
-        def log(
-            way: Callable[[SummaryWriter, nn.Module, Tensor, int], None], to: SummaryWriter
-        ) -> Work:
-            return lambda: way(to, case.model, loop.inputs[:SAMPLES], loop.steps)
-
+        loop.warm_up((full, gradients), case.warm_up)
         given = Given(loop.inputs, loop.inputs, [])
+        steps: list[float] = []
 
         def before(name: str) -> None:
             nonlocal given
@@ -196,74 +214,113 @@ def measure(case: Case, folder: Path) -> tuple[list[report.Figure], list[tuple[s
             if name == "bare passes":
                 samples = [*read_samples(folder / "full", step=loop.steps)]
                 given = given_by(samples, loop.inputs)
-            loop.step()
+            took = seconds(loop.step, time.thread_time)
+            if name == "capture":
+                steps.append(took)
             if name == "bare passes":
                 case.model.eval()
 
-        quick = by_turns(
-            {
-                "step": loop.step,
-                "capture": call(full),
-                "bare passes": lambda: bare_passes(case.model, given),
-                "gradients alone": call(gradients),
-            },
-            case.rounds,
-            what=f"capture, {case.name}",
-            before=before,
-            warm_up=WARM_UP,
+        works: dict[str, Work] = {
+            "capture": lambda: full(loop.inputs, loop.logits, step=loop.steps),
+            "bare passes": lambda: bare_passes(case.model, given),
+            "gradients alone": lambda: gradients(loop.inputs, loop.logits, step=loop.steps),
+        }
+        what = f"capture, {case.name}"
+        took = by_turns(
+            works, case.rounds, what=what, before=before, warm_up=0, clock=time.thread_time
         )
-        slow = by_turns(
-            {
-                "capture": call(full),
-                "gradients alone": call(gradients),
-                "tutorial's figures": log(tutorial_figures, figures),
-                "captum, add_images": log(captum_images, images),
-            },
-            case.slow_rounds,
-            what=f"alternatives, {case.name}",
-            before=before,
-        )
-    against_bare = ratio(quick["capture"], quick["bare passes"])
-    against_step = ratio(quick["capture"], quick["step"])
-    tutorial, captum = slow["tutorial's figures"], slow["captum, add_images"]
-    found = [
-        ("capture against its bare passes", against_bare.text("{:.2f}"), "at most 1.25"),
-        ("capture against a training step", against_step.text("{:.2f}"), ""),
-        (
-            "tutorial's figures against a capture",
-            ratio(tutorial, slow["capture"]).text("{:.0f}"),
-            "at least 100" * case.small,
-        ),
-        (
-            "tutorial's figures against a capture of the gradients alone",
-            ratio(tutorial, slow["gradients alone"]).text("{:.0f}"),
-            "at least 200" * case.small,
-        ),
-        (
-            "captum and `add_images` against a capture of the gradients alone",
-            ratio(captum, slow["gradients alone"]).text("{:.1f}"),
-            "",
-        ),
-    ]
+    return {"step": steps, **took}
+
+
+def against_alternatives(case: Case, loop: Loop, folder: Path) -> dict[str, list[float]]:
+    """Seconds of captures and of other ways to show the same images."""
+    with (
+        GradAscentHook(case.model, folder / "full", **OFTEN) as full,
+        GradAscentHook(case.model, folder / "gradients", ascent=None, **OFTEN) as gradients,
+        SummaryWriter(str(folder / "figures")) as figures,
+        SummaryWriter(str(folder / "images")) as images,
+    ):
+        loop.warm_up((full, gradients), 8)
+
+        def before(_: str) -> None:
+            full._writer.flush()
+            gradients._writer.flush()
+            loop.step()
+
+        def log(
+            way: Callable[[SummaryWriter, nn.Module, Tensor, int], None], to: SummaryWriter
+        ) -> Work:
+            return lambda: way(to, case.model, loop.inputs[:SAMPLES], loop.steps)
+
+        works: dict[str, Work] = {
+            "capture": lambda: full(loop.inputs, loop.logits, step=loop.steps),
+            "gradients alone": lambda: gradients(loop.inputs, loop.logits, step=loop.steps),
+            "tutorial's figures": log(tutorial_figures, figures),
+            "captum, add_images": log(captum_images, images),
+        }
+        what = f"alternatives, {case.name}"
+        return by_turns(works, case.slow_rounds, what=what, before=before, clock=time.thread_time)
+
+
+def measure(
+    case: Case, parts: Sequence[str], folder: Path
+) -> tuple[list[report.Figure], list[tuple[str, ...]]]:
+    """A case's ratios, and all that was measured of it."""
+    loop = Loop(case)
+    found: list[tuple[str, str, str]] = []
+    took: dict[str, list[float]] = {}
+    if "alternatives" in parts:
+        slow = took = against_alternatives(case, loop, folder / "alternatives")
+        tutorial, captum = slow["tutorial's figures"], slow["captum, add_images"]
+        found += [
+            (
+                "tutorial's figures against a capture",
+                ratio(tutorial, slow["capture"]).text("{:.0f}"),
+                "at least 100" * case.small,
+            ),
+            (
+                "tutorial's figures against a capture of the gradients alone",
+                ratio(tutorial, slow["gradients alone"]).text("{:.0f}"),
+                "at least 200" * case.small,
+            ),
+            (
+                "captum and `add_images` against a capture of the gradients alone",
+                ratio(captum, slow["gradients alone"]).text("{:.1f}"),
+                "",
+            ),
+        ]
+    if "bare" in parts:
+        quick = against_bare_passes(case, loop, folder / "bare")
+        took = {**took, **quick}
+        against_bare = ratio(quick["capture"], quick["bare passes"])
+        against_step = ratio(quick["capture"], quick["step"])
+        found = [
+            ("capture against its bare passes", against_bare.text("{:.2f}"), case.goal),
+            ("capture against a training step", against_step.text("{:.2f}"), ""),
+            *found,
+        ]
     rows: list[tuple[str, ...]] = [
-        (case.name, name, spread([value * 1e3 for value in took]).text("{:.4g}"))
-        for name, took in {**slow, **quick}.items()
+        (case.name, name, spread([value * 1e3 for value in values]).text("{:.4g}"))
+        for name, values in took.items()
     ]
     return [report.Figure(f"{case.name}: {what}", value, goal) for what, value, goal in found], rows
 
 
-def run() -> report.Section:
-    """Measures all cases."""
+def run(networks: Sequence[str] = (*CASES,), parts: Sequence[str] = PARTS) -> report.Section:
+    """Measures some cases, by default all."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     figures, rows = [], []
-    for case in cases():
+    for name in networks:
         with tempfile.TemporaryDirectory() as folder:
-            found, measured = measure(case, Path(folder))
+            found, measured = measure(CASES[name](), parts, Path(folder))
         figures += found
         rows += measured
+    torch.set_num_threads(threads)
     return report.Section(
         "Cost of a capture",
         figures,
-        ("network", "what", "ms in the loop"),
+        ("network", "what", "ms of the loop's thread"),
         rows,
         f"{SAMPLES} samples with {TARGETS} targets each; batches of 64 × 1×28×28 and "
         "128 × 3×32×32. On a CPU most of a capture of ResNet-18 is its bare passes, so that no "
@@ -271,5 +328,14 @@ def run() -> report.Section:
     )
 
 
+def main() -> None:
+    """Measure and print; write nothing."""
+    parser = argparse.ArgumentParser(prog="python -m bench.capture")
+    parser.add_argument("--network", nargs="+", choices=CASES, default=[*CASES])
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=[*PARTS])
+    options = parser.parse_args()
+    report.show(run(options.network, options.part))
+
+
 if __name__ == "__main__":
-    report.show(run())
+    main()

@@ -11,7 +11,7 @@ import functools
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -55,14 +55,18 @@ class Bottleneck(nn.Module):
         return out
 
 
-def resnet50() -> nn.Module:
-    """ResNet-50: 26 M parameters."""
+def resnet50(depths: Sequence[int] = (3, 4, 6, 3)) -> nn.Module:
+    """ResNet-50: 26 M parameters.
+
+    Args:
+        depths: Blocks of each width.
+    """
     layers: list[nn.Module] = [
         *(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(True)),
         nn.MaxPool2d(3, 2, 1),
     ]
     channels = 64
-    for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+    for width, blocks in zip((64, 128, 256, 512), depths, strict=True):
         for block in range(blocks):
             stride = 2 if block == 0 and width > 64 else 1
             layers.append(Bottleneck(channels, width, stride))
@@ -75,15 +79,14 @@ def resnet50() -> nn.Module:
 class LargeTransformer(nn.Module):
     """ViT-B with patches of 16×16 (Dosovitskiy et al., arXiv:2010.11929): 86 M parameters."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, width: int = 768, depth: int = 12) -> None:
         super().__init__()
-        width = 768
         self.patches = nn.Conv2d(3, width, 16, stride=16)
         self.position = nn.Parameter(torch.randn((side // 16) ** 2, width) / 50)
         layer = nn.TransformerEncoderLayer(
             width, 12, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
-        self.encoder = nn.TransformerEncoder(layer, 12, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, CLASSES))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,6 +106,9 @@ class Plan(NamedTuple):
         every: Steps in a block, with one capture.
         pairs: Pairs of blocks.
         seconds: No network is begun after so many.
+        resnet: Blocks of each width.
+        width, depth: Of the transformer.
+        backend: What compiles the networks.
     """
 
     device: str = "cuda"
@@ -111,10 +117,24 @@ class Plan(NamedTuple):
     every: int = 10
     pairs: int = 4
     seconds: float = 200
+    resnet: Sequence[int] = (3, 4, 6, 3)
+    width: int = 768
+    depth: int = 12
+    backend: str = "inductor"
 
 
-DRY_RUN = Plan("cpu", batch=2, side=32, every=1, pairs=2)
-"""Runs all of this file without a GPU. Its figures mean nothing."""
+DRY_RUN = Plan(
+    "cpu",
+    batch=2,
+    side=32,
+    every=1,
+    pairs=2,
+    resnet=(1, 0, 0, 0),
+    width=48,
+    depth=1,
+    backend="eager",
+)
+"""Runs all of this file without a GPU, on small parts of the networks. Its figures mean nothing."""
 
 
 def batches(plan: Plan) -> list[tuple[Tensor, Tensor]]:
@@ -126,8 +146,8 @@ def batches(plan: Plan) -> list[tuple[Tensor, Tensor]]:
 def cases(plan: Plan) -> list[Case]:
     """The networks, plain and compiled."""
     networks: dict[str, Callable[[], nn.Module]] = {
-        "ResNet-50": resnet50,
-        "ViT-B/16": lambda: LargeTransformer(plan.side),
+        "ResNet-50": lambda: resnet50(plan.resnet),
+        "ViT-B/16": lambda: LargeTransformer(plan.side, plan.width, plan.depth),
     }
     made = functools.cache(lambda: batches(plan))
     return [
@@ -140,6 +160,7 @@ def cases(plan: Plan) -> list[Case]:
             device=plan.device,
             autocast=True,
             compiled=compiled,
+            backend=plan.backend,
         )
         for compiled in (False, True)
         for name, model in networks.items()
@@ -157,11 +178,11 @@ def events_of(work: Callable[[], object]) -> list[str]:
     return [event.name for event in profiler.events() or ()]
 
 
-def waiting(device: str, side: int) -> tuple[list[str], list[str]]:
+def waiting(plan: Plan) -> tuple[list[str], list[str]]:
     """Events in which calls that are not due may wait, and the copies of a call that is due."""
-    model = resnet50().to(device)
-    inputs = torch.randn(16, 3, side, side, device=device)
-    labels = torch.zeros(16, dtype=torch.int64, device=device)
+    model = resnet50(plan.resnet).to(plan.device)
+    inputs = torch.randn(16, 3, plan.side, plan.side, device=plan.device)
+    labels = torch.zeros(16, dtype=torch.int64, device=plan.device)
     with (
         tempfile.TemporaryDirectory() as folder,
         # Without morphs, because the profiler takes minutes to list the events of their passes.
@@ -193,7 +214,7 @@ def cost(case: Case) -> tuple[str, str]:
 def run(plan: Plan) -> report.Section:
     """Look for waits, then measure the cases. Each result is printed as it comes."""
     start = time.monotonic()
-    waits, copies = waiting(plan.device, plan.side)
+    waits, copies = waiting(plan)
     pinned = sum("Pinned" in name for name in copies)
     figures = [
         report.Figure(

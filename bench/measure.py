@@ -33,13 +33,19 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
 
 
-def seconds(work: Work) -> float:
-    """The seconds that it takes, and on a GPU those of its queued work."""
+def seconds(work: Work, clock: Callable[[], float] = time.perf_counter) -> float:
+    """The seconds that it takes, and on a GPU those of its queued work.
+
+    Args:
+        work: Is done once.
+        clock: ``time.thread_time`` counts the processor time of this thread alone, so that other
+            processes hardly change what is measured.
+    """
     synchronize()
-    start = time.perf_counter()
+    start = clock()
     work()
     synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def synchronize() -> None:
@@ -55,6 +61,7 @@ def by_turns(
     what: str,
     before: Callable[[str], object] | None = None,
     warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds that each of several works took in each round, A B C, A B C.
 
@@ -64,13 +71,14 @@ def by_turns(
         what: For the progress bar.
         before: Called before each turn with its name; does not count.
         warm_up: Rounds before, that do not count.
+        clock: See :func:`seconds`.
     """
     took: dict[str, list[float]] = {name: [] for name in works}
     for turn in trange(-warm_up, rounds, desc=what, leave=False, disable=None):
         for name, work in works.items():
             if before:
                 before(name)
-            passed = seconds(work)
+            passed = seconds(work, clock)
             if turn >= 0:
                 took[name].append(passed)
     return took

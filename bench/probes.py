@@ -9,37 +9,27 @@ The health check looks at the captures 1, 2, 4 and 8. They come before those tha
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tqdm.auto import trange
 
 from bench import report
-from bench.capture import Case, Loop
+from bench.capture import CASES, Case, Loop
 from bench.measure import ratio, spread
-from bench.workloads import digit_batches, photographs, resnet18
-from demo import models
 from tb_gradascent import GradAscentHook, ProbabilityMargin
 
 PROBES = 10
 WARM_UP = 8
-MOST_ROUNDS = 7
-"""The health check also looks at the 16th capture."""
+ROUNDS = {"cnn": 7, "resnet": 3}
+"""At most 7, because the health check also looks at the 16th capture."""
 
 
-def cases() -> list[Case]:
-    """The demo's network on its digits, and ResNet-18 on images of 3×32×32."""
-    torch.manual_seed(0)
-    colour = photographs(256, (3, 32, 32)).split(128)
-    return [
-        Case("demo's CNN", models.cnn((1, 28, 28), 10), digit_batches(40), MOST_ROUNDS, 0),
-        Case("ResNet-18", resnet18(), [(x, torch.randint(10, (128,))) for x in colour], 3, 0),
-    ]
-
-
-def measure(case: Case, folder: Path) -> dict[str, list[float]]:
+def measure(case: Case, rounds: int, folder: Path) -> dict[str, list[float]]:
     """Return the seconds of the loop's thread for each thing that takes its turn."""
     loop = Loop(case)
     took: dict[str, list[float]] = {"step": [], "capture": [], "capture with probes": []}
@@ -55,7 +45,7 @@ def measure(case: Case, folder: Path) -> dict[str, list[float]]:
         for name in list(took)[1:]
     }
     hooks["capture with probes"].probe(case.batches[0][0][:PROBES])
-    for turn in trange(-WARM_UP, case.rounds, desc=case.name, leave=False, disable=None):
+    for turn in trange(-WARM_UP, rounds, desc=case.name, leave=False, disable=None):
         for name, hook in hooks.items():
             start = time.thread_time()
             loop.step()
@@ -69,14 +59,15 @@ def measure(case: Case, folder: Path) -> dict[str, list[float]]:
     return took
 
 
-def run() -> report.Section:
-    """Measure all cases."""
+def run(networks: Sequence[str] = (*ROUNDS,)) -> report.Section:
+    """Measure some cases, by default all."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     figures, rows = [], []
-    for case in cases():
+    for name in networks:
+        case = CASES[name]()
         with tempfile.TemporaryDirectory() as folder:
-            took = measure(case, Path(folder))
+            took = measure(case, ROUNDS[name], Path(folder))
         plain, probed = took["capture"], took["capture with probes"]
         step = took["step"][::2]
         for what, found in (
@@ -85,8 +76,8 @@ def run() -> report.Section:
         ):
             figures.append(report.Figure(f"{case.name}: {what}", found.text("{:.2f}")))
         rows += [
-            (case.name, name, spread([value * 1e3 for value in values]).text("{:.4g}"))
-            for name, values in took.items()
+            (case.name, what, spread([value * 1e3 for value in values]).text("{:.4g}"))
+            for what, values in took.items()
         ]
     torch.set_num_threads(threads)
     return report.Section(
@@ -99,4 +90,4 @@ def run() -> report.Section:
 
 
 if __name__ == "__main__":
-    report.show(run())
+    report.show(run(sys.argv[1:] or [*ROUNDS]))

@@ -29,9 +29,12 @@ TRIALS = 3
 """Of one process and of two, by turns; each scans so many times as well."""
 
 
-def batches() -> list[tuple[Tensor, Tensor]]:
-    """The 10,000 training digits, 256 at once."""
-    images, labels = (torch.cat(parts) for parts in zip(*digit_batches(), strict=True))
+def batches(rank: int = 0, world_size: int = 1) -> list[tuple[Tensor, Tensor]]:
+    """One process's equal part of the 10,000 training digits, 256 at once."""
+    images, labels = (
+        torch.cat(parts)[rank::world_size].contiguous()
+        for parts in zip(*digit_batches(), strict=True)
+    )
     return list(zip(images.split(256), labels.split(256), strict=True))
 
 
@@ -62,7 +65,7 @@ def scan_part(rank: int, world_size: int, folder: str) -> None:
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world_size
     )
-    model, loader = models.cnn((1, 28, 28), 10), TimedLoader(batches()[rank::world_size])
+    model, loader = models.cnn((1, 28, 28), 10), TimedLoader(batches(rank, world_size))
     took = []
     with GradAscentHook(model, f"{folder}/run") as hook:
         for _ in range(TRIALS + 1):

@@ -43,6 +43,7 @@ class Case:
         batches: Inputs and labels.
         autocast: Whether the forward pass runs in bfloat16.
         compiled: Whether the model is compiled.
+        backend: By what.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Case:
     device: str = "cpu"
     autocast: bool = False
     compiled: bool = False
+    backend: str = "inductor"
 
 
 def digits_cnn() -> nn.Module:
@@ -101,7 +103,7 @@ def measure(case: Case) -> tuple[float, list[float]]:
     """Seconds of a step without the hook, and how many seconds each block with it took longer."""
     torch.manual_seed(0)
     model = case.model().to(case.device)
-    trained: Any = torch.compile(model) if case.compiled else model
+    trained: Any = torch.compile(model, backend=case.backend) if case.compiled else model
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     data = itertools.cycle(
         [(x.to(case.device), y.to(case.device)) for x, y in case.batches()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from tb_gradascent.functional.ascent import Ascent, VisibleAscent
@@ -39,15 +40,19 @@ def ascend(
         bounds: Lowest and highest legal values, broadcastable to ``inputs``. Elements that start
             outside may stay where they are.
         score: What a fixed ``step_size`` follows; the Newton step follows the margin.
-        logits: What ``forward(inputs)`` gave, with its graph, if the caller has it already: it
-            saves one pass. ``inputs`` must then require a gradient.
+        logits: What ``forward(inputs)`` gave, if the caller has it already: it saves one pass. It
+            must have its graph, and ``inputs`` must require a gradient, unless the ascent is
+            visible.
     """
     start = inputs.detach()
+    if isinstance(ascent, VisibleAscent):
+        if logits is None:
+            with torch.no_grad():
+                logits = forward(start)
+        return climb_visibly(forward, start, logits, targets, ascent, bounds)
     leaf = inputs
     if logits is None:
         leaf, logits = ask(forward, start.clone())
-    if isinstance(ascent, VisibleAscent):
-        return climb_visibly(forward, start, logits, targets, ascent, bounds)
 
     def directions(gradients: Tensor, _: int) -> tuple[Tensor, Tensor]:
         steepest = gradients.sign() if ascent.norm == "linf" else gradients

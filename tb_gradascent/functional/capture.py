@@ -225,7 +225,11 @@ def _morphs(
         rows = slice(first, first + at_once)
         x, target, answer = starts[rows], targets[rows], logits[rows]
         shown = None if limits.shown is None else _bounds_like(x, limits.shown[rows])
-        end = ascend(forward, x, target, ascent, bounds=bounds, score=recipe.score)
+        # Other ascents need the graph of their first answer.
+        first_answer = answer if isinstance(ascent, VisibleAscent) else None
+        end = ascend(
+            forward, x, target, ascent, bounds=bounds, score=recipe.score, logits=first_answer
+        )
         steps += end.steps
         stopped += end.stopped
         delta = as_stored(end.inputs - x, levels)

@@ -47,7 +47,7 @@ class TargetMargin:
 
     def __init__(self, logits: Tensor, targets: Tensor) -> None:
         logits = at_least_float32(logits)
-        self._column = targets[:, None]
+        self._column = targets.unsqueeze(1)
         ahead = logits - logits.gather(1, self._column)
         # A finite number, so that the margin stays finite where all other logits are −∞.
         ahead.scatter_(1, self._column, torch.finfo(logits.dtype).min)

@@ -22,7 +22,7 @@ class Transformation(NamedTuple):
     noise: Tensor | None
 
     def __call__(self, x: Tensor, legal_range: Tensor) -> Tensor:
-        """The rows (N, …) transformed, differentiable.
+        """The rows (N, …) transformed.
 
         Args:
             x: Shape (N, …), floating point.
@@ -31,6 +31,15 @@ class Transformation(NamedTuple):
         if self.maps:
             x = _resampled(x, [matrix.to(x) for matrix in self.maps])
         return x if self.noise is None else torch.addcmul(x, self.noise.to(x), legal_range)
+
+    def back(self, gradients: Tensor) -> Tensor:
+        """From gradients of the transformed rows (N, …) to those of the rows.
+
+        Autograd needs more operations for it.
+        """
+        if not self.maps:
+            return gradients
+        return _resampled(gradients, [matrix.to(gradients).T for matrix in self.maps])
 
     def to(self, device: torch.device) -> Transformation:
         """The same on another device."""

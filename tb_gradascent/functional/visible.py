@@ -71,7 +71,8 @@ def climb_visibly(
 
         g is divided by the factor first to prevent overflow. Both are in parts of the legal range.
         """
-        largest = gradients.abs().amax(dims, keepdim=True).clamp_min_(TINY)
+        largest = torch.linalg.vector_norm(gradients, math.inf, dims, keepdim=True)
+        largest.clamp_min_(TINY)
         scaled = gradients * (legal_range / largest)
         smooth = prior(scaled, exponent)
         return smooth, (scaled * smooth).sum(dims).clamp_min_(0), largest
@@ -83,31 +84,32 @@ def climb_visibly(
 
     def look(x: Tensor, change: Transformation) -> tuple[Tensor, Tensor]:
         """The margins (N,) under a transformation, and their gradients."""
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            seen = forward(change(leaf, legal_range))
+        leaf, seen = ask(forward, change(x, legal_range))
         margin = TargetMargin(seen.detach(), targets)
-        return margin.values, gradient_of(seen, leaf, margin.slopes())
+        return margin.values, change.back(gradient_of(seen, leaf, margin.slopes()))
 
     goal, rest, aim = (
         log_odds(ascent.confidence + part * (1 - ascent.confidence)) for part in (0, _REST, _AIM)
     )
     before = TargetMargin(logits.detach(), targets).values
     moving = (before < goal) & before.isfinite()
+    resting = torch.where(moving, rest, -math.inf)
+    longest = ascent.max_step_rms * math.sqrt(shape.numel())
     x, mean, steps = start, torch.zeros_like(start), torch.zeros_like(targets)
     for step, changes in enumerate(_changes(shape, ascent, start.device) if moving.any() else ()):
         looks = [look(x, change) for change in changes]
         margins, gradients = (_mean([*parts]) for parts in zip(*looks, strict=True))
-        # A single gradient that is not finite must not spoil the mean for good.
-        mean = mean.lerp(gradients.nan_to_num(0, 0, 0), 1 - _MOMENTUM)
-        gradients = mean / (1 - _MOMENTUM ** (step + 1))
-        smooth, products, largest = smoothed(region.inward(x, gradients), steepest)
-        # A Newton step, or the longest step if that is shorter.
+        # A single gradient that is not finite must not spoil the mean for good. The mean has no
+        # bias towards its first value, 0.
+        weight = (1 - _MOMENTUM) / (1 - _MOMENTUM ** (step + 1))
+        mean.lerp_(gradients.nan_to_num_(0, 0, 0), weight)
+        smooth, products, largest = smoothed(region.inward(x, mean), steepest)
         part = ((aim - margins) / (products * largest.flatten())).to(x.dtype)
-        rms = torch.linalg.vector_norm(smooth, 2, dims) * part.abs() / math.sqrt(shape.numel())
-        part *= (ascent.max_step_rms / rms.clamp_min(TINY)).clamp_max_(1)
-        climbing = moving & (margins < rest) & (rms < math.inf)
-        moved = region.project(torch.addcmul(x, smooth, legal_range * column(part, x)))
+        climbing = (margins < resting) & (part.abs() < math.inf)
+        # A Newton step, or the longest step if that is shorter.
+        limit = longest / torch.linalg.vector_norm(smooth, 2, dims).clamp_min_(TINY)
+        lengths = legal_range * column(part.clamp(-limit, limit), x)
+        moved = region.project(torch.addcmul(x, smooth, lengths))
         x = torch.where(column(climbing, x), moved, x)
         steps += climbing
 

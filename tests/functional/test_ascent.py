@@ -13,6 +13,7 @@ from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
 from tb_gradascent.functional.margins import TargetMargin
+from tb_gradascent.functional.region import Region
 from tb_gradascent.functional.response import response
 from testing import networks
 from testing.networks import Quadratic, digits
@@ -491,3 +492,14 @@ def test_the_response_is_what_the_network_says_at_each_point(trained: nn.Module)
 def test_a_bad_argument_is_named(arguments: dict[str, object], name: str) -> None:
     with pytest.raises(ValueError, match=rf"Ascent\({name}\)"):
         Ascent(**arguments)  # type: ignore[arg-type]
+
+
+def test_the_inward_gradient_leaves_out_what_would_cross_a_bound() -> None:
+    x = torch.tensor([[0.0, 0.0, 1.0, 1.0, 0.5, 1e-6], [-2.0, -2.0, 3.0, 3.0, 0.0, 1.0]])
+    gradient = torch.tensor([[-1e9, 2.0, 3.0, -4.0, -1e9, -1e9], [-1.0, 2.0, 3.0, -4.0, 0.0, -5.0]])
+    region = Region(x, (torch.tensor(0.0), torch.tensor(1.0)))
+    assert region.inward(x, gradient).tolist() == [
+        [0, 2, 0, -4, -1e9, gradient[0, 5].item()],
+        [0, 2, 0, -4, 0, -5],
+    ]
+    assert Region(x, None).inward(x, gradient) is gradient

@@ -57,6 +57,17 @@ def test_every_row_is_changed_alike_and_a_new_draw_differs(shape: tuple[int, ...
     )
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 9), (3, 12), (20,), (2, 4, 5, 6)])
+def test_gradients_come_back_as_autograd_brings_them(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(3, *shape, generator=generator, requires_grad=True)
+    gradients = torch.rand(3, *shape, generator=generator)
+    for shift in (0.0, 0.1):
+        change = Transformations(x.shape[1:], shift, shift, 0.2, seed=3).draw()
+        (expected,) = torch.autograd.grad(change(x, ONE), x, gradients)
+        torch.testing.assert_close(change.back(gradients), expected)
+
+
 def test_a_smaller_strength_changes_less_and_none_changes_nothing() -> None:
     x = torch.rand(2, 1, 9, 9, generator=torch.Generator().manual_seed(1))
     half, same = (

@@ -262,7 +262,24 @@ def test_every_row_takes_part_in_the_same_passes(
 
     ascent = Ascent.visible(0.999999, steps=5, finish_steps=3, draws=2)
     ascend(forward, images, targets, ascent, bounds=BOUNDS)
-    assert passes == [(len(images), True)] * (1 + 5 * 2 + 3 + 1)
+    rows = len(images)
+    assert passes == [(rows, False), *[(rows, True)] * (5 * 2 + 3 + 1)]
+
+
+def test_known_logits_need_no_graph(trained: nn.Module, images: Tensor, targets: Tensor) -> None:
+    passes: list[bool] = []
+
+    def forward(x: Tensor) -> Tensor:
+        passes.append(x.requires_grad)
+        logits: Tensor = trained(x)
+        return logits
+
+    ascent = Ascent.visible(0.999999, steps=5, finish_steps=3)
+    known = trained(images).detach()
+    end = ascend(forward, images, targets, ascent, bounds=BOUNDS, logits=known)
+    assert passes == [True] * (5 + 3 + 1)
+    alone = ascend(trained, images, targets, ascent, bounds=BOUNDS)
+    torch.testing.assert_close(end.inputs, alone.inputs)
 
 
 def test_known_logits_save_a_pass(trained: nn.Module, images: Tensor, targets: Tensor) -> None:

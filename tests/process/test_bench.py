@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import __main__ as bench
-from bench import measure, quality, report, sizes, visible
+from bench import gpu, long_run, measure, quality, report, sizes, visible
 from bench.capture import bare_passes, given_by
 from bench.workloads import photographs
 from tb_gradascent import Ascent, GradAscentHook, ProbabilityMargin, read_samples
@@ -214,6 +214,26 @@ def test_the_docs_quote_the_results(tmp_path: Path) -> None:
     report.quote([report.Section("", figures)], path)
     expected = text.replace("| 3 |", "| 1.01 |").replace("| that | |", "| that | 2.02 |")
     assert path.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.slow
+def test_the_benchmark_for_a_gpu_runs_dry_on_a_cpu() -> None:
+    section = gpu.run(gpu.DRY_RUN)
+    waits, _copies, *costs = section.figures
+    assert waits.value == "0"
+    assert [row[0] for row in section.rows] == [case.name for case in gpu.cases(gpu.DRY_RUN)]
+    assert len(costs) == 4
+    assert all("%" in figure.value for figure in costs)
+
+
+def test_a_long_training_is_simulated_with_real_captures() -> None:
+    torch.manual_seed(0)
+    images, labels = digits("test")[0][:64], torch.arange(64) % 10
+    found = long_run.train(trained(), [(images, labels)], minutes=0.05)
+    assert 1 <= found.captures <= 2  # one in 100 steps
+    assert found.seconds > 0
+    assert found.part == pytest.approx(found.seconds / 3)
+    assert found.beyond == 0  # within the free seconds
 
 
 def test_every_benchmark_runs_by_name_and_is_explained() -> None:
