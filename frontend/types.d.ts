@@ -183,6 +183,12 @@ export interface Panels {
 }
 
 /** A size in canvas pixels. */
+/** What the width of a text is measured for: the title of a card, its chips, and its headings, captions and labels. */
+export type TextKind = "title" | "chip" | "small";
+
+/** The width of a text in CSS pixels. The views measure it with the font of its kind. */
+export type MeasureText = (text: string, kind: TextKind) => number;
+
 export interface Raster {
   width: number;
   height: number;

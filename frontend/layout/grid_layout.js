@@ -12,7 +12,7 @@ import { chipsOf, rowsOf } from "../samples/target_choice.js";
 
 /** @import {Places} from "./places.js" */
 /** @import {ShownTargets, TargetChoice} from "../samples/target_choice.js" */
-/** @import {Panels, Raster, Sample, Target} from "../types.js" */
+/** @import {MeasureText, Panels, Raster, Sample, Target} from "../types.js" */
 
 /** Distances in CSS pixels. The views pass those that the style sheets need to them. */
 const CARD_EDGE = 13;
@@ -30,10 +30,8 @@ const MOST_TEXT = 360;
 const LEAST_ROW = 92;
 /** A line of the caption below the panels of a morph, and of the text about its end, its survival and its judges. */
 export const CAPTION = 16;
-/** The approximate width of a letter in these texts, in CSS pixels. */
-const CAPTION_LETTER = 5.8;
 /** The caption of a change that needs the most space. */
-const LONGEST_CHANGE = changeCaption({ largest: 0.012, mean: 0.012 }, [1, 1, 1]).short;
+const LONGEST_CHANGE = changeCaption({ largest: 0.0012, mean: 0.00012 }, [1, 1, 1]).short;
 export const PANEL_GAP = 8;
 const TEXT_GAP = 14;
 const ROW_GAP = 8;
@@ -41,14 +39,19 @@ const ROW_GAP = 8;
 const TARGET_GAP = 16;
 const TITLE_GAP = 8;
 export const GRID_GAP = 16;
-const TITLE_LETTER = 6.2;
+/** Titles whose widths differ by less share a layout, so that the layouts of many samples stay few. */
+const TITLE_UNIT = 8;
 const CHIP_LINE = 26;
 /** The line of the title, if the chips stand in it. */
 const SHARED_LINE = 22;
-const CHIP_LETTER = 6.5;
-const CHIP_EDGE = 22;
+/** Between the title and the chips in its line. */
+const CHIPS_GAP = 16;
+const CHIP_GAP = 4;
+/** The padding and the border of a chip. */
+const CHIP_EDGE = 18;
+const LEAST_CHIP = 26;
 /** The caption before the chips. */
-const CHIP_LABEL = 52;
+export const CHIPS_LABEL = "targets";
 /** With more lines, the chips scroll. */
 const MOST_CHIP_LINES = 4;
 
@@ -133,6 +136,7 @@ function channelHeight(channels) {
 /**
  * The options of a card's layout.
  * @typedef {object} CardOptions
+ * @property {MeasureText} measure
  * @property {number} zoom
  * @property {number} ratio
  * @property {number[]} rows
@@ -152,7 +156,7 @@ function channelHeight(channels) {
  */
 export function cardLayout(
   sample,
-  { zoom, ratio, rows, choice, text = LEAST_TEXT, across = 1, width: cardWidth = 0, original = true },
+  { measure, zoom, ratio, rows, choice, text = LEAST_TEXT, across = 1, width: cardWidth = 0, original = true },
 ) {
   const hasOriginal = original || !rows.length;
   const { raster, scale } = rasterOf(sample.shape, zoom, ratio);
@@ -163,7 +167,7 @@ export function cardLayout(
   const ofRows = rows.map((position) => sample.targets[position]);
   const hasMorphs = ofRows.some(({ morphs }) => morphs.length);
   const rowPanels = hasMorphs ? 3 * width + 2 * gap : width;
-  const captionLines = wrappedLines(LONGEST_CHANGE, rowPanels * scale);
+  const captionLines = wrappedLines(LONGEST_CHANGE, rowPanels * scale, measure);
   const rowHeights = ofRows.map((target) =>
     target.morphs.length
       ? Math.max(
@@ -203,10 +207,12 @@ export function cardLayout(
   const metaBelowOriginal = hasOriginal && isStacked && (rowsHeight - height) * scale >= META_GAP + MOST_META * META_LINE;
   const meta = metaBelowOriginal ? 0 : META_GAP + META_LINE;
   const bodyHeight = HEADING + Math.max(rowsHeight, height) * scale + meta;
-  const titleLines = titleLength(sample) * TITLE_LETTER > bodyWidth ? 2 : 1;
-  const lengths = chipWidths(sample, choice);
-  const chipLines = linesOfChips(lengths, choice, bodyWidth);
-  const lineWidth = titleLength(sample) * TITLE_LETTER + CHIP_LABEL + lengths.reduce((sum, length) => sum + length, 0);
+  const titleWidth = titleWidthOf(sample, measure);
+  const titleLines = titleWidth > bodyWidth ? 2 : 1;
+  const label = measure(CHIPS_LABEL, "chip") + CHIP_GAP;
+  const chips = chipWidths(sample, choice, measure);
+  const chipLines = linesOfChips(chips, label, choice, bodyWidth);
+  const lineWidth = titleWidth + CHIPS_GAP + label + chips.reduce((sum, chip) => sum + chip, 0);
   const chipsBeside = chipLines === 1 && choice !== "more" && lineWidth <= bodyWidth;
   const head = chipsBeside ? SHARED_LINE : titleLines * LINE + chipLines * CHIP_LINE;
   return {
@@ -248,16 +254,19 @@ function rectangle(x, y, { width, height }) {
  * How many lines a caption needs if it is wrapped between its words.
  * @param {string} words
  * @param {number} width in CSS pixels
+ * @param {MeasureText} measure
  */
-export function wrappedLines(words, width) {
+export function wrappedLines(words, width, measure) {
+  const space = measure(" ", "small");
   let lines = 1;
   let used = 0;
-  for (const { length } of words.split(" ")) {
-    if (used && (used + 1 + length) * CAPTION_LETTER > width) {
+  for (const word of words.split(" ")) {
+    const length = measure(word, "small");
+    if (used && used + space + length > width) {
       lines++;
       used = length;
     } else {
-      used += (used ? 1 : 0) + length;
+      used += (used ? space : 0) + length;
     }
   }
   return lines;
@@ -286,56 +295,50 @@ function valuesOf(sample) {
 }
 
 /** The percentages, and everything around the names in a title. */
-const TITLE_WORDS = " 00 % ·  00 %, labelled  ✗".length;
+const TITLE_WORDS = " 00 % ·  00 %, labelled  ✗";
 
 /**
- * The approximate length of a card's title, in letters.
+ * The width of a card's title in one line, rounded up, in CSS pixels.
  * @param {Sample} sample
+ * @param {MeasureText} measure
  */
-function titleLength({ classes, label, session }) {
-  let length = TITLE_WORDS + (label === null ? 0 : className(session.class_names, label).length);
-  for (let position = 0; position < 2 && position < classes.length; position++) {
-    length += className(session.class_names, classes[position]).length;
-  }
-  return length;
+function titleWidthOf({ classes, label, session }, measure) {
+  const nameWidth = (/** @type {number} */ index) => measure(className(session.class_names, index), "title");
+  let width = measure(TITLE_WORDS, "title") + (label === null ? 0 : nameWidth(label));
+  for (let position = 0; position < 2 && position < classes.length; position++) width += nameWidth(classes[position]);
+  return TITLE_UNIT * Math.ceil(width / TITLE_UNIT);
 }
 
 /**
- * The approximate length of a sample's chips, in letters. Class names can differ between sessions.
- * @param {Sample} sample
- */
-function chipsLength({ targets, session }) {
-  return targets.reduce((sum, { index }) => sum + className(session.class_names, index).length, 0);
-}
-
-/**
- * The approximate widths of a card's chips, in CSS pixels; empty if it has none.
+ * The widths of a card's chips with the gaps between them, in CSS pixels; empty if it has none.
  * @param {Sample} sample
  * @param {TargetChoice | undefined} choice
+ * @param {MeasureText} measure
  */
-function chipWidths(sample, choice) {
+function chipWidths(sample, choice, measure) {
   const { positions, others } = chipsOf(sample, choice);
   if (!positions.length) return [];
   const names = positions.map((position) => className(sample.session.class_names, sample.targets[position].index));
   const more = others || choice === "more" ? [`+${others} more`] : [];
-  return [...names, ...more].map((name) => name.length * CHIP_LETTER + CHIP_EDGE);
+  return [...names, ...more].map((name) => Math.max(measure(name, "chip") + CHIP_EDGE, LEAST_CHIP) + CHIP_GAP);
 }
 
 /**
- * @param {number[]} lengths from `chipWidths`
+ * @param {number[]} chips from `chipWidths`
+ * @param {number} label the width of the caption before them
  * @param {TargetChoice | undefined} choice
  * @param {number} width
  */
-function linesOfChips(lengths, choice, width) {
-  if (!lengths.length) return 0;
+function linesOfChips(chips, label, choice, width) {
+  if (!chips.length) return 0;
   let lines = 1;
-  let left = CHIP_LABEL;
-  for (const length of lengths) {
-    if (left + length > width && left > CHIP_LABEL) {
+  let left = label;
+  for (const chip of chips) {
+    if (left + chip > width && left > 0) {
       lines++;
-      left = CHIP_LABEL;
+      left = 0;
     }
-    left += length;
+    left += chip;
   }
   return Math.min(lines, choice === "more" ? MOST_CHIP_LINES : 1);
 }
@@ -352,6 +355,7 @@ function linesOfChips(lengths, choice, width) {
 /**
  * The options of the grid's layout.
  * @typedef {object} GridOptions
+ * @property {MeasureText} measure
  * @property {number} width the width of the grid, in CSS pixels
  * @property {number} [height] the visible height of the grid; without it the height does not limit the pictures
  * @property {number} ratio screen pixels per CSS pixel
@@ -432,10 +436,10 @@ const MOST_GROWTH = Math.max(ZOOMS.length, REDUCED.length, SIGNAL_WIDTHS.length)
  * @param {number} growth how many steps the pictures are larger than the smallest automatic zoom
  * @returns {CardOptions}
  */
-function cardOptions({ sample, rows, choice, original }, { zoom, ratio }, growth) {
+function cardOptions({ sample, rows, choice, original }, { measure, zoom, ratio }, growth) {
   const zooms = zoom === null ? comfortableZooms(sample.shape) : [zoom];
   const text = growth ? COMFORTABLE_TEXT : LEAST_TEXT;
-  return { zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice, text, original };
+  return { measure, zoom: zooms[Math.min(growth, zooms.length - 1)], ratio, rows, choice, text, original };
 }
 
 /**
@@ -461,7 +465,7 @@ function heightKind(kind) {
  * @param {Sample[]} samples
  * @param {GridOptions} options
  */
-function kindsOf(samples, { targets, choices, partners }) {
+function kindsOf(samples, { measure, targets, choices, partners }) {
   /** @type {CardKind[]} */
   const kinds = [];
   /** @type {number[]} positions in `kinds`, by layout id */
@@ -470,7 +474,7 @@ function kindsOf(samples, { targets, choices, partners }) {
     const choice = choices.size ? choices.get(sample.key) : undefined;
     const original = !partners?.has(sample);
     const add = () => kinds.push({ sample, rows: rowsOf(sample, targets, choice), choice, original }) - 1;
-    return choice === undefined ? (known[2 * layoutId(sample) + (original ? 1 : 0)] ??= add()) : add();
+    return choice === undefined ? (known[2 * layoutId(sample, measure) + (original ? 1 : 0)] ??= add()) : add();
   });
   return { kinds, kindOfEach };
 }
@@ -496,11 +500,12 @@ function textOf(shape) {
 /**
  * A number that is the same for samples with the same card layout.
  * @param {Sample} sample
+ * @param {MeasureText} measure
  */
-function layoutId(sample) {
+function layoutId(sample, measure) {
   let number = layoutIds.get(sample);
   if (number === undefined) {
-    const text = layoutText(sample);
+    const text = layoutText(sample, measure);
     number = numbers.get(text) ?? numbers.size;
     numbers.set(text, number);
     layoutIds.set(sample, number);
@@ -508,10 +513,15 @@ function layoutId(sample) {
   return number;
 }
 
-/** @param {Sample} sample */
-function layoutText(sample) {
-  const { shape, targets, strengths, classes } = sample;
-  let text = `${textOf(shape)} ${strengths.length > 0} ${titleLength(sample)} ${chipsLength(sample)}`;
+/**
+ * @param {Sample} sample
+ * @param {MeasureText} measure
+ */
+function layoutText(sample, measure) {
+  const { shape, targets, strengths, classes, session } = sample;
+  // Class names, and so the widths of chips, can differ between sessions.
+  const chips = targets.reduce((sum, { index }) => sum + measure(className(session.class_names, index), "chip"), 0);
+  let text = `${textOf(shape)} ${strengths.length > 0} ${titleWidthOf(sample, measure)} ${Math.round(chips)}`;
   for (const target of targets) {
     text += target.morphs.length ? ` ${target.index}+${extraLines(target)}` : ` ${target.index}`;
     if (isPredicted(sample, target)) text += "!";

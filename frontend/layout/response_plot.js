@@ -2,11 +2,12 @@
 
 import { className } from "../samples/captions.js";
 
-/** @import {Morph, Sample, Target} from "../types.js" */
+/** @import {MeasureText, Morph, Sample, Target} from "../types.js" */
 
 /** Free space at the edges for the dot of the flip and for half of a line's width. */
 export const INSET = 4;
-const LETTER = 6.2;
+/** Around a label. */
+const LABEL_EDGE = 4;
 /** Labels take at most this share of a narrow curve. A wide curve keeps more room for its lines. */
 const LARGEST_SHARE = 0.55;
 const COMFORTABLE_LABEL = 100;
@@ -26,18 +27,19 @@ const LABEL_HEIGHT = 12;
  * The width of the labels, the same for all curves of a session, so that the curves can be compared.
  * @param {Sample} sample
  * @param {number} width of the curve with its labels, in CSS pixels
+ * @param {MeasureText} measure
  * @returns {number} in CSS pixels
  */
-export function labelWidth({ session, classes, targets }, width) {
+export function labelWidth({ session, classes, targets }, width, measure) {
   const indices = [classes[0] ?? 0, ...targets.map(({ index }) => index)];
   const names = session.class_names ?? indices.map((index) => className(null, index));
   let longest = widths.get(names);
   if (longest === undefined) {
-    longest = names.reduce((most, name) => Math.max(most, name.length), 0);
+    longest = names.reduce((most, name) => Math.max(most, measure(name, "small")), 0);
     widths.set(names, longest);
   }
   const most = Math.min(LARGEST_SHARE * width, Math.max(COMFORTABLE_LABEL, COMFORTABLE_SHARE * width));
-  return Math.min(Math.ceil(longest * LETTER) + 4, Math.floor(most));
+  return Math.min(Math.ceil(longest) + LABEL_EDGE, Math.floor(most));
 }
 
 /** @type {WeakMap<string[], number>} */

@@ -37,6 +37,15 @@ export const rangeInUse = memoize(
   (state) => rangeOf(state.overviewSteps, stepSpan(state)),
 );
 
+/**
+ * The advice to choose more steps; empty if there are no more.
+ * @param {State} state
+ */
+export function moreSteps(state) {
+  const [range, span] = [rangeInUse(state), stepSpan(state)];
+  return range.from > span.from || range.to < span.to ? " Choose more steps above." : "";
+}
+
 /** @type {(state: State) => Pair[]} */
 export const pairsInUse = memoize(
   (state) => [samplesInUse(state)],

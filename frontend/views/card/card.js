@@ -22,6 +22,7 @@ import { sampleHeading } from "./sample_heading.js";
 import { targetChips } from "./target_chips.js";
 import { element, setBox } from "../common/dom.js";
 import { runName } from "../common/run_name.js";
+import { textWidth } from "../common/text_width.js";
 import { TargetResponse } from "./target_response.js";
 
 /** @import {Surface} from "../../drawing/curves.js" */
@@ -34,8 +35,6 @@ import { TargetResponse } from "./target_response.js";
 /** A click on one of these does not open the sample. */
 export const INTERACTIVE = "button, input, select, a, label, .curve";
 
-/** The approximate width of a letter in a heading, in CSS pixels. */
-const LETTER = 5.8;
 /** A press on a morph that lasts longer shows the original, and does not open the sample. In milliseconds. */
 const PRESS = 300;
 
@@ -211,7 +210,7 @@ export class Card {
     const { layout, sample } = this;
     return layout.rows.every((position) => {
       const heading = `gradient → ${className(sample.session.class_names, sample.targets[position].index)}`;
-      return layout.raster.width * layout.scale >= heading.length * LETTER;
+      return layout.raster.width * layout.scale >= textWidth(heading, "small");
     });
   }
 

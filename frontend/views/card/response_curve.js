@@ -4,6 +4,7 @@ import { formatDecimals, formatStrength } from "../../samples/captions.js";
 import { INSET, xOf, yOf, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
 import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
+import { textWidth } from "../common/text_width.js";
 
 /** @import {Plot} from "../../layout/response_plot.js" */
 /** @import {Morph, Sample, Target} from "../../types.js" */
@@ -28,7 +29,7 @@ export class ResponseCurve {
    */
   constructor(sample, target, morph, size, onStrength) {
     this.onStrength = onStrength;
-    const plot = { ...size, labelWidth: labelWidth(sample, size.width) };
+    const plot = { ...size, labelWidth: labelWidth(sample, size.width, textWidth) };
     this.#plot = plot;
     // The marker is outside the SVG. Inside, each move would cost a layout of the whole drawing.
     this.#now = element("div", { className: "now" });

@@ -1,5 +1,6 @@
 /** The chips on a card, one for each target. A chip shows its target alone. */
 
+import { CHIPS_LABEL } from "../../layout/grid_layout.js";
 import { className } from "../../samples/captions.js";
 import { withTargetChoice } from "../../state/transitions.js";
 import { chipsOf } from "../../samples/target_choice.js";
@@ -31,7 +32,7 @@ export function targetChips(sample, { rows, choice, chipLines }, onChange) {
   });
   if (others) chips.push(moreChip(`+${others} more`, "Show more targets", () => choose("more")));
   else if (choice === "more") chips.push(moreChip("fewer", "Show fewer targets", () => choose(null)));
-  const row = element("div", { className: "chips", role: "group", ariaLabel: "Targets" }, "targets", ...chips);
+  const row = element("div", { className: "chips", role: "group", ariaLabel: "Targets" }, CHIPS_LABEL, ...chips);
   row.style.setProperty("--lines", String(chipLines));
   row.classList.toggle("one-line", chipLines === 1);
   return row;

@@ -14,6 +14,7 @@ import {
 import { CAPTION } from "../../layout/grid_layout.js";
 import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
+import { textWidth } from "../common/text_width.js";
 import { ResponseCurve } from "./response_curve.js";
 import { VerdictChip } from "./verdict_chip.js";
 
@@ -22,8 +23,6 @@ import { VerdictChip } from "./verdict_chip.js";
 /** The height of the texts above and below the curve: the verdict and the flip. */
 const WORDS_HEIGHT = 44;
 const HIGHEST_CURVE = 120;
-/** The approximate width of a letter, in CSS pixels. */
-const LETTER = 5.6;
 
 export class TargetResponse {
   #chip;
@@ -101,7 +100,7 @@ export class TargetResponse {
  * @param {number} width in CSS pixels
  */
 function fitting({ long, short }, width) {
-  return long.length * LETTER <= width ? long : short;
+  return textWidth(long, "small") <= width ? long : short;
 }
 
 /**

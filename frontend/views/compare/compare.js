@@ -1,6 +1,6 @@
 /** The Compare view: two runs side by side on the same samples, with their differences. */
 
-import { className, formatCount, formatCounted, formatPrecise, formatSigned } from "../../samples/captions.js";
+import { className, formatCount, formatCounted, formatShort, formatSigned } from "../../samples/captions.js";
 import { byDifference, changeOf, changesOf, differencesOf, pairsShown, runRows } from "../../samples/comparison.js";
 import { neighbour } from "../common/key_commands.js";
 import { sameLayout } from "../../layout/grid_layout.js";
@@ -13,6 +13,7 @@ import { element, onPixelRatio, setBox } from "../common/dom.js";
 import { select, setOptions } from "../common/form_fields.js";
 import { note } from "../common/messages.js";
 import { showLoaded } from "../common/sample_view.js";
+import { textWidth } from "../common/text_width.js";
 import { VirtualList } from "../common/virtual_list.js";
 import { signedMargin } from "../../samples/signed_margin.js";
 import { ChangeTable } from "./change_table.js";
@@ -133,14 +134,15 @@ export class Compare {
     this.#showRuns(state, comparedRuns(state));
     const { chosenZoom: zoom, targetChoices: choices } = state;
     const targets = shownTargets(state);
-    const { clientWidth } = this.element;
+    // The list is hidden while it is empty.
+    const clientWidth = this.#scroller.clientWidth || this.element.clientWidth;
     const ratio = window.devicePixelRatio;
     const { change, sort } = state;
     const made = [comparisonInUse(state), this.#samples, zoom, targets, choices, clientWidth, ratio, change, sort, state.compared];
     if (made.some((input, at) => input !== this.#arranged[at])) {
       this.#arranged = made;
       const pairs = this.#pairsOf(state);
-      this.#layout = pairLayout(pairs, { width: clientWidth - 16, ratio, zoom, targets, choices });
+      this.#layout = pairLayout(pairs, { measure: textWidth, width: clientWidth, ratio, zoom, targets, choices });
       this.#list.show(pairs, placesOfPairs(this.#layout), this.#anchorMode);
       this.#anchorMode = "always";
     }
@@ -153,6 +155,7 @@ export class Compare {
    */
   #showRuns(state, compared) {
     const runs = runsOfTag(state);
+    this.#tools.hidden = runs.length < 2;
     for (const [at, choice] of [this.#first, this.#second].entries()) {
       setOptions(
         choice,
@@ -364,14 +367,15 @@ function differences(pair) {
       : element("span", {}, `both predict ${nameOf(first)}`),
     element(
       "span",
-      { title: "The probability of the label minus that of the most probable other class" },
+      { title: "Signed margin: the probability of the label minus that of the most probable other class" },
       `signed margin ${formatSigned(signedMargin(first))} | ${formatSigned(signedMargin(second))}${change}`,
     ),
     ...flipDistances.map(({ target, first: one, second: other }) => {
       const goal = className(first.session.class_names, target);
-      const told = (/** @type {number | null} */ distance) => (distance === null ? "never" : formatPrecise(distance));
+      const told = (/** @type {number | null} */ distance) => (distance === null ? "never" : formatShort(distance));
       return element("span", {}, `flip distance → ${goal}: ${told(one)} | ${told(other)}`);
     }),
   ];
-  return element("div", { className: "differences" }, ...words);
+  const title = words.map(({ textContent }) => textContent).join(" · ");
+  return element("div", { className: "differences", title }, ...words);
 }

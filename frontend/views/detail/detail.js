@@ -36,6 +36,9 @@ import { errorMessage } from "../../data/error_message.js";
 /** @import {Sample, Target} from "../../types.js" */
 /** @import {DisplaySettings} from "../common/sample_view.js" */
 
+/** The pictures get their new size so long after the window has got its own, in milliseconds. */
+const REST_OF_RESIZING = 150;
+
 export class Detail {
   /** @type {Sample | null} */
   #sample = null;
@@ -53,6 +56,8 @@ export class Detail {
   #tabs = [];
   /** The position of the target that is shown. */
   #target = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #resized;
   /** @type {[number, number] | null} the two classes that the sample is between */
   #pair = null;
   #pairLink = element("button", { type: "button", title: "Show all samples between these two classes" });
@@ -118,6 +123,12 @@ export class Detail {
       if (key !== undefined) onChange((state) => withStrengthOverride(state, key, strength));
     });
     this.element.addEventListener("keydown", (event) => this.#key(event));
+    window.addEventListener("resize", () => {
+      clearTimeout(this.#resized);
+      this.#resized = setTimeout(() => {
+        if (this.#sample && window.innerHeight) this.#rebuild(this.#sample);
+      }, REST_OF_RESIZING);
+    });
   }
 
   /**

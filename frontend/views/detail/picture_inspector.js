@@ -15,7 +15,7 @@ import { Wipe } from "./wipe.js";
 /** @import {PanelContent} from "../common/panel_canvas.js" */
 
 /** Distances of style/dialog.css and style/detail.css, in CSS pixels. */
-const WIDEST_DIALOG = 1368;
+const WIDEST_DIALOG = 1840;
 const DIALOG_MARGIN = 32;
 /** The edges of the dialog, its padding and its scroll bar. */
 const DIALOG_EDGES = 2 + 2 * 16 + 16;
@@ -129,7 +129,7 @@ export class PictureInspector {
       if (!this.#cursor) this.#setCursor(Math.floor(this.width / 2), Math.floor(this.height / 2));
       this.#placeAtCursor(frame);
     });
-    const caption = element("figcaption", {}, words);
+    const caption = element("figcaption", { title: words }, words);
     this.#shown.push({ content, canvas, frame, marker, caption, wipe });
     return element("figure", {}, frame, caption, ...(wipe ? [wipe.element] : []));
   }

@@ -45,10 +45,11 @@ export class ProbabilityTable {
     const { classes, probabilities, session, targets, label } = this.sample;
     const position = classes.indexOf(index);
     const target = targets.find((one) => one.index === index);
+    const name = className(session.class_names, index) + (index === label ? " (label)" : "");
     return element(
       "tr",
       {},
-      element("th", { scope: "row" }, className(session.class_names, index) + (index === label ? " (label)" : "")),
+      element("th", { scope: "row", title: name }, name),
       position < 0
         ? nothing("Only the most probable classes are recorded")
         : element("td", {}, ...bar(probabilities[position])),

@@ -11,9 +11,9 @@ export class Wipe {
   element = element(
     "label",
     { className: "wipe", title: "How much of the picture shows the original, from the left" },
+    element("span", {}, "morph"),
     this.#slider,
     element("span", {}, "original"),
-    element("span", {}, "morph"),
   );
 
   /**

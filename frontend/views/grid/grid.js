@@ -9,6 +9,7 @@ import { sharedCaption, sharedFacts } from "../../samples/shared_facts.js";
 import { shownTargets } from "../../state/selectors.js";
 import { element, onPixelRatio } from "../common/dom.js";
 import { showLoaded } from "../common/sample_view.js";
+import { textWidth } from "../common/text_width.js";
 import { VirtualList } from "../common/virtual_list.js";
 
 /** @import {Command} from "../common/key_commands.js" */
@@ -49,7 +50,7 @@ export class Grid {
   /** @type {Choices} */
   #choices = UNCHOSEN;
   /** @type {GridLayout} */
-  #layout = gridLayout([], { ...UNCHOSEN, width: 0, ratio: 1 });
+  #layout = gridLayout([], { ...UNCHOSEN, measure: textWidth, width: 0, ratio: 1 });
   #width = 0;
   #height = 0;
   #ratio = 1;
@@ -187,7 +188,7 @@ export class Grid {
     this.#width = this.#scroller.clientWidth;
     this.#height = this.#scroller.clientHeight;
     this.#ratio = window.devicePixelRatio;
-    const options = { ...this.#choices, width: this.#width, height: this.#height, ratio: this.#ratio };
+    const options = { ...this.#choices, measure: textWidth, width: this.#width, height: this.#height, ratio: this.#ratio };
     this.#layout = gridLayout(samples, options);
     const places = (/** @type {number} */ was, /** @type {number} */ now) => {
       if (now >= 0 && keepColumns && columns === this.#layout.columns) {

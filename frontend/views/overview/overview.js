@@ -5,6 +5,7 @@ import { formatCount } from "../../samples/captions.js";
 import {
   TREND_BINS,
   listedPairs,
+  moreSteps,
   pairSummaries,
   pairsInUse,
   rangeInUse,
@@ -243,6 +244,6 @@ function noPairsReason(state, pairs) {
   if (samples.length && samples.every(({ probe }) => probe)) {
     return "Only probes were captured so far. Pairs are counted among the samples that confuse the network most.";
   }
-  return `No confused sample was captured at ${rangeCaption(rangeInUse(state))}. Choose more steps above.`;
+  return `No confused sample was captured at ${rangeCaption(rangeInUse(state))}.${moreSteps(state)}`;
 }
 

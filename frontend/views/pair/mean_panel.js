@@ -1,6 +1,7 @@
 /** The mean of the changes from one class to another, as two pictures. */
 
-import { colourGradient } from "../../drawing/gradient_colors.js";
+import { COLOURS } from "../../drawing/colormap.js";
+import { colourGradient, legendOf } from "../../drawing/gradient_colors.js";
 import { LARGEST_SIDE, canAverage, meanChange } from "../../drawing/mean_change.js";
 import { paintGradient } from "../../drawing/pixels.js";
 import { formatCount } from "../../samples/captions.js";
@@ -17,11 +18,12 @@ export const MOST_AVERAGED = 100;
 export class MeanPanel {
   #size = element("canvas", { className: "mean", width: 1, height: 1, role: "img" });
   #change = element("canvas", { className: "mean", width: 1, height: 1, role: "img" });
+  #ramp = element("canvas", { className: "ramp", width: COLOURS, height: 1, ariaHidden: "true" });
   #pictures = element(
     "div",
     { className: "means" },
     element("figure", {}, this.#size, element("figcaption", {}, "where it changes")),
-    element("figure", {}, this.#change, element("figcaption", {}, "brighter or darker")),
+    element("figure", {}, this.#change, element("figcaption", {}, "darker", this.#ramp, "brighter")),
   );
   #words = element("p", { className: "mean-words" });
   element = element("div", { className: "mean-panel" }, this.#pictures, this.#words);
@@ -56,6 +58,9 @@ export class MeanPanel {
       paintGradient(pixels, raster.width, [0, 0, raster.width, raster.height], picture, coloured);
       canvas.getContext("2d", { willReadFrequently: true })?.putImageData(image, 0, 0);
     }
+    const { colours } = legendOf({ ...settings.gradientColors, style: "signed" }, settings.theme, null, "none");
+    const ramp = new ImageData(new Uint8ClampedArray(colours.slice().buffer), COLOURS, 1);
+    this.#ramp.getContext("2d")?.putImageData(ramp, 0, 0);
     this.#size.ariaLabel = `Mean size of the changes towards ${goal}`;
     this.#change.ariaLabel = `Mean change towards ${goal}`;
     this.element.dataset.averaged = String(mean.count);

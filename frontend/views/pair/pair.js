@@ -4,7 +4,7 @@ import { equalRows } from "../../layout/places.js";
 import { formatCount, formatDistance, formatPercent, labelCaption } from "../../samples/captions.js";
 import { byDistance } from "../../samples/pairs.js";
 import { rangeBefore, rangeCaption } from "../../samples/step_ranges.js";
-import { openedPair, rangeInUse } from "../../state/overview.js";
+import { moreSteps, openedPair, rangeInUse } from "../../state/overview.js";
 import { namesOf, recordedSteps, runColours } from "../../state/selectors.js";
 import { withFilters } from "../../state/transitions.js";
 import { element, onPixelRatio } from "../common/dom.js";
@@ -151,7 +151,7 @@ export class PairView {
     this.#nothing.hidden = Boolean(summary);
     this.#columnHeads.hidden = !summary;
     this.#nothing.textContent = names
-      ? `No confused sample between ${names[0]} and ${names[1]} was captured at ${rangeCaption(range)}. Choose more steps above.`
+      ? `No confused sample between ${names[0]} and ${names[1]} was captured at ${rangeCaption(range)}.${moreSteps(state)}`
       : "Choose a pair of classes in the Overview.";
   }
 
@@ -239,10 +239,11 @@ export class PairView {
     }
     origin.append(`step ${formatCount(step)}${id === null ? "" : ` · ${id}`}`);
     const truth = element("span", { className: wrong ? "truth wrong" : "truth" }, labelCaption(sample) + (wrong ? " ✗" : ""));
+    const said = `${this.#nameOf(classes[0])} ${formatPercent(probabilities[0])}`;
     const words = element(
       "span",
       { className: "example-words" },
-      element("span", { className: "line" }, `${this.#nameOf(classes[0])} ${formatPercent(probabilities[0])}, `, truth),
+      element("span", { className: "line" }, element("span", {}, said, ", ", truth)),
       element("span", { className: "line" }, flip),
       origin,
     );

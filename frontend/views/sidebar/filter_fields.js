@@ -65,8 +65,8 @@ export class FilterFields {
       { className: "filters", ariaLabel: "Filters" },
       search,
       element("div", { className: "abreast" }, prediction, label),
-      element("div", { className: "abreast" }, show, captures),
-      element("div", { className: "abreast" }, outcome),
+      element("div", { className: "abreast" }, show, outcome),
+      captures,
       element(
         "details",
         { className: "rare" },

@@ -1,6 +1,6 @@
 /** The strength slider for all morphs, and the button that plays them. */
 
-import { formatStrength } from "../../samples/captions.js";
+import { OF_THE_CHANGE, formatPart } from "../../samples/captions.js";
 import { withStrength } from "../../state/transitions.js";
 import { element } from "../common/dom.js";
 import { MorphSwitch } from "../common/morph_switch.js";
@@ -12,7 +12,10 @@ const STEP = 0.005;
 
 export class StrengthBar {
   #slider = element("input", { type: "range", id: "strength", ariaLabel: "strength", min: "0", step: String(STEP) });
-  #output = element("output", { htmlFor: "strength", ariaLive: "off" });
+  #part = document.createTextNode("");
+  /** A narrow toolbar leaves this out. */
+  #ofWhat = element("span", { className: "of-what" }, OF_THE_CHANGE);
+  #output = element("output", { htmlFor: "strength", ariaLive: "off" }, this.#part, this.#ofWhat);
   #ticks = element("datalist", { id: "strengths" });
   /** Marks the end of the ascent below the slider. */
   #end = element("div", { className: "end", title: "The whole change: the end of the ascent" });
@@ -68,7 +71,8 @@ export class StrengthBar {
     this.#play.disabled = largest === 0;
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
-    this.#output.value = atFlip ? "each at its flip" : formatStrength(strength);
+    this.#part.data = atFlip ? "each at its flip" : formatPart(strength);
+    this.#ofWhat.hidden = atFlip;
     this.element.classList.toggle("at-flip", atFlip);
     this.element.style.setProperty("--end", String(1 / (largest || 1)));
     this.#end.hidden = largest < 1;

@@ -9,17 +9,17 @@ import {
   withLead,
   wrappedLines,
 } from "../../../frontend/layout/grid_layout.js";
-import { makeJudge, makeMorph, makeSample, makeTarget } from "../samples.mjs";
+import { makeJudge, makeMorph, makeSample, makeTarget, measure } from "../samples.mjs";
 
 const SHAPE = [1, 28, 28];
 
 /** A card with a row for each target. */
 function layoutOf(sample, fit = {}) {
-  return cardLayout(sample, { zoom: 1, ratio: 1, rows: sample.targets.map((_, position) => position), ...fit });
+  return cardLayout(sample, { measure, zoom: 1, ratio: 1, rows: sample.targets.map((_, position) => position), ...fit });
 }
 
 function grid(samples, frame = {}) {
-  return gridLayout(samples, { zoom: null, ratio: 1, width: 1200, targets: "all", choices: new Map(), ...frame });
+  return gridLayout(samples, { measure, zoom: null, ratio: 1, width: 1200, targets: "all", choices: new Map(), ...frame });
 }
 
 function overlap([x, y, width, height], [left, top, across, down]) {
@@ -78,6 +78,19 @@ test("a long title gets two lines", () => {
   const fields = { shape: SHAPE, classes: [0, 1], session: { ...makeSample().session, ...names } };
   const lines = (label) => layoutOf(makeSample({ ...fields, label }), { width: 300 }).titleLines;
   assert.deepEqual([lines(0), lines(2)], [1, 2]);
+});
+
+test("wide letters count as wide, and titles of nearly one width share a layout", () => {
+  const wide = (text, kind) => measure(text, kind) * (/[\u3000-\u9fff]/.test(text) ? 2 : 1);
+  const named = (name) => {
+    const session = { ...makeSample().session, class_names: [name, name, name] };
+    return makeSample({ shape: SHAPE, classes: [0, 1], label: 0, targets: [makeTarget({ index: 0 })], session });
+  };
+  const lines = (name) => layoutOf(named(name), { measure: wide, width: 420 }).titleLines;
+  assert.deepEqual([lines("abcdefg"), lines("一二三四五六七")], [1, 2]);
+  const { cards } = grid([named("abcdefgh"), named("hgfedcba"), named("一二三四五六七八")], { measure: wide });
+  assert.equal(cards[0], cards[1]);
+  assert.notEqual(cards[0], cards[2]);
 });
 
 test("the card of a sample without targets has only its image", () => {
@@ -266,7 +279,7 @@ test("the reason of an early end has a line of its own, for all kinds of morphs"
   assert.equal(heightOf(makeMorph({ spread: [0.6, 0.8] })) - heightOf(makeMorph()), 16);
   const heights = ["confidence", "surest"].map((stopped) => {
     const targets = [makeTarget({ morphs: [makeMorph({ stopped, survived: [true], judges: [makeJudge()] })] })];
-    return gridLayout([makeSample({ shape: SHAPE, targets })], { width: 600, ratio: 1, zoom: 2, target: null, choices: new Map() }).cards[0].height;
+    return gridLayout([makeSample({ shape: SHAPE, targets })], { measure, width: 600, ratio: 1, zoom: 2, target: null, choices: new Map() }).cards[0].height;
   });
   assert.equal(heights[1] - heights[0], 16);
 });
@@ -279,11 +292,11 @@ test("the caption below narrow panels is wrapped, and the row is higher", () => 
 });
 
 test("words are wrapped where the next one does not fit", () => {
-  // A letter is 5.8 pixels wide.
-  assert.equal(wrappedLines("aaaa bbbb", 9 * 5.8), 1);
-  assert.equal(wrappedLines("aaaa bbbb", 8.9 * 5.8), 2);
-  assert.equal(wrappedLines("aaaa bbbb cc", 7 * 5.8), 2);
-  assert.equal(wrappedLines("aaaaaaaaaaaa", 7 * 5.8), 1);
+  // A small letter is 5.8 pixels wide.
+  assert.equal(wrappedLines("aaaa bbbb", 9.1 * 5.8, measure), 1);
+  assert.equal(wrappedLines("aaaa bbbb", 8.9 * 5.8, measure), 2);
+  assert.equal(wrappedLines("aaaa bbbb cc", 7 * 5.8, measure), 2);
+  assert.equal(wrappedLines("aaaaaaaaaaaa", 7 * 5.8, measure), 1);
 });
 
 test("there is space for the caption below the panels of each row", () => {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { HEADER, boxInPair, pairLayout, placesOfPairs } from "../../../frontend/layout/pair_layout.js";
-import { makeSample, makeTarget } from "../samples.mjs";
+import { makeSample, makeTarget, measure } from "../samples.mjs";
 
-const frame = { ratio: 1, zoom: null, targets: "all", choices: new Map() };
+const frame = { measure, ratio: 1, zoom: null, targets: "all", choices: new Map() };
 const tall = makeSample({ targets: [makeTarget(), makeTarget({ index: 5 })] });
 const pairs = Array.from({ length: 5 }, () => ({ first: tall, second: makeSample() }));
 

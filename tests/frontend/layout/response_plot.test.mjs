@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { xOf, yOf, labelHeights, labelWidth, linesOf, strengthAt } from "../../../frontend/layout/response_plot.js";
-import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
+import { DIGITS, makeSample, makeTarget, measure } from "../samples.mjs";
 
 const PLOT = { width: 200, height: 60, labelWidth: 20, largestStrength: 1.25 };
 
@@ -51,9 +51,9 @@ test("labels do not overlap and stay within the plot", () => {
 });
 
 test("all labels of a session have the same width, which is limited by the curve's", () => {
-  assert.equal(labelWidth(makeSample(), 200), labelWidth(makeSample({ classes: [3] }), 200));
+  assert.equal(labelWidth(makeSample(), 200, measure), labelWidth(makeSample({ classes: [3] }), 200, measure));
   const long = makeSample({ session: { ...DIGITS, class_names: ["a very long name of a class"] } });
-  assert.deepEqual([124, 200, 360].map((width) => labelWidth(long, width)), [68, 100, 144]);
-  assert.ok(labelWidth(long, 1000) > 27 * 6, "there is room for the whole name");
-  assert.ok(labelWidth(makeSample({ session: { ...DIGITS, class_names: null } }), 200) > 30);
+  assert.deepEqual([124, 200, 360].map((width) => labelWidth(long, width, measure)), [68, 100, 144]);
+  assert.ok(labelWidth(long, 1000, measure) > 27 * 5.8, "there is room for the whole name");
+  assert.ok(labelWidth(makeSample({ session: { ...DIGITS, class_names: null } }), 200, measure) > 30);
 });

@@ -1,0 +1,32 @@
+/** How wide a text is on the screen. The layouts know no fonts, so the views pass this function to them. */
+
+/** @import {TextKind} from "../../types.js" */
+
+/**
+ * The boldest font of each kind of text. The style sheets name the same sizes.
+ * @type {Record<TextKind, string>}
+ */
+const FONTS = { title: "600 14px", chip: "500 12px", small: "500 11px" };
+
+/** @type {Map<string, number>} by kind and text: the same few names and words are measured again and again */
+const known = new Map();
+/** @type {CanvasRenderingContext2D | null} */
+let context = null;
+
+/**
+ * @param {string} text
+ * @param {TextKind} kind
+ * @returns {number} in CSS pixels
+ */
+export function textWidth(text, kind) {
+  const key = `${kind} ${text}`;
+  let width = known.get(key);
+  if (width === undefined) {
+    context ??= document.createElement("canvas").getContext("2d");
+    if (!context) throw new Error("this browser cannot draw on a canvas");
+    context.font = `${FONTS[kind]} ${getComputedStyle(document.body).fontFamily}`;
+    width = context.measureText(text).width;
+    known.set(key, width);
+  }
+  return width;
+}
