@@ -90,6 +90,7 @@ class App {
       this.#update(withIndexes(this.#state, indexes), undefined, isNews);
     },
     whenPainted: async () => {
+      await this.#view.whenShown?.();
       await frames(2);
       await this.#loader.settled();
     },

@@ -9,10 +9,12 @@ const MODULES = [];
 
 export async function render() {
   try {
-    MODULES.forEach(preload);
     const styled = addStyle();
-    const [{ start }, { fetchRunsEarly }] = await Promise.all([import("./app.js"), import("./data/api.js")]);
-    fetchRunsEarly();
+    MODULES.forEach(preload);
+    // The server answers while the browser reads the other modules.
+    const { fetchEarly } = await import("./data/api.js");
+    fetchEarly({ chooses: choosesRuns() });
+    const { start } = await import("./app.js");
     await styled;
     start(document.body);
   } catch (error) {
@@ -37,6 +39,15 @@ async function renderReport(/** @type {string} */ text) {
     document.title = report.title;
   } catch (error) {
     showFailure(error);
+  }
+}
+
+/** Whether TensorBoard's address chooses the runs or the tag. `host/permalink.js` has the names of these fields. */
+function choosesRuns() {
+  try {
+    return /[#&](p\.gradascent\.(runs|tag|runFilter)|regexInput)=/.test(window.parent.location.hash);
+  } catch {
+    return false;
   }
 }
 

@@ -3,6 +3,8 @@
  * `answerFrom` names a function that answers the same requests.
  */
 
+import { FIRST_RECORDS, RUNS_AT_FIRST } from "../state/opening.js";
+
 /** @import {RunTags, Session, Status} from "../types.js" */
 
 const INCOMPLETE = "TensorBoard's answer is incomplete. Reload to try again.";
@@ -20,13 +22,47 @@ export function answerFrom(answerer) {
   ask = answerer;
 }
 
-/** @type {Promise<Response> | null} */
-let earlyRuns = null;
+/**
+ * @typedef {{text: string, rows: ArrayBuffer}} RunFrame the part of an answer that is about one run
+ *
+ * @typedef {{record_version: number, runs: RunTags[]}} RunsAnswer
+ */
 
-/** Requests the runs before the page is ready to show them. The next `fetchRuns` gets the answer. */
-export function fetchRunsEarly() {
-  earlyRuns = request("runs", new AbortController().signal);
+/** @type {Promise<RunsAnswer> | null} */
+let earlyRuns = null;
+/** @type {AsyncGenerator<RunFrame[]> | null} what the back end answers for the runs that a fresh page shows */
+let earlyNewest = null;
+
+/**
+ * Requests the runs, and what a fresh page shows of them, before the page is ready to show it. The next `fetchRuns` and
+ * the next `fetchNewest` get the answer.
+ * @param {{chooses: boolean}} link whether the page's address chooses the runs or the tag. Then only the list of runs is
+ *   requested
+ */
+export function fetchEarly({ chooses }) {
+  const { signal } = new AbortController();
+  if (chooses) {
+    earlyRuns = request("runs", signal).then((response) => response.json());
+  } else {
+    const frames = framesOf(request(`opening?most=${RUNS_AT_FIRST}&records=${FIRST_RECORDS}`, signal));
+    const first = frames.next();
+    earlyRuns = first.then(({ value }) => {
+      if (!value) throw new Error(INCOMPLETE);
+      return JSON.parse(value[0].text);
+    });
+    earlyNewest = afterFirst(first, frames);
+  }
   earlyRuns.catch(() => {}); // `fetchRuns` reports it.
+}
+
+/**
+ * All frames but the first one.
+ * @param {Promise<IteratorResult<RunFrame[], void>>} first what `frames` yields first
+ * @param {AsyncGenerator<RunFrame[], void>} frames
+ */
+async function* afterFirst(first, frames) {
+  yield ((await first).value ?? []).slice(1);
+  yield* frames;
 }
 
 /**
@@ -36,7 +72,7 @@ export function fetchRunsEarly() {
 export async function fetchRuns(signal) {
   const early = earlyRuns;
   earlyRuns = null;
-  const answer = await (await (early ?? request("runs", signal))).json();
+  const answer = await (early ?? (await request("runs", signal)).json());
   signal.throwIfAborted();
   return { recordVersion: answer.record_version, runs: answer.runs };
 }
@@ -87,28 +123,41 @@ const LONGEST_QUERY = 16_000;
  * @returns {AsyncGenerator<RunAnswer[]>}
  */
 export async function* fetchNewest(runs, tag, records, signal) {
-  for (let next = 0; next < runs.length; ) {
+  const early = earlyNewest;
+  earlyNewest = null;
+  const left = new Set(runs);
+  for await (const frames of early ?? []) {
+    signal.throwIfAborted();
+    const parsed = frames.map(parseFrame).filter(({ index }) => index.tag === tag && left.delete(index.run));
+    if (parsed.length) yield parsed.map(runAnswer);
+    else if (frames.length) break; // The user has chosen others meanwhile.
+    if (!left.size) break;
+  }
+  const wanted = [...left];
+  for (let next = 0; next < wanted.length; ) {
     const query = new URLSearchParams({ tag, records: String(records) });
     const first = next;
-    do query.append("run", runs[next++]);
-    while (next < runs.length && next - first < MOST_RUNS && `${query}`.length < LONGEST_QUERY);
-    const { body } = await request(`newest?${query}`, signal);
-    if (!body) throw new Error(INCOMPLETE);
-    let left = next - first;
-    for await (const frames of framesOf(body)) {
-      yield frames.map(({ text, rows }) => runAnswer(JSON.parse(text), rows));
-      left -= frames.length;
+    do query.append("run", wanted[next++]);
+    while (next < wanted.length && next - first < MOST_RUNS && `${query}`.length < LONGEST_QUERY);
+    let missing = next - first;
+    for await (const frames of framesOf(request(`newest?${query}`, signal))) {
+      yield frames.map(parseFrame).map(runAnswer);
+      missing -= frames.length;
     }
-    if (left > 0) throw new Error(INCOMPLETE);
+    if (missing > 0) throw new Error(INCOMPLETE);
   }
 }
 
+/** @param {RunFrame} frame */
+function parseFrame({ text, rows }) {
+  return { index: JSON.parse(text), rows };
+}
+
 /**
- * @param {{run: string, sessions: ListedSession[], parts: string[], error?: string}} index
- * @param {ArrayBuffer} rows
+ * @param {{index: {run: string, sessions: ListedSession[], parts: string[], error?: string}, rows: ArrayBuffer}} frame
  * @returns {RunAnswer}
  */
-function runAnswer({ run, sessions, parts, error }, rows) {
+function runAnswer({ index: { run, sessions, parts, error }, rows }) {
   if (error !== undefined) return { run, error };
   const ranges = parts.map((part) => {
     const [session, first, end] = part.split(".");
@@ -120,36 +169,43 @@ function runAnswer({ run, sessions, parts, error }, rows) {
 const FRAME_HEAD = 8;
 
 /**
- * Splits the answer of the route `newest` into the parts of the runs.
- * @param {ReadableStream<Uint8Array>} body
- * @yields {{text: string, rows: ArrayBuffer}[]} the parts that have arrived together
+ * Splits an answer of the routes `opening` and `newest` into its frames.
+ * @param {Promise<Response>} response
+ * @returns {AsyncGenerator<RunFrame[], void>} the frames that have arrived together
  */
-async function* framesOf(body) {
+async function* framesOf(response) {
+  const { body } = await response;
+  if (!body) throw new Error(INCOMPLETE);
   const reader = body.getReader();
   /** @type {Uint8Array[]} what has arrived and was not read yet */
   let parts = [];
   let length = 0;
   let needed = FRAME_HEAD;
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    parts.push(piece.value);
-    length += piece.value.length;
-    if (length < needed) continue;
-    const frames = [];
-    let rest = joined(parts);
-    for (;;) {
-      needed = FRAME_HEAD;
-      if (rest.length < needed) break;
-      const view = new DataView(rest.buffer, rest.byteOffset);
-      const start = FRAME_HEAD + view.getUint32(0, true);
-      needed = start + view.getUint32(4, true);
-      if (rest.length < needed) break;
-      const text = new TextDecoder().decode(rest.subarray(FRAME_HEAD, start));
-      frames.push({ text, rows: rest.slice(start, needed).buffer });
-      rest = rest.subarray(needed);
+  try {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      parts.push(piece.value);
+      length += piece.value.length;
+      if (length < needed) continue;
+      const frames = [];
+      let rest = joined(parts);
+      for (;;) {
+        needed = FRAME_HEAD;
+        if (rest.length < needed) break;
+        const view = new DataView(rest.buffer, rest.byteOffset);
+        const start = FRAME_HEAD + view.getUint32(0, true);
+        needed = start + view.getUint32(4, true);
+        if (rest.length < needed) break;
+        const text = new TextDecoder().decode(rest.subarray(FRAME_HEAD, start));
+        frames.push({ text, rows: rest.slice(start, needed).buffer });
+        rest = rest.subarray(needed);
+      }
+      parts = [rest];
+      length = rest.length;
+      if (frames.length) yield frames;
     }
-    parts = [rest];
-    length = rest.length;
-    if (frames.length) yield frames;
+  } finally {
+    // Whoever has all that it wants does not read the rest.
+    reader.cancel().catch(() => {});
   }
   if (length) throw new Error(INCOMPLETE);
 }

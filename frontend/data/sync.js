@@ -1,5 +1,6 @@
 /** Keeps the page in step with the back end: it fetches the runs, and the samples of the ticked runs. */
 
+import { FIRST_RECORDS } from "../state/opening.js";
 import { tagInUse, tickedRuns } from "../state/selectors.js";
 import { fetchNewest, fetchRuns } from "./api.js";
 import { errorMessage } from "./error_message.js";
@@ -8,8 +9,6 @@ import { RunIndexReader } from "./run_index_reader.js";
 /** @import {State} from "../state/state.js" */
 /** @import {RunIndex, RunTags} from "../types.js" */
 
-/** How many records are enough to show the first samples. All others follow. */
-const FIRST_RECORDS = 200;
 /** After the page has shown news, it waits for this many times as long as that took. */
 const REST = 4;
 

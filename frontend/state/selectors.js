@@ -10,6 +10,7 @@ import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
 import { byStep, sortedPositions } from "../samples/sort_orders.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
+import { RUNS_AT_FIRST } from "./opening.js";
 
 /** @import {Comparison} from "../samples/comparison.js" */
 /** @import {Axes, ConfusionMatrix} from "../samples/confusion_matrix.js" */
@@ -19,9 +20,6 @@ import { hasTarget, targetCounts } from "../samples/target_choice.js";
 /** @import {RunNotice} from "../samples/session_status.js" */
 /** @import {Counts, RunIndex, Sample, Status, Target} from "../types.js" */
 /** @import {State} from "./state.js" */
-
-/** How many runs are shown until the user ticks others. More would be slow to fetch. */
-const RUNS_AT_FIRST = 10;
 
 /**
  * How many colours style/base.css has for runs: TensorBoard's seven, and seven more. TensorBoard gives its first colour

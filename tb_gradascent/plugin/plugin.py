@@ -16,7 +16,7 @@ from tb_gradascent.plugin.responses import Route, app, cache_forever, respond_js
 if TYPE_CHECKING:
     from tb_gradascent.plugin.routes import DataRoutes
 
-DATA_ROUTES = ("runs", "newest", "index", "records", "payloads", "report")
+DATA_ROUTES = ("runs", "opening", "newest", "index", "records", "payloads", "report")
 """The names of the methods of :class:`DataRoutes`."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from tensorboard import plugin_util
 from tensorboard.backend import http_util
@@ -21,6 +23,7 @@ from tb_gradascent.plugin.responses import (
     respond_json,
     respond_stream,
 )
+from tb_gradascent.plugin.rows import pack_run
 from tb_gradascent.plugin.sample_store import (
     MAX_PAYLOADS,
     MAX_RANGES,
@@ -38,8 +41,14 @@ class DataRoutes:
 
     def runs(self, request: Request) -> Response:
         """Answer with the runs and their tags."""
-        runs = self._store.runs(_scope(request))
-        return respond_json(request, {"record_version": RECORD_VERSION, "runs": runs})
+        return respond_json(request, _runs_answer(self._store.runs(_scope(request))))
+
+    def opening(self, request: Request) -> Response:
+        """Answer with the runs, and with what a fresh page shows of them."""
+        most = _number(request, "most", MAX_RUNS)
+        records = _number(request, "records", MAX_RECORDS)
+        runs, newest = self._store.opening(_scope(request), most, records)
+        return respond_stream(request, itertools.chain([pack_run(_runs_answer(runs), [])], newest))
 
     def newest(self, request: Request) -> Response:
         """Answer with the sessions and the newest records of one tag of several runs."""
@@ -76,6 +85,10 @@ class DataRoutes:
         response = respond_bytes(request, [page])
         response.headers["Content-Disposition"] = "attachment; filename=report.html"
         return response
+
+
+def _runs_answer(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"record_version": RECORD_VERSION, "runs": runs}
 
 
 def _samples(request: Request) -> tuple[str, list[tuple[str, Address]]]:

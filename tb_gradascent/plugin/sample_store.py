@@ -69,14 +69,32 @@ class SampleStore:
         Raises:
             UnavailableError: TensorBoard's data server does not answer.
         """
-        return [
-            {
-                "run": run,
-                "tags": sorted(tags),
-                "empty_tags": sorted(tag for tag, sessions in tags.items() if _is_empty(sessions)),
-            }
-            for run, tags in sorted(self._source.list_series(scope).items())
-        ]
+        return _list_runs(self._source.list_series(scope))
+
+    def opening(
+        self, scope: Scope, most: int, records: int
+    ) -> tuple[list[dict[str, Any]], Iterator[list[bytes]]]:
+        """Return the runs, and the answers for those that a fresh page shows.
+
+        A fresh page shows the first tag that has captures, or the first tag of all, and the first
+        runs that have it.
+
+        Args:
+            scope: TensorBoard's context.
+            most: How many runs a fresh page shows at most.
+            records: About how many records of all these runs together.
+
+        Raises:
+            UnavailableError: TensorBoard's data server does not answer.
+        """
+        listed = self._source.list_series(scope)
+        runs = _list_runs(listed)
+        tags = sorted({tag for run in runs for tag in run["tags"]})
+        filled = {tag for run in runs for tag in {*run["tags"]} - {*run["empty_tags"]}}
+        tag = next((tag for tag in tags if tag in filled), next(iter(tags), ""))
+        shown = [run["run"] for run in runs if tag in run["tags"]][:most]
+        share = -(-records // max(1, len(shown)))
+        return runs, (self._newest_or_error(scope, run, tag, share, listed) for run in shown)
 
     def newest(
         self, scope: Scope, runs: Sequence[str], tag: str, records: int
@@ -243,6 +261,18 @@ class SampleStore:
                 while len(self._series) > 1 and size > CACHE_BYTES:
                     _, forgotten = self._series.popitem(last=False)
                     size -= forgotten.size
+
+
+def _list_runs(listed: ListedSeries) -> list[dict[str, Any]]:
+    """Return the runs as the route ``runs`` answers them."""
+    return [
+        {
+            "run": run,
+            "tags": sorted(tags),
+            "empty_tags": sorted(tag for tag, sessions in tags.items() if _is_empty(sessions)),
+        }
+        for run, tags in sorted(listed.items())
+    ]
 
 
 def _is_empty(sessions: Mapping[str, SessionState]) -> bool:

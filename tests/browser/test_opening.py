@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, expect
 from tb_gradascent.plugin import plugin
 from tb_gradascent.plugin.assets import Assets
 from testing.board import Board
-from testing.browser import open_page, wait_for_samples
+from testing.browser import Answers, open_page, wait_for_samples
 from testing.synthetic import make_captures, write_session
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def requests_of(page: Page) -> list[str]:
     return asked
 
 
-def test_ten_runs_are_shown_after_five_requests(
+def test_ten_runs_are_shown_after_four_requests(
     page: Page,
     logdir: Path,
     bundle: Path,
@@ -61,7 +61,7 @@ def test_ten_runs_are_shown_after_five_requests(
     expect(tab.locator("p.count")).to_have_text("600 of 600 samples")
     # The first answer of pictures paints the first row. More pictures may be requested meanwhile.
     first = asked[: asked.index("payloads") + 1]
-    assert sorted(first) == ["index.js", "newest", "payloads", "runs", "style.css"]
+    assert sorted(first) == ["index.js", "opening", "payloads", "style.css"]
     assert asked.count("records") == RUNS
     del asked[:]
     page.reload()
@@ -88,4 +88,33 @@ def test_without_a_bundle_the_modules_are_shown(
     wait_for_samples(tab)
     assert {"index.js", "app.js", "api.js", "style.css", "base.css"} <= set(asked)
     answers = [name for name in asked if not name.endswith(CODE)]
-    assert answers[:3] == ["runs", "newest", "payloads"]
+    assert answers[:2] == ["opening", "payloads"]
+
+
+def test_an_address_that_chooses_runs_does_not_request_others(
+    page: Page, logdir: Path, bundle: Path, serve_here: Callable[..., Board]
+) -> None:
+    address = serve_here(logdir).address
+    asked = requests_of(page)
+    tab = open_page(page, address, runs="none,+run 3")
+    wait_for_samples(tab)
+    expect(tab.locator("p.count")).to_have_text("60 of 60 samples")
+    assert [name for name in asked if not name.endswith(CODE)][:3] == ["runs", "newest", "payloads"]
+
+
+@pytest.mark.parametrize("view", ["overview", "samples"])
+def test_the_other_records_are_requested_after_the_first_samples_are_painted(
+    page: Page, logdir: Path, serve_here: Callable[..., Board], view: str
+) -> None:
+    address = serve_here(logdir).address
+    asked = requests_of(page)
+    payloads = Answers(page, "**/payloads?*", held=True)
+    tab = open_page(page, address, view=view)
+    expect(tab.locator("[data-sample]").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert payloads.asked
+    assert "records" not in asked
+    payloads.release()
+    expect(tab.locator("[data-sample][data-painted]").first).to_be_visible()
+    tab.locator('button.reload[aria-busy="false"]').wait_for(state="attached")
+    assert asked.count("records") == RUNS

@@ -108,6 +108,7 @@ def test_every_route_is_documented_with_an_example(client: Client) -> None:
     headings = re.findall(r"^## `([^`]+)`", API, re.MULTILINE)
     assert headings == [
         "runs",
+        "opening",
         "newest",
         "index",
         "records",
@@ -244,6 +245,30 @@ def test_the_newest_records_are_taken_from_the_end_of_the_last_sessions(tmp_path
     ]:
         ((index, _),) = read_newest(get(client, f"newest?run=.&tag=confused&records={records}"))
         assert index["parts"] == parts
+
+
+def test_a_fresh_page_gets_the_runs_and_their_newest_records_at_once(client: Client) -> None:
+    listed, *answers = read_newest(get(client, "opening?most=10&records=8"))
+    assert listed == (get(client, "runs").json, b"")
+    runs = [run["run"] for run in listed[0]["runs"] if "confused" in run["tags"]]
+    assert len(runs) > 1
+    asked = "".join(f"&run={run}" for run in runs)
+    assert answers == read_newest(get(client, f"newest?tag=confused&records=8{asked}"))
+    (_, only) = read_newest(get(client, "opening?most=1&records=8"))
+    assert only == read_newest(get(client, f"newest?tag=confused&records=8&run={runs[0]}"))[0]
+    assert len(read_newest(get(client, "opening?most=0&records=8"))) == 1
+
+
+def test_a_fresh_page_gets_the_first_tag_with_captures(tmp_path: Path) -> None:
+    client = serve(tmp_path)
+    assert read_newest(get(client, "opening?most=10&records=8")) == [
+        ({"record_version": 2, "runs": []}, b"")
+    ]
+    write_session(tmp_path / "a", make_captures(1, 1), tag="second")
+    write_session(tmp_path / "b", make_captures(1, 1), tag="third")
+    client = serve(tmp_path)
+    (_, (index, _)) = read_newest(get(client, "opening?most=10&records=8"))
+    assert (index["run"], index["tag"]) == ("a", "second")
 
 
 def test_a_head_request_for_the_newest_has_no_body(client: Client) -> None:
@@ -492,7 +517,7 @@ def test_a_dead_data_server_is_a_503(client: Client, monkeypatch: pytest.MonkeyP
 
 
 @given(
-    route=st.sampled_from(["runs", "newest", "index", "records", "payloads", "report", "static/x"]),
+    route=st.sampled_from(["runs", "opening", "newest", "index", "records", "payloads", "report", "static/x"]),
     names=st.lists(st.sampled_from(["run", "tag", "sample", "part", "x"]), max_size=5),
     values=st.lists(
         st.text(st.characters(exclude_categories=["Cs"]))

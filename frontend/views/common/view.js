@@ -13,6 +13,8 @@
  * @property {(state: State, samples: Sample[], anchorMode?: AnchorMode, isNews?: boolean) => void} show shows a state.
  *   `samples` are filtered and sorted. A hidden view only remembers them. `isNews`: the user did not ask for the change;
  *   there are new samples of runs that were there before
+ * @property {() => Promise<void>} [whenShown] waits until the view shows the last state. A view without it shows each
+ *   state at once
  * @property {() => void} refresh shows what changed while the view was hidden, and fits the size of the window
  * @property {(settings: DisplaySettings) => void} applySettings paints the samples again with other colours or strengths
  * @property {(sample: Sample) => Raster | undefined} rasterOf the size at which the view shows a sample; `undefined` if

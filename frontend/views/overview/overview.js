@@ -39,7 +39,8 @@ export class Overview {
   #state = null;
   /** @type {State | null} the state that is on the screen */
   #shown = null;
-  #isBusy = false;
+  /** @type {Promise<void> | null} while the view computes */
+  #showing = null;
   #yielder = new Yielder();
   #sentence = element("p", { className: "conclusion", role: "status" });
   #hint = element("p", { className: "early" });
@@ -93,24 +94,27 @@ export class Overview {
     this.#render();
   }
 
+  /** Waits until the view shows the last state. */
+  async whenShown() {
+    await this.#showing;
+  }
+
+  #showSoon() {
+    this.#showing ??= this.#showInPieces().finally(() => (this.#showing = null));
+  }
+
   /** Computes in pieces, so that the page stays responsive while it reads many samples. */
-  async #showSoon() {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    try {
-      while (this.#state && this.#state !== this.#shown && !this.hidden) {
-        const state = this.#state;
-        // Without samples the page shows a message instead of the view.
-        if (!samplesInUse(state).length) break;
-        for (const compute of [pairsInUse, pairSummaries, runSummaries, suspectsInUse]) {
-          await this.#yielder.turn();
-          compute(state);
-        }
-        this.#shown = state;
-        this.#showAll(state);
+  async #showInPieces() {
+    while (this.#state && this.#state !== this.#shown && !this.hidden) {
+      const state = this.#state;
+      // Without samples the page shows a message instead of the view.
+      if (!samplesInUse(state).length) break;
+      for (const compute of [pairsInUse, pairSummaries, runSummaries, suspectsInUse]) {
+        await this.#yielder.turn();
+        compute(state);
       }
-    } finally {
-      this.#isBusy = false;
+      this.#shown = state;
+      this.#showAll(state);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DAMAGED, READY, answerFrom, fetchNewest, fetchPayloads, fetchRuns, fetchRunsEarly, readPayloads, readRecords } from "../../../frontend/data/api.js";
+import { DAMAGED, READY, answerFrom, fetchEarly, fetchNewest, fetchPayloads, fetchRuns, readPayloads, readRecords } from "../../../frontend/data/api.js";
 import { newestAnswer } from "../rows.mjs";
 import { makeSample } from "../samples.mjs";
 
@@ -92,19 +92,71 @@ test("the arrays of samples of several runs are requested together", async () =>
   ]);
 });
 
+/** @param {string[]} runs */
+async function newestOf(runs, tag = "t") {
+  const answers = [];
+  for await (const arrived of fetchNewest(runs, tag, 200, never)) answers.push(...arrived.map(({ run }) => run));
+  return answers;
+}
+
 test("runs that were requested early are used once", async () => {
   let asked = 0;
   answerFrom(async () => {
     asked++;
     return Response.json({ record_version: 2, runs: [asked] });
   });
-  fetchRunsEarly();
+  const early = () => fetchEarly({ chooses: true });
+  early();
   assert.equal(asked, 1);
   assert.deepEqual((await fetchRuns(never)).runs, [1]);
   assert.deepEqual((await fetchRuns(never)).runs, [2]);
-  fetchRunsEarly();
+  early();
   await assert.rejects(fetchRuns(AbortSignal.abort()), { name: "AbortError" });
   answerFrom(async () => Response.json({ error: "The disk is gone." }, { status: 503 }));
-  fetchRunsEarly();
+  early();
   await assert.rejects(fetchRuns(never), /The disk is gone/);
+});
+
+test("a fresh page gets the runs and their newest records with one request, and requests only what it lacks", async () => {
+  const asked = [];
+  const ofRuns = (/** @type {string[]} */ runs) => runs.map((run) => [{ run, tag: "t", sessions: [], parts: [] }, []]);
+  const listed = { record_version: 2, runs: [{ run: "a" }, { run: "b" }, { run: "c" }] };
+  const whole = newestAnswer([[listed, []], ...ofRuns(["a", "b"])]);
+  answerFrom(async (path) => {
+    asked.push(path);
+    const runs = new URLSearchParams(path.split("?")[1]).getAll("run");
+    if (!path.startsWith("opening")) return new Response(newestAnswer(ofRuns(runs)));
+    return new Response(ReadableStream.from([whole.subarray(0, 60), whole.subarray(60)]));
+  });
+  const open = async () => {
+    fetchEarly({ chooses: false });
+    assert.deepEqual(asked.splice(0), ["opening?most=10&records=200"]);
+    assert.deepEqual(await fetchRuns(never), { recordVersion: 2, runs: listed.runs });
+  };
+  await open();
+  assert.deepEqual(await newestOf(["a", "b"]), ["a", "b"]);
+  assert.deepEqual(asked, []);
+  assert.deepEqual(await newestOf(["a"]), ["a"], "used once");
+  assert.deepEqual(asked.splice(0), ["newest?tag=t&records=200&run=a"]);
+  await open();
+  assert.deepEqual(await newestOf(["b", "c"]), ["b", "c"], "the user has chosen others");
+  assert.deepEqual(asked.splice(0), ["newest?tag=t&records=200&run=c"]);
+  await open();
+  assert.deepEqual(await newestOf(["a", "b"], "other"), ["a", "b"], "the user has chosen another tag");
+  assert.equal(asked.length, 1);
+});
+
+test("an early answer that fails or ends is an error of the runs, and the next request works", async () => {
+  for (const [answer, problem] of [
+    [() => Response.json({ error: "The disk is gone." }, { status: 503 }), /The disk is gone/],
+    [() => new Response(new Uint8Array(0)), /incomplete/],
+    [() => new Response(new Uint8Array(9)), /incomplete|JSON/],
+  ]) {
+    answerFrom(async () => answer());
+    fetchEarly({ chooses: false });
+    await assert.rejects(fetchRuns(never), problem);
+    answerFrom(async () => new Response(newestAnswer([[{ run: "a", tag: "t", sessions: [], parts: [] }, []]])));
+    await newestOf(["a"]).catch((error) => assert.match(error.message, problem));
+    assert.deepEqual(await newestOf(["a"]), ["a"]);
+  }
 });
