@@ -11,7 +11,7 @@ OLDEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 # Two processes share the test files. The tests of one file share what they serve. The files run in
 # the order of their names, so that those of the browser, which take longest, are not the last ones.
-PARALLEL ?= -p xdist.plugin -p _hypothesis_pytestplugin -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 # The folders that `make test-fast` does not even collect.
 LEFT_OUT := --ignore=tests/browser --ignore=tests/process
 # hypothesis tries 25 examples for each test, as tests/conftest.py says, and here 100.
@@ -19,12 +19,14 @@ THOROUGH := --hypothesis-profile=thorough
 
 # torch's threads wait for each other without spinning. On a busy machine this is ten times as fast.
 export OMP_WAIT_POLICY ?= PASSIVE
-# Only the plugins that the tests use are loaded. With those of others pytest compiles hypothesis anew.
+# pytest loads only the plugins that the tests use. If it looked for plugins, it would compile all of
+# hypothesis anew.
 export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
 # Compiled modules are kept: those of the tests, and the plugin's, which each TensorBoard imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 run := $(VENV)/bin/python
+pytest := $(run) -m pytest -p xdist.plugin -p _hypothesis_pytestplugin
 TYPESCRIPT := typescript@5.9.3
 
 .DEFAULT_GOAL := help
@@ -32,7 +34,7 @@ TYPESCRIPT := typescript@5.9.3
 
 help:
 	@echo 'make demo        train a small CNN on digits twice, then open TensorBoard (about a minute)'
-	@echo 'make test-fast   the tests without a browser and without other programs (about four minutes)'
+	@echo 'make test-fast   the tests without a browser and without other programs (a minute and a half)'
 	@echo 'make test        the tests of daily work, in a real TensorBoard and browser too (about ten minutes)'
 	@echo 'make test-all    all tests: also model zoos, torchrun, endurance, frameworks (half an hour)'
 	@echo 'make test-versions  make test-fast with the oldest, the pinned and the newest releases'
@@ -52,19 +54,19 @@ bundle:
 	@$(PYTHON) bundle.py
 
 test-fast: $(VENV)/installed-test
-	@$(run) -m pytest $(PARALLEL) $(LEFT_OUT) -m "not browser and not process and not slow and not torchvision" $(ARGS)
+	@$(pytest) $(PARALLEL) $(LEFT_OUT) -m "not browser and not process and not slow and not torchvision" $(ARGS)
 
 # A bundled page opens in half of the time. Without Node.js the tests open its modules.
 test: $(VENV)/installed-test
 	@$(run) -m testing.chromium
 	@$(run) bundle.py || true
-	@$(run) -m pytest $(PARALLEL) $(ARGS)
+	@$(pytest) $(PARALLEL) $(ARGS)
 
 test-all: $(VENV)/installed-test
 	@$(run) -m testing.chromium
 	@$(run) -m testing.firefox
 	@$(run) bundle.py || true
-	@$(run) -m pytest $(PARALLEL) $(THOROUGH) -m "not torchvision" $(ARGS)
+	@$(pytest) $(PARALLEL) $(THOROUGH) -m "not torchvision" $(ARGS)
 
 # The oldest releases, the pinned ones, and the newest, each in an environment of its own.
 test-versions:

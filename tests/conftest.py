@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from playwright.sync_api import (
     Browser,
@@ -22,14 +22,9 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from torch.utils.data import Subset
 
 from bundle import FOLDER, make_bundle
-from demo.__main__ import RUNS
-from demo.data import load_digits
-from demo.train import train
 from tb_gradascent.plugin.assets import Assets
-from testing.any_speed import capture_at_any_speed
 from testing.board import Board
 from testing.browser import ARGUMENTS
 from testing.chromium import CHROMIUM
@@ -38,8 +33,8 @@ from testing.system_browser import is_required
 from testing.tensorboard_process import tensorboard
 
 # The tests' networks are too small for several threads. On a busy machine, threads that wait for
-# each other take ten times as long as one. The variable is for the processes that tests start.
-torch.set_num_threads(1)
+# each other take ten times as long as one. The variable is for the processes that tests start, and
+# for torch. This file does not import torch, because the process that deals out the tests reads it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # A busy machine may take any time for an example.
@@ -56,15 +51,40 @@ VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 """The size of a page in pixels, unless a test sets another."""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import all tests without the garbage collector. It would take a quarter of that time.
+
+    Later it does not look at what was imported.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def captures_at_any_speed() -> None:
     """A slow machine makes as many captures as a fast one."""
+    import torch
+
+    from testing.any_speed import capture_at_any_speed
+
+    torch.set_num_threads(1)
     capture_at_any_speed()
 
 
 @pytest.fixture(scope="session")
 def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log directory with the demo's runs, each trained on 1,920 of its images."""
+    from torch.utils.data import Subset
+
+    from demo.__main__ import RUNS
+    from demo.data import load_digits
+    from demo.train import train
+
     logdir = tmp_path_factory.mktemp("runs")
     digits = load_digits()
     few = dataclasses.replace(digits, train=Subset(digits.train, range(1920)))

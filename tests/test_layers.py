@@ -107,16 +107,23 @@ def package_files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", package_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_folder_imports_only_the_folders_that_its_rule_names(path: Path) -> None:
-    folder = folder_of(path, PACKAGE)
-    own = {name.split(".")[1] for name in imports(path) if name.startswith("tb_gradascent.")}
-    assert own - {folder} <= set(FOLDERS[folder])
-    outside = {name.split(".")[0] for name in imports(path)}
-    if folder in WITHOUT_TORCH:
-        assert "torch" not in outside
-    if folder != "plugin":
-        assert not outside & ONLY_THE_PLUGIN_IMPORTS
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_imports_only_the_folders_that_its_rule_names(folder: str) -> None:
+    paths = [path for path in package_files() if folder_of(path, PACKAGE) == folder]
+    assert paths
+    for path in paths:
+        own = {name.split(".")[1] for name in imports(path) if name.startswith("tb_gradascent.")}
+        assert own - {folder} <= set(FOLDERS[folder]), path
+        outside = {name.split(".")[0] for name in imports(path)}
+        if folder in WITHOUT_TORCH:
+            assert "torch" not in outside, path
+        if folder != "plugin":
+            assert not outside & ONLY_THE_PLUGIN_IMPORTS, path
+
+
+def test_every_folder_has_a_rule() -> None:
+    assert {folder_of(path, PACKAGE) for path in package_files()} == FOLDERS.keys()
+    assert {folder_of(path, PAGE) for path in page_files()} == set(PAGE_FOLDERS)
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:
@@ -155,11 +162,14 @@ def page_imports(path: Path) -> set[Path]:
     return found
 
 
-@pytest.mark.parametrize("path", page_files(), ids=lambda path: str(path.relative_to(PAGE)))
-def test_a_folder_of_the_page_imports_only_folders_below_it(path: Path) -> None:
-    folder = folder_of(path, PAGE)
+@pytest.mark.parametrize("folder", PAGE_FOLDERS)
+def test_a_folder_of_the_page_imports_only_folders_below_it(folder: str) -> None:
     below = PAGE_FOLDERS[: PAGE_FOLDERS.index(folder) + 1]
-    assert {folder_of(imported, PAGE) for imported in page_imports(path)} <= set(below)
+    paths = [path for path in page_files() if folder_of(path, PAGE) == folder]
+    assert paths
+    for path in paths:
+        imported = {folder_of(other, PAGE) for other in page_imports(path)}
+        assert imported <= set(below), path
 
 
 def test_the_modules_of_the_page_do_not_import_each_other_in_a_circle() -> None:

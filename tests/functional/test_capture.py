@@ -55,7 +55,8 @@ def by_confusion(model: nn.Module) -> Tensor:
     images, _ = digits("test")
     with torch.no_grad():
         top = model(images).softmax(1).topk(2, 1).values
-    return (top[:, 0] - top[:, 1]).argsort()
+    rows: Tensor = (top[:, 0] - top[:, 1]).argsort()
+    return rows
 
 
 def gradient_alone(model: nn.Module, image: np.ndarray, target: int, score: str) -> np.ndarray:

@@ -341,6 +341,7 @@ def test_a_request_may_name_as_many_payloads_as_documented(client: Client) -> No
     assert "1 to 256 times" in error_of(get(client, path + one * (sample_store.MAX_PAYLOADS + 1)))
 
 
+@pytest.mark.process
 def test_modules_that_read_data_are_imported_at_the_first_request() -> None:
     # Every import would slow down TensorBoard's start, even if no run holds samples.
     code = """
