@@ -189,8 +189,9 @@ class Loop:
         self._optimizer.step()
 
     def warm_up(self, hooks: Sequence[GradAscentHook], captures: int) -> None:
-        """One step, and the first captures of hooks."""
+        """One step, and the first captures of hooks, of the network as it then is."""
         self.step()
+        self.logits = self.case.model(self.inputs)
         for _ in range(captures):
             self.steps += 1
             for hook in hooks:
