@@ -94,7 +94,6 @@ OFTEN: dict[str, Any] = {
     "every": 1,
     "criterion": ProbabilityMargin(max_margin=1),
     "max_overhead": None,
-    "strict": True,
 }
 """Every call is due, and every sample is confused enough."""
 
