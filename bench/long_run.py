@@ -148,8 +148,8 @@ def run() -> report.Section:
             "part of the training",
         ),
         rows,
-        f"Of the demo's network, {60 * MINUTES / STEP_SECONDS:,.0f} steps. What is accounted for "
-        "is the loop's time in captures, and the writing thread's processor time.",
+        f"Of the demo's network, {60 * MINUTES / STEP_SECONDS:,.0f} steps. The hook accounts for "
+        "the loop's time in captures, and for the writing thread's processor time.",
     )
 
 

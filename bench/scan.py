@@ -93,7 +93,7 @@ def _numbers(line: str) -> list[float]:
 
 def run() -> report.Section:
     """Measures one process, and two."""
-    model, loader = trained_cnn(), batches()
+    model, loader = trained_cnn(1), batches()
     samples = sum(len(images) for images, _ in loader)
     took: dict[str, list[float]] = {"bare forward pass": [], "scan, its pass": [], "scan": []}
     with tempfile.TemporaryDirectory() as folder, GradAscentHook(model, folder) as hook:
