@@ -39,8 +39,8 @@ PROBLEMS = """() => {
     for (const node of document.querySelectorAll("main *, aside *, dialog[open] *")) {
         const style = getComputedStyle(node);
         const { width, height, left, right } = node.getBoundingClientRect();
-        // The steps of Over training scroll along their axis.
-        if (!width || !height || node.closest("svg, .off-screen, .strips")) continue;
+        // The steps of Over training scroll along their axis, and so do many targets.
+        if (!width || !height || node.closest("svg, .off-screen, .strips, .target-tabs")) continue;
         const scrolls = ["auto", "scroll"].includes(style.overflowX);
         const wide = node.scrollWidth > node.clientWidth + 1;
         const high = node.scrollHeight > node.clientHeight + 2;
@@ -54,7 +54,7 @@ PROBLEMS = """() => {
     }
     return found;
 }"""
-"""What is cut without an ellipsis and a title, is outside the window, or scrolls sideways."""
+"""Texts that are cut without an ellipsis and a title, and parts that leave the window or scroll."""
 
 OVERLAPS = """() => {
     const boxOf = node => node.getBoundingClientRect();
