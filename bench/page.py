@@ -152,7 +152,7 @@ def open_tab(browser: Browser, address: str, latency: float = 0) -> tuple[Page, 
 def measure_drag(page: Page, frame: Frame) -> Found:
     """Drags the strength slider to and fro with the mouse."""
     box = required(frame.locator("#strength").bounding_box(), "slider")
-    before = frame.locator("[data-painted]").first.get_attribute("data-painted")
+    before = frame.locator(".grid [data-painted]").first.get_attribute("data-painted")
     x, y = box["x"], box["y"] + box["height"] / 2
     page.mouse.move(x + box["width"] * 0.5, y)
     page.mouse.down()
@@ -162,7 +162,7 @@ def measure_drag(page: Page, frame: Frame) -> Found:
         page.mouse.move(x + box["width"] * share, y)
     seen = frame.evaluate("bench.stop()")
     page.mouse.up()
-    if frame.locator("[data-painted]").first.get_attribute("data-painted") == before:
+    if frame.locator(".grid [data-painted]").first.get_attribute("data-painted") == before:
         raise RuntimeError("dragging the slider changed nothing")
     yield SCRIPT, statistics.median(seen["scripts"])
     yield "script of a strength's change, p95, ms", percentile(seen["scripts"], 95)

@@ -9,7 +9,7 @@ import { isRecent } from "./filters.js";
 export const SHOW_WORDS = { auto: "automatic", all: "all", confused: "no probes", probes: "probes" };
 /** @type {Record<Captures, string>} */
 export const CAPTURES_WORDS = {
-  recent: "latest of each id, latest third of the steps",
+  recent: "latest of each id in the latest third",
   latest: "latest of each id",
   all: "all",
 };

@@ -127,7 +127,7 @@ def test_filters_narrow_the_samples_and_every_option_has_a_count(
     ]
     tab.get_by_role("button", name="Remove the filter: wrong").click()
     expect_count(tab, samples, lambda s: prediction(s) == most and pair(s) == likely)
-    tab.get_by_role("button", name="Reset filters").click()
+    tab.get_by_role("button", name="Reset").click()
     expect_count(tab, samples, is_recent)
     expect(chips).to_have_count(1)
     chips.click()
@@ -157,7 +157,7 @@ def test_samples_are_found_by_step_distance_and_id(tab: Frame, samples: list[Sam
     expect(tab.locator(".message .note")).to_have_text(
         "No sample passes all filters. Remove one of those above."
     )
-    tab.get_by_role("button", name="Reset filters").click()
+    tab.get_by_role("button", name="Reset").click()
     expect_count(tab, samples, is_recent)
 
 
@@ -415,7 +415,7 @@ def test_clearing_the_last_filter_moves_the_focus_to_the_samples_or_the_search(t
         for sought in ("train", "no such id"):
             tab.get_by_role("tab", name=view).click()
             tab.locator("#search").fill(sought)
-            clear = tab.get_by_role("button", name="Reset filters")
+            clear = tab.get_by_role("button", name="Reset")
             clear.press("Enter")
             expect(clear).to_be_hidden()
             expect(tab.locator(where)).to_be_focused()
@@ -579,7 +579,7 @@ def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
     wait_for_samples(tab)
     expect(tab.locator(".count")).to_have_text("3 of 8 samples")
     chips = tab.locator(".active-filters li button .name")
-    expect(chips).to_have_text(["no probes", "latest of each id, latest third of the steps"])
+    expect(chips).to_have_text(["no probes", "latest of each id in the latest third"])
     expect(tab.locator(".facts-of-all")).to_contain_text("all at step 10")
     truths = tab.locator(".sample .truth").evaluate_all("all => all.map(one => one.className)")
     assert truths == ["truth wrong", "truth right", "truth right"]
@@ -590,11 +590,11 @@ def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
         ])"""
     )
     assert all(prediction not in targets for prediction, targets in said)
-    recent = "latest of each id, latest third of the steps"
+    recent = "latest of each id in the latest third"
     tab.get_by_role("button", name=f"Remove the filter: {recent}").click()
     expect(tab.locator(".count")).to_have_text("6 of 8 samples")
     tab.get_by_role("button", name="Remove the filter: no probes").click()
     expect(tab.locator(".count")).to_have_text("8 of 8 samples")
-    tab.get_by_role("button", name="Reset filters").click()
+    tab.get_by_role("button", name="Reset").click()
     expect(tab.locator(".count")).to_have_text("3 of 8 samples")
-    expect(tab.get_by_role("button", name="Reset filters")).to_be_hidden()
+    expect(tab.get_by_role("button", name="Reset")).to_be_hidden()

@@ -8,8 +8,11 @@
  */
 const FONTS = { title: "600 14px", chip: "500 12px", small: "500 11px" };
 
-/** @type {Map<string, number>} by kind and text: the same few names and words are measured again and again */
-const known = new Map();
+/**
+ * The widths by text: the same few names and words are measured for every sample.
+ * @type {Record<TextKind, Map<string, number>>}
+ */
+const KNOWN = { title: new Map(), chip: new Map(), small: new Map() };
 /** @type {CanvasRenderingContext2D | null} */
 let context = null;
 
@@ -19,14 +22,13 @@ let context = null;
  * @returns {number} in CSS pixels
  */
 export function textWidth(text, kind) {
-  const key = `${kind} ${text}`;
-  let width = known.get(key);
+  let width = KNOWN[kind].get(text);
   if (width === undefined) {
     context ??= document.createElement("canvas").getContext("2d");
     if (!context) throw new Error("this browser cannot draw on a canvas");
     context.font = `${FONTS[kind]} ${getComputedStyle(document.body).fontFamily}`;
     width = context.measureText(text).width;
-    known.set(key, width);
+    KNOWN[kind].set(text, width);
   }
   return width;
 }

@@ -41,7 +41,7 @@ export class RunTable {
       return element("th", { scope: "col" }, dot, runName(run, start));
     });
     this.#table.replaceChildren(
-      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "sample"), ...heads)),
+      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "sample"), element("td"), ...heads)),
       element("tbody", {}, ...rows.slice(0, MOST_ROWS).map((row) => this.#row(row))),
     );
     const left = rows.length - MOST_ROWS;
@@ -56,7 +56,8 @@ export class RunTable {
     return element(
       "tr",
       {},
-      element("th", { scope: "row", title: id }, id, element("span", { className: "of-label" }, label)),
+      element("th", { scope: "row", title: id }, id),
+      element("td", { className: "of-label" }, label),
       ...samples.map((sample) => element("td", {}, sample ? this.#cell(sample) : "–")),
     );
   }

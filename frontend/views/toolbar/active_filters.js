@@ -13,7 +13,7 @@ import { element } from "../common/dom.js";
 
 export class ActiveFilters {
   #list = element("ul");
-  #clear = element("button", { type: "button", className: "clear" }, "Reset filters");
+  #clear = element("button", { type: "button", className: "clear" }, "Reset");
   /** @type {HTMLButtonElement[]} */
   #buttons = [];
   #shown = "";

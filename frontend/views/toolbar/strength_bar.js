@@ -14,7 +14,7 @@ export class StrengthBar {
   #slider = element("input", { type: "range", id: "strength", ariaLabel: "strength", min: "0", step: String(STEP) });
   #part = document.createTextNode("");
   /** A narrow toolbar leaves this out. */
-  #ofWhat = element("span", { className: "of-what" }, OF_THE_CHANGE);
+  #ofWhat = element("span", { className: "of-what" });
   #output = element("output", { htmlFor: "strength", ariaLive: "off" }, this.#part, this.#ofWhat);
   #ticks = element("datalist", { id: "strengths" });
   /** Marks the end of the ascent below the slider. */
@@ -72,7 +72,8 @@ export class StrengthBar {
     this.#slider.max = String(largest || 1);
     this.#slider.value = String(strength);
     this.#part.data = atFlip ? "each at its flip" : formatPart(strength);
-    this.#ofWhat.hidden = atFlip;
+    const ofWhat = atFlip ? "" : OF_THE_CHANGE;
+    if (this.#ofWhat.textContent !== ofWhat) this.#ofWhat.textContent = ofWhat;
     this.element.classList.toggle("at-flip", atFlip);
     this.element.style.setProperty("--end", String(1 / (largest || 1)));
     this.#end.hidden = largest < 1;
