@@ -78,13 +78,21 @@ class App {
   /** @type {string | null} */
   #pictureProblem = null;
   #frame = 0;
+  /** When something was scrolled last. */
+  #lastScroll = -Infinity;
   /** Whether everything was fetched once. Samples that come later are announced. */
   #isSettled = false;
 
   #sync = new Sync({
     state: () => this.#state,
+    isScrolling: () => performance.now() - this.#lastScroll < SCROLL_PAUSE,
     isHidden: () => window.innerHeight === 0,
-    onRuns: (runs, recordVersion) => this.#update(withRuns({ ...this.#state, recordVersion }, runs)),
+    onRuns: async (runs, recordVersion) => {
+      this.#state = withRuns({ ...this.#state, recordVersion }, runs);
+      // Their samples often come at the same time. Then both are shown at once.
+      await frames(1);
+      if (this.#shownState !== this.#state) this.#update(this.#state);
+    },
     onIndexes: (indexes) => {
       const isNews = this.#isSettled && indexes.some(({ run, tag }) => this.#state.indexes.get(run)?.tag === tag);
       this.#update(withIndexes(this.#state, indexes), undefined, isNews);
@@ -203,6 +211,7 @@ class App {
       onReload: () => this.#reload(),
       onRunOrder: (runOrder) => this.#update(withRunOrder(this.#state, runOrder)),
     });
+    document.addEventListener("scroll", () => (this.#lastScroll = performance.now()), { capture: true, passive: true });
     window.addEventListener("resize", () => this.#sync.resume());
     followLink((link) => this.#change(withLink(this.#state, link), { fromLink: true }));
     this.#update(this.#state);
@@ -381,6 +390,9 @@ class App {
     return note(isLoading ? "Loading…" : emptyReason(this.#state));
   }
 }
+
+/** After so many milliseconds without a scroll event the user does not scroll any more. */
+const SCROLL_PAUSE = 150;
 
 /** The browser paints no frames of a page that is not visible. */
 const LONGEST_FRAME = 200;

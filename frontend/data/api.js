@@ -34,8 +34,8 @@ let earlyRuns = null;
 let earlyNewest = null;
 
 /**
- * Requests the runs, and what a fresh page shows of them, before the page is ready to show it. The next `fetchRuns` and
- * the next `fetchNewest` get the answer.
+ * Requests the runs and their newest records before the page is ready to show them. The next `fetchRuns` and the next
+ * `fetchNewest` get the answer.
  * @param {{chooses: boolean}} link whether the page's address chooses the runs or the tag. Then only the list of runs is
  *   requested
  */
@@ -204,7 +204,7 @@ async function* framesOf(response) {
       if (frames.length) yield frames;
     }
   } finally {
-    // Whoever has all that it wants does not read the rest.
+    // The caller can stop before the end.
     reader.cancel().catch(() => {});
   }
   if (length) throw new Error(INCOMPLETE);

@@ -13,6 +13,7 @@ const PREDICTED_LEVELS = 4;
 /** The codec of every array of a sample whose arrays the training did not store. */
 export const NOT_STORED = 5;
 
+const PIECE_BYTES = 16 << 10;
 const LARGEST_PALETTE = 256;
 const NAN = -32768;
 const NEGATIVE_INFINITY = -32767;
@@ -43,7 +44,10 @@ export async function decodePayload({ shape, payload: { codecs } }, bytes) {
 export async function inflate(bytes, most) {
   const data = new Uint8Array(most);
   let length = 0;
-  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+  // A Blob's stream would fetch the bytes from another process.
+  const { readable, writable } = new DecompressionStream("deflate");
+  writeAll(writable.getWriter(), bytes).catch(() => {}); // The reader gets the same error.
+  const reader = readable.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     if (length + part.value.length > most) {
       reader.cancel().catch(() => {});
@@ -53,6 +57,19 @@ export async function inflate(bytes, most) {
     length += part.value.length;
   }
   return data.subarray(0, length);
+}
+
+/**
+ * Writes piece by piece, because a stream inflates a whole piece before the reader can refuse the result.
+ * @param {WritableStreamDefaultWriter<BufferSource>} writer
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ */
+async function writeAll(writer, bytes) {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    await writer.ready;
+    await writer.write(bytes.subarray(at, at + PIECE_BYTES));
+  }
+  await writer.close();
 }
 
 /**

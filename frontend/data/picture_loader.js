@@ -14,6 +14,9 @@ const REQUESTS_AT_ONCE = 2;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 const SHORTEST_TIMER_MS = 50;
+/** The first pictures come with few pauses. The user cannot scroll yet, and each pause costs another paint of the page. */
+const FIRST_PICTURES = 32;
+const FIRST_SLICE_MS = 40;
 const PENDING = "This sample's arrays are not available yet. The page requests them again.";
 
 /**
@@ -148,7 +151,7 @@ export class PictureLoader {
    */
   async #receive(sample, outcome) {
     if (outcome.kind === "ready") {
-      await this.#yielder.turn();
+      await this.#yielder.turn(this.#pictures.size < FIRST_PICTURES ? FIRST_SLICE_MS : undefined);
       try {
         this.#keep(sample, makePicture(sample, outcome.arrays, this.listener.rasterOf(sample)));
       } catch (error) {

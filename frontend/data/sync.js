@@ -11,10 +11,14 @@ import { RunIndexReader } from "./run_index_reader.js";
 
 /** After the page has shown news, it waits for this many times as long as that took. */
 const REST = 4;
+/** While the user scrolls, news waits for at most this many milliseconds. It is checked this often. */
+const LONGEST_WAIT_MS = 5_000;
+const SCROLL_CHECK_MS = 50;
 
 /**
  * @typedef {object} SyncListener
  * @property {() => State} state the present state
+ * @property {() => boolean} isScrolling whether the user scrolls. To show news then would make the page jerk
  * @property {() => boolean} isHidden whether the page is hidden: then nothing is fetched
  * @property {(runs: RunTags[], recordVersion: number) => void} onRuns
  * @property {(indexes: RunIndex[]) => void} onIndexes is called several times while much is read. Its time is measured,
@@ -69,6 +73,7 @@ export class Sync {
     const { signal } = this.#round;
     this.#setBusy(true);
     const problems = await this.#fetchAll(signal);
+    await this.#whenStill(signal);
     if (signal.aborted) return;
     this.#showNow();
     this.#isStale = false;
@@ -163,7 +168,25 @@ export class Sync {
    */
   #showSoon(indexes) {
     for (const index of indexes) this.#unshown.set(index.run, index);
-    if (this.#rest === undefined) this.#showNow();
+    if (this.#rest === undefined) this.#showWhenStill();
+  }
+
+  async #showWhenStill() {
+    const { signal } = this.#round;
+    await this.#whenStill(signal);
+    // A later round shows what was read so far.
+    if (!signal.aborted && this.#rest === undefined) this.#showNow();
+  }
+
+  /**
+   * Waits while the user scrolls.
+   * @param {AbortSignal} signal ends the wait
+   */
+  async #whenStill(signal) {
+    const end = performance.now() + LONGEST_WAIT_MS;
+    while (this.#listener.isScrolling() && performance.now() < end && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, SCROLL_CHECK_MS));
+    }
   }
 
   #showNow() {
@@ -174,7 +197,10 @@ export class Sync {
     this.#unshown.clear();
     const start = performance.now();
     this.#listener.onIndexes(indexes);
-    this.#rest = setTimeout(() => this.#showNow(), REST * (performance.now() - start));
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      this.#showWhenStill();
+    }, REST * (performance.now() - start));
   }
 
   /**

@@ -13,12 +13,15 @@ export class Yielder {
     this.now = now;
   }
 
-  /** Waits until the caller may do its next piece of work. Callers take their turns in the order of their calls. */
-  turn() {
+  /**
+   * Waits until the caller may do its next piece of work. Callers take their turns in the order of their calls.
+   * @param {number} [slice] for how many milliseconds pieces may follow each other
+   */
+  turn(slice = SLICE) {
     this.#last = this.#last.then(async () => {
       if (this.now() < this.#end) return;
       await pause();
-      this.#end = this.now() + SLICE;
+      this.#end = this.now() + slice;
     });
     return this.#last;
   }

@@ -518,7 +518,9 @@ def test_a_dead_data_server_is_a_503(client: Client, monkeypatch: pytest.MonkeyP
 
 
 @given(
-    route=st.sampled_from(["runs", "opening", "newest", "index", "records", "payloads", "report", "static/x"]),
+    route=st.sampled_from(
+        ["runs", "opening", "newest", "index", "records", "payloads", "report", "static/x"]
+    ),
     names=st.lists(st.sampled_from(["run", "tag", "sample", "part", "x"]), max_size=5),
     values=st.lists(
         st.text(st.characters(exclude_categories=["Cs"]))

@@ -33,14 +33,16 @@ import { RunTiles } from "./run_tiles.js";
 
 /** How often the ages of the newest captures are written again, in milliseconds. */
 const AGE_MS = 5_000;
+/** Conclusions about so few samples are computed at once. Each pause would cost a paint of the page. */
+const FEW_SAMPLES = 500;
 
 export class Overview {
   /** @type {State | null} */
   #state = null;
   /** @type {State | null} the state that is on the screen */
   #shown = null;
-  /** @type {Promise<void> | null} while the view computes */
-  #showing = null;
+  #isBusy = false;
+  #showing = Promise.resolve();
   #yielder = new Yielder();
   #sentence = element("p", { className: "conclusion", role: "status" });
   #hint = element("p", { className: "early" });
@@ -100,21 +102,27 @@ export class Overview {
   }
 
   #showSoon() {
-    this.#showing ??= this.#showInPieces().finally(() => (this.#showing = null));
+    if (!this.#isBusy) this.#showing = this.#showInPieces();
   }
 
-  /** Computes in pieces, so that the page stays responsive while it reads many samples. */
+  /** Many samples are computed in pieces, so that the page stays responsive while it reads them. */
   async #showInPieces() {
-    while (this.#state && this.#state !== this.#shown && !this.hidden) {
-      const state = this.#state;
-      // Without samples the page shows a message instead of the view.
-      if (!samplesInUse(state).length) break;
-      for (const compute of [pairsInUse, pairSummaries, runSummaries, suspectsInUse]) {
-        await this.#yielder.turn();
-        compute(state);
+    this.#isBusy = true;
+    try {
+      while (this.#state && this.#state !== this.#shown && !this.hidden) {
+        const state = this.#state;
+        const { length } = samplesInUse(state);
+        // Without samples the page shows a message instead of the view.
+        if (!length) break;
+        for (const compute of [pairsInUse, pairSummaries, runSummaries, suspectsInUse]) {
+          if (length > FEW_SAMPLES) await this.#yielder.turn();
+          compute(state);
+        }
+        this.#shown = state;
+        this.#showAll(state);
       }
-      this.#shown = state;
-      this.#showAll(state);
+    } finally {
+      this.#isBusy = false;
     }
   }
 

@@ -19,6 +19,7 @@ let requests;
 let broken;
 let state;
 let isHidden;
+let isScrolling;
 /** How many captures each run has. The first answer holds only the last one. */
 let captures;
 /** What the sync reports: "busy", "idle", "runs", the run of each index, and the problems of each round. */
@@ -54,10 +55,12 @@ beforeEach(() => {
   broken = [];
   state = initialState();
   isHidden = false;
+  isScrolling = false;
   captures = 1;
   reports = [];
   sync = new Sync({
     state: () => state,
+    isScrolling: () => isScrolling,
     isHidden: () => isHidden,
     onRuns: (listed, recordVersion) => {
       reports.push("runs");
@@ -101,6 +104,19 @@ test("many runs are shown a few times, not run by run, and in the end all are", 
   assert.ok(shows.length < 40, `${shows.length} times`);
   const read = [...state.indexes.values()].filter(({ samples, reading }) => samples.length === 2 && !reading);
   assert.equal(read.length, 100);
+});
+
+test("while the user scrolls, everything is fetched and nothing is shown", async () => {
+  captures = 3;
+  isScrolling = true;
+  const round = sync.reload();
+  await wait(150);
+  assert.deepEqual(reports.filter((report) => report !== "runs"), ["busy", "a,b", "painted"]);
+  assert.deepEqual(requests.slice(0, 2), ["runs", "newest a b"]);
+  assert.equal(requests.filter((request) => request.startsWith("records")).length, 2);
+  isScrolling = false;
+  await round;
+  assert.equal([...state.indexes.values()].every(({ samples, reading }) => samples.length === 2 && !reading), true);
 });
 
 test("an update fetches only ticked runs that are not loaded, and a reload checks all", async () => {

@@ -45,3 +45,16 @@ test("short pieces wait only for their turn", async () => {
   await yielder.turn();
   assert.equal(due, false);
 });
+
+test("a caller can ask for a longer slice", async () => {
+  const { yielder, work } = make();
+  const seen = [];
+  const piece = async (slice) => {
+    await yielder.turn(slice);
+    seen.push("piece");
+    setImmediate(() => seen.push("due"));
+    work(20);
+  };
+  await Promise.all([piece(40), piece(40), piece(40), piece()]);
+  assert.deepEqual(seen.slice(0, 4), ["piece", "piece", "due", "due"]);
+});
