@@ -115,8 +115,8 @@ PARTS: list[tuple[Callable[[Page, Frame], None], list[str], list[str]]] = [
     (pair, WHOLE, [".bar", ".pair-view"]),
     (help_panel, WHOLE, ["dialog[open]"]),
 ]
-"""How to show each part of the page, which elements are then checked, and in which of them the
-contrast is checked: in those that this part adds."""
+"""For each part of the page: how to show it, the elements to check, and those of them whose
+contrast to check. The latter are the elements that no part before it has shown."""
 
 
 def violations(tab: Frame, options: dict[str, Any], elements: Sequence[str] = WHOLE) -> list[str]:

@@ -229,6 +229,7 @@ def test_a_pair_opens_by_click_key_and_link_and_back_undoes_it(page: Page, serve
     )
 
 
+@pytest.mark.slow
 def test_back_in_tensorboard_undoes_a_choice_and_does_not_leave_it(page: Page, served: str) -> None:
     tab = open_tab(page, served, view="overview")
     wait_for_overview(tab)
