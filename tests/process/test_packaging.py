@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,8 @@ def files(folder: Path) -> set[str]:
 def test_the_source_distribution_holds_everything_that_its_tests_need(
     checkout: Path, unpacked: Path
 ) -> None:
-    missing = {name for name in files(checkout) - files(unpacked) if "egg-info" not in name}
+    made = re.compile(r"egg-info|__pycache__")
+    missing = {name for name in files(checkout) - files(unpacked) if not made.search(name)}
     assert missing <= {".gitignore"}
     assert "tests/process/test_packaging.py" in files(unpacked)
 
