@@ -137,9 +137,12 @@ let lastWritten = { fields: "", time: -Infinity };
  */
 export function writeLink(link, { isChoice }) {
   clearTimeout(writing);
+  const before = fieldsInAddress();
   writing = setTimeout(() => {
     const window = host();
     if (!window || JSON.stringify(link) === known) return;
+    // The user has opened a link. The browser is about to report it.
+    if (fieldsInAddress() !== before) return;
     const fields = changedFields(JSON.parse(known || "{}"), link);
     known = JSON.stringify(link);
     const { history } = window;
@@ -154,6 +157,11 @@ export function writeLink(link, { isChoice }) {
       history.pushState(history.state, "", address);
     }
   }, PAUSE);
+}
+
+/** The page's fields in the address, as JSON. */
+function fieldsInAddress() {
+  return JSON.stringify(readHash(host()?.location.hash ?? ""));
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { connect, followTheme } from "../../../frontend/host/tensorboard_host.js";
+import { connect, followLink, followTheme, writeLink } from "../../../frontend/host/tensorboard_host.js";
 
 const REAL_CHANNEL = globalThis.MessageChannel;
 
@@ -156,3 +156,26 @@ for (const [where, arrange] of Object.entries({
     assert.deepEqual(themes, ["dark", "light"]);
   });
 }
+
+test("a delayed write does not replace a link that was opened meanwhile", () => {
+  const written = [];
+  let changed;
+  const location = { hash: "#gradascent", href: "http://localhost/" };
+  const history = { state: null, pushState: (...entry) => written.push(entry), replaceState: (...entry) => written.push(entry) };
+  const addEventListener = (_, listener) => (changed = listener);
+  globalThis.window.parent = { document: {}, location, history, addEventListener };
+  const opened = [];
+  followLink((link) => opened.push(link));
+
+  writeLink({ view: "grid" }, { isChoice: true });
+  location.hash = "#gradascent&p.gradascent.view=pair"; // the browser reports it a moment later
+  mock.timers.tick(300);
+  assert.deepEqual(written, []);
+  changed();
+  assert.deepEqual(opened, [{ view: "pair" }]);
+
+  writeLink({ view: "grid" }, { isChoice: true });
+  location.hash += "&other=1"; // a choice of TensorBoard's own
+  mock.timers.tick(300);
+  assert.match(written[0][2], /p.gradascent.view=grid/);
+});
