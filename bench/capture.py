@@ -5,8 +5,8 @@ count. Every capture is a full one of four samples with two targets, however sur
 is compared with
 
 - a training step;
-- the bare passes: the forward and backward passes that it cannot avoid, in eval mode, of the same
-  pixels, in the same pieces, as many as the ascents of that very capture took, and nothing else;
+- the bare passes: the forward and backward passes that it cannot avoid, and nothing else. They are
+  in eval mode, of the same pixels and in the same pieces, as many as that capture's ascents took;
 - the alternatives, see ``alternatives``: on four samples of the same batch.
 
 All times are processor time of the loop's thread, with one thread of torch, so that other processes

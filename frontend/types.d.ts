@@ -182,13 +182,13 @@ export interface Panels {
   targets: TargetPanels[];
 }
 
-/** A size in canvas pixels. */
-/** What the width of a text is measured for: the title of a card, its chips, and its headings, captions and labels. */
+/** Kinds of text that differ in their font: the title of a card, its chips, and all smaller texts. */
 export type TextKind = "title" | "chip" | "small";
 
 /** The width of a text in CSS pixels. The views measure it with the font of its kind. */
 export type MeasureText = (text: string, kind: TextKind) => number;
 
+/** A size in canvas pixels. */
 export interface Raster {
   width: number;
   height: number;

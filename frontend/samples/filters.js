@@ -13,7 +13,7 @@ import { flipDistanceOf } from "./verdict.js";
  */
 /**
  * Which captures of a sample: the latest one of each id and run, or all. "recent" is the latest one within the latest
- * third of the run's steps, because early answers say nothing about a trained network. If the user chooses steps or
+ * third of the run's steps. Early answers say nothing about a trained network. If the user chooses steps or
  * searches for an id, "recent" means the same as "latest".
  * @typedef {"recent" | "latest" | "all"} Captures
  */
