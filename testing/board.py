@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from tensorboard import assets, default, program
 from tensorboard.backend import application
 from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
 from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
+from tensorboard.plugins.core import core_plugin
 
 from tb_gradascent.plugin.loader import GradAscentLoader
 
@@ -19,6 +21,8 @@ POLL = 0.02
 
 # Without TensorFlow, TensorBoard computes the checksum of each event in Python, byte by byte.
 pywrap_tensorflow.crc32c = google_crc32c.value
+# Each TensorBoard compresses the files of its shell, which takes half a second.
+core_plugin._gzip = functools.cache(core_plugin._gzip)
 
 
 class Board:

@@ -51,6 +51,7 @@ def test_its_links_lead_somewhere() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     notebook = read_notebook(FILE)

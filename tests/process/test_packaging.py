@@ -24,10 +24,11 @@ ADAPTERS = {"lightning", "transformers", "ignite"}
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project's files, without what was built or installed among them."""
+    """A copy of the project's files, without what was built, recorded or installed."""
     folder = tmp_path_factory.mktemp("checkout") / "copy"
-    made = (".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "build", "*.egg-info")
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made, "bundle"))
+    built = ("__pycache__", "build", "dist", "bundle", "*.egg-info", "node_modules", "runs")
+    kept = (".git", ".venv*", ".cache", ".*_cache", ".hypothesis")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*built, *kept))
     return folder
 
 

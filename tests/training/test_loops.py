@@ -18,12 +18,10 @@ from testing.patched_script import patch_of, run, same
 
 
 @pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "options"),
-    [
-        ("mnist_example", ()),
-        pytest.param("reference_classification", ("--amp", "--model-ema"), marks=pytest.mark.slow),
-    ],
+    [("mnist_example", ()), ("reference_classification", ("--amp", "--model-ema"))],
 )
 def test_at_most_four_lines_add_the_hook_to_an_existing_script(
     programs: ForkServer, tmp_path: Path, script: str, options: tuple[str, ...]
