@@ -1,4 +1,4 @@
-"""A short run of ``bench.endurance``: trainings killed, hooks opened again and again, many calls."""
+"""``bench.endurance`` in short: killed trainings, hooks opened again and again, many calls."""
 
 from __future__ import annotations
 
