@@ -78,7 +78,7 @@ def captures_at_any_speed() -> None:
 
 @pytest.fixture(scope="session")
 def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log directory with the demo's runs, each trained on 1,920 of its images."""
+    """A log directory with the demo's runs, each of 21 steps with two captures."""
     from torch.utils.data import Subset
 
     from demo.__main__ import RUNS
@@ -87,7 +87,8 @@ def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     logdir = tmp_path_factory.mktemp("runs")
     digits = load_digits()
-    few = dataclasses.replace(digits, train=Subset(digits.train, range(1920)))
+    train_set, test_set = Subset(digits.train, range(21 * 64)), Subset(digits.test, range(100))
+    few = dataclasses.replace(digits, train=train_set, test=test_set)
     for run, options in RUNS.items():
         train(few, logdir / run, dataclasses.replace(options, epochs=1))
     return logdir

@@ -1,7 +1,6 @@
 /** Captions of the filters. Pure. */
 
 import { formatCount } from "./captions.js";
-import { isRecent } from "./filters.js";
 
 /** @import {Captures, Filters, Outcome, Range, Show, Steps} from "./filters.js" */
 
@@ -23,12 +22,12 @@ export const OUTCOME_WORDS = { right: "right", wrong: "wrong", unlabelled: "no l
  * @param {(index: number) => string} nameOf the name of a class
  */
 export function filterCaption(name, filters, nameOf) {
-  const { show, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
+  const { show, captures, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
   switch (name) {
     case "show":
       return SHOW_WORDS[show];
     case "captures":
-      return CAPTURES_WORDS[isRecent(filters) ? "recent" : "latest"];
+      return CAPTURES_WORDS[captures];
     case "steps":
       return stepsCaption(/** @type {Steps} */ (steps));
     case "pair":

@@ -13,8 +13,7 @@ import { flipDistanceOf } from "./verdict.js";
  */
 /**
  * Which captures of a sample: the latest one of each id and run, or all. "recent" is the latest one within the latest
- * third of the run's steps. Early answers say nothing about a trained network. If the user chooses steps or
- * searches for an id, "recent" means the same as "latest".
+ * third of the run's steps. Early answers say nothing about a trained network.
  * @typedef {"recent" | "latest" | "all"} Captures
  */
 /** @typedef {"right" | "wrong" | "unlabelled"} Outcome */
@@ -116,12 +115,12 @@ export function failedFiltersOf(samples, filters) {
  * @returns {(sample: Sample) => boolean}
  */
 function testOf(name, filters, samples) {
-  const { show, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
+  const { show, captures, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
   switch (name) {
     case "show":
       return ({ probe }) => probe === (show === "probes");
     case "captures":
-      if (isRecent(filters)) return recentTest(samples);
+      if (captures === "recent") return recentTest(samples);
       return latestTest(steps ? stepTest(steps, samples) : () => true, samples);
     case "steps":
       return stepTest(/** @type {Steps} */ (steps), samples);
@@ -161,14 +160,6 @@ function stepTest(steps, samples) {
     if (step <= steps.at && step > (last.get(run) ?? -Infinity)) last.set(run, step);
   }
   return ({ run, step }) => last.get(run) === step;
-}
-
-/**
- * Whether only the latest third of the steps passes.
- * @param {Filters} filters
- */
-export function isRecent({ captures, steps, id }) {
-  return captures === "recent" && !steps && !id;
 }
 
 /**

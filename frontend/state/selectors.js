@@ -236,15 +236,19 @@ function showInUse(state) {
 }
 
 /**
- * Which captures the user can choose. Other views need them all, and Compare needs the latest of each id.
+ * Which captures the user can choose. Other views need them all, and Compare needs the latest of each id. Who chooses
+ * steps or searches for an id wants more than the latest third.
  * @param {State} state
  * @returns {readonly Captures[]} empty if there is no choice
  */
 export function offeredCaptures(state) {
-  const offered = hasRepeats(state) ? CAPTURES : CAPTURES.filter((captures) => captures !== "latest");
-  if (state.view === "samples" && recordedSteps(state).length > 1) return offered;
-  const isOfIds = state.view === "samples" || state.view === "compare";
-  return isOfIds && hasRepeats(state) ? CAPTURES.filter((captures) => captures !== "recent") : [];
+  const isSamples = state.view === "samples";
+  const hasSteps = isSamples && recordedSteps(state).length > 1;
+  const hasIds = (isSamples || state.view === "compare") && hasRepeats(state);
+  if (!hasSteps && !hasIds) return [];
+  const { steps, id } = state.filters;
+  const offers = { recent: hasSteps && !steps && !id, latest: hasIds, all: true };
+  return CAPTURES.filter((captures) => offers[captures]);
 }
 
 /**

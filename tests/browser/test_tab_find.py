@@ -591,6 +591,12 @@ def test_a_new_user_sees_the_latest_captures_and_what_changes_the_answer(
     )
     assert all(prediction not in targets for prediction, targets in said)
     recent = "latest of each id in the latest third"
+    chosen = tab.locator("#captures option:checked")
+    expect(chosen).to_have_text(recent)
+    tab.locator("#search").fill("early")
+    expect(chosen).to_have_text("latest of each id")
+    tab.locator("#search").fill("")
+    expect(chosen).to_have_text(recent)
     tab.get_by_role("button", name=f"Remove the filter: {recent}").click()
     expect(tab.locator(".count")).to_have_text("6 of 8 samples")
     tab.get_by_role("button", name="Remove the filter: no probes").click()

@@ -7,6 +7,7 @@ import {
   largestStrength,
   matrixInUse,
   noticesInUse,
+  offeredCaptures,
   recordedStrengths,
   runColour,
   scaleEnd,
@@ -161,4 +162,18 @@ test("the notices of the ticked runs are shown until they are dismissed", () => 
   ]);
   const fewer = withoutNotice(tick(both, "b", false), noticesInUse(both)[0].key);
   assert.deepEqual(noticesInUse(fewer).map(({ message }) => message), ["Other."]);
+});
+
+test("who seeks steps or an id is not limited to the latest third, and the form says so", () => {
+  const samples = [0, 700, 900].map((step) => sampleAt(step, { id: "x" }));
+  const found = (filters, of = samples) => {
+    const state = { ...withFilters(stateWith(indexOf("a", of)), filters ?? {}), view: "samples" };
+    return [filtersInUse(state).captures, offeredCaptures(state), keys(state)];
+  };
+  const early = { steps: { from: 0, to: 100 } };
+  assert.deepEqual(found(), ["recent", ["recent", "latest", "all"], ["900.0"]]);
+  assert.deepEqual(found({ id: "x" }), ["latest", ["latest", "all"], ["900.0"]]);
+  assert.deepEqual(found(early), ["latest", ["latest", "all"], ["0.0"]]);
+  const different = samples.map((sample) => ({ ...sample, id: null }));
+  assert.deepEqual(found(early, different), ["all", ["all"], ["0.0"]]);
 });
