@@ -9,7 +9,7 @@ import pytest
 
 from testing.paths import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 def turn(module: str, *options: str) -> str:
@@ -26,23 +26,16 @@ def turn(module: str, *options: str) -> str:
     return done.stdout
 
 
-QUICK = ("--clients", "4", "--samples", "200", "--seconds", "2")
-LONGER = ("--clients", "8", "--samples", "400", "--seconds", "4")
+OPTIONS = ("--clients", "8", "--samples", "400", "--seconds", "4")
 
 
 @pytest.mark.parametrize(
-    ("load_fast", "tab", "options"),
-    [
-        ("true", "gradascent", QUICK),
-        pytest.param("true", "gradascent", LONGER, marks=pytest.mark.slow),
-        pytest.param("false", "gradascent", LONGER, marks=pytest.mark.slow),
-        pytest.param("true", "scalars", LONGER, marks=pytest.mark.slow),
-    ],
+    ("load_fast", "tab"), [("true", "gradascent"), ("false", "gradascent"), ("true", "scalars")]
 )
 def test_every_answer_is_correct_while_people_look_at_a_run_in_training(
-    load_fast: str, tab: str, options: tuple[str, ...]
+    load_fast: str, tab: str
 ) -> None:
-    printed = turn("bench.load", *options, "--load-fast", load_fast, "--at", tab)
+    printed = turn("bench.load", *OPTIONS, "--load-fast", load_fast, "--at", tab)
     assert "errors: 0" in printed
     seen = ("runs", "newest", "payloads") if tab == "gradascent" else ("the others",)
     for kind in (*seen, "Scalars, meanwhile", "TensorBoard", "the run's files"):
@@ -50,9 +43,8 @@ def test_every_answer_is_correct_while_people_look_at_a_run_in_training(
     assert ("its data server" in printed) == (load_fast == "true")
 
 
-@pytest.mark.parametrize("sessions", [30, pytest.param(300, marks=pytest.mark.slow)])
-def test_a_run_of_many_sessions_is_served_by_both_loaders(sessions: int) -> None:
+def test_a_run_of_many_sessions_is_served_by_both_loaders() -> None:
     """Only the benchmark's full size shows that a run of too many sessions is refused."""
-    printed = turn("bench.sessions", "--shown", str(sessions), "--refused", "0")
-    assert printed.count(f"{sessions} sessions") == 2
+    printed = turn("bench.sessions", "--shown", "300", "--refused", "0")
+    assert printed.count("300 sessions") == 2
     assert printed.count("records        200") == 2
