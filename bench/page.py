@@ -38,6 +38,8 @@ MOST_IN_SESSION = 100_000
 """TensorBoard's data server sends at most 256 MiB of records of one session."""
 MOST_SCROLLED = 10_000
 """Samples that are scrolled through from end to end: more would take minutes."""
+SCREENS_AT_ONCE = 4
+"""Of these screens one is painted, which fills every cache of the page many times over."""
 
 FIRST_ROWS = "first rows, ms"
 REQUESTS = "requests until the first rows"
@@ -298,7 +300,7 @@ def measure(case: Case, browser: Browser, folder: Path) -> Found:
         yield "the same, the page's own time, ms", max(answer.work for answer in answers.values())
         yield "memory, MB", heap(page)
         if case.samples <= MOST_SCROLLED:
-            frame.evaluate("bench.scrollThrough(1)")
+            frame.evaluate(f"bench.scrollThrough({SCREENS_AT_ONCE})")
             yield MEMORY, heap(page)
         yield RELOAD, measure_reload(page, frame, address, logdir / "run", case.samples)
         page.close()
