@@ -35,7 +35,7 @@ TYPESCRIPT := typescript@5.9.3
 help:
 	@echo 'make demo        train a small CNN on digits twice, then open TensorBoard (about a minute)'
 	@echo 'make test-fast   the tests without a browser and without other programs (a minute and a half)'
-	@echo 'make test        the tests of daily work, in a real TensorBoard and browser too (about six minutes)'
+	@echo 'make test        the tests of daily work, in a real TensorBoard and browser too (about five minutes)'
 	@echo 'make test-all    all tests: also model zoos, torchrun, endurance, frameworks (half an hour)'
 	@echo 'make test-versions  make test-fast with the oldest, the pinned and the newest releases'
 	@echo 'make lint        ruff, mypy, and tsc if Node.js is installed'
