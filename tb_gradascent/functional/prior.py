@@ -49,7 +49,7 @@ class Prior:
             self._waves = _waves(self._sides, device, dtype)
         self._colours: Tensor | None = None
         if len(shape) == 3 and shape[0] == 3:
-            root = torch.tensor(_COLOUR_ROOT, device=device)
+            root = torch.tensor(_COLOUR_ROOT, device=device, dtype=dtype)
             root = root / root.norm(dim=0).max()
             self._colours = root @ root.T
 

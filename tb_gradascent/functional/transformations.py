@@ -120,7 +120,8 @@ def mapped(x: Tensor, maps: Sequence[Tensor]) -> Tensor:
     if len(maps) == 2:
         # Faster than matmul, which first finds out what it is given.
         planes = x.flatten(0, -3)
-        first, last = (matrix.expand(len(planes), -1, -1) for matrix in maps)
+        count = planes.shape[0]
+        first, last = (matrix.expand(count, -1, -1) for matrix in maps)
         return torch.bmm(torch.bmm(first, planes), last.mT).view_as(x)
     for place, matrix in enumerate(maps):
         axis = place - len(maps)

@@ -102,8 +102,7 @@ def climb_visibly(
     longest = ascent.max_step_rms * math.sqrt(shape.numel())
     x, mean, steps = start, torch.zeros_like(start), [0] * len(start)
     for step, changes in enumerate(_changes(start, ascent) if any(moving) else ()):
-        looks = [look(x, change) for change in changes]
-        margins, gradients = (_mean([*parts]) for parts in zip(*looks, strict=True))
+        margins, gradients = _mean([look(x, change) for change in changes])
         # A single gradient that is not finite must not spoil the mean for good. The mean has no
         # bias towards its first value, 0.
         weight = (1 - _MOMENTUM) / (1 - _MOMENTUM ** (step + 1))
@@ -134,8 +133,12 @@ def climb_visibly(
     )
 
 
-def _mean(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.stack(parts).mean(0)
+def _mean(looks: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The means of several margins and of their gradients."""
+    if len(looks) == 1:
+        return looks[0]
+    margins, gradients = (torch.stack(parts).mean(0) for parts in zip(*looks, strict=True))
+    return margins, gradients
 
 
 def _changes(start: Tensor, ascent: VisibleAscent) -> Iterable[Sequence[Transformation]]:
