@@ -118,7 +118,7 @@ def resampling(side: int, zoom: float, shift: float) -> Tensor:
 def mapped(x: Tensor, maps: Sequence[Tensor]) -> Tensor:
     """The rows (N, …), with each of their last axes multiplied by a matrix."""
     if len(maps) == 2:
-        # Faster than matmul, which first finds out what it is given.
+        # Fewer operations than matmul takes.
         planes = x.flatten(0, -3)
         count = planes.shape[0]
         first, last = (matrix.expand(count, -1, -1) for matrix in maps)

@@ -73,7 +73,7 @@ def climb_visibly(
         """
         # A norm takes twice as long.
         largest = gradients.abs().amax(dims, keepdim=True).clamp_min_(TINY)
-        scaled = gradients * (legal_range / largest)
+        scaled = (gradients / largest).mul_(legal_range)
         smooth = prior(scaled, exponent)
         return smooth, (scaled * smooth).sum(dims), largest
 
@@ -113,9 +113,9 @@ def climb_visibly(
         lengths = [0.0] * len(start)
         for row, (margin, product, factor, norm) in enumerate(zip(*numbers, strict=True)):
             slope = product * factor
-            if moving[row] and margin < rest and slope > 0:
+            if moving[row] and margin < rest and slope > 0 and norm > 0:
                 # A Newton step, or the longest step if that is shorter.
-                lengths[row] = min((aim - margin) / slope, longest / max(norm, TINY))
+                lengths[row] = min((aim - margin) / slope, longest / norm)
                 steps[row] += 1
         scales = legal_range * column(x.new_tensor(lengths), x)
         x = region.project(torch.addcmul(x, smooth, scales))

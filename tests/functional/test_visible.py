@@ -337,6 +337,10 @@ def test_no_gradient_and_no_room_leave_the_image() -> None:
     end = ascend(constant, x, torch.tensor([0, 0]), Ascent.visible())
     assert (end.steps, end.stopped) == ([0, 0], ["stalled", "stalled"])
     assert torch.equal(end.inputs, x)
+    wide = torch.tensor(-50.0), torch.tensor(50.0)
+    end = ascend(constant, x, torch.tensor([0, 0]), Ascent.visible(), bounds=wide)
+    assert (end.steps, end.stopped) == ([0, 0], ["stalled", "stalled"])
+    assert torch.equal(end.inputs, x)
     nowhere = torch.tensor(1.0)
     end = ascend(
         lambda x: torch.stack((x.sum((1, 2, 3)), -x.sum((1, 2, 3))), 1),
