@@ -27,7 +27,7 @@ from demo import photos
 from demo.data import load_digits
 from tb_gradascent import Ascent
 from tb_gradascent.functional.ascend import ascend
-from tb_gradascent.functional.margins import TargetMargin
+from tb_gradascent.functional.margins import target_margin
 
 CONFIDENCE = 0.95
 SEEDS = (0, 1, 2)
@@ -110,7 +110,7 @@ def morph(
 @torch.no_grad()
 def margins(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """The log odds of each target, shape (N,)."""
-    return TargetMargin(model(images), targets).values
+    return target_margin(model(images), targets)
 
 
 def convolutional_judge() -> nn.Module:

@@ -16,6 +16,7 @@ from tb_gradascent.functional.visible import climb_visibly
 _TAKEN_BACK = 0.9
 
 
+@torch.enable_grad()
 def ascend(
     forward: Forward,
     inputs: Tensor,

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
-from tb_gradascent.functional.margins import TargetMargin, probability_margin
+from tb_gradascent.functional.margins import probability_margin, target_margin
 from tb_gradascent.functional.validation import check_range, check_returned, describe
 
 
@@ -186,7 +186,7 @@ class Misclassified(Combinable):
         truth, known = _require_labels(self, logits, labels)
         logits = logits.float()
         prediction = logits.argmax(1)
-        odds = TargetMargin(logits, prediction).values
+        odds = target_margin(logits, prediction)
         wrong = known & (prediction != truth) & logits.amax(1).isfinite()
         return torch.where(wrong, odds, -torch.inf)
 

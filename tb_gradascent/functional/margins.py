@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -31,30 +33,55 @@ def surest_probability(logits: Tensor) -> Tensor:
     return logits.float().softmax(1).amax(1).quantile(0.9)
 
 
-class TargetMargin:
-    """The margin between each row's target class and all other classes.
+def target_margin(logits: Tensor, targets: Tensor) -> Tensor:
+    """The margin between each row's target class and all other classes; see :class:`Margin`.
 
     Args:
         logits: Shape (N, C).
         targets: Class indices, int64, shape (N,).
+    """
+    return TargetMargin(targets, logits)(logits).values
+
+
+class TargetMargin:
+    """Computes the margins of the same targets again and again, in few operations.
+
+    Args:
+        targets: Class indices, int64, shape (N,).
+        like: Logits, shape (N, C).
+    """
+
+    def __init__(self, targets: Tensor, like: Tensor) -> None:
+        self._column = targets.unsqueeze(1)
+        self._chosen = torch.zeros_like(at_least_float32(like)).scatter_(1, self._column, 1)
+        # A finite number, so that the margin stays finite where all other logits are −∞.
+        self._excluded = self._chosen * torch.finfo(self._chosen.dtype).min
+
+    def __call__(self, logits: Tensor) -> Margin:
+        """The margins in logits (N, C), without a graph."""
+        logits = at_least_float32(logits.detach())
+        ahead = (logits - logits.gather(1, self._column)).add_(self._excluded)
+        shares = ahead.log_softmax(1)
+        # torch.logsumexp takes four times as long on a few rows.
+        return Margin(shares.amax(1) - ahead.amax(1), self._chosen, shares)
+
+
+class Margin(NamedTuple):
+    """The margin between each row's target class and all other classes.
 
     Attributes:
         values: logit_c − logsumexp(the other logits), at least float32, shape (N,). The sigmoid of
             the margin is the probability of class c. The margin has a useful slope even where that
             probability is nearly 0 or 1. It is NaN where a logit is NaN, or where the target's
             logit is −∞.
+        chosen: 1 for the target, 0 for the others, shape (N, C).
+        shares: The logarithms of the softmax of the others, shape (N, C).
     """
 
-    def __init__(self, logits: Tensor, targets: Tensor) -> None:
-        logits = at_least_float32(logits)
-        self._column = targets.unsqueeze(1)
-        ahead = logits - logits.gather(1, self._column)
-        # A finite number, so that the margin stays finite where all other logits are −∞.
-        ahead.scatter_(1, self._column, torch.finfo(logits.dtype).min)
-        self._shares = ahead.log_softmax(1)
-        # torch.logsumexp takes four times as long on a few rows.
-        self.values = self._shares.amax(1) - ahead.amax(1)
+    values: Tensor
+    chosen: Tensor
+    shares: Tensor
 
     def slopes(self) -> Tensor:
         """∂values/∂logits, shape (N, C): 1 for the target, minus the softmax of the others."""
-        return self._shares.exp().neg_().scatter_(1, self._column, 1)
+        return self.chosen - self.shares.exp()

@@ -88,7 +88,8 @@ def climb(
     start = x = leaf.detach()
     newton = ascent.step_size is None
     goal, aim = _goals(ascent.confidence)
-    margin = TargetMargin(logits.detach(), targets)
+    margin_of = TargetMargin(targets, logits)
+    margin = margin_of(logits)
     # Lists, since each operation on a tensor costs as much as everything that is done with these.
     first = margin.values.tolist()
     best = list(first)
@@ -126,7 +127,7 @@ def climb(
         if not any(climbing):
             break
         leaf, logits = ask(forward, pick(climbing, moved, x))
-        margin = TargetMargin(logits.detach(), targets)
+        margin = margin_of(logits)
         values = margin.values.tolist()
         risen = [not newton or value >= most for value, most in zip(values, best, strict=True)]
         x = pick(risen, leaf.detach(), x)

@@ -44,6 +44,9 @@ class Region:
                 ball = start - epsilon, start + epsilon
                 low, high = self._box or ball
                 self._box = torch.maximum(low, ball[0]), torch.minimum(high, ball[1])
+        if self._box is not None:
+            self._factor = _exact_factor(*self._box)
+            self._edges = self._box[0] * self._factor, self._box[1] * self._factor
 
     def project(self, x: Tensor) -> Tensor:
         """The point of the ball that is nearest to x, clipped to the bounds.
@@ -59,8 +62,8 @@ class Region:
         """The gradient without the elements that stand at a bound and would leave it."""
         if self._box is None:
             return gradient
-        # 0 at a bound, and beyond any gradient elsewhere. Masks take twice as long.
-        down, up = ((bound - x).div_(TINY) for bound in self._box)
+        # 0 at a bound, and beyond any gradient elsewhere. Masks take three times as long.
+        down, up = (torch.sub(edge, x, alpha=self._factor) for edge in self._edges)
         return gradient.clamp(down, up)
 
     def has_left(self, x: Tensor, moved: Tensor) -> list[bool]:
@@ -75,11 +78,21 @@ class Region:
         return left
 
 
+def _exact_factor(low: Tensor, high: Tensor) -> float:
+    """A large power of two whose product with each value of a box is finite in float32.
+
+    Such a product is not rounded. So the difference of two products is 0 only if the values are
+    equal, and is beyond any gradient otherwise.
+    """
+    reach = float(torch.maximum(high.amax(), -low.amin()))
+    exponent = math.frexp(reach)[1] if math.isfinite(reach) else 64
+    return 2.0 ** (126 - max(exponent, 0))
+
+
 def ask(forward: Forward, x: Tensor) -> tuple[Tensor, Tensor]:
-    """``x`` and its logits, with a graph between them."""
-    with torch.enable_grad():
-        x = x.requires_grad_()
-        return x, forward(x)
+    """A leaf that is equal to ``x``, and its logits. The caller has gradients enabled."""
+    leaf = x.detach().requires_grad_()
+    return leaf, forward(leaf)
 
 
 def pick(rows: Sequence[bool], these: Tensor, others: Tensor) -> Tensor:

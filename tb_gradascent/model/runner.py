@@ -269,13 +269,15 @@ class Passes:
         self, module: nn.Module, reader: OutputReader, beside: ForwardArgs, row: int | None
     ) -> Forward:
         def answer(inputs: Tensor) -> Tensor:
-            given = beside if row is None else beside.of_row(row, inputs.shape[0])
+            given = beside
             # Copies, since a model may write in place to its arguments, even to a leaf.
-            given = given.to(inputs.device).copied()
+            if not beside.is_empty:
+                given = beside if row is None else beside.of_row(row, inputs.shape[0])
+                given = given.to(inputs.device).copied()
             if self._call is None:
                 output = module(inputs.clone(), *given.args, **given.kwargs)
             else:
                 output = self._call(module, inputs.clone(), *given.args, **given.kwargs)
-            return reader.of_model(output, len(inputs), self._likely)
+            return reader.of_model(output, inputs.shape[0], self._likely)
 
         return answer

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Norm
-from tb_gradascent.functional.margins import TargetMargin
+from tb_gradascent.functional.margins import target_margin
 from tb_gradascent.functional.region import Region
 from tb_gradascent.functional.response import response
 from testing import networks
@@ -46,7 +46,7 @@ def test_the_margins_sigmoid_is_the_targets_probability() -> None:
     logits = torch.randn(20, 7, generator=torch.Generator().manual_seed(0)) * 5
     targets = torch.arange(20) % 7
     expected = logits.double().softmax(1).gather(1, targets[:, None])[:, 0]
-    torch.testing.assert_close(TargetMargin(logits, targets).values.double().sigmoid(), expected)
+    torch.testing.assert_close(target_margin(logits, targets).double().sigmoid(), expected)
 
 
 def test_it_reaches_the_confidence_within_the_bounds(trained: nn.Module) -> None:
@@ -248,11 +248,11 @@ def test_a_transformer_never_ends_lower_than_it_started() -> None:
     ).eval()
     x = torch.randn(64, 40) / 10
     targets = torch.arange(64) % 3
-    before = TargetMargin(model(x), targets).values
+    before = target_margin(model(x), targets)
     falls = 0
     for steps in (1, 2, 4, 8):
         end = ascend(model, x, targets, Ascent(0.999, steps))
-        after = TargetMargin(model(end.inputs), targets).values
+        after = target_margin(model(end.inputs), targets)
         assert (after >= before - 1e-5).all()
         falls += int((after == before).sum())
     assert falls, "no step led down, and nothing was tested"

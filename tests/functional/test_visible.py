@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tb_gradascent.functional.ascend import ascend
 from tb_gradascent.functional.ascent import Ascent
 from tb_gradascent.functional.gradients import Forward
-from tb_gradascent.functional.margins import TargetMargin
+from tb_gradascent.functional.margins import target_margin
 from testing import networks
 from testing.networks import MEAN, STD, Quadratic, digits
 
@@ -192,10 +192,10 @@ def test_no_row_ends_lower_and_what_convinces_already_stays(
 ) -> None:
     for shift in range(10):
         targets = (trained(images).argmax(1) + shift) % 10
-        before = TargetMargin(trained(images), targets).values
+        before = target_margin(trained(images), targets)
         ascent = Ascent.visible(steps=2, finish_steps=1)
         end = ascend(trained, images, targets, ascent, bounds=BOUNDS)
-        after = TargetMargin(trained(end.inputs), targets).values
+        after = target_margin(trained(end.inputs), targets)
         assert (after >= before - 1e-5).all()
         sure = before >= math.log(0.95 / 0.05)
         assert torch.equal(end.inputs[sure], images[sure])
@@ -314,7 +314,7 @@ def test_any_shape_serves(shape: tuple[int, ...]) -> None:
     x = torch.randn(6, *shape, generator=generator)
     targets = 2 - forward(x).argmax(1) // 2
     end = ascend(forward, x, targets, Ascent.visible(steps=6, draws=2))
-    after, before = (TargetMargin(forward(at), targets).values for at in (end.inputs, x))
+    after, before = (target_margin(forward(at), targets) for at in (end.inputs, x))
     assert end.inputs.shape == x.shape
     assert (after >= before).all()
     assert end.stopped.count("confidence") >= 5
@@ -335,6 +335,10 @@ def test_no_gradient_and_no_room_leave_the_image() -> None:
 
     x = torch.ones(2, 1, 4, 4)
     end = ascend(constant, x, torch.tensor([0, 0]), Ascent.visible())
+    assert (end.steps, end.stopped) == ([0, 0], ["stalled", "stalled"])
+    assert torch.equal(end.inputs, x)
+    wide = torch.tensor(-50.0), torch.tensor(50.0)
+    end = ascend(constant, x, torch.tensor([0, 0]), Ascent.visible(), bounds=wide)
     assert (end.steps, end.stopped) == ([0, 0], ["stalled", "stalled"])
     assert torch.equal(end.inputs, x)
     nowhere = torch.tensor(1.0)
