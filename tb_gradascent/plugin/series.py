@@ -27,6 +27,7 @@ from tb_gradascent.plugin.data_source import (
     Scope,
     SessionState,
 )
+from tb_gradascent.plugin.encoded_tensors import Parts, Texts
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
 from tb_gradascent.plugin.rows import (
     CaptureRows,
@@ -68,17 +69,20 @@ class StoredCapture:
         self.number = number
         self.wall_time = finite_time(wall_time)
         self.records = len(values)
-        if {*map(type, values)} == {bytes}:
-            self.size = self._overhead() + sum(map(len, values))  # type: ignore[arg-type]
+        self._content: Parts | list[object] | CaptureRows
+        if isinstance(values, Texts):
+            self.size = self._overhead() + values.size
+            self._content = values.parts
         else:
             self.size = self._overhead() + sum(len(v) for v in values if isinstance(v, bytes))
-        self._content: Sequence[object] | CaptureRows = values
+            self._content = [*values]
 
     def read(self) -> CaptureRows:
         """Return the capture's rows. If two threads parse it at once, both get equal rows."""
         content = self._content
         if not isinstance(content, CaptureRows):
-            content = encode_capture(self.number, self.wall_time, content)
+            values = Texts(*content) if isinstance(content, tuple) else content
+            content = encode_capture(self.number, self.wall_time, values)
             self._content = content
             self.size = self._overhead() + len(content.rows)
         return content
@@ -152,7 +156,9 @@ class _Session:
         for datum in data or ():
             capture = kept.get(datum.step)
             if capture is None or capture.wall_time != finite_time(datum.wall_time):
-                capture = StoredCapture(datum.step, datum.wall_time, datum.values)
+                # Few captures of a known session are new. They do not keep a whole answer.
+                values = [*datum.values] if kept else datum.values
+                capture = StoredCapture(datum.step, datum.wall_time, values)
             self.by_number.setdefault(datum.step, capture)
         self.captures = list(self.by_number.values())
         self.damaged = data is None
