@@ -16,6 +16,7 @@ from tensorboard.util import tensor_util
 from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin import series, tensor_reads
+from tb_gradascent.plugin.captures import Captures
 from tb_gradascent.plugin.encoded_tensors import Texts
 from tb_gradascent.plugin.tensor_reads import Datum
 from testing.synthetic import make_captures, string_tensor
@@ -161,10 +162,10 @@ def test_an_answer_is_kept_until_its_captures_are_read() -> None:
     unused = sys.getrefcount(answer)
     session = session_of(answer)
     assert sys.getrefcount(answer) > unused
-    for capture in session.captures:
-        assert capture.records == 2
-        assert capture.read().unreadable == 0
+    for position in range(4):
+        assert session.captures.read(position).unreadable == 0
     assert sys.getrefcount(answer) == unused
+    assert session.captures.records == [2] * 4
 
 
 def test_a_grown_session_does_not_keep_the_whole_new_answer() -> None:
@@ -179,9 +180,10 @@ def test_a_grown_session_does_not_keep_the_whole_new_answer() -> None:
 
 def test_sizes_count_the_texts() -> None:
     texts = [b"x" * 1000, b"y" * 50_000]
-    plain = series.StoredCapture(0, 0.0, texts)
     (data,) = tensor_reads._parse_answer(encode([string_tensor(texts)]))["run 0"].values()
-    lazy = series.StoredCapture(0, 0.0, Datum(*data[0]).values)
-    assert plain.size < lazy.size < plain.size + 10
-    assert lazy.read() == plain.read()
-    assert lazy.size == plain.size
+    lazy, plain = Captures(), Captures()
+    lazy.add(data, Captures())
+    plain.add([Datum(0, 1e9, texts)], Captures())
+    assert plain.sizes[0] < lazy.sizes[0] < plain.sizes[0] + 10
+    assert lazy.read(0) == plain.read(0)
+    assert lazy.sizes == plain.sizes
