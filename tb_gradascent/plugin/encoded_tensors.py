@@ -71,7 +71,7 @@ class Texts(Sequence[bytes]):
     """The texts of a tensor, which are copied only when they are read.
 
     Attributes:
-        parts: What it was made of. It keeps the whole answer in memory.
+        parts: The arguments. They keep the whole answer in memory.
         size: About how many bytes the texts have.
     """
 

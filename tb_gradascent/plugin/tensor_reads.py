@@ -1,6 +1,6 @@
 """Read TensorBoard's tensors without making an array of each, which takes most of its time.
 
-What the data server of the fast loader sends is not even copied: see ``encoded_tensors``.
+The texts that the fast loader's data server sends are not even copied: see ``encoded_tensors``.
 
 Both of TensorBoard's data providers are read through attributes that are not public. If these are
 missing or fail, the documented ``read_tensors`` is asked. It gives the same values.
@@ -9,7 +9,7 @@ missing or fail, the documented ``read_tensors`` is asked. It gives the same val
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import grpc  # type: ignore[import-untyped]
@@ -160,9 +160,14 @@ class _EncodedSeries(Sequence[Datum]):
         return len(self._steps)
 
     def __getitem__(self, index: Any) -> Any:
-        values = self._values[index]
-        texts = Texts(*values) if isinstance(values, tuple) else values
-        return Datum(self._steps[index], self._wall_times[index], texts)
+        return _datum(self._steps[index], self._wall_times[index], self._values[index])
+
+    def __iter__(self) -> Iterator[Datum]:
+        return map(_datum, self._steps, self._wall_times, self._values)
+
+
+def _datum(step: int, wall_time: float, values: Parts | list[object]) -> Datum:
+    return Datum(step, wall_time, Texts(*values) if isinstance(values, tuple) else values)
 
 
 def _from_multiplexer(
