@@ -110,7 +110,7 @@ class DataSource:
 
     def read_records(
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
-    ) -> Iterator[tuple[str, list[Datum] | None]]:
+    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
         """Yield each session's name and captures; ``None`` if TensorBoard cannot read them.
 
         Raises:
@@ -122,7 +122,7 @@ class DataSource:
 
     def read_last_records(
         self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
-    ) -> Iterator[tuple[str, list[Datum] | None]]:
+    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
         """Yield each session's name and last capture, as :meth:`read_records` does.
 
         TensorBoard can return a whole series or a random part of it, which holds the last event. It
@@ -133,7 +133,7 @@ class DataSource:
 
     def read_statuses(
         self, scope: Scope, run: str, series: Mapping[str, str]
-    ) -> Iterator[tuple[str, list[Datum] | None]]:
+    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
         """Yield each session's name and last status event; ``None`` if it cannot be read.
 
         Args:
@@ -149,7 +149,7 @@ class DataSource:
 
     def _read_each(
         self, scope: Scope, run: str, series: Mapping[str, str], downsample: int
-    ) -> Iterator[tuple[str, list[Datum] | None]]:
+    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
         """Yield each session's name and events. If a read fails, it is repeated in two halves."""
         names = list(series)
         starts = range(0, len(names), _SESSIONS_AT_ONCE)

@@ -19,6 +19,7 @@ from typing import Any, Final
 from tensorboard.data.provider import DataProvider
 
 from tb_gradascent.plugin.addresses import Address, CaptureRange
+from tb_gradascent.plugin.captures import Captures
 from tb_gradascent.plugin.data_source import (
     LEFT_OUT,
     MISSING,
@@ -32,7 +33,7 @@ from tb_gradascent.plugin.data_source import (
 from tb_gradascent.plugin.errors import AnswerError
 from tb_gradascent.plugin.report_page import ReportRow, ReportSession
 from tb_gradascent.plugin.rows import pack_ranges, pack_run
-from tb_gradascent.plugin.series import Series, StoredCapture
+from tb_gradascent.plugin.series import Series
 
 MAX_PAYLOADS: Final = 256
 """The most samples in one request for payloads."""
@@ -279,28 +280,26 @@ def _is_empty(sessions: Mapping[str, SessionState]) -> bool:
     return all(state.captures is None for state in sessions.values())
 
 
-def _answer_records(
-    ranges: Sequence[CaptureRange], captures: Sequence[Sequence[StoredCapture]]
-) -> list[bytes]:
+def _answer_records(ranges: Sequence[CaptureRange], captures: Sequence[Captures]) -> list[bytes]:
     """Return the captures of each range, the last ones first, until the answer is full."""
     answer: list[bytes] = []
     records = size = 0
     full = False
-    for wanted, sequence in zip(ranges, captures, strict=True):
-        first = end = min(wanted.end, len(sequence))
+    for wanted, stored in zip(ranges, captures, strict=True):
+        first = end = min(wanted.end, len(stored))
         rows: list[bytes] = []
         unreadable = 0
         while first > wanted.first and not full:
-            capture = sequence[first - 1]
+            count = stored.records[first - 1]
             full = records > 0 and (
-                records + capture.records > MAX_RECORDS or size + capture.size > MAX_ANSWER_BYTES
+                records + count > MAX_RECORDS or size + stored.sizes[first - 1] > MAX_ANSWER_BYTES
             )
             if not full:
                 first -= 1
-                read = capture.read()
+                read = stored.read(first)
                 rows.append(read.rows)
                 unreadable += read.unreadable
-                records += capture.records
+                records += count
                 size += len(read.rows)
         answer += pack_ranges(first, end, unreadable, rows[::-1])
     return answer

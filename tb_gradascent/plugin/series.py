@@ -20,6 +20,7 @@ from tb_gradascent.format.record import PayloadInfo
 from tb_gradascent.format.sessions import finite_time, span_of, start_of, superseded_from
 from tb_gradascent.format.status import Status
 from tb_gradascent.plugin.addresses import Address, CaptureRange
+from tb_gradascent.plugin.captures import Captures
 from tb_gradascent.plugin.data_source import (
     DataSource,
     ListedSeries,
@@ -29,8 +30,6 @@ from tb_gradascent.plugin.data_source import (
 )
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
 from tb_gradascent.plugin.rows import (
-    CaptureRows,
-    encode_capture,
     find_payload_info,
     find_row,
     least_step,
@@ -42,49 +41,10 @@ MAX_SERIES_BYTES: Final = 512 << 20
 MAX_INDEX_BYTES: Final = 64 << 20
 """The most JSON for the sessions of one tag of one run."""
 
-_CAPTURE_BYTES: Final = 400
-"""About the memory of a capture without its records."""
-_RECORD_BYTES: Final = 200
-"""About the memory of a record and its payload's key, without the record's bytes."""
 _SESSION_BYTES: Final = 8000
 """About the memory of a session without its captures and class names."""
 _REFUSED_SECONDS: Final = 60
 """How long a series that was too large is not read again, because each read takes seconds."""
-
-
-class StoredCapture:
-    """One capture: its records as they were stored or, after the first :meth:`read`, as rows.
-
-    Attributes:
-        number: The session's counter of captures.
-        wall_time: Seconds since the epoch.
-        records: How many records were stored, readable or not.
-        size: About how many bytes of memory it takes.
-    """
-
-    __slots__ = ("_content", "number", "records", "size", "wall_time")
-
-    def __init__(self, number: int, wall_time: float, values: Sequence[object]) -> None:
-        self.number = number
-        self.wall_time = finite_time(wall_time)
-        self.records = len(values)
-        if {*map(type, values)} == {bytes}:
-            self.size = self._overhead() + sum(map(len, values))  # type: ignore[arg-type]
-        else:
-            self.size = self._overhead() + sum(len(v) for v in values if isinstance(v, bytes))
-        self._content: Sequence[object] | CaptureRows = values
-
-    def read(self) -> CaptureRows:
-        """Return the capture's rows. If two threads parse it at once, both get equal rows."""
-        content = self._content
-        if not isinstance(content, CaptureRows):
-            content = encode_capture(self.number, self.wall_time, content)
-            self._content = content
-            self.size = self._overhead() + len(content.rows)
-        return content
-
-    def _overhead(self) -> int:
-        return _CAPTURE_BYTES + _RECORD_BYTES * self.records
 
 
 def _info_of(state: SessionState) -> SessionInfo:
@@ -119,13 +79,13 @@ class _Session:
     """The captures of one session under one tag.
 
     Attributes:
-        captures: The captures in their order of arrival.
-        by_number: The same captures by their number.
+        captures: The captures.
         span: When the session recorded.
         damaged: Whether TensorBoard could not read the session's records.
         status: The last status that the session told, if it told any.
     """
 
+    captures: Captures
     status: _ToldStatus | None
 
     def __init__(
@@ -147,21 +107,15 @@ class _Session:
             more: Whether ``data`` holds only captures that come after the known ones.
         """
         self.status = known.status if known else None
-        kept = known.by_number if known else {}
-        self.by_number: dict[int, StoredCapture] = {**kept} if more else {}
-        for datum in data or ():
-            capture = kept.get(datum.step)
-            if capture is None or capture.wall_time != finite_time(datum.wall_time):
-                capture = StoredCapture(datum.step, datum.wall_time, datum.values)
-            self.by_number.setdefault(datum.step, capture)
-        self.captures = list(self.by_number.values())
+        kept = known.captures if known else Captures()
+        self.captures = Captures(kept if more else None)
+        self.captures.add(data or (), kept)
         self.damaged = data is None
-        times = [capture.wall_time for capture in self.captures]
-        self.span = span_of(name, info, times, self._first_step())
+        self.span = span_of(name, info, self.captures.wall_times, self._first_step())
 
     def _first_step(self) -> float | None:
-        numbered = sorted(self.by_number.items())
-        steps = (least_step(capture.read()) for _, capture in numbered)
+        numbered = sorted(self.captures.positions.items())
+        steps = (least_step(self.captures.read(position)) for _, position in numbered)
         return next((step for step in steps if step is not None), None)
 
     @property
@@ -172,7 +126,7 @@ class _Session:
             _SESSION_BYTES
             + (self.status.size if self.status else 0)
             + sum(map(sys.getsizeof, names))
-            + sum(capture.size for capture in self.captures)
+            + sum(self.captures.sizes)
         )
 
     def to_json(self, superseded_from: float) -> dict[str, Any]:
@@ -342,7 +296,7 @@ class Series:
             end = first = len(session.captures)
             while first and records > 0:
                 first -= 1
-                records -= session.captures[first].records
+                records -= session.captures.records[first]
             if first < end:
                 ranges.append(CaptureRange(session.span.name, first, end))
         return ranges
@@ -361,14 +315,14 @@ class Series:
         for session in sorted(chosen, key=lambda session: start_of(session.span)):
             rows = []
             for address in sorted(wanted[session.span.name], key=lambda a: (a.capture, a.index)):
-                capture = session.by_number.get(address.capture)
-                row = find_row(capture.read(), address.index) if capture else None
+                capture = session.captures.find(address.capture)
+                row = find_row(capture, address.index) if capture else None
                 if row is not None:
                     rows.append((address, bytes(row)))
             if rows:
                 yield session.to_json(math.inf), rows
 
-    def captures(self, scope: Scope, wanted: CaptureRange) -> Sequence[StoredCapture]:
+    def captures(self, scope: Scope, wanted: CaptureRange) -> Captures:
         """Return all captures of a range's session; none if there is no such session.
 
         The errors are those of :meth:`refresh`.
@@ -377,7 +331,7 @@ class Series:
         if session is None or len(session.captures) < wanted.end:
             self.refresh(scope)
             session = self._sessions.get(wanted.session)
-        return session.captures if session else ()
+        return session.captures if session else Captures()
 
     def locate(self, scope: Scope, addresses: Sequence[Address]) -> list[PayloadLocation | None]:
         """Return each payload's location; ``None`` if its record or its key is missing.
@@ -399,8 +353,8 @@ class Series:
 
     def _payload_info(self, address: Address) -> PayloadInfo | None:
         session = self._sessions.get(address.session)
-        capture = session.by_number.get(address.capture) if session else None
-        return find_payload_info(capture.read(), address.index) if capture else None
+        capture = session.captures.find(address.capture) if session else None
+        return find_payload_info(capture, address.index) if capture else None
 
     def _blob_key(self, address: Address) -> str | None:
         keys = self._blob_keys.get(address.session, {}).get(address.capture, ())

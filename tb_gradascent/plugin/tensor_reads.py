@@ -1,21 +1,25 @@
 """Read TensorBoard's tensors without making an array of each, which takes most of its time.
 
+The texts that the fast loader's data server sends are not even copied: see ``encoded_tensors``.
+
 Both of TensorBoard's data providers are read through attributes that are not public. If these are
 missing or fail, the documented ``read_tensors`` is asked. It gives the same values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import grpc  # type: ignore[import-untyped]
 import numpy as np
-from tensorboard.compat.proto import types_pb2
+from tensorboard.compat.proto import tensor_pb2, types_pb2
 from tensorboard.data.provider import DataProvider, RunTagFilter
 from tensorboard.util import tensor_util
 
 from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE
+from tb_gradascent.plugin.encoded_tensors import Parts, Span, Texts, find_texts, take_out
 
 ALL: Final = 1_000_000_000
 """How many points of a series to read. TensorBoard requires a number and never holds as many."""
@@ -35,7 +39,7 @@ class Datum(NamedTuple):
     values: Sequence[object]
 
 
-Read = dict[str, dict[str, list[Datum]]]
+Read = dict[str, dict[str, Sequence[Datum]]]
 """Points by run and tag."""
 
 
@@ -100,19 +104,70 @@ def _from_data_server(
     request.run_tag_filter.runs.names[:] = _named(run_tag_filter.runs)
     request.run_tag_filter.tags.names[:] = _named(run_tag_filter.tags)
     request.downsample.num_points = downsample
-    answer = provider._stub.ReadTensors(request)
-    return {
-        run.run_name: {
-            tag.tag_name: [
-                Datum(step, wall_time, _values(tensor))
-                for step, wall_time, tensor in zip(
-                    tag.data.step, tag.data.wall_time, tag.data.value, strict=True
-                )
-            ]
-            for tag in run.tags
-        }
-        for run in answer.runs
-    }
+    ask = copy.copy(provider._stub.ReadTensors)
+    ask._response_deserializer = None  # the answer is then its bytes
+    return _parse_answer(ask(request))
+
+
+def _parse_answer(answer: bytes) -> Read:
+    """Return the points in an encoded ``ReadTensorsResponse``.
+
+    Each series keeps its own part of the answer in memory until all of its texts have been read.
+    """
+    from tensorboard.data.proto import data_provider_pb2
+
+    response = data_provider_pb2.ReadTensorsResponse
+    run_entry, tag_entry = response.RunEntry, response.TagEntry
+    read: Read = {}
+    encoded, runs = take_out(answer, (0, len(answer)), response.RUNS_FIELD_NUMBER)
+    response.FromString(encoded)  # raises an error if it is damaged
+    for run in runs:
+        encoded, tags = take_out(answer, run, run_entry.TAGS_FIELD_NUMBER)
+        series = read.setdefault(run_entry.FromString(encoded).run_name, {})
+        for tag in tags:
+            encoded, data = take_out(answer, tag, tag_entry.DATA_FIELD_NUMBER)
+            ((start, end),) = data
+            whole = len(runs) == len(tags) == 1
+            points = (answer, (start, end)) if whole else (answer[start:end], (0, end - start))
+            series[tag_entry.FromString(encoded).tag_name] = _EncodedSeries(*points)
+    return read
+
+
+class _EncodedSeries(Sequence[Datum]):
+    """The points of a series, each made when it is asked for.
+
+    So many objects at once would make Python's garbage collector look through all of TensorBoard's.
+    """
+
+    def __init__(self, answer: bytes, span: Span) -> None:
+        """Find the points in an encoded ``TensorData``, which is a part of an answer."""
+        from tensorboard.data.proto import data_provider_pb2
+
+        kind = data_provider_pb2.TensorData
+        encoded, tensors = take_out(answer, span, kind.VALUE_FIELD_NUMBER)
+        data = kind.FromString(encoded)
+        if not len(data.step) == len(data.wall_time) == len(tensors):
+            raise ValueError("a series must have as many steps and times as tensors")
+        self._steps = [*data.step]
+        self._wall_times = [*data.wall_time]
+        self._values: list[Parts | list[object]] = [
+            find_texts(answer, tensor)
+            or _values(tensor_pb2.TensorProto.FromString(answer[slice(*tensor)]))
+            for tensor in tensors
+        ]
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: Any) -> Any:
+        return _datum(self._steps[index], self._wall_times[index], self._values[index])
+
+    def __iter__(self) -> Iterator[Datum]:
+        return map(_datum, self._steps, self._wall_times, self._values)
+
+
+def _datum(step: int, wall_time: float, values: Parts | list[object]) -> Datum:
+    return Datum(step, wall_time, Texts(*values) if isinstance(values, tuple) else values)
 
 
 def _from_multiplexer(
@@ -148,7 +203,7 @@ def _named(names: Iterable[str] | None) -> list[str]:
     return sorted(names)
 
 
-def _values(tensor: Any) -> Sequence[object]:
+def _values(tensor: Any) -> list[object]:
     """Return a tensor's elements. A vector of as many texts as it says needs no conversion."""
     texts, dimensions = tensor.string_val, tensor.tensor_shape.dim
     if (
@@ -161,10 +216,10 @@ def _values(tensor: Any) -> Sequence[object]:
     return _elements(tensor_util.make_ndarray(tensor))
 
 
-def _elements(array: Any) -> Sequence[object]:
+def _elements(array: Any) -> list[object]:
     """Return an array's elements.
 
     The shape of a hostile tensor can repeat one value any number of times.
     """
     stored = np.asarray(array)
-    return stored.reshape(-1).tolist() if stored.size <= MAX_RECORDS_A_CAPTURE else [None]
+    return [*stored.reshape(-1).tolist()] if stored.size <= MAX_RECORDS_A_CAPTURE else [None]

@@ -102,7 +102,7 @@ def test_a_refresh_parses_only_new_captures(
         parsed.append(number)
         return encode_capture(number, wall_time, values)
 
-    monkeypatch.setattr(series, "encode_capture", encode)
+    monkeypatch.setattr("tb_gradascent.plugin.captures.encode_capture", encode)
     file.append(make_event("confused", "live", 2, encoded[2], DIGITS, 4.0))
     file.close()
     watched.reload()
@@ -237,7 +237,7 @@ def test_records_are_parsed_only_when_requested(
         parsed.append(number)
         return encode_capture(number, wall_time, values)
 
-    monkeypatch.setattr(series, "encode_capture", encode)
+    monkeypatch.setattr("tb_gradascent.plugin.captures.encode_capture", encode)
     store = open_store(tmp_path)
     store.index(SCOPE, ".", "confused")
     assert parsed == [0], "the first step decides what a restart superseded"

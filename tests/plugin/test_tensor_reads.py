@@ -23,7 +23,7 @@ from tensorboard.util import grpc_util
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.metadata import MAX_RECORDS_A_CAPTURE, series_tag
 from tb_gradascent.plugin import tensor_reads
-from tb_gradascent.plugin.tensor_reads import ALL, Read, read_tensors
+from tb_gradascent.plugin.tensor_reads import ALL, Datum, Read, read_tensors
 from testing.sample_store import SCOPE
 from testing.synthetic import DIGITS, make_event, string_tensor
 from testing.tensorboard_process import wait_until
@@ -110,7 +110,7 @@ def fast(logdir: Path) -> Iterator[Any]:
 
 
 def read(provider: Any, downsample: int = ALL, tags: list[str] | None = None) -> Read:
-    return read_tensors(
+    found = read_tensors(
         provider,
         SCOPE.context,
         experiment_id="",
@@ -118,6 +118,13 @@ def read(provider: Any, downsample: int = ALL, tags: list[str] | None = None) ->
         run_tag_filter=RunTagFilter(runs=["run"], tags=tags or TAGS),
         downsample=downsample,
     )
+    return {
+        run: {
+            tag: [Datum(datum.step, datum.wall_time, [*datum.values]) for datum in data]
+            for tag, data in tags.items()
+        }
+        for run, tags in found.items()
+    }
 
 
 @pytest.fixture
