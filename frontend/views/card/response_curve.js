@@ -111,7 +111,7 @@ export class ResponseCurve {
    */
   showStrength(strength, verdict) {
     this.#strength = strength;
-    this.#now.style.transform = `translateX(${xOf(this.#plot, strength)}px)`;
+    this.#now.style.left = `${xOf(this.#plot, strength)}px`;
     this.element.ariaValueNow = formatDecimals(strength);
     this.element.ariaValueText = `${formatStrength(strength)}: the network predicts ${verdict}`;
   }
