@@ -37,6 +37,8 @@ export class VirtualList {
   #items = [];
   /** @type {Places} */
   #places = { size: { height: 0 }, boxOf: () => ({ top: 0, height: 0 }), between: () => ({ first: 0, end: 0 }) };
+  /** The ranges at the last `render`. */
+  #rendered = { visible: { first: 0, end: 0 }, near: { first: 0, end: 0 } };
   /** @type {Map<string | number, {item: Item, position: number, row: Row, isStale: boolean}>} */
   #rows = new Map();
 
@@ -58,14 +60,17 @@ export class VirtualList {
     return [...this.#rows.values()].sort((one, other) => one.position - other.position).map(({ row }) => row);
   }
 
-  /** The items near the visible range, the visible ones first. */
+  /** The items that were near the visible range at the last `render`, the visible ones first. */
   get near() {
-    const [visible, near] = [this.#within(0), this.#within(MARGIN)];
-    return [
-      ...this.#items.slice(visible.first, visible.end),
-      ...this.#items.slice(near.first, visible.first),
-      ...this.#items.slice(visible.end, near.end),
-    ];
+    return this.nearPositions.map((position) => this.#items[position]);
+  }
+
+  /** The positions of these items. They are not measured again, because that would cost a layout of the new rows. */
+  get nearPositions() {
+    const { visible, near } = this.#rendered;
+    const all = Array.from({ length: near.end - near.first }, (_, at) => near.first + at);
+    const isVisible = (/** @type {number} */ position) => position >= visible.first && position < visible.end;
+    return [...all.filter(isVisible), ...all.filter((position) => !isVisible(position))];
   }
 
   /** The position of the first visible item. */
@@ -148,15 +153,26 @@ export class VirtualList {
     for (const entry of this.#rows.values()) entry.isStale = true;
   }
 
-  /** Makes the rows that came near the visible range, and removes those that left it. */
-  render() {
+  /**
+   * Makes the rows that came near the visible range, and removes those that left it.
+   * @param {number} [most] how many rows that are not visible are made; the default is all of them
+   * @returns {boolean} whether all rows exist now
+   */
+  render(most = Infinity) {
     const { keyOf, update } = this.#options;
-    const { first, end } = this.#within(MARGIN);
+    this.#rendered = { visible: this.#within(0), near: this.#within(MARGIN) };
+    const { visible } = this.#rendered;
+    const { first, end } = this.#rendered.near;
     const near = this.#items.slice(first, end);
     const keys = new Set(near.map(keyOf));
     const focus = this.#focus;
     for (const key of this.#rows.keys()) if (!keys.has(key)) this.#drop(key);
-    const entries = near.map((item, at) => this.#entry(item, first + at));
+    let left = most;
+    const entries = near.flatMap((item, at) => {
+      const position = first + at;
+      const isVisible = position >= visible.first && position < visible.end;
+      return isVisible || this.#rows.has(keyOf(item)) || left-- > 0 ? [this.#entry(item, position)] : [];
+    });
     for (const { row, position } of entries) setBox(row.element, this.#places.boxOf(position));
     putInOrder(
       this.element,
@@ -164,6 +180,7 @@ export class VirtualList {
     );
     for (const { row, item, position } of entries) update?.(row, item, position);
     if (focus && document.activeElement !== focus.node) this.#restore(focus);
+    return entries.length === near.length;
   }
 
   /** The upper edge of the visible range, from the top of the list. */

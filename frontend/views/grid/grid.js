@@ -13,7 +13,7 @@ import { textWidth } from "../common/text_width.js";
 import { VirtualList } from "../common/virtual_list.js";
 
 /** @import {Command} from "../common/key_commands.js" */
-/** @import {GridOptions, GridLayout} from "../../layout/grid_layout.js" */
+/** @import {CardLayout, GridOptions, GridLayout} from "../../layout/grid_layout.js" */
 /** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
 /** @import {State} from "../../state/state.js" */
 /** @import {Picture, Sample} from "../../types.js" */
@@ -26,6 +26,9 @@ import { VirtualList } from "../common/virtual_list.js";
 
 /** @type {Choices} */
 const UNCHOSEN = { zoom: null, targets: "changing", choices: new Map() };
+
+/** While the user scrolls, so many cards that are not visible yet are made in each frame. */
+const CARDS_A_FRAME = 1;
 
 export class Grid {
   #scroller = element("div", { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" });
@@ -51,6 +54,9 @@ export class Grid {
   #choices = UNCHOSEN;
   /** @type {GridLayout} */
   #layout = gridLayout([], { ...UNCHOSEN, measure: textWidth, width: 0, ratio: 1 });
+  #frame = 0;
+  /** @type {Map<string, CardLayout>} the layouts of the cards near the visible range, by the sample's key */
+  #near = new Map();
   #width = 0;
   #height = 0;
   #ratio = 1;
@@ -79,7 +85,7 @@ export class Grid {
     this.head.append(this.#facts, element("div", { className: "announced", role: "status" }, this.#news));
     this.#scroller.append(this.#list.element);
     this.element = this.#scroller;
-    this.#scroller.addEventListener("scroll", () => this.#scrolled());
+    this.#scroller.addEventListener("scroll", () => this.#renderSoon());
     this.#scroller.addEventListener("focusin", ({ target }) => {
       this.#focused = sampleKeyAt(target) ?? this.#focused;
     });
@@ -158,13 +164,25 @@ export class Grid {
     return window.innerHeight === 0 || !this.#scroller.clientWidth || !this.#scroller.clientHeight;
   }
 
+  /**
+   * Shows the cards at the scroll position with the next frame. More than a few new cards in one frame would delay it, so
+   * those that are not visible yet come one by one, frame by frame.
+   */
+  #renderSoon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#scrolled();
+    });
+  }
+
   #scrolled() {
+    if (this.hidden) return;
     // At the top, the empty cells before the first sample are no longer needed.
     if (this.#scroller.scrollTop === 0 && this.#layout.lead) {
       this.#layout = withLead(this.#layout, 0);
       this.#list.show(this.#list.items, placesOf(this.#layout));
     }
-    this.#render();
+    if (!this.#render(CARDS_A_FRAME)) this.#renderSoon();
   }
 
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
@@ -199,15 +217,24 @@ export class Grid {
     this.#list.show(samples, places, anchorMode);
   }
 
-  #render() {
-    if (this.hidden) return;
-    this.#list.render();
-    this.listener.onWanted(this.#list.near.filter(({ key }) => this.#list.row(key)?.layout.drawable));
+  /**
+   * @param {number} [most] how many cards that are not visible are made; the default is all of them
+   * @returns {boolean} whether all cards near the visible range exist
+   */
+  #render(most) {
+    if (this.hidden) return true;
+    const isWhole = this.#list.render(most);
+    const { items, nearPositions } = this.#list;
+    // Also of cards that come with a later frame, so that the pictures of a row come with one request.
+    this.#near = new Map(nearPositions.map((position) => [items[position].key, this.#layout.cards[position]]));
+    const drawable = nearPositions.filter((position) => this.#layout.cards[position].drawable);
+    this.listener.onWanted(drawable.map((position) => items[position]));
+    return isWhole;
   }
 
   /** @param {Sample} sample */
   rasterOf({ key }) {
-    return this.#list.row(key)?.layout.raster;
+    return this.#near.get(key)?.raster;
   }
 
   /**
