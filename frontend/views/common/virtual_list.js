@@ -153,34 +153,41 @@ export class VirtualList {
     for (const entry of this.#rows.values()) entry.isStale = true;
   }
 
+  /** Whether all visible rows exist. */
+  get isFilled() {
+    const { first, end } = this.#within(0);
+    return this.#items.slice(first, end).every((item) => this.#rows.has(this.#options.keyOf(item)));
+  }
+
   /**
    * Makes the rows that came near the visible range, and removes those that left it.
-   * @param {number} [most] how many rows that are not visible are made; the default is all of them
-   * @returns {boolean} whether all rows exist now
+   * @param {number} [most] how many rows outside the visible range are made or removed; the default is all of them
+   * @returns {boolean} whether nothing is left to make or to remove
    */
   render(most = Infinity) {
     const { keyOf, update } = this.#options;
-    this.#rendered = { visible: this.#within(0), near: this.#within(MARGIN) };
-    const { visible } = this.#rendered;
-    const { first, end } = this.#rendered.near;
-    const near = this.#items.slice(first, end);
-    const keys = new Set(near.map(keyOf));
+    const [visible, near] = [this.#within(0), this.#within(MARGIN)];
+    this.#rendered = { visible, near };
     const focus = this.#focus;
-    for (const key of this.#rows.keys()) if (!keys.has(key)) this.#drop(key);
+    const keys = new Set(this.#items.slice(near.first, near.end).map(keyOf));
+    const far = [...this.#rows.keys()].filter((key) => !keys.has(key));
     let left = most;
-    const entries = near.flatMap((item, at) => {
-      const position = first + at;
+    if (left === Infinity) for (const key of far.splice(0)) this.#drop(key);
+    for (let position = near.first; position < near.end; position++) {
+      const item = this.#items[position];
       const isVisible = position >= visible.first && position < visible.end;
-      return isVisible || this.#rows.has(keyOf(item)) || left-- > 0 ? [this.#entry(item, position)] : [];
-    });
-    for (const { row, position } of entries) setBox(row.element, this.#places.boxOf(position));
+      if (isVisible || this.#rows.has(keyOf(item)) || left-- > 0) this.#place(this.#entry(item, position));
+    }
+    // Fewer than none are left if a row could not be made.
+    for (const key of far.splice(0, Math.max(left, 0))) this.#drop(key);
+    const entries = [...this.#rows.values()].sort((one, other) => one.position - other.position);
     putInOrder(
       this.element,
       entries.map(({ row }) => row.element),
     );
     for (const { row, item, position } of entries) update?.(row, item, position);
     if (focus && document.activeElement !== focus.node) this.#restore(focus);
-    return entries.length === near.length;
+    return left >= 0 && !far.length;
   }
 
   /** The upper edge of the visible range, from the top of the list. */
@@ -212,6 +219,11 @@ export class VirtualList {
     const entry = { item, position, row: makeRow(item, position), isStale: false };
     this.#rows.set(key, entry);
     return entry;
+  }
+
+  /** @param {{position: number, row: Row}} entry */
+  #place({ position, row }) {
+    setBox(row.element, this.#places.boxOf(position));
   }
 
   /** @param {string | number} key */

@@ -1,6 +1,7 @@
 /** The Samples view: a grid of cards. Only the cards near the visible range exist. */
 
 import { neighbour } from "../common/key_commands.js";
+import { pause } from "../../data/yielding.js";
 import { gridLayout, placesOf, sameLayout, withLead } from "../../layout/grid_layout.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { Card, INTERACTIVE, blinkCards, sampleKeyAt, updateCards } from "../card/card.js";
@@ -27,9 +28,6 @@ import { VirtualList } from "../common/virtual_list.js";
 /** @type {Choices} */
 const UNCHOSEN = { zoom: null, targets: "changing", choices: new Map() };
 
-/** While the user scrolls, so many cards that are not visible yet are made in each frame. */
-const CARDS_A_FRAME = 1;
-
 export class Grid {
   #scroller = element("div", { className: "grid", tabIndex: 0, role: "region", ariaLabel: "Samples" });
   /** @type {VirtualList<Sample, Card>} */
@@ -54,7 +52,8 @@ export class Grid {
   #choices = UNCHOSEN;
   /** @type {GridLayout} */
   #layout = gridLayout([], { ...UNCHOSEN, measure: textWidth, width: 0, ratio: 1 });
-  #frame = 0;
+  /** Whether cards are made or removed after the next frame. */
+  #follows = false;
   /** @type {Map<string, CardLayout>} the layouts of the cards near the visible range, by the sample's key */
   #near = new Map();
   #width = 0;
@@ -85,7 +84,7 @@ export class Grid {
     this.head.append(this.#facts, element("div", { className: "announced", role: "status" }, this.#news));
     this.#scroller.append(this.#list.element);
     this.element = this.#scroller;
-    this.#scroller.addEventListener("scroll", () => this.#renderSoon());
+    this.#scroller.addEventListener("scroll", () => this.#scrolled());
     this.#scroller.addEventListener("focusin", ({ target }) => {
       this.#focused = sampleKeyAt(target) ?? this.#focused;
     });
@@ -164,17 +163,6 @@ export class Grid {
     return window.innerHeight === 0 || !this.#scroller.clientWidth || !this.#scroller.clientHeight;
   }
 
-  /**
-   * Shows the cards at the scroll position with the next frame. More than a few new cards in one frame would delay it, so
-   * those that are not visible yet come one by one, frame by frame.
-   */
-  #renderSoon() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#scrolled();
-    });
-  }
-
   #scrolled() {
     if (this.hidden) return;
     // At the top, the empty cells before the first sample are no longer needed.
@@ -182,7 +170,21 @@ export class Grid {
       this.#layout = withLead(this.#layout, 0);
       this.#list.show(this.#list.items, placesOf(this.#layout));
     }
-    if (!this.#render(CARDS_A_FRAME)) this.#renderSoon();
+    if (!this.#list.isFilled) this.#render(0);
+    this.#followSoon();
+  }
+
+  /**
+   * Makes the cards that came near the visible range one by one, and removes the others one by one, each after a frame.
+   * Several in one frame would delay it.
+   */
+  async #followSoon() {
+    if (this.#follows) return;
+    this.#follows = true;
+    await new Promise(requestAnimationFrame);
+    await pause();
+    this.#follows = false;
+    if (!this.#render(1)) this.#followSoon();
   }
 
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
@@ -218,8 +220,8 @@ export class Grid {
   }
 
   /**
-   * @param {number} [most] how many cards that are not visible are made; the default is all of them
-   * @returns {boolean} whether all cards near the visible range exist
+   * @param {number} [most] how many cards outside the visible range are made or removed; the default is all of them
+   * @returns {boolean} whether nothing is left to make or to remove
    */
   #render(most) {
     if (this.hidden) return true;
