@@ -28,7 +28,7 @@ export class Yielder {
 }
 
 /** Lets the browser do other work. A timer would wait at least 4 ms, and seconds in a hidden page. */
-function pause() {
+export function pause() {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
     port1.onmessage = () => {

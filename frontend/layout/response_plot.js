@@ -7,7 +7,7 @@ import { className } from "../samples/captions.js";
 /** Free space at the edges for the dot of the flip and for half of a line's width. */
 export const INSET = 4;
 /** Around a label. */
-const LABEL_EDGE = 4;
+export const LABEL_EDGE = 4;
 /** Labels take at most this share of a narrow curve. A wide curve keeps more room for its lines. */
 const LARGEST_SHARE = 0.55;
 const COMFORTABLE_LABEL = 100;

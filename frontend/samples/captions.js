@@ -98,12 +98,15 @@ export function formatDistance(distance) {
   return distance === Infinity ? "never" : formatShort(distance);
 }
 
+/** It is made once, because `toLocaleString` looks up the language each time. */
+const COUNTS = new Intl.NumberFormat("en");
+
 /**
  * A whole number with commas between the thousands.
  * @param {number} count
  */
 export function formatCount(count) {
-  return count.toLocaleString("en");
+  return COUNTS.format(count);
 }
 
 /**

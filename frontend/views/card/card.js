@@ -22,7 +22,7 @@ import { sampleHeading } from "./sample_heading.js";
 import { targetChips } from "./target_chips.js";
 import { element, setBox } from "../common/dom.js";
 import { runName } from "../common/run_name.js";
-import { textWidth } from "../common/text_width.js";
+import { cutIfWide, textWidth } from "../common/text_width.js";
 import { TargetResponse } from "./target_response.js";
 
 /** @import {Surface} from "../../drawing/curves.js" */
@@ -101,6 +101,7 @@ export class Card {
     this.element.dataset.sample = sample.key;
     this.#step.textContent = `step ${formatCount(sample.step)}`;
     this.element.classList.toggle("chips-beside", layout.chipsBeside);
+    this.element.classList.toggle("whole-title", layout.titleLines === 1);
     if (panels.image) {
       const channels = channelsCaption(sample.shape);
       const [left, top, width, height] = panels.image;
@@ -158,7 +159,7 @@ export class Card {
         `margin ${formatDecimals(sample.margin)}`,
       ),
     );
-    if (sample.id !== null) meta.append(element("li", { title: sample.id }, sample.id));
+    if (sample.id !== null) meta.append(element("li", { className: "id", title: sample.id }, sample.id));
     const { runColour } = settings;
     if (runColour) {
       const dot = element("span", { className: "run-colour" });
@@ -247,6 +248,7 @@ export class Card {
       const gain = gainCaption(size);
       const { long, short } = changeCaption(size, this.sample.shape);
       changeHead.textContent = `${changeWords} ${gain}`;
+      cutIfWide(changeHead, this.#hasWideHeads ? change[2] * scale : width * scale);
       caption.textContent = short;
       caption.title = `The morph ${long}, with the whole change. The change is painted ${gain}.`;
       changeHead.title = this.#hasWideHeads ? caption.title : `${changeHead.textContent}. ${caption.title}`;
@@ -274,6 +276,7 @@ export class Card {
     const { scale } = this.layout;
     const heading = element("span", { className: "heading", title }, text);
     setBox(heading, { left: left * scale, top: top * scale, width: width * scale });
+    cutIfWide(heading, width * scale);
     this.#body.append(heading);
     return heading;
   }

@@ -1,10 +1,10 @@
 /** The response curve on a card: probabilities along the morph. It is also a slider for this sample alone. */
 
 import { formatDecimals, formatStrength } from "../../samples/captions.js";
-import { INSET, xOf, yOf, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
+import { INSET, LABEL_EDGE, xOf, yOf, labelWidth, linesOf, strengthAt } from "../../layout/response_plot.js";
 import { flipOf } from "../../samples/verdict.js";
 import { element, svgElement } from "../common/dom.js";
-import { textWidth } from "../common/text_width.js";
+import { cutIfWide, textWidth } from "../common/text_width.js";
 
 /** @import {Plot} from "../../layout/response_plot.js" */
 /** @import {Morph, Sample, Target} from "../../types.js" */
@@ -45,6 +45,7 @@ export class ResponseCurve {
       ...lines.map(({ kind, name, label }) => {
         const node = element("span", { className: `label ${kind}`, title: name, ariaHidden: "true" }, name);
         node.style.top = `${label}px`;
+        cutIfWide(node, plot.labelWidth - LABEL_EDGE);
         return node;
       }),
       this.#now,
@@ -111,7 +112,7 @@ export class ResponseCurve {
    */
   showStrength(strength, verdict) {
     this.#strength = strength;
-    this.#now.style.transform = `translateX(${xOf(this.#plot, strength)}px)`;
+    this.#now.style.left = `${xOf(this.#plot, strength)}px`;
     this.element.ariaValueNow = formatDecimals(strength);
     this.element.ariaValueText = `${formatStrength(strength)}: the network predicts ${verdict}`;
   }

@@ -14,7 +14,7 @@ import {
 import { CAPTION } from "../../layout/grid_layout.js";
 import { flipOf, isFlipped, probabilityAt, verdictAt } from "../../samples/verdict.js";
 import { element } from "../common/dom.js";
-import { textWidth } from "../common/text_width.js";
+import { cutIfWide, textWidth } from "../common/text_width.js";
 import { ResponseCurve } from "./response_curve.js";
 import { VerdictChip } from "./verdict_chip.js";
 
@@ -54,6 +54,7 @@ export class TargetResponse {
       "≈ means interpolated between the two nearest recorded strengths.";
     const below = flipCaption(flip, target, names);
     this.#flip = element("p", { className: "flip", title: below.long }, fitting(below, textWidth));
+    cutIfWide(this.#flip, textWidth);
     this.#judges = morph.judges.map((judge) => ({ judge, line: element("p", { className: "judge" }) }));
     const more = [
       ...stoppedLine(morph, sample.strengths, textWidth),

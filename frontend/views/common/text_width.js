@@ -17,6 +17,15 @@ const KNOWN = { title: new Map(), chip: new Map(), small: new Map() };
 let context = null;
 
 /**
+ * Cuts a text that is wider than its room.
+ * @param {HTMLElement} node
+ * @param {number} room in CSS pixels
+ */
+export function cutIfWide(node, room) {
+  node.classList.toggle("cut", textWidth(node.textContent, "small") > room);
+}
+
+/**
  * @param {string} text
  * @param {TextKind} kind
  * @returns {number} in CSS pixels

@@ -37,6 +37,8 @@ export class VirtualList {
   #items = [];
   /** @type {Places} */
   #places = { size: { height: 0 }, boxOf: () => ({ top: 0, height: 0 }), between: () => ({ first: 0, end: 0 }) };
+  /** The ranges at the last `render`. */
+  #rendered = { visible: { first: 0, end: 0 }, near: { first: 0, end: 0 } };
   /** @type {Map<string | number, {item: Item, position: number, row: Row, isStale: boolean}>} */
   #rows = new Map();
 
@@ -58,14 +60,17 @@ export class VirtualList {
     return [...this.#rows.values()].sort((one, other) => one.position - other.position).map(({ row }) => row);
   }
 
-  /** The items near the visible range, the visible ones first. */
+  /** The items that were near the visible range at the last `render`, the visible ones first. */
   get near() {
-    const [visible, near] = [this.#within(0), this.#within(MARGIN)];
-    return [
-      ...this.#items.slice(visible.first, visible.end),
-      ...this.#items.slice(near.first, visible.first),
-      ...this.#items.slice(visible.end, near.end),
-    ];
+    return this.nearPositions.map((position) => this.#items[position]);
+  }
+
+  /** The positions of these items. They are not measured again, because that would cost a layout of the new rows. */
+  get nearPositions() {
+    const { visible, near } = this.#rendered;
+    const all = Array.from({ length: near.end - near.first }, (_, at) => near.first + at);
+    const isVisible = (/** @type {number} */ position) => position >= visible.first && position < visible.end;
+    return [...all.filter(isVisible), ...all.filter((position) => !isVisible(position))];
   }
 
   /** The position of the first visible item. */
@@ -148,22 +153,41 @@ export class VirtualList {
     for (const entry of this.#rows.values()) entry.isStale = true;
   }
 
-  /** Makes the rows that came near the visible range, and removes those that left it. */
-  render() {
+  /** Whether all visible rows exist. */
+  get isFilled() {
+    const { first, end } = this.#within(0);
+    return this.#items.slice(first, end).every((item) => this.#rows.has(this.#options.keyOf(item)));
+  }
+
+  /**
+   * Makes the rows that came near the visible range, and removes those that left it.
+   * @param {number} [most] how many rows outside the visible range are made or removed; the default is all of them
+   * @returns {boolean} whether nothing is left to make or to remove
+   */
+  render(most = Infinity) {
     const { keyOf, update } = this.#options;
-    const { first, end } = this.#within(MARGIN);
-    const near = this.#items.slice(first, end);
-    const keys = new Set(near.map(keyOf));
+    const [visible, near] = [this.#within(0), this.#within(MARGIN)];
+    this.#rendered = { visible, near };
     const focus = this.#focus;
-    for (const key of this.#rows.keys()) if (!keys.has(key)) this.#drop(key);
-    const entries = near.map((item, at) => this.#entry(item, first + at));
-    for (const { row, position } of entries) setBox(row.element, this.#places.boxOf(position));
+    const keys = new Set(this.#items.slice(near.first, near.end).map(keyOf));
+    const far = [...this.#rows.keys()].filter((key) => !keys.has(key));
+    let left = most;
+    if (left === Infinity) for (const key of far.splice(0)) this.#drop(key);
+    for (let position = near.first; position < near.end; position++) {
+      const item = this.#items[position];
+      const isVisible = position >= visible.first && position < visible.end;
+      if (isVisible || this.#rows.has(keyOf(item)) || left-- > 0) this.#place(this.#entry(item, position));
+    }
+    // Fewer than none are left if a row could not be made.
+    for (const key of far.splice(0, Math.max(left, 0))) this.#drop(key);
+    const entries = [...this.#rows.values()].sort((one, other) => one.position - other.position);
     putInOrder(
       this.element,
       entries.map(({ row }) => row.element),
     );
     for (const { row, item, position } of entries) update?.(row, item, position);
     if (focus && document.activeElement !== focus.node) this.#restore(focus);
+    return left >= 0 && !far.length;
   }
 
   /** The upper edge of the visible range, from the top of the list. */
@@ -195,6 +219,11 @@ export class VirtualList {
     const entry = { item, position, row: makeRow(item, position), isStale: false };
     this.#rows.set(key, entry);
     return entry;
+  }
+
+  /** @param {{position: number, row: Row}} entry */
+  #place({ position, row }) {
+    setBox(row.element, this.#places.boxOf(position));
   }
 
   /** @param {string | number} key */

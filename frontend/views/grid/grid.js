@@ -1,6 +1,7 @@
 /** The Samples view: a grid of cards. Only the cards near the visible range exist. */
 
 import { neighbour } from "../common/key_commands.js";
+import { pause } from "../../data/yielding.js";
 import { gridLayout, placesOf, sameLayout, withLead } from "../../layout/grid_layout.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { Card, INTERACTIVE, blinkCards, sampleKeyAt, updateCards } from "../card/card.js";
@@ -13,7 +14,7 @@ import { textWidth } from "../common/text_width.js";
 import { VirtualList } from "../common/virtual_list.js";
 
 /** @import {Command} from "../common/key_commands.js" */
-/** @import {GridOptions, GridLayout} from "../../layout/grid_layout.js" */
+/** @import {CardLayout, GridOptions, GridLayout} from "../../layout/grid_layout.js" */
 /** @import {AnchorMode} from "../../layout/scroll_anchor.js" */
 /** @import {State} from "../../state/state.js" */
 /** @import {Picture, Sample} from "../../types.js" */
@@ -51,6 +52,10 @@ export class Grid {
   #choices = UNCHOSEN;
   /** @type {GridLayout} */
   #layout = gridLayout([], { ...UNCHOSEN, measure: textWidth, width: 0, ratio: 1 });
+  /** Whether cards are made or removed after the next frame. */
+  #follows = false;
+  /** @type {Map<string, CardLayout>} the layouts of the cards near the visible range, by the sample's key */
+  #near = new Map();
   #width = 0;
   #height = 0;
   #ratio = 1;
@@ -159,12 +164,27 @@ export class Grid {
   }
 
   #scrolled() {
+    if (this.hidden) return;
     // At the top, the empty cells before the first sample are no longer needed.
     if (this.#scroller.scrollTop === 0 && this.#layout.lead) {
       this.#layout = withLead(this.#layout, 0);
       this.#list.show(this.#list.items, placesOf(this.#layout));
     }
-    this.#render();
+    if (!this.#list.isFilled) this.#render(0);
+    this.#followSoon();
+  }
+
+  /**
+   * Makes the cards that came near the visible range one by one, and removes the others one by one, each after a frame.
+   * Several in one frame would delay it.
+   */
+  async #followSoon() {
+    if (this.#follows) return;
+    this.#follows = true;
+    await new Promise(requestAnimationFrame);
+    await pause();
+    this.#follows = false;
+    if (!this.#render(1)) this.#followSoon();
   }
 
   /** Shows what changed while the view was hidden, and adapts the layout to the size of the window. */
@@ -199,15 +219,24 @@ export class Grid {
     this.#list.show(samples, places, anchorMode);
   }
 
-  #render() {
-    if (this.hidden) return;
-    this.#list.render();
-    this.listener.onWanted(this.#list.near.filter(({ key }) => this.#list.row(key)?.layout.drawable));
+  /**
+   * @param {number} [most] how many cards outside the visible range are made or removed; the default is all of them
+   * @returns {boolean} whether nothing is left to make or to remove
+   */
+  #render(most) {
+    if (this.hidden) return true;
+    const isWhole = this.#list.render(most);
+    const { items, nearPositions } = this.#list;
+    // Also of cards that come with a later frame, so that the pictures of a row come with one request.
+    this.#near = new Map(nearPositions.map((position) => [items[position].key, this.#layout.cards[position]]));
+    const drawable = nearPositions.filter((position) => this.#layout.cards[position].drawable);
+    this.listener.onWanted(drawable.map((position) => items[position]));
+    return isWhole;
   }
 
   /** @param {Sample} sample */
   rasterOf({ key }) {
-    return this.#list.row(key)?.layout.raster;
+    return this.#near.get(key)?.raster;
   }
 
   /**
