@@ -169,9 +169,11 @@ export class Grid {
     if (this.#scroller.scrollTop === 0 && this.#layout.lead) {
       this.#layout = withLead(this.#layout, 0);
       this.#list.show(this.#list.items, placesOf(this.#layout));
+      this.#render();
+    } else {
+      if (!this.#list.isFilled) this.#render(0);
+      this.#followSoon();
     }
-    if (!this.#list.isFilled) this.#render(0);
-    this.#followSoon();
   }
 
   /**
