@@ -83,7 +83,7 @@ class OutputReader:
                 f"row for each sample, got {described(output)}: give forward=lambda model, "
                 "inputs: …"
             )
-        if len(fitting) > 1 and len(set(map(columns_of, fitting))) > 1:
+        if len({columns_of(tensor) for tensor in fitting}) > 1:
             raise ValueError(
                 "the model (or forward=…) must return one tensor if several may hold the logits, "
                 f"got {described(output)}: give forward=lambda model, inputs: model(inputs)[…], "
@@ -121,9 +121,9 @@ def candidates(output: object, samples: int) -> list[Tensor]:
         for element in elements
         if isinstance(element, Tensor)
         and element.is_floating_point()
-        and len(shape := element.shape) in (1, 2)
-        and shape[0] == samples
-        and shape[-1]
+        and element.dim() in (1, 2)
+        and len(element) == samples
+        and element.shape[-1]
     ]
     # Beside rows of logits, one number for each sample is a loss.
     return [element for element in found if element.dim() == 2] or found
