@@ -76,7 +76,7 @@ class Captures:
             self._contents.append(content)
 
     def find(self, number: int) -> CaptureRows | None:
-        """Return the rows of the capture with this number; ``None`` if there is none."""
+        """Return the rows of the capture with this number, or ``None``."""
         position = self.positions.get(number)
         return None if position is None else self.read(position)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Frame, Page
 
-from testing.browser import open_page, wait_for_samples
+from testing.browser import open_page, wait_for_paint, wait_for_samples
 from testing.synthetic import make_captures, write_session
 
 pytestmark = pytest.mark.browser
@@ -115,7 +115,7 @@ def test_a_card_needs_no_layer_but_that_of_its_canvas(tab: Frame) -> None:
     session.send("LayerTree.enable")
     tab.locator(".grid").evaluate("grid => { grid.scrollTop = 700; }")
     tab.wait_for_function(SETTLED)
-    tab.page.wait_for_timeout(200)
+    wait_for_paint(tab)
     session.detach()
     cards = tab.locator(".grid .sample").count()
     assert cards > 3

@@ -176,7 +176,9 @@ export class VirtualList {
     for (let position = near.first; position < near.end; position++) {
       const item = this.#items[position];
       const isVisible = position >= visible.first && position < visible.end;
-      if (isVisible || this.#rows.has(keyOf(item)) || left-- > 0) this.#place(this.#entry(item, position));
+      if (isVisible || this.#rows.has(keyOf(item)) || left-- > 0) {
+        setBox(this.#entry(item, position).row.element, this.#places.boxOf(position));
+      }
     }
     // Fewer than none are left if a row could not be made.
     for (const key of far.splice(0, Math.max(left, 0))) this.#drop(key);
@@ -219,11 +221,6 @@ export class VirtualList {
     const entry = { item, position, row: makeRow(item, position), isStale: false };
     this.#rows.set(key, entry);
     return entry;
-  }
-
-  /** @param {{position: number, row: Row}} entry */
-  #place({ position, row }) {
-    setBox(row.element, this.#places.boxOf(position));
   }
 
   /** @param {string | number} key */
