@@ -107,6 +107,14 @@ def test_after_a_jump_every_visible_card_is_there_at_once_and_is_painted(
     tab.wait_for_function(SETTLED)
 
 
+def test_cards_that_come_back_with_an_order_are_painted(tab: Frame) -> None:
+    """Their pictures are still there, so no request brings them."""
+    tab.wait_for_function(SETTLED)
+    for order in ("oldest", "newest", "oldest"):
+        tab.locator("#sort").select_option(order)
+        tab.wait_for_function(SETTLED)
+
+
 def test_a_card_needs_no_layer_but_that_of_its_canvas(tab: Frame) -> None:
     session = tab.page.context.new_cdp_session(tab.page)
     layers: list[int] = []

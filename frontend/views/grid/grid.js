@@ -35,11 +35,7 @@ export class Grid {
     keyOf: ({ key }) => key,
     makeRow: (sample, at) => new Card(sample, this.#layout.cards[at], this.settings, this.listener.onChange),
     fits: (card, _, at) => sameLayout(card.layout, this.#layout.cards[at]),
-    update: (card) => {
-      card.showShared(this.#shared);
-      // This also fills a kept card whose picture was loaded while another view was visible.
-      if (!card.isPainted) showLoaded(card, this.listener, this.settings);
-    },
+    update: (card) => card.showShared(this.#shared),
   });
   #facts = element("p", { className: "facts-of-all" });
   /** Shows the captures that came while the user looks at the others. */
@@ -231,6 +227,8 @@ export class Grid {
     const { items, nearPositions } = this.#list;
     // Also of cards that come with a later frame, so that the pictures of a row come with one request.
     this.#near = new Map(nearPositions.map((position) => [items[position].key, this.#layout.cards[position]]));
+    // Pictures of cards that come back, or that were loaded while another view was visible. They need their size.
+    for (const card of this.#list.rows) if (!card.isPainted) showLoaded(card, this.listener, this.settings);
     const drawable = nearPositions.filter((position) => this.#layout.cards[position].drawable);
     this.listener.onWanted(drawable.map((position) => items[position]));
     return isWhole;
