@@ -15,7 +15,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_gradascent.format.event_file import Readable, find_event_files, locate_events, read_event
-from tb_gradascent.format.metadata import SessionInfo, series_tag, split_series_tag
+from tb_gradascent.format.metadata import SessionInfo, split_series_tag
 from tb_gradascent.format.record import RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.remote import RemotePath, find_remote_files, is_url
@@ -266,7 +266,7 @@ class _Run:
             split = split_series_tag(value.tag)
             if split is None:
                 continue
-            tag, kind, name = split
+            tag, kind, name, _ = split
             if kind == "status":
                 self._statuses.setdefault(name, _LastStatus()).add(
                     value, event.step, event.wall_time
@@ -306,8 +306,10 @@ class _Run:
         if self._last is None or self._last[0] != where:
             self._last = where, read_event(*where)
         event = self._last[1]
-        series = series_tag(tag, "payload", session)
         for value in event.summary.value if event else ():
-            if value.tag == series and entry.index < len(value.tensor.string_val):
+            series = split_series_tag(value.tag)
+            if series is None or series[:3] != (tag, "payload", session):
+                continue
+            if entry.index < len(value.tensor.string_val):
                 return bytes(value.tensor.string_val[entry.index])
         return b""

@@ -11,6 +11,10 @@ tag                                   data class     content, one event a captur
 ``<tag>/index/<session>``             tensor         one JSON record a sample: everything else
 ====================================  =============  ===========================================
 
+After every 256 captures both series go on in a new *part*: ``<tag>/index/<session>.1``, ``….2``,
+and so on. TensorBoard can only return whole series, and parts let a viewer read a few captures of
+a long session.
+
 A third series, ``<tag>/status/<session>``, is there from the start, also without any capture. It is
 a tensor with one element an event: see ``status.py``.
 """
@@ -24,7 +28,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Literal, NamedTuple, TypeGuard, get_args
 
 from tensorboard.compat.proto.summary_pb2 import (
     DATA_CLASS_BLOB_SEQUENCE,
@@ -34,10 +38,11 @@ from tensorboard.compat.proto.summary_pb2 import (
 
 PLUGIN_NAME = "gradascent"
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 """Raise it only if an older reader would misread a newer record. A new optional field does not.
 
-Version 1 had at most one morph a target. It is still read.
+Version 1 had at most one morph a target. Versions 1 and 2 had one part a series. They are still
+read.
 """
 
 MAX_IMAGE_CHANNELS = 4
@@ -67,12 +72,16 @@ MAX_RECORD_BYTES = 1 << 18
 MAX_RECORDS_A_CAPTURE = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 28
 MAX_SESSION_INFO_BYTES = 1 << 20
-MAX_CAPTURES = 1 << 53
-"""A capture's number is less. JavaScript represents no larger integer exactly."""
+MAX_CAPTURES = (1 << 32) - 1
+"""A capture's number is less. The viewer counts captures in a uint32."""
+CAPTURES_A_PART = 256
+"""The captures of one part of a series, but older versions wrote all captures into part 0."""
+MAX_STEP = 1 << 53
+"""A step in a status is less. JavaScript represents no larger integer exactly."""
 
 Kind = Literal["payload", "index", "status"]
 
-_SESSION = re.compile(r"[0-9A-Za-z-]{1,64}")
+_SESSION_AND_PART = re.compile(r"([0-9A-Za-z-]{1,64})(?:\.([1-9][0-9]{0,7}))?")
 _DATA_CLASS = {
     "payload": DATA_CLASS_BLOB_SEQUENCE,
     "index": DATA_CLASS_TENSOR,
@@ -106,20 +115,35 @@ def new_session() -> str:
     return time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4)
 
 
-def series_tag(tag: str, kind: Kind, session: str) -> str:
+class SeriesName(NamedTuple):
+    """What the tag of a series says.
+
+    Attributes:
+        tag: The hook's tag.
+        kind: What the series holds.
+        session: The session's name.
+        part: The number of the part, from 0.
+    """
+
+    tag: str
+    kind: Kind
+    session: str
+    part: int
+
+
+def series_tag(tag: str, kind: Kind, session: str, part: int = 0) -> str:
     """Return TensorBoard's tag for one of the series of a session."""
-    return f"{tag}/{kind}/{session}"
+    return f"{tag}/{kind}/{session}" + (f".{part}" if part else "")
 
 
-def split_series_tag(series: str) -> tuple[str, Kind, str] | None:
-    """Invert :func:`series_tag`: return ``(tag, kind, session)``, or ``None`` for other text."""
-    rest, _, session = series.rpartition("/")
+def split_series_tag(series: str) -> SeriesName | None:
+    """Invert :func:`series_tag`. Other text gives ``None``."""
+    rest, _, session_and_part = series.rpartition("/")
     tag, _, kind = rest.rpartition("/")
-    if not 1 <= len(tag) <= MAX_NAME_LENGTH:
+    match = _SESSION_AND_PART.fullmatch(session_and_part)
+    if match is None or not 1 <= len(tag) <= MAX_NAME_LENGTH or kind not in get_args(Kind):
         return None
-    if kind not in get_args(Kind) or not _SESSION.fullmatch(session):
-        return None
-    return tag, kind, session  # type: ignore[return-value]  # kind was checked just above
+    return SeriesName(tag, kind, match[1], int(match[2] or 0))  # type: ignore[arg-type]  # checked
 
 
 def summary_metadata(kind: Kind, content: bytes = b"") -> SummaryMetadata:

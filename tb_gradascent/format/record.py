@@ -123,7 +123,7 @@ class _Optional(TypedDict, total=False):
 
 
 class Record(_Optional):
-    """The JSON half of a sample, in version 2.
+    """The JSON half of a sample, in the newest version.
 
     ``dropped`` counts the samples that the session has lost so far; it is missing if there are
     none. ``every`` is the number of steps between captures; it is missing unless the budget has

@@ -55,7 +55,7 @@ def parse_records(capture: int, values: Sequence[object]) -> Iterator[tuple[int,
 
 
 def parse_record(data: bytes) -> Record:
-    """Return a record from its JSON, in version 2. A record of version 1 is upgraded.
+    """Return a record from its JSON, in the newest version. An older record is upgraded.
 
     Fields that this version does not know are left out. So is the checksum. A checksum whose name
     was damaged is an unknown field, and the rest of such a record is intact.

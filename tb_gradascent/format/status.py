@@ -11,7 +11,7 @@ import dataclasses
 import json
 from typing import Any, Literal, get_args
 
-from tb_gradascent.format.metadata import MAX_CAPTURES, is_short_name
+from tb_gradascent.format.metadata import MAX_STEP, is_short_name
 
 MAX_STATUS_BYTES = 1 << 16
 MAX_NOTICES = 64
@@ -156,13 +156,13 @@ def _decode_notice(fields: object) -> Notice | None:
         severity=severity,  # type: ignore[arg-type]  # one of them: checked just above
         message=message[:MAX_NOTICE_LENGTH],
         remedy=remedy[:MAX_NOTICE_LENGTH] if isinstance(remedy, str) else "",
-        step=step if type(step) is int and abs(step) < MAX_CAPTURES else None,
+        step=step if type(step) is int and abs(step) < MAX_STEP else None,
         count=max(_count(fields.get("count")), 1),
     )
 
 
 def _count(value: object) -> int:
-    return value if type(value) is int and 0 <= value < MAX_CAPTURES else 0
+    return value if type(value) is int and 0 <= value < MAX_STEP else 0
 
 
 def _seconds(value: object) -> float:

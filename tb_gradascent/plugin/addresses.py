@@ -9,7 +9,7 @@ from typing import Final
 from tb_gradascent.plugin.errors import RequestError
 
 _ADDRESS: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.(-?[0-9]{1,18})\.([0-9]{1,9})")
-_RANGE: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.([0-9]{1,9})\.([0-9]{1,9})")
+_RANGE: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.([0-9]{1,10})\.([0-9]{1,10})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Address:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CaptureRange:
-    """Consecutive captures of one session, in their order of arrival.
+    """Captures of one session with consecutive numbers.
 
     Attributes:
         session: The session's name.
-        first: The position of the first capture.
-        end: The position after the last capture.
+        first: The number of the first capture.
+        end: The number after the last capture.
     """
 
     session: str

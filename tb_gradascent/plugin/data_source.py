@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import grpc  # type: ignore[import-untyped]
 from tensorboard import errors
@@ -15,7 +15,6 @@ from tensorboard.data.provider import DataProvider, RunTagFilter
 from tb_gradascent.format.metadata import (
     MAX_RECORDS_A_CAPTURE,
     PLUGIN_NAME,
-    series_tag,
     split_series_tag,
 )
 from tb_gradascent.format.payload import check_payload
@@ -26,10 +25,12 @@ from tb_gradascent.plugin.tensor_reads import ALL, Datum, read_tensors
 OK, MISSING, DAMAGED, LEFT_OUT, REFUSED = range(5)
 """The status of a requested payload; ``http_api.md`` documents each."""
 
-_SESSIONS_AT_ONCE: Final = 4096
-"""How many sessions are read in one call. Between calls the caller can stop at its limit."""
+_SERIES_AT_ONCE: Final = 4096
+"""How many series are read in one call. Between calls the caller can stop at its limit."""
 _MAX_FAILED_READS: Final = 500
-"""How many reads may fail while readable sessions are separated from unreadable ones."""
+"""How many reads may fail while readable series are separated from unreadable ones."""
+
+_Key = TypeVar("_Key")
 
 
 class Scope(NamedTuple):
@@ -59,12 +60,13 @@ class SessionState(NamedTuple):
     """What TensorBoard has loaded of a session.
 
     Attributes:
-        captures: The state of its index series; ``None`` if it has no captures.
+        captures: The states of its index series by the number of the part, ascending; empty if it
+            has no captures.
         status: The state of its status series, which another tag may hold; ``None`` if an older
             version recorded the session.
     """
 
-    captures: SeriesState | None
+    captures: dict[int, SeriesState]
     status: SeriesState | None
 
 
@@ -83,7 +85,7 @@ class DataSource:
     """Reads sessions, records and payloads through TensorBoard's data provider.
 
     With ``--load_fast=false`` TensorBoard passes on whatever an event file holds, and its own
-    conversions raise on nonsense. Such an error counts as damage to one session.
+    conversions raise on nonsense. Such an error counts as damage to one series.
     """
 
     def __init__(self, data_provider: DataProvider) -> None:
@@ -108,58 +110,34 @@ class DataSource:
         runs = {name: _sessions_of(series) for name, series in listed.items()}
         return {name: tags for name, tags in runs.items() if tags}
 
-    def read_records(
-        self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
-    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
-        """Yield each session's name and captures; ``None`` if TensorBoard cannot read them.
+    def read_events(
+        self, scope: Scope, run: str, series: Mapping[str, _Key], *, only_last: bool = False
+    ) -> Iterator[tuple[_Key, Sequence[Datum] | None]]:
+        """Yield the events of series of tensors, each with its key; ``None`` if it is unreadable.
 
-        Raises:
-            TooLargeError: One session has more records than TensorBoard can return.
-            UnavailableError: TensorBoard's data server does not answer.
-        """
-        series = {series_tag(tag, "index", session): session for session in sessions}
-        return self._read_each(scope, run, series, ALL)
-
-    def read_last_records(
-        self, scope: Scope, run: str, tag: str, sessions: Sequence[str]
-    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
-        """Yield each session's name and last capture, as :meth:`read_records` does.
-
-        TensorBoard can return a whole series or a random part of it, which holds the last event. It
-        cannot return the events after a time. So this is the only part that is read by itself.
-        """
-        series = {series_tag(tag, "index", session): session for session in sessions}
-        return self._read_each(scope, run, series, 1)
-
-    def read_statuses(
-        self, scope: Scope, run: str, series: Mapping[str, str]
-    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
-        """Yield each session's name and last status event; ``None`` if it cannot be read.
+        If a read fails, it is repeated in two halves.
 
         Args:
-            scope, run: See above.
-            series: Names of sessions, by TensorBoard's tag of their status series.
+            scope: TensorBoard's context.
+            run: The run.
+            series: A key for each series, by TensorBoard's tag.
+            only_last: Whether the last event of each series suffices.
 
         Raises:
-            TooLargeError: One session has a larger status than TensorBoard can return.
+            TooLargeError: One series has more records than TensorBoard can return.
             UnavailableError: TensorBoard's data server does not answer.
         """
         # TensorBoard keeps the last event of a series when it thins it out.
-        return self._read_each(scope, run, series, 1)
-
-    def _read_each(
-        self, scope: Scope, run: str, series: Mapping[str, str], downsample: int
-    ) -> Iterator[tuple[str, Sequence[Datum] | None]]:
-        """Yield each session's name and events. If a read fails, it is repeated in two halves."""
-        names = list(series)
-        starts = range(0, len(names), _SESSIONS_AT_ONCE)
-        waiting = [names[start : start + _SESSIONS_AT_ONCE] for start in reversed(starts)]
+        most = 1 if only_last else ALL
+        tags = list(series)
+        starts = range(0, len(tags), _SERIES_AT_ONCE)
+        waiting = [tags[start : start + _SERIES_AT_ONCE] for start in reversed(starts)]
         failed = 0
         while waiting:
             group = waiting.pop()
             try:
                 with _translated_errors():
-                    read = self._read(self._read_tensors, scope, run, group, downsample)
+                    read = self._read(self._read_tensors, scope, run, group, most)
             except UnavailableError:
                 raise
             except Exception as error:
@@ -170,32 +148,39 @@ class DataSource:
                     middle = len(group) // 2
                     waiting += group[middle:], group[:middle]
                 else:
-                    yield from ((series[name], None) for name in group)
+                    yield from ((series[tag], None) for tag in group)
             else:
-                yield from ((series[name], read.get(name, [])) for name in group)
+                yield from ((series[tag], read.get(tag, [])) for tag in group)
 
     def read_blob_keys(
-        self, scope: Scope, run: str, tag: str, session: str
-    ) -> dict[int, tuple[str, ...]]:
-        """Return the keys of each capture's payloads, by the capture's number.
+        self, scope: Scope, run: str, series: Mapping[str, _Key]
+    ) -> dict[_Key, dict[int, tuple[str, ...]]]:
+        """Return the keys of each capture's payloads, by the key of its series and its number.
 
-        The result is empty if a capture declares more samples than allowed. TensorBoard would
-        create a key for each.
+        A series with a capture that declares more samples than allowed is left out. TensorBoard
+        would create a key for each.
+
+        Args:
+            scope: TensorBoard's context.
+            run: The run.
+            series: A key for each series of payloads, by TensorBoard's tag.
 
         Raises:
             UnavailableError: TensorBoard's data server does not answer.
         """
-        text = series_tag(tag, "payload", session)
         with _translated_errors():
-            only = RunTagFilter(runs=[run], tags=[text])
-            listed = self._ask(self._provider.list_blob_sequences, scope, only)
-            series = listed.get(run, {}).get(text)
-            if series is None or series.max_length > MAX_RECORDS_A_CAPTURE:
+            only = RunTagFilter(runs=[run], tags=list(series))
+            listed = self._ask(self._provider.list_blob_sequences, scope, only).get(run, {})
+            tags = [tag for tag, of in listed.items() if of.max_length <= MAX_RECORDS_A_CAPTURE]
+            if not tags:
                 return {}
-            read = self._read(self._provider.read_blob_sequences, scope, run, [text])
+            read = self._read(self._provider.read_blob_sequences, scope, run, tags)
         return {
-            datum.step: tuple(reference.blob_key for reference in datum.values)
-            for datum in read.get(text, [])
+            series[tag]: {
+                datum.step: tuple(reference.blob_key for reference in datum.values)
+                for datum in data
+            }
+            for tag, data in read.items()
         }
 
     def _read(
@@ -261,21 +246,29 @@ def _sessions_of(listed: Mapping[str, Any]) -> dict[str, dict[str, SessionState]
     Args:
         listed: What TensorBoard says of each series of this plugin in the run.
     """
-    captures: dict[str, dict[str, SeriesState]] = {}
+    captures: dict[str, dict[str, dict[int, SeriesState]]] = {}
     statuses: dict[str, dict[str, SeriesState]] = {}
-    for text, of in sorted(listed.items()):
-        split = split_series_tag(text)
-        if split is not None and split[1] != "payload":
-            tag, kind, session = split
-            known = captures if kind == "index" else statuses
-            state = SeriesState(text, of.max_step, of.max_wall_time, bytes(of.plugin_content))
-            known.setdefault(tag, {})[session] = state
-    anywhere = {session: state for of in statuses.values() for session, state in of.items()}
+    for text, of in listed.items():
+        name = split_series_tag(text)
+        if name is None or name.kind == "payload":
+            continue
+        state = SeriesState(text, of.max_step, of.max_wall_time, bytes(of.plugin_content))
+        if name.kind == "status":
+            statuses.setdefault(name.tag, {})[name.session] = state
+        else:
+            parts = captures.setdefault(name.tag, {}).setdefault(name.session, {})
+            parts[name.part] = state
+    anywhere = {
+        session: state for _, of in sorted(statuses.items()) for session, state in of.items()
+    }
     found = {}
     for tag in sorted(captures.keys() | statuses.keys()):
         recorded, told = captures.get(tag, {}), statuses.get(tag, {})
         found[tag] = {
-            session: SessionState(recorded.get(session), told.get(session, anywhere.get(session)))
+            session: SessionState(
+                dict(sorted(recorded.get(session, {}).items())),
+                told.get(session, anywhere.get(session)),
+            )
             for session in recorded.keys() | told.keys()
         }
     return found
@@ -294,9 +287,9 @@ def _translated_errors() -> Iterator[None]:
     except grpc.RpcError as error:
         if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise TooLargeError(
-                "one session has more than 256 MiB of records, the most that TensorBoard accepts "
-                "from its data server; start TensorBoard with --load_fast=false, or use "
-                "read_samples"
+                "256 captures of one session have more than 256 MiB of records, the most that "
+                "TensorBoard accepts from its data server; start TensorBoard with "
+                "--load_fast=false, or use read_samples"
             ) from error
         reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
         raise UnavailableError(

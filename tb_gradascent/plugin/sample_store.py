@@ -33,7 +33,7 @@ from tb_gradascent.plugin.data_source import (
 from tb_gradascent.plugin.errors import AnswerError
 from tb_gradascent.plugin.report_page import ReportRow, ReportSession
 from tb_gradascent.plugin.rows import pack_ranges, pack_run
-from tb_gradascent.plugin.series import Series
+from tb_gradascent.plugin.series import Series, StoredRange
 
 MAX_PAYLOADS: Final = 256
 """The most samples in one request for payloads."""
@@ -135,10 +135,10 @@ class SampleStore:
     ) -> list[bytes]:
         with self._open(scope, run, tag) as series:
             series.refresh(scope, listed)
+            ranges = series.newest(scope, records)
             index = json.loads(gzip.decompress(series.answer()))
-            ranges = series.newest(records)
             captures = [series.captures(scope, wanted) for wanted in ranges]
-        rows = _answer_records(ranges, captures)
+        rows = _answer_records(captures)
         with self._open(scope, run, tag) as series:
             series.measure()
         return pack_run({**index, "parts": [str(wanted) for wanted in ranges]}, rows)
@@ -171,7 +171,7 @@ class SampleStore:
         """
         with self._open(scope, run, tag) as series:
             captures = [series.captures(scope, wanted) for wanted in ranges]
-        answer = _answer_records(ranges, captures)
+        answer = _answer_records(captures)
         with self._open(scope, run, tag) as series:
             series.measure()
         return answer
@@ -277,29 +277,39 @@ def _list_runs(listed: ListedSeries) -> list[dict[str, Any]]:
 
 
 def _is_empty(sessions: Mapping[str, SessionState]) -> bool:
-    return all(state.captures is None for state in sessions.values())
+    return all(not state.captures for state in sessions.values())
 
 
-def _answer_records(ranges: Sequence[CaptureRange], captures: Sequence[Captures]) -> list[bytes]:
+def _answer_records(ranges: Sequence[StoredRange]) -> list[bytes]:
     """Return the captures of each range, the last ones first, until the answer is full."""
     answer: list[bytes] = []
     records = size = 0
     full = False
-    for wanted, stored in zip(ranges, captures, strict=True):
-        first = end = min(wanted.end, len(stored))
+    for stored in ranges:
+        first = stored.end
         rows: list[bytes] = []
         unreadable = 0
-        while first > wanted.first and not full:
-            count = stored.records[first - 1]
-            full = records > 0 and (
-                records + count > MAX_RECORDS or size + stored.sizes[first - 1] > MAX_ANSWER_BYTES
-            )
-            if not full:
-                first -= 1
-                read = stored.read(first)
-                rows.append(read.rows)
-                unreadable += read.unreadable
-                records += count
-                size += len(read.rows)
-        answer += pack_ranges(first, end, unreadable, rows[::-1])
+        for captures, number in _newest_first(stored):
+            count = captures.count_records(number)
+            beyond = records + count > MAX_RECORDS
+            beyond |= size + captures.size_of(number) > MAX_ANSWER_BYTES
+            full |= records > 0 and beyond
+            if full:
+                break
+            first = number
+            read = captures.read(number)
+            rows.append(read.rows)
+            unreadable += read.unreadable
+            records += count
+            size += len(read.rows)
+        if not full:
+            first = stored.first
+        answer += pack_ranges(first, stored.end, unreadable, rows[::-1])
     return answer
+
+
+def _newest_first(stored: StoredRange) -> Iterator[tuple[Captures, int]]:
+    """Yield the captures of a range: their part, and the number of each."""
+    for captures in stored.parts:
+        for number in reversed(captures.numbers_in(stored.first, stored.end)):
+            yield captures, number

@@ -1,11 +1,16 @@
 """The sessions and captures of one tag of one run. Each refresh reads only what is new.
 
+Of a long session only the first part and the last one are read at once. The first tells what a
+restart superseded, and a page shows the newest captures first. The other parts are read when a
+request needs them.
+
 A capture's records never change. They are parsed once, when a request needs them first: to parse a
 hundred thousand records takes seconds.
 """
 
 from __future__ import annotations
 
+import bisect
 import gzip
 import json
 import math
@@ -13,11 +18,16 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
-from tb_gradascent.format.metadata import SessionInfo
+from tb_gradascent.format.metadata import (
+    CAPTURES_A_PART,
+    MAX_CAPTURES,
+    SessionInfo,
+    series_tag,
+)
 from tb_gradascent.format.record import PayloadInfo
-from tb_gradascent.format.sessions import finite_time, span_of, start_of, superseded_from
+from tb_gradascent.format.sessions import Span, finite_time, span_of, start_of, superseded_from
 from tb_gradascent.format.status import Status
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.captures import Captures
@@ -26,10 +36,12 @@ from tb_gradascent.plugin.data_source import (
     ListedSeries,
     PayloadLocation,
     Scope,
+    SeriesState,
     SessionState,
 )
 from tb_gradascent.plugin.errors import TooLargeError, UnknownSeriesError
 from tb_gradascent.plugin.rows import (
+    CaptureRows,
     find_payload_info,
     find_row,
     least_step,
@@ -43,18 +55,10 @@ MAX_INDEX_BYTES: Final = 64 << 20
 
 _SESSION_BYTES: Final = 8000
 """About the memory of a session without its captures and class names."""
+_PARTS_AT_ONCE: Final = 4
+"""How many parts one request for records reads. They fill about one answer."""
 _REFUSED_SECONDS: Final = 60
 """How long a series that was too large is not read again, because each read takes seconds."""
-
-
-def _info_of(state: SessionState) -> SessionInfo:
-    """Return a session's constants. Those of the status series lack the class names."""
-    described = state.captures or state.status
-    return SessionInfo.decode(described.info if described else b"")
-
-
-def _last_step(state: SessionState | None) -> int | None:
-    return state.captures.last_step if state and state.captures else None
 
 
 class _ToldStatus:
@@ -75,67 +79,140 @@ class _ToldStatus:
         return {"wall_time": self._wall_time, **self._status.to_json()}
 
 
+class _ReadPart(NamedTuple):
+    """What was read of one part of a session.
+
+    Attributes:
+        state: What TensorBoard had loaded of the part before it was read.
+        captures: The part's captures.
+    """
+
+    state: SeriesState
+    captures: Captures
+
+
+class StoredRange(NamedTuple):
+    """The captures of a range that were read.
+
+    Attributes:
+        first: The number from which on all captures of the range were read.
+        end: The number after the range.
+        parts: The captures of each part of the session that the range touches, the last part
+            first. They may also hold captures beyond the range.
+    """
+
+    first: int
+    end: int
+    parts: Sequence[Captures]
+
+
 class _Session:
     """The captures of one session under one tag.
 
     Attributes:
-        captures: The captures.
-        span: When the session recorded.
-        damaged: Whether TensorBoard could not read the session's records.
+        name: The session's name.
+        state: What TensorBoard has loaded of it.
         status: The last status that the session told, if it told any.
     """
 
-    captures: Captures
     status: _ToldStatus | None
 
-    def __init__(
-        self,
-        name: str,
-        info: SessionInfo,
-        data: Iterable[Datum] | None,
-        known: _Session | None,
-        *,
-        more: bool = False,
-    ) -> None:
-        """Take what was read, and keep the captures that were parsed before.
+    def __init__(self, name: str, state: SessionState, known: _Session | None) -> None:
+        """Describe a session, and keep what was read of it before.
 
         Args:
             name: The session's name.
-            info: Its constants.
-            data: Its captures; ``None`` if TensorBoard could not read them.
+            state: What TensorBoard has loaded of it.
             known: What was known of it before.
-            more: Whether ``data`` holds only captures that come after the known ones.
         """
+        self.name = name
+        self.state = state
         self.status = known.status if known else None
-        kept = known.captures if known else Captures()
-        self.captures = Captures(kept if more else None)
-        self.captures.add(data or (), kept)
-        self.damaged = data is None
-        self.span = span_of(name, info, self.captures.wall_times, self._first_step())
+        self._parts = [*state.captures]
+        self._read: dict[int, _ReadPart] = {**known._read} if known else {}
+        self._span: Span | None = None
+        described = next(iter(state.captures.values()), state.status)
+        # The status series lacks the class names.
+        self.info = SessionInfo.decode(described.info if described else b"")
 
-    def _first_step(self) -> float | None:
-        numbered = sorted(self.captures.positions.items())
-        steps = (least_step(self.captures.read(position)) for _, position in numbered)
-        return next((step for step in steps if step is not None), None)
+    @property
+    def end(self) -> int:
+        """The number after the last capture; 0 if no capture is readable."""
+        if not any(read.captures.numbers for read in self._read.values()):
+            return 0
+        last = max(state.last_step or 0 for state in self.state.captures.values())
+        return max(0, min(last + 1, MAX_CAPTURES))
+
+    @property
+    def ends(self) -> list[int]:
+        """The first part and the last one."""
+        return [*dict.fromkeys((*self._parts[:1], *self._parts[-1:]))]
+
+    def part_of(self, number: int) -> int:
+        """Return the part that holds a capture. The last part holds all that come later."""
+        at = bisect.bisect_right(self._parts, number // CAPTURES_A_PART)
+        return self._parts[max(0, at - 1)] if self._parts else 0
+
+    def parts_of(self, first: int, end: int) -> list[int]:
+        """Return the parts that hold the captures from ``first`` to ``end``, the last one first."""
+        low, high = self.part_of(first), self.part_of(end - 1)
+        return [part for part in reversed(self._parts) if low <= part <= high]
+
+    def is_read(self, part: int) -> bool:
+        """Return whether nothing was added to a part since it was read."""
+        return part in self._read and self._read[part].state == self.state.captures[part]
+
+    def take(self, part: int, data: Iterable[Datum] | None) -> int:
+        """Take the captures of a part; ``None`` if TensorBoard could not read them.
+
+        Returns:
+            About how many more bytes of memory the session takes.
+        """
+        known = self._read[part].captures if part in self._read else None
+        captures = Captures(data, known)
+        self._read[part] = _ReadPart(self.state.captures[part], captures)
+        self._span = None
+        return captures.size - (known.size if known else 0)
+
+    def captures(self, part: int) -> Captures:
+        """Return the captures of a part as it was read last."""
+        return self._read[part].captures
+
+    def find(self, number: int) -> CaptureRows | None:
+        """Return the rows of a capture; ``None`` if it does not exist or its part was not read."""
+        read = self._read.get(self.part_of(number))
+        return read.captures.find(number) if read else None
+
+    @property
+    def span(self) -> Span:
+        """When the session recorded. Its first part must have been read."""
+        if self._span is None:
+            first = self._read[self._parts[0]].captures if self._parts else Captures(())
+            steps = (least_step(first.read(number)) for number in first.numbers)
+            latest = (state.last_wall_time or 0.0 for state in self.state.captures.values())
+            times = [*first.wall_times, *map(finite_time, latest)]
+            step = next((step for step in steps if step is not None), None)
+            self._span = span_of(self.name, self.info, times, step)
+        return self._span
 
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes."""
-        names = self.span.info.class_names or ()
+        names = self.info.class_names or ()
         return (
             _SESSION_BYTES
             + (self.status.size if self.status else 0)
             + sum(map(sys.getsizeof, names))
-            + sum(self.captures.sizes)
+            + sum(read.captures.size for read in self._read.values())
         )
 
     def to_json(self, superseded_from: float) -> dict[str, Any]:
         """Return the session as the route ``index`` answers it."""
         return {
-            "session": self.span.name,
-            **self.span.info.to_json(),
-            "captures": len(self.captures),
-            "damaged": self.damaged,
+            "session": self.name,
+            **self.info.to_json(),
+            "captures": self.end,
+            "damaged": any(read.captures.damaged for read in self._read.values()),
             "superseded_from": None if math.isinf(superseded_from) else superseded_from,
             "status": self.status and self.status.to_json(),
         }
@@ -159,7 +236,7 @@ class Series:
         self.size = 0
         self._states: dict[str, SessionState] = {}
         self._sessions: dict[str, _Session] = {}
-        self._blob_keys: dict[str, dict[int, tuple[str, ...]]] = {}
+        self._blob_keys: dict[tuple[str, int], dict[int, tuple[str, ...]]] = {}
         self._answer: bytes | None = None
 
     @property
@@ -199,48 +276,49 @@ class Series:
     def _load(self, scope: Scope, states: dict[str, SessionState]) -> None:
         if states == self._states:
             return
-        nothing = SessionState(None, None)
-        sessions: dict[str, _Session] = {}
-        changed = []
-        for name, state in states.items():
-            if name in self._sessions and state.captures == self._states[name].captures:
-                sessions[name] = self._sessions[name]
-            elif state.captures is None:
-                sessions[name] = _Session(name, _info_of(state), (), None)
-            else:
-                changed.append(name)
-        grown = [name for name in sorted(changed) if self._has_one_more(name, states[name])]
-        for name, data in self._source.read_last_records(scope, self.run, self.tag, grown):
-            if [datum.step for datum in data or ()] == [_last_step(states[name])]:
-                info = _info_of(states[name])
-                sessions[name] = _Session(name, info, data, self._sessions[name], more=True)
-        changed = sorted(set(changed) - sessions.keys())
-        size = sum(session.size for session in sessions.values())
-        for name, data in self._source.read_records(scope, self.run, self.tag, changed):
-            known = self._sessions.get(name)
-            sessions[name] = _Session(name, _info_of(states[name]), data, known)
-            size += sessions[name].size
-            self._refuse_beyond(MAX_SERIES_BYTES, size)
-        told = {
-            state.status.series: name
+        before = self._sessions
+        sessions = {
+            name: before[name]
+            if name in before and before[name].state == state
+            else _Session(name, state, before.get(name))
             for name, state in states.items()
-            if state.status and state.status != self._states.get(name, nothing).status
         }
-        for name, data in self._source.read_statuses(scope, self.run, told):
+        size = sum(session.size for session in sessions.values())
+        unread = [
+            (session, part)
+            for _, session in sorted(sessions.items())
+            for part in session.ends
+            if not session.is_read(part)
+        ]
+        size = self._read_parts(scope, unread, size)
+        told = {
+            session.state.status.series: session
+            for name, session in sessions.items()
+            if session.state.status
+            and (name not in before or session.state.status != before[name].state.status)
+        }
+        for session, data in self._source.read_events(scope, self.run, told, only_last=True):
             if data:
-                size -= sessions[name].size
-                sessions[name].status = _ToldStatus(data[-1])
-                size += sessions[name].size
+                size -= session.size
+                session.status = _ToldStatus(data[-1])
+                size += session.size
                 self._refuse_beyond(MAX_SERIES_BYTES, size)
         self._states, self._sessions, self._answer, self.size = states, sessions, None, size
 
-    def _has_one_more(self, name: str, state: SessionState) -> bool:
-        """Return whether a session grew by exactly one capture. A series counts its captures."""
-        known = self._sessions.get(name)
-        if known is None or known.damaged:
-            return False
-        last, before = _last_step(state), _last_step(self._states.get(name))
-        return last is not None and before is not None and last == before + 1
+    def _read_parts(self, scope: Scope, wanted: Iterable[tuple[_Session, int]], size: int) -> int:
+        """Read parts of sessions. Return how many bytes all sessions take, which were ``size``."""
+        series = {session.state.captures[part].series: (session, part) for session, part in wanted}
+        for (session, part), data in self._source.read_events(scope, self.run, series):
+            size += session.take(part, data)
+            self._refuse_beyond(MAX_SERIES_BYTES, size)
+        return size
+
+    def _require(self, scope: Scope, wanted: Collection[tuple[_Session, int]]) -> None:
+        """Read those of the parts that were not read, or that have grown."""
+        unread = [(session, part) for session, part in wanted if not session.is_read(part)]
+        if unread:
+            self.size = self._read_parts(scope, unread, self.size)
+            self._answer = None
 
     def measure(self) -> None:
         """Update ``size`` after captures were parsed.
@@ -284,21 +362,29 @@ class Series:
             self._answer = gzip.compress(index.encode(), 3, mtime=0)
         return self._answer
 
-    def newest(self, records: int) -> list[CaptureRange]:
+    def newest(self, scope: Scope, records: int) -> list[CaptureRange]:
         """Return the ranges of captures that hold about so many of the newest records.
 
-        The newest session comes first. A range is cut only between captures.
+        The newest session comes first. A range is cut only between captures. The errors are those
+        of :meth:`refresh`.
         """
         ranges: list[CaptureRange] = []
         for session in sorted(
             self._sessions.values(), key=lambda session: start_of(session.span), reverse=True
         ):
-            end = first = len(session.captures)
-            while first and records > 0:
-                first -= 1
-                records -= session.captures.records[first]
+            first = end = session.end
+            for part in session.parts_of(0, end):
+                if records <= 0:
+                    break
+                self._require(scope, [(session, part)])
+                captures = session.captures(part)
+                for number in reversed(captures.numbers_in(0, first)):
+                    if records <= 0:
+                        break
+                    first = number
+                    records -= captures.count_records(number)
             if first < end:
-                ranges.append(CaptureRange(session.span.name, first, end))
+                ranges.append(CaptureRange(session.name, first, end))
         return ranges
 
     def select(
@@ -314,38 +400,63 @@ class Series:
         chosen = [self._sessions[name] for name in wanted.keys() & self._sessions.keys()]
         for session in sorted(chosen, key=lambda session: start_of(session.span)):
             rows = []
-            for address in sorted(wanted[session.span.name], key=lambda a: (a.capture, a.index)):
-                capture = session.captures.find(address.capture)
+            for address in sorted(wanted[session.name], key=lambda a: (a.capture, a.index)):
+                capture = session.find(address.capture)
                 row = find_row(capture, address.index) if capture else None
                 if row is not None:
                     rows.append((address, bytes(row)))
             if rows:
                 yield session.to_json(math.inf), rows
 
-    def captures(self, scope: Scope, wanted: CaptureRange) -> Captures:
-        """Return all captures of a range's session; none if there is no such session.
+    def captures(self, scope: Scope, wanted: CaptureRange) -> StoredRange:
+        """Return the last captures of a range; none if there is no such session.
 
         The errors are those of :meth:`refresh`.
         """
         session = self._sessions.get(wanted.session)
-        if session is None or len(session.captures) < wanted.end:
+        if session is None or session.end < wanted.end:
             self.refresh(scope)
             session = self._sessions.get(wanted.session)
-        return session.captures if session else Captures()
+        end = min(wanted.end, session.end) if session else 0
+        first = min(wanted.first, end)
+        if session is None or first == end:
+            return StoredRange(first, end, ())
+        parts = session.parts_of(first, end)
+        unread = [part for part in parts if not session.is_read(part)]
+        if len(unread) > _PARTS_AT_ONCE:
+            parts = parts[: parts.index(unread[_PARTS_AT_ONCE])]
+            first = max(first, parts[-1] * CAPTURES_A_PART)
+        self._require(scope, [(session, part) for part in parts])
+        return StoredRange(first, end, [session.captures(part) for part in parts])
 
     def locate(self, scope: Scope, addresses: Sequence[Address]) -> list[PayloadLocation | None]:
         """Return each payload's location; ``None`` if its record or its key is missing.
 
         The errors are those of :meth:`refresh`.
         """
+        self._require(scope, self._parts_of(addresses))
         if any(self._payload_info(address) is None for address in addresses):
             self.refresh(scope)
-        missing = {address.session for address in addresses if self._blob_key(address) is None}
-        for session in missing & self._sessions.keys():
-            self._blob_keys[session] = self._source.read_blob_keys(
-                scope, self.run, self.tag, session
+            self._require(scope, self._parts_of(addresses))
+        series = {
+            series_tag(self.tag, "payload", session.name, part): (session.name, part)
+            for session, part in self._parts_of(
+                [address for address in addresses if self._blob_key(address) is None]
             )
+        }
+        if series:
+            self._blob_keys |= self._source.read_blob_keys(scope, self.run, series)
         return [self._locate(address) for address in addresses]
+
+    def _parts_of(self, addresses: Iterable[Address]) -> list[tuple[_Session, int]]:
+        """Return the parts that hold the samples' captures."""
+        chosen = {}
+        for address in addresses:
+            session = self._sessions.get(address.session)
+            if session and session.state.captures:
+                part = session.part_of(address.capture)
+                chosen[session.name, part] = (session, part)
+        return [*chosen.values()]
 
     def _locate(self, address: Address) -> PayloadLocation | None:
         info, key = self._payload_info(address), self._blob_key(address)
@@ -353,9 +464,11 @@ class Series:
 
     def _payload_info(self, address: Address) -> PayloadInfo | None:
         session = self._sessions.get(address.session)
-        capture = session.captures.find(address.capture) if session else None
+        capture = session.find(address.capture) if session else None
         return find_payload_info(capture, address.index) if capture else None
 
     def _blob_key(self, address: Address) -> str | None:
-        keys = self._blob_keys.get(address.session, {}).get(address.capture, ())
+        session = self._sessions.get(address.session)
+        part = session.part_of(address.capture) if session else 0
+        keys = self._blob_keys.get((address.session, part), {}).get(address.capture, ())
         return keys[address.index] if address.index < len(keys) else None

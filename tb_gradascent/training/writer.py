@@ -470,13 +470,13 @@ class _Worker:
             ]
         # The payload first: a reader that sees a record can then read its arrays.
         number = self._captures[capture.tag]
-        # Of a series' metadata only the first event's is read.
+        # Only the metadata of a session's first event is read.
         info = self._info if capture.info is None else capture.info.encode()
+        payloads = [payload for _, payload in encoded]
+        records = [record for record, _ in encoded]
         values = [
-            self._value(capture.tag, "payload", [payload for _, payload in encoded]),
-            self._value(
-                capture.tag, "index", [record for record, _ in encoded], b"" if number else info
-            ),
+            self._value(capture.tag, "payload", number, payloads),
+            self._value(capture.tag, "index", number, records, b"" if number else info),
         ]
         scalars = [
             Summary.Value(tag=tag, simple_value=value)
@@ -502,9 +502,16 @@ class _Worker:
         return True
 
     def _value(
-        self, tag: str, kind: metadata.Kind, strings: list[bytes], content: bytes = b""
+        self,
+        tag: str,
+        kind: metadata.Kind,
+        number: int,
+        strings: list[bytes],
+        content: bytes = b"",
     ) -> Summary.Value:
-        return _string_value(metadata.series_tag(tag, kind, self._session), kind, content, strings)
+        part = number // metadata.CAPTURES_A_PART
+        series = metadata.series_tag(tag, kind, self._session, part)
+        return _string_value(series, kind, content, strings)
 
 
 def _string_value(

@@ -26,13 +26,25 @@ JSON = st.recursive(
 )
 
 
-@given(tag=st.text(min_size=1), kind=st.sampled_from(["payload", "index"]), session=SESSIONS)
-def test_a_series_tag_splits_into_its_parts(tag: str, kind: metadata.Kind, session: str) -> None:
-    series = metadata.series_tag(tag, kind, session)
-    assert metadata.split_series_tag(series) == (tag, kind, session)
+@given(
+    tag=st.text(min_size=1),
+    kind=st.sampled_from(["payload", "index"]),
+    session=SESSIONS,
+    part=st.integers(0, 99_999_999),
+)
+def test_a_series_tag_splits_into_what_it_says(
+    tag: str, kind: metadata.Kind, session: str, part: int
+) -> None:
+    series = metadata.series_tag(tag, kind, session, part)
+    assert metadata.split_series_tag(series) == (tag, kind, session, part)
 
 
-@given(st.text() | st.from_regex(r"[a/]*(/index|/payload)?/[a-z-]*", fullmatch=True))
+def test_the_first_part_of_a_series_has_no_number() -> None:
+    assert metadata.series_tag("a", "index", "s") == "a/index/s"
+    assert metadata.series_tag("a", "index", "s", 1) == "a/index/s.1"
+
+
+@given(st.text() | st.from_regex(r"[a/]*(/index|/payload)?/[a-z-]*[.]?[0-9]*", fullmatch=True))
 def test_a_split_series_tag_joins_to_the_same_text(text: str) -> None:
     parts = metadata.split_series_tag(text)
     if parts is not None:
@@ -41,7 +53,19 @@ def test_a_split_series_tag_joins_to_the_same_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "/", "index/s", "/index/s", "a/index/", "a/Index/s", "a/scalars/s", "a/index/s s", "loss"],
+    [
+        "",
+        "/",
+        "index/s",
+        "/index/s",
+        "a/index/",
+        "a/Index/s",
+        "a/scalars/s",
+        "a/index/s s",
+        "a/index/s.0",
+        "a/index/s.",
+        "loss",
+    ],
 )
 def test_other_plugins_tags_are_not_ours(text: str) -> None:
     assert metadata.split_series_tag(text) is None
@@ -51,7 +75,7 @@ def test_new_session_names_differ_and_fit_into_a_series_tag() -> None:
     names = {metadata.new_session() for _ in range(100)}
     assert len(names) == 100
     for name in names:
-        assert metadata.split_series_tag(f"a/index/{name}") == ("a", "index", name)
+        assert metadata.split_series_tag(f"a/index/{name}") == ("a", "index", name, 0)
 
 
 @given(

@@ -98,7 +98,7 @@ def test_a_record_with_one_replaced_field_is_read_or_raises_record_error(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 3}, r"version must be 1 to 2 \(update .*\), got 3"),
+        ({"version": 4}, r"version must be 1 to 3 \(update .*\), got 4"),
         ({"version": 0}, "version"),
         ({"version": True}, "version"),
         ({"shape": [784]}, "shape"),
@@ -257,7 +257,7 @@ def test_the_largest_numbers_of_morphs_judges_and_checks_are_read() -> None:
 
 def test_records_of_version_1_are_upgraded() -> None:
     moved, still = map(parse_record, version1_records())
-    assert moved["version"] == still["version"] == 2
+    assert moved["version"] == still["version"] == 3
     assert moved["payload"]["codecs"] == ["palette", *["levels"] * 4]
     assert still["payload"]["codecs"] == ["palette", "levels", "levels"]
     assert moved["targets"][1] == {

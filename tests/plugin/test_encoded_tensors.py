@@ -13,9 +13,8 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 from tensorboard.data.proto.data_provider_pb2 import ReadTensorsResponse
 from tensorboard.util import tensor_util
 
-from tb_gradascent.format.metadata import SessionInfo
 from tb_gradascent.format.sample_codec import encode_sample
-from tb_gradascent.plugin import series, tensor_reads
+from tb_gradascent.plugin import tensor_reads
 from tb_gradascent.plugin.captures import Captures
 from tb_gradascent.plugin.encoded_tensors import Texts
 from tb_gradascent.plugin.tensor_reads import Datum
@@ -152,38 +151,35 @@ def captures(count: int) -> list[TensorProto]:
     ]
 
 
-def session_of(answer: bytes, known: Any = None) -> Any:
+def read(answer: bytes, known: Captures | None = None) -> Captures:
     (data,) = tensor_reads._parse_answer(answer)["run 0"].values()
-    return series._Session("session", SessionInfo.decode(b""), data, known)
+    return Captures(data, known)
 
 
 def test_an_answer_is_kept_until_its_captures_are_read() -> None:
     answer = encode(captures(4))
     unused = sys.getrefcount(answer)
-    session = session_of(answer)
+    stored = read(answer)
     assert sys.getrefcount(answer) > unused
-    for position in range(4):
-        assert session.captures.read(position).unreadable == 0
+    for number in stored.numbers:
+        assert stored.read(number).unreadable == 0
     assert sys.getrefcount(answer) == unused
-    assert session.captures.records == [2] * 4
+    assert [stored.count_records(number) for number in stored.numbers] == [2] * 4
 
 
-def test_a_grown_session_does_not_keep_the_whole_new_answer() -> None:
+def test_a_grown_part_does_not_keep_the_whole_new_answer() -> None:
     tensors = captures(5)
-    known = session_of(encode(tensors[:-2]))
+    known = read(encode(tensors[:-2]))
     answer = encode(tensors)
     unused = sys.getrefcount(answer)
-    session = session_of(answer, known)
-    assert len(session.captures) == 5
+    assert len(read(answer, known).numbers) == 5
     assert sys.getrefcount(answer) == unused
 
 
 def test_sizes_count_the_texts() -> None:
     texts = [b"x" * 1000, b"y" * 50_000]
     (data,) = tensor_reads._parse_answer(encode([string_tensor(texts)]))["run 0"].values()
-    lazy, plain = Captures(), Captures()
-    lazy.add(data, Captures())
-    plain.add([Datum(0, 1e9, texts)], Captures())
-    assert plain.sizes[0] < lazy.sizes[0] < plain.sizes[0] + 10
+    lazy, plain = Captures(data), Captures([Datum(0, 1e9, texts)])
+    assert plain.size < lazy.size < plain.size + 10
     assert lazy.read(0) == plain.read(0)
-    assert lazy.sizes == plain.sizes
+    assert lazy.size == plain.size

@@ -163,7 +163,7 @@ def test_slow_clients_share_one_copy_of_the_answer(tmp_path: Path) -> None:
 def test_runs_are_listed(client: Client) -> None:
     response = get(client, "runs")
     assert response.json == {
-        "record_version": 2,
+        "record_version": 3,
         "runs": [
             {"run": "baseline", "tags": ["confused"], "empty_tags": []},
             {"run": "dropout", "tags": ["confused"], "empty_tags": []},
@@ -262,7 +262,7 @@ def test_a_fresh_page_gets_the_runs_and_their_newest_records_at_once(client: Cli
 def test_a_fresh_page_gets_the_first_tag_with_captures(tmp_path: Path) -> None:
     client = serve(tmp_path)
     assert read_newest(get(client, "opening?most=10&records=8")) == [
-        ({"record_version": 2, "runs": []}, b"")
+        ({"record_version": 3, "runs": []}, b"")
     ]
     write_session(tmp_path / "a", make_captures(1, 1), tag="second")
     write_session(tmp_path / "b", make_captures(1, 1), tag="third")
@@ -416,7 +416,7 @@ def test_the_plugin_is_active_only_if_there_is_data(client: Client, tmp_path: Pa
 
 def test_the_routes_answer_without_data(tmp_path: Path) -> None:
     empty = serve(tmp_path)
-    assert get(empty, "runs").json == {"record_version": 2, "runs": []}
+    assert get(empty, "runs").json == {"record_version": 3, "runs": []}
     assert get(empty, "index?run=a&tag=b").status_code == 404
     assert get(empty, "payloads?run=a&tag=b&sample=s.0.0").status_code == 404
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tb_gradascent.format.metadata import RECORD_VERSION
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.format.samples import CapturedSample
@@ -119,7 +120,7 @@ def test_the_names_in_a_row_are_stored_once() -> None:
 def test_a_record_of_version_1_has_a_row_with_unknown_measures() -> None:
     for record in version1_records():
         row = read_back(json.loads(record))
-        assert row["version"] == 2
+        assert row["version"] == RECORD_VERSION
         assert row == expected_row({**parse_record(record)})
         for target in row["targets"]:
             assert target["gradient_p99"] is None

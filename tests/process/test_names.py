@@ -40,7 +40,7 @@ def assert_not_found(ask: Ask, path: str) -> None:
 
 def test_a_tag_that_is_too_long_is_not_the_plugins() -> None:
     longest = "t" * metadata.MAX_NAME_LENGTH
-    assert metadata.split_series_tag(f"{longest}/index/s") == (longest, "index", "s")
+    assert metadata.split_series_tag(f"{longest}/index/s") == (longest, "index", "s", 0)
     assert metadata.split_series_tag(f"{longest}t/index/s") is None
 
 

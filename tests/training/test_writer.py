@@ -80,12 +80,34 @@ def test_each_capture_is_one_event_payload_first_as_tensorboard_reads_it(
         for value in event.summary.value:
             parts = metadata.split_series_tag(value.tag)
             assert parts is not None
-            tag, kind, session = parts
+            tag, kind, session, _ = parts
             assert (tag, session) == ("confused", writer.session)
             assert value.metadata.plugin_data.plugin_name == "gradascent"
             assert len(value.tensor.string_val) == 2
             kinds.append(kind)
         assert kinds == ["payload", "index"]
+
+
+def test_a_long_session_goes_on_in_parts(writer: SampleWriter) -> None:
+    (samples,) = make_captures(1, samples=1, shape=(1, 2, 2))
+    for _ in range(2 * 256 + 1):
+        writer.put(ready_capture(samples))
+    writer.close()
+    numbers: dict[str, list[int]] = {}
+    described: set[str] = set()
+    for event in EventFileLoader(str(writer.path)).Load():
+        for value in event.summary.value:
+            if "/status/" not in value.tag and "/" in value.tag:
+                numbers.setdefault(value.tag, []).append(event.step)
+                if value.metadata.plugin_data.content:
+                    described.add(value.tag)
+    parts = {"": range(256), ".1": range(256, 512), ".2": range(512, 513)}
+    assert numbers == {
+        f"confused/{kind}/{writer.session}{part}": [*steps]
+        for part, steps in parts.items()
+        for kind in ("payload", "index")
+    }
+    assert described == {f"confused/index/{writer.session}"}
 
 
 def test_the_file_sorts_before_any_other_event_file(writer: SampleWriter) -> None:
