@@ -34,8 +34,8 @@ VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 PATIENCE = 300
 NEW_SAMPLES = 100
 NEW_SEED = 1000
-MOST_IN_SESSION = 100_000
-"""TensorBoard's data server sends at most 256 MiB of records of one session."""
+MANY = 100_000
+"""With more samples than this, a filter may take twice as long."""
 MOST_SCROLLED = 10_000
 """Samples that are scrolled through from end to end: more would take minutes."""
 SCREENS_AT_ONCE = 20
@@ -278,9 +278,7 @@ def measure(case: Case, browser: Browser, folder: Path) -> Found:
     """Every figure of a case."""
     logdir = folder / str(case.samples) / str(case.shape[-1])
     if not (logdir / "run").exists():
-        for seed, first in enumerate(range(0, case.samples, MOST_IN_SESSION)):
-            count = min(MOST_IN_SESSION, case.samples - first)
-            write_run(logdir / "run", count, shape=case.shape, seed=seed)
+        write_run(logdir / "run", case.samples, shape=case.shape)
     with tensorboard(logdir, "--reload_interval", "5") as address:
         wait_until_loaded(address, _captures(case.samples))
         page, frame = open_tab(browser, address)
@@ -313,7 +311,7 @@ def figures(case: Case, found: dict[str, float]) -> Iterator[report.Figure]:
         REQUESTS: 6,
         SCRIPT: case.script,
         INPUT: 40,
-        ANSWER: 200 if case.samples > MOST_IN_SESSION else 100,
+        ANSWER: 200 if case.samples > MANY else 100,
         MEMORY: 300,
         RELOAD: 100,
     }

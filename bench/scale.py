@@ -145,8 +145,8 @@ def measure_cold(logdir: Path, captures: int) -> float:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         sessions = source.list_series(scope).get("run", {}).get("confused", {})
-        states = [state.captures for state in sessions.values() if state.captures]
-        if states and states[0].last_step == captures - 1:
+        blocks = [block for state in sessions.values() for block in state.captures.values()]
+        if max((block.last_step or 0 for block in blocks), default=0) == captures - 1:
             break
         time.sleep(0.5)
     store = SampleStore(ingester.data_provider)

@@ -130,7 +130,7 @@ def _write_numbers(folder: Path) -> None:
         (-(2**63), -1e308),
         (2**63 - 1, 5e-324),
     ]:
-        file.append(make_event("confused", "numbers", number, encoded, DIGITS, wall_time, part=0))
+        file.append(make_event("confused", "numbers", number, encoded, DIGITS, wall_time, block=0))
     file.close()
 
 

@@ -120,26 +120,26 @@ def make_event(
     info: metadata.SessionInfo,
     wall_time: float,
     *,
-    part: int | None = None,
+    block: int | None = None,
 ) -> Event:
     """Return one capture as the hook writes it: the payload value, then the index value.
 
-    ``part`` is the part of the series. By default it is the one that the hook would choose.
+    ``block`` is the block of the series. By default it is the one that the hook would choose.
     """
-    if part is None:
-        part = capture // metadata.CAPTURES_A_PART
+    if block is None:
+        block = capture // metadata.CAPTURES_A_BLOCK
     return Event(
         wall_time=wall_time,
         step=capture,
         summary=Summary(
             value=[
                 Summary.Value(
-                    tag=metadata.series_tag(tag, "payload", session, part),
+                    tag=metadata.series_tag(tag, "payload", session, block),
                     metadata=metadata.summary_metadata("payload"),
                     tensor=string_tensor([payload for _, payload in encoded]),
                 ),
                 Summary.Value(
-                    tag=metadata.series_tag(tag, "index", session, part),
+                    tag=metadata.series_tag(tag, "index", session, block),
                     metadata=metadata.summary_metadata("index", info.encode()),
                     tensor=string_tensor([record for record, _ in encoded]),
                 ),

@@ -11,8 +11,8 @@ tag                                   data class     content, one event a captur
 ``<tag>/index/<session>``             tensor         one JSON record a sample: everything else
 ====================================  =============  ===========================================
 
-After every 256 captures both series go on in a new *part*: ``<tag>/index/<session>.1``, ``….2``,
-and so on. TensorBoard can only return whole series, and parts let a viewer read a few captures of
+After every 256 captures both series go on in a new *block*: ``<tag>/index/<session>.1``, ``….2``,
+and so on. TensorBoard can only return whole series, and blocks let a viewer read a few captures of
 a long session.
 
 A third series, ``<tag>/status/<session>``, is there from the start, also without any capture. It is
@@ -41,7 +41,7 @@ PLUGIN_NAME = "gradascent"
 RECORD_VERSION = 3
 """Raise it only if an older reader would misread a newer record. A new optional field does not.
 
-Version 1 had at most one morph a target. Versions 1 and 2 had one part a series. They are still
+Version 1 had at most one morph a target. Versions 1 and 2 had one block a series. They are still
 read.
 """
 
@@ -74,14 +74,14 @@ MAX_PAYLOAD_BYTES = 1 << 28
 MAX_SESSION_INFO_BYTES = 1 << 20
 MAX_CAPTURES = (1 << 32) - 1
 """A capture's number is less. The viewer counts captures in a uint32."""
-CAPTURES_A_PART = 256
-"""The captures of one part of a series, but older versions wrote all captures into part 0."""
+CAPTURES_A_BLOCK = 256
+"""The captures of one block of a series, but older versions wrote all captures into block 0."""
 MAX_STEP = 1 << 53
 """A step in a status is less. JavaScript represents no larger integer exactly."""
 
 Kind = Literal["payload", "index", "status"]
 
-_SESSION_AND_PART = re.compile(r"([0-9A-Za-z-]{1,64})(?:\.([1-9][0-9]{0,7}))?")
+_SESSION_AND_BLOCK = re.compile(r"([0-9A-Za-z-]{1,64})(?:\.([1-9][0-9]{0,7}))?")
 _DATA_CLASS = {
     "payload": DATA_CLASS_BLOB_SEQUENCE,
     "index": DATA_CLASS_TENSOR,
@@ -122,25 +122,25 @@ class SeriesName(NamedTuple):
         tag: The hook's tag.
         kind: What the series holds.
         session: The session's name.
-        part: The number of the part, from 0.
+        block: The number of the block, from 0.
     """
 
     tag: str
     kind: Kind
     session: str
-    part: int
+    block: int
 
 
-def series_tag(tag: str, kind: Kind, session: str, part: int = 0) -> str:
+def series_tag(tag: str, kind: Kind, session: str, block: int = 0) -> str:
     """Return TensorBoard's tag for one of the series of a session."""
-    return f"{tag}/{kind}/{session}" + (f".{part}" if part else "")
+    return f"{tag}/{kind}/{session}" + (f".{block}" if block else "")
 
 
 def split_series_tag(series: str) -> SeriesName | None:
     """Invert :func:`series_tag`. Other text gives ``None``."""
-    rest, _, session_and_part = series.rpartition("/")
+    rest, _, session_and_block = series.rpartition("/")
     tag, _, kind = rest.rpartition("/")
-    match = _SESSION_AND_PART.fullmatch(session_and_part)
+    match = _SESSION_AND_BLOCK.fullmatch(session_and_block)
     if match is None or not 1 <= len(tag) <= MAX_NAME_LENGTH or kind not in get_args(Kind):
         return None
     return SeriesName(tag, kind, match[1], int(match[2] or 0))  # type: ignore[arg-type]  # checked

@@ -1,4 +1,4 @@
-"""Captures of one part of a session: their records as they were stored or, once read, as rows."""
+"""Captures of one block of a session: their records as they were stored or, once read, as rows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Captures:
             count, size, content = known._records[at], known._sizes[at], known._contents[at]
         else:
             count = len(values)
-            # Few captures of a known part are new. They do not keep a whole answer.
+            # Few captures of a known block are new. They do not keep a whole answer.
             if isinstance(values, Texts) and known is None:
                 content, size = values.parts, values.size
             else:

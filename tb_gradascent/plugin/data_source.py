@@ -60,7 +60,7 @@ class SessionState(NamedTuple):
     """What TensorBoard has loaded of a session.
 
     Attributes:
-        captures: The states of its index series by the number of the part, ascending; empty if it
+        captures: The states of its index series by the number of the block, ascending; empty if it
             has no captures.
         status: The state of its status series, which another tag may hold; ``None`` if an older
             version recorded the session.
@@ -256,8 +256,8 @@ def _sessions_of(listed: Mapping[str, Any]) -> dict[str, dict[str, SessionState]
         if name.kind == "status":
             statuses.setdefault(name.tag, {})[name.session] = state
         else:
-            parts = captures.setdefault(name.tag, {}).setdefault(name.session, {})
-            parts[name.part] = state
+            blocks = captures.setdefault(name.tag, {}).setdefault(name.session, {})
+            blocks[name.block] = state
     anywhere = {
         session: state for _, of in sorted(statuses.items()) for session, state in of.items()
     }

@@ -33,7 +33,8 @@ from tb_gradascent.plugin.data_source import (
 from tb_gradascent.plugin.errors import AnswerError
 from tb_gradascent.plugin.report_page import ReportRow, ReportSession
 from tb_gradascent.plugin.rows import pack_ranges, pack_run
-from tb_gradascent.plugin.series import Series, StoredRange
+from tb_gradascent.plugin.series import Series
+from tb_gradascent.plugin.session import StoredRange
 
 MAX_PAYLOADS: Final = 256
 """The most samples in one request for payloads."""
@@ -309,7 +310,7 @@ def _answer_records(ranges: Sequence[StoredRange]) -> list[bytes]:
 
 
 def _newest_first(stored: StoredRange) -> Iterator[tuple[Captures, int]]:
-    """Yield the captures of a range: their part, and the number of each."""
-    for captures in stored.parts:
+    """Yield the captures of a range: their block, and the number of each."""
+    for captures in stored.blocks:
         for number in reversed(captures.numbers_in(stored.first, stored.end)):
             yield captures, number

@@ -509,8 +509,8 @@ class _Worker:
         strings: list[bytes],
         content: bytes = b"",
     ) -> Summary.Value:
-        part = number // metadata.CAPTURES_A_PART
-        series = metadata.series_tag(tag, kind, self._session, part)
+        block = number // metadata.CAPTURES_A_BLOCK
+        series = metadata.series_tag(tag, kind, self._session, block)
         return _string_value(series, kind, content, strings)
 
 

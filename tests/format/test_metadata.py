@@ -30,16 +30,16 @@ JSON = st.recursive(
     tag=st.text(min_size=1),
     kind=st.sampled_from(["payload", "index"]),
     session=SESSIONS,
-    part=st.integers(0, 99_999_999),
+    block=st.integers(0, 99_999_999),
 )
 def test_a_series_tag_splits_into_what_it_says(
-    tag: str, kind: metadata.Kind, session: str, part: int
+    tag: str, kind: metadata.Kind, session: str, block: int
 ) -> None:
-    series = metadata.series_tag(tag, kind, session, part)
-    assert metadata.split_series_tag(series) == (tag, kind, session, part)
+    series = metadata.series_tag(tag, kind, session, block)
+    assert metadata.split_series_tag(series) == (tag, kind, session, block)
 
 
-def test_the_first_part_of_a_series_has_no_number() -> None:
+def test_the_first_block_of_a_series_has_no_number() -> None:
     assert metadata.series_tag("a", "index", "s") == "a/index/s"
     assert metadata.series_tag("a", "index", "s", 1) == "a/index/s.1"
 

@@ -239,7 +239,7 @@ def test_a_capture_number_that_no_request_can_name_is_unreadable(tmp_path: Path)
     file = EventFile(tmp_path / file_name("s"))
     encoded = [encode_sample(sample) for sample in make_captures(1, 1)[0]]
     for number in (0, 2**32 - 2, 2**32 - 1, 2**63 - 1, -1):
-        file.append(make_event("confused", "s", number, encoded, DIGITS, 1.0, part=0))
+        file.append(make_event("confused", "s", number, encoded, DIGITS, 1.0, block=0))
     file.close()
     store = SampleStore(WatchedProvider(tmp_path))
     index = read_index(store)

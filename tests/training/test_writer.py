@@ -88,7 +88,7 @@ def test_each_capture_is_one_event_payload_first_as_tensorboard_reads_it(
         assert kinds == ["payload", "index"]
 
 
-def test_a_long_session_goes_on_in_parts(writer: SampleWriter) -> None:
+def test_a_long_session_goes_on_in_blocks(writer: SampleWriter) -> None:
     (samples,) = make_captures(1, samples=1, shape=(1, 2, 2))
     for _ in range(2 * 256 + 1):
         writer.put(ready_capture(samples))
@@ -101,10 +101,10 @@ def test_a_long_session_goes_on_in_parts(writer: SampleWriter) -> None:
                 numbers.setdefault(value.tag, []).append(event.step)
                 if value.metadata.plugin_data.content:
                     described.add(value.tag)
-    parts = {"": range(256), ".1": range(256, 512), ".2": range(512, 513)}
+    blocks = {"": range(256), ".1": range(256, 512), ".2": range(512, 513)}
     assert numbers == {
-        f"confused/{kind}/{writer.session}{part}": [*steps]
-        for part, steps in parts.items()
+        f"confused/{kind}/{writer.session}{block}": [*steps]
+        for block, steps in blocks.items()
         for kind in ("payload", "index")
     }
     assert described == {f"confused/index/{writer.session}"}

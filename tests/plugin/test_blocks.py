@@ -1,4 +1,4 @@
-"""Sessions of more captures than one part of a series holds."""
+"""Sessions of more captures than one block of a series holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 
 from tb_gradascent import read_samples
 from tb_gradascent.format.event_file import EventFile, file_name
-from tb_gradascent.format.metadata import CAPTURES_A_PART
+from tb_gradascent.format.metadata import CAPTURES_A_BLOCK
 from tb_gradascent.format.record import seal
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin.addresses import Address, CaptureRange
@@ -26,7 +26,7 @@ from testing.index_reader import read_rows
 from testing.sample_store import SCOPE, WatchedProvider, read_index, read_payloads
 from testing.synthetic import DIGITS, make_event, make_sample
 
-LONG = 5 * CAPTURES_A_PART + 10
+LONG = 5 * CAPTURES_A_BLOCK + 10
 
 
 class Session:
@@ -44,13 +44,13 @@ class Session:
     def close(self) -> None:
         self._file.close()
 
-    def append(self, numbers: Iterable[int], part: int | None = None) -> None:
-        """Write captures, by default into the parts that the hook chooses."""
+    def append(self, numbers: Iterable[int], block: int | None = None) -> None:
+        """Write captures, by default into the blocks that the hook chooses."""
         for number in numbers:
             fields = {**self._fields, "id": str(number), "step": 10 * number}
             encoded = [(seal(json.dumps(fields).encode()), self._payload)]
             time = self._started + 1 + number
-            event = make_event("confused", self._name, number, encoded, DIGITS, time, part=part)
+            event = make_event("confused", self._name, number, encoded, DIGITS, time, block=block)
             self._file.append(event)
         self._file.flush()
 
@@ -88,19 +88,19 @@ def answered(store: SampleStore, text: str) -> tuple[int, int, list[int]]:
     return first, end, [row["capture"] for row in read_rows(answer[16 : 16 + length])]
 
 
-def test_a_long_session_opens_with_its_first_and_last_part(
+def test_a_long_session_opens_with_its_first_and_last_block(
     tmp_path: Path, make_session: MakeSession
 ) -> None:
     make_session().append(range(LONG))
     watched = Watched(tmp_path)
     store = SampleStore(watched)
     store.index(SCOPE, ".", "confused")
-    assert watched.read == {"confused/index/s": CAPTURES_A_PART, "confused/index/s.5": 10}
+    assert watched.read == {"confused/index/s": CAPTURES_A_BLOCK, "confused/index/s.5": 10}
     _, answer, *_ = next(store.newest(SCOPE, ["."], "confused", 9))
     assert b'"parts": ["s.1281.1290"]' in answer
     assert len(watched.read) == 2
     list(store.newest(SCOPE, ["."], "confused", 11))
-    assert watched.read["confused/index/s.4"] == CAPTURES_A_PART
+    assert watched.read["confused/index/s.4"] == CAPTURES_A_BLOCK
     assert len(watched.read) == 3
 
 
@@ -115,7 +115,7 @@ def test_a_long_session_is_read_as_the_event_file_holds_it(
     assert [sample["id"] for sample in index["samples"]] == [sample.id for sample in samples]
     assert [sample.id for sample in samples] == [str(number) for number in range(LONG)]
     assert index["sessions"][0]["captures"] == LONG
-    assert set(watched.read.values()) == {CAPTURES_A_PART, 10}, "each part is read once"
+    assert set(watched.read.values()) == {CAPTURES_A_BLOCK, 10}, "each block is read once"
     numbers = [0, 255, 256, 700, LONG - 1]
     found = read_payloads(store, *(Address("s", number, 0) for number in [*numbers, LONG]))
     assert [status for status, _ in found] == [*[OK] * len(numbers), MISSING]
@@ -138,23 +138,23 @@ def test_one_request_reads_few_parts(tmp_path: Path, make_session: MakeSession) 
     watched = Watched(tmp_path)
     store = SampleStore(watched)
     store.index(SCOPE, ".", "confused")
-    (first, end, captures) = answered(store, f"s.10.{8 * CAPTURES_A_PART}")
-    assert (first, end) == (10, LONG), "the first part and the last one were read before"
+    (first, end, captures) = answered(store, f"s.10.{8 * CAPTURES_A_BLOCK}")
+    assert (first, end) == (10, LONG), "the first block and the last one were read before"
     assert captures == list(range(10, LONG))
     store = SampleStore(Watched(tmp_path))
-    make_session("long", 9000.0).append(range(9 * CAPTURES_A_PART))
+    make_session("long", 9000.0).append(range(9 * CAPTURES_A_BLOCK))
     watched = Watched(tmp_path)
     store = SampleStore(watched)
     store.index(SCOPE, ".", "confused")
-    (first, end, captures) = answered(store, f"long.0.{9 * CAPTURES_A_PART}")
-    assert (first, end) == (4 * CAPTURES_A_PART, 9 * CAPTURES_A_PART)
+    (first, end, captures) = answered(store, f"long.0.{9 * CAPTURES_A_BLOCK}")
+    assert (first, end) == (4 * CAPTURES_A_BLOCK, 9 * CAPTURES_A_BLOCK)
     assert captures == list(range(first, end))
     assert answered(store, f"long.0.{first}")[:2] == (0, first)
 
 
-def test_a_session_may_grow_into_its_next_part(tmp_path: Path, make_session: MakeSession) -> None:
+def test_a_session_may_grow_into_its_next_block(tmp_path: Path, make_session: MakeSession) -> None:
     session = make_session()
-    session.append(range(CAPTURES_A_PART - 2))
+    session.append(range(CAPTURES_A_BLOCK - 2))
     watched = Watched(tmp_path)
     store = SampleStore(watched)
     assert read_index(store)["counts"]["samples"] == 254
@@ -164,14 +164,14 @@ def test_a_session_may_grow_into_its_next_part(tmp_path: Path, make_session: Mak
         watched.reload()
         watched.read.clear()
         assert answered(store, f"s.{before}.{end}") == (before, end, list(range(before, end)))
-        assert watched.read == {f"confused/index/s{part}": count for part, count in reads.items()}
+        assert watched.read == {f"confused/index/s{block}": count for block, count in reads.items()}
     assert read_index(store)["samples"] == read_index(SampleStore(watched))["samples"]
 
 
-def test_a_session_of_an_older_version_has_one_part(
+def test_a_session_of_an_older_version_has_one_block(
     tmp_path: Path, make_session: MakeSession
 ) -> None:
-    make_session().append(range(700), part=0)
+    make_session().append(range(700), block=0)
     watched = Watched(tmp_path)
     store = SampleStore(watched)
     ids = [str(number) for number in range(700)]
@@ -182,7 +182,7 @@ def test_a_session_of_an_older_version_has_one_part(
     assert read_payloads(store, Address("s", 699, 0))[0][0] == OK
 
 
-def test_a_restart_supersedes_parts_that_were_not_read(
+def test_a_restart_supersedes_blocks_that_were_not_read(
     tmp_path: Path, make_session: MakeSession
 ) -> None:
     make_session("a").append(range(600))
@@ -195,13 +195,13 @@ def test_a_restart_supersedes_parts_that_were_not_read(
     assert ids == [sample.id for sample in read_samples(tmp_path)]
 
 
-@pytest.mark.parametrize("part", [0, 1, 2])
-def test_a_damaged_part_does_not_hide_the_others(
-    tmp_path: Path, make_session: MakeSession, part: int
+@pytest.mark.parametrize("block", [0, 1, 2])
+def test_a_damaged_block_does_not_hide_the_others(
+    tmp_path: Path, make_session: MakeSession, block: int
 ) -> None:
     session = make_session()
     session.append(range(600))
-    event = make_event("confused", "s", 256 * part + 1, [], DIGITS, math.nan)
+    event = make_event("confused", "s", 256 * block + 1, [], DIGITS, math.nan)
     event.summary.value[1].tensor.CopyFrom(TensorProto(dtype=99))
     file = EventFile(tmp_path / file_name("other"))
     file.append(event)
@@ -210,5 +210,5 @@ def test_a_damaged_part_does_not_hide_the_others(
     read_index(store)
     index = read_index(store)
     assert index["sessions"][0]["damaged"]
-    kept = [number for number in range(600) if number // 256 != part]
+    kept = [number for number in range(600) if number // 256 != block]
     assert [sample["capture"] for sample in index["samples"]] == kept
