@@ -14,7 +14,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.status import MAX_STATUS_BYTES, Notice, Status
-from tb_gradascent.plugin import series
+from tb_gradascent.plugin import series, session
 from tb_gradascent.plugin.errors import TooLargeError
 from tb_gradascent.plugin.sample_store import SampleStore
 from testing.sample_store import SCOPE, WatchedProvider
@@ -151,6 +151,6 @@ def test_statuses_count_toward_the_memory_of_a_series(
     notices = tuple(Notice(f"n{n}", "info", "x" * 900) for n in range(60))
     for number in range(10):
         write_session(tmp_path, [], session=f"s{number}", statuses=[Status(notices=notices)])
-    monkeypatch.setattr(series, "MAX_SERIES_BYTES", 10 * (series._SESSION_BYTES + 60_000))
+    monkeypatch.setattr(series, "MAX_SERIES_BYTES", 10 * (session.SESSION_BYTES + 60_000))
     with pytest.raises(TooLargeError, match="must take at most"):
         sessions_of(SampleStore(WatchedProvider(tmp_path)))
