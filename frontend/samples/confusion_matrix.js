@@ -1,7 +1,7 @@
 /** The confusion matrix of the captured samples. Each cell is also a filter. Pure. */
 
 import { BITS } from "./filters.js";
-import { byStep } from "./sort_orders.js";
+import { latestCaptures } from "./subjects.js";
 
 /** @import {Filters} from "./filters.js" */
 /** @import {Sample} from "../types.js" */
@@ -78,30 +78,19 @@ export function confusionMatrix(samples, failedFilters, axes, most = MOST_CLASSE
  */
 function countCells(samples, failedFilters, axes, ignored = 0) {
   const others = ~(OWN_FILTERS[axes] | ignored);
-  /** @type {Map<string, Map<string, Sample>>} the latest capture of each run and id */
-  const latest = new Map();
   /** @type {Map<number, Map<number, number>>} by row, then by column; a label can be any whole number */
   const rows = new Map();
-  const add = (/** @type {Sample} */ { label, classes }) => {
+  const counted = latestCaptures(samples, (position) => !(failedFilters[position] & others));
+  for (let position = 0; position < samples.length; position++) {
+    if (!counted[position]) continue;
+    const { label, classes } = samples[position];
     const row = axes === "labels" ? label : classes[0];
     const column = axes === "labels" ? classes[0] : classes[1];
-    if (row === null || row === undefined || column === undefined) return;
-    const columns = rows.get(row) ?? new Map();
-    rows.set(row, columns.set(column, (columns.get(column) ?? 0) + 1));
-  };
-  for (let position = 0; position < samples.length; position++) {
-    if (failedFilters[position] & others) continue;
-    const sample = samples[position];
-    if (sample.id === null) {
-      add(sample);
-      continue;
-    }
-    let ids = latest.get(sample.run);
-    if (!ids) latest.set(sample.run, (ids = new Map()));
-    const known = ids.get(sample.id);
-    if (!known || byStep(known, sample) <= 0) ids.set(sample.id, sample);
+    if (row === null || row === undefined || column === undefined) continue;
+    let columns = rows.get(row);
+    if (!columns) rows.set(row, (columns = new Map()));
+    columns.set(column, (columns.get(column) ?? 0) + 1);
   }
-  for (const ids of latest.values()) for (const sample of ids.values()) add(sample);
   return [...rows].flatMap(([row, columns]) => Array.from(columns, ([column, count]) => ({ row, column, count })));
 }
 

@@ -1,8 +1,9 @@
 /** Filters: which samples pass, and how many would pass with another choice. Pure. */
 
-import { smallest } from "./morphs.js";
+import { smallestFlipDistance } from "./flip_distances.js";
+import { memoize } from "./memoize.js";
 import { latestThird } from "./step_ranges.js";
-import { flipDistanceOf } from "./verdict.js";
+import { latestCaptures } from "./subjects.js";
 
 /** @import {StepRange} from "./step_ranges.js" */
 /** @import {Sample} from "../types.js" */
@@ -91,6 +92,8 @@ export function activeFilters(filters) {
   return NAMES.filter((name) => filters[name] !== NO_FILTERS[name]);
 }
 
+/** @typedef {(sample: Sample, position: number) => boolean} Test whether a sample passes a filter */
+
 /**
  * For each sample the bits of the filters that it fails; 0 for the samples that are shown.
  * @param {Sample[]} samples
@@ -99,20 +102,40 @@ export function activeFilters(filters) {
 export function failedFiltersOf(samples, filters) {
   const failedFilters = new Uint16Array(samples.length);
   for (const name of activeFilters(filters)) {
-    const bit = BITS[name];
-    const passes = testOf(name, filters, samples);
-    for (let position = 0; position < samples.length; position++) {
-      if (!passes(samples[position])) failedFilters[position] |= bit;
-    }
+    const failed = FAILED[name]({ samples, filters });
+    for (let position = 0; position < failed.length; position++) failedFilters[position] |= failed[position];
   }
   return failedFilters;
 }
 
 /**
+ * For each filter a function that gives its bit for each sample that fails it. A filter that stays the same is not
+ * tried again.
+ */
+const FAILED = /** @type {Record<keyof Filters, (asked: {samples: Sample[], filters: Filters}) => Uint16Array>} */ (
+  Object.fromEntries(
+    NAMES.map((name) => [
+      name,
+      memoize(
+        ({ samples, filters }) => [samples, filters[name], name === "captures" ? filters.steps : null],
+        ({ samples, filters }) => {
+          const passes = testOf(name, filters, samples);
+          const failed = new Uint16Array(samples.length);
+          for (let position = 0; position < failed.length; position++) {
+            if (!passes(samples[position], position)) failed[position] = BITS[name];
+          }
+          return failed;
+        },
+      ),
+    ]),
+  )
+);
+
+/**
  * @param {keyof Filters} name
  * @param {Filters} filters
  * @param {Sample[]} samples
- * @returns {(sample: Sample) => boolean}
+ * @returns {Test}
  */
 function testOf(name, filters, samples) {
   const { show, captures, steps, pair, prediction, label, outcome, flip, rank, id } = filters;
@@ -166,7 +189,7 @@ function stepTest(steps, samples) {
  * Whether a sample is the latest capture of its id within the latest third of its run's steps. A sample without an id
  * passes if it is within them.
  * @param {Sample[]} samples
- * @returns {(sample: Sample) => boolean}
+ * @returns {Test}
  */
 function recentTest(samples) {
   /** @type {Map<string, StepRange>} */
@@ -180,51 +203,18 @@ function recentTest(samples) {
   const firsts = new Map([...spans].map(([run, span]) => [run, latestThird(span).from]));
   const isLate = (/** @type {Sample} */ { run, step }) => step >= (firsts.get(run) ?? step);
   const isLatest = latestTest(isLate, samples);
-  return (sample) => isLate(sample) && isLatest(sample);
+  return (sample, position) => isLate(sample) && isLatest(sample, position);
 }
 
 /**
  * Whether a sample is the latest capture of its id in its run, among the samples that pass. A sample without an id is.
  * @param {(sample: Sample) => boolean} isWithin
  * @param {Sample[]} samples
- * @returns {(sample: Sample) => boolean}
+ * @returns {Test}
  */
 function latestTest(isWithin, samples) {
-  /** @type {Map<string, Map<string, Sample>>} by run and id */
-  const runs = new Map();
-  for (const sample of samples) {
-    if (sample.id === null || !isWithin(sample)) continue;
-    let ids = runs.get(sample.run);
-    if (!ids) runs.set(sample.run, (ids = new Map()));
-    const known = ids.get(sample.id);
-    if (!known || isLater(sample, known)) ids.set(sample.id, sample);
-  }
-  return (sample) => sample.id === null || runs.get(sample.run)?.get(sample.id) === sample;
-}
-
-/**
- * @param {Sample} one
- * @param {Sample} other
- */
-function isLater(one, other) {
-  return one.step > other.step || (one.step === other.step && one.wall_time >= other.wall_time);
-}
-
-/**
- * Whether any id was captured more than once in a run.
- * @param {Sample[]} samples
- */
-export function hasRepeatedIds(samples) {
-  /** @type {Map<string, Set<string>>} */
-  const runs = new Map();
-  for (const { run, id } of samples) {
-    if (id === null) continue;
-    let ids = runs.get(run);
-    if (!ids) runs.set(run, (ids = new Set()));
-    if (ids.has(id)) return true;
-    ids.add(id);
-  }
-  return false;
+  const latest = latestCaptures(samples, (position) => isWithin(samples[position]));
+  return ({ id }, position) => id === null || latest[position] === 1;
 }
 
 /**
@@ -247,20 +237,6 @@ export function outcomeOf({ label, classes }) {
 /** @param {Sample} sample */
 export function rankOf({ session }) {
   return session.rank;
-}
-
-/**
- * The smallest flip distance of the smallest morphs of all targets. A target that the network already predicts for
- * the original does not count. `null` if there is no other finite flip distance.
- * @param {Sample} sample
- */
-export function smallestFlipDistance({ targets, strengths }) {
-  let least = Infinity;
-  for (const target of targets) {
-    const distance = flipDistanceOf(smallest(target), strengths);
-    if (distance && distance < least) least = distance;
-  }
-  return least === Infinity ? null : least;
 }
 
 /** Larger than any number of classes, so that one number can stand for a pair of classes. */

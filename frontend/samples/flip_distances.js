@@ -35,6 +35,20 @@ export function distanceToChange(sample) {
 }
 
 /**
+ * The smallest flip distance of the smallest morphs of all targets. A target that the network already predicts for
+ * the original does not count. `null` if there is no other finite flip distance.
+ * @param {Sample} sample
+ */
+export function smallestFlipDistance({ targets, strengths }) {
+  let least = Infinity;
+  for (const target of targets) {
+    const distance = flipDistanceOf(smallest(target), strengths);
+    if (distance && distance < least) least = distance;
+  }
+  return least === Infinity ? null : least;
+}
+
+/**
  * The middle value; of two middle values the lower one, so that the result is one of the values.
  * @param {number[]} values in any order; Infinity is allowed
  * @returns {number | null} `null` without values

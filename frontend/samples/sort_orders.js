@@ -1,7 +1,7 @@
 /** The orders of the samples. Pure. */
 
 import { isWrong } from "./captions.js";
-import { smallestFlipDistance } from "./filters.js";
+import { smallestFlipDistance } from "./flip_distances.js";
 import { sortedByKey } from "./number_order.js";
 
 /** @import {Sample} from "../types.js" */

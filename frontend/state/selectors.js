@@ -4,11 +4,12 @@ import { commonEnd, photographsIn } from "../drawing/gradient_colors.js";
 import { className } from "../samples/captions.js";
 import { compare } from "../samples/comparison.js";
 import { confusionMatrix } from "../samples/confusion_matrix.js";
-import { CAPTURES, REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, hasRepeatedIds, rankOf } from "../samples/filters.js";
+import { CAPTURES, REVIEW_BIT, TARGET_BIT, facetsOf, failedFiltersOf, rankOf } from "../samples/filters.js";
 import { memoize } from "../samples/memoize.js";
 import { runNotices, worstFirst } from "../samples/session_status.js";
 import { defaultKind, kindsOf, shownMorph, strengthAtFlip } from "../samples/morphs.js";
 import { byStep, sortedPositions } from "../samples/sort_orders.js";
+import { hasRepeatedIds } from "../samples/subjects.js";
 import { hasTarget, targetCounts } from "../samples/target_choice.js";
 import { RUNS_AT_FIRST } from "./opening.js";
 

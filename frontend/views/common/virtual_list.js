@@ -37,6 +37,8 @@ export class VirtualList {
   #items = [];
   /** @type {Places} */
   #places = { size: { height: 0 }, boxOf: () => ({ top: 0, height: 0 }), between: () => ({ first: 0, end: 0 }) };
+  /** Whether items or places changed after the last `render`. */
+  #isMoved = false;
   /** The ranges at the last `render`. */
   #rendered = { visible: { first: 0, end: 0 }, near: { first: 0, end: 0 } };
   /** @type {Map<string | number, {item: Item, position: number, row: Row, isStale: boolean}>} */
@@ -107,6 +109,7 @@ export class VirtualList {
   show(items, places, mode) {
     const anchor = mode && this.#anchor(mode);
     this.#items = items;
+    this.#isMoved = true;
     const { was, now } = anchor ? this.#found(anchor) : { was: -1, now: -1 };
     this.#places = typeof places === "function" ? places(was, now) : places;
     setBox(this.element, this.#places.size);
@@ -160,7 +163,8 @@ export class VirtualList {
   }
 
   /**
-   * Makes the rows that came near the visible range, and removes those that left it.
+   * Makes the rows that came near the visible range, and removes those that left it. After `show` all of these are
+   * removed, because they stand where they no longer belong.
    * @param {number} [most] how many rows outside the visible range are made or removed; the default is all of them
    * @returns {boolean} whether nothing is left to make or to remove
    */
@@ -172,7 +176,8 @@ export class VirtualList {
     const keys = new Set(this.#items.slice(near.first, near.end).map(keyOf));
     const far = [...this.#rows.keys()].filter((key) => !keys.has(key));
     let left = most;
-    if (left === Infinity) for (const key of far.splice(0)) this.#drop(key);
+    if (left === Infinity || this.#isMoved) for (const key of far.splice(0)) this.#drop(key);
+    this.#isMoved = false;
     for (let position = near.first; position < near.end; position++) {
       const item = this.#items[position];
       const isVisible = position >= visible.first && position < visible.end;

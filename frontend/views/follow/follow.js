@@ -16,7 +16,7 @@ import { stricterMode } from "../../layout/scroll_anchor.js";
 import { element, setBox } from "../common/dom.js";
 import { select } from "../common/form_fields.js";
 import { FilmstripFrame } from "./filmstrip_frame.js";
-import { smallestFlipDistance } from "../../samples/filters.js";
+import { smallestFlipDistance } from "../../samples/flip_distances.js";
 import { signedMargin } from "../../samples/signed_margin.js";
 import { note } from "../common/messages.js";
 import { runName } from "../common/run_name.js";

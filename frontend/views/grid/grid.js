@@ -132,7 +132,7 @@ export class Grid {
     this.#showFacts();
     this.#choices = choices;
     this.#arrange(samples, anchorMode, keepColumns);
-    this.#render();
+    this.#renderVisible();
   }
 
   /**
@@ -167,9 +167,14 @@ export class Grid {
       this.#list.show(this.#list.items, placesOf(this.#layout));
       this.#render();
     } else {
-      if (!this.#list.isFilled) this.#render(0);
-      this.#followSoon();
+      if (this.#list.isFilled) this.#followSoon();
+      else this.#renderVisible();
     }
+  }
+
+  /** Makes the visible cards at once, and the others near them soon. */
+  #renderVisible() {
+    if (!this.#render(0)) this.#followSoon();
   }
 
   /**

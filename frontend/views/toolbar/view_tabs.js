@@ -11,6 +11,7 @@ const KEYS = { ArrowRight: 1, ArrowLeft: -1 };
 export class ViewTabs {
   /** @type {HTMLButtonElement[]} */
   #tabs;
+  #chosen = "";
   element;
 
   /**
@@ -44,6 +45,8 @@ export class ViewTabs {
   /** @param {string} view */
   show(view) {
     const chosen = this.views[view].within ?? view;
+    if (chosen === this.#chosen) return; // Chromium takes long to set `ariaSelected`, also to the same value.
+    this.#chosen = chosen;
     for (const tab of this.#tabs) {
       tab.ariaSelected = String(tab.value === chosen);
       tab.tabIndex = tab.value === chosen ? 0 : -1;

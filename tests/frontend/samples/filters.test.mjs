@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { filterCaption } from "../../../frontend/samples/filter_captions.js";
 import * as filters from "../../../frontend/samples/filters.js";
+import { smallestFlipDistance } from "../../../frontend/samples/flip_distances.js";
+import { hasRepeatedIds } from "../../../frontend/samples/subjects.js";
 import { DIGITS, makeSample, makeTarget } from "../samples.mjs";
 
 const { NO_FILTERS, failedFiltersOf } = filters;
@@ -72,7 +74,7 @@ test("the flip distance is the smallest of those that are not 0", () => {
     { targets: [target(4, [5, 5, 5])] },
     { targets: [target(null, [])], strengths: [] },
   ];
-  assert.deepEqual(samples.map(makeSample).map(filters.smallestFlipDistance), [2, 3, null, null, null]);
+  assert.deepEqual(samples.map(makeSample).map(smallestFlipDistance), [2, 3, null, null, null]);
   check(samples, { flip: { from: null, to: 2 } }, [0]);
   check(samples, { flip: { from: 2.5, to: null } }, [1]);
   check(samples, { flip: { from: 0, to: null } }, [0, 1]);
@@ -97,7 +99,28 @@ test("the latest capture of each id and run passes, among the steps that pass", 
   check(samples, { captures: "latest" }, [1, 3, 4, 5]);
   check(samples, { captures: "latest", steps: { from: null, to: 200 } }, [0, 3, 4, 5]);
   check(samples, { captures: "latest", id: "x" }, [1, 3]);
-  assert.equal(filters.hasRepeatedIds(samples.map(makeSample)), true);
+  assert.equal(hasRepeatedIds(samples.map(makeSample)), true);
+});
+
+test("filters are tried again when their value, the steps or the samples change", () => {
+  const samples = [
+    { id: "x", step: 1, label: 3 },
+    { id: "x", step: 2, label: 4 },
+    { id: "y", step: 3, label: 3 },
+  ];
+  for (let round = 0; round < 2; round++) {
+    check(samples, { label: 3 }, [0, 2]);
+    check(samples, { label: 4 }, [1]);
+    check(samples, { captures: "latest" }, [1, 2]);
+    check(samples, { captures: "latest", steps: { from: null, to: 1 } }, [0]);
+    check(samples.slice(1), { label: 3 }, [1]);
+  }
+  const same = samples.map(makeSample);
+  const passing = (chosen) => [...failedFiltersOf(same, { ...NO_FILTERS, ...chosen })].map((failed) => failed === 0);
+  assert.deepEqual(passing({ label: 3, captures: "latest" }), [false, false, true]);
+  assert.deepEqual(passing({ label: 4, captures: "latest" }), [false, true, false]);
+  assert.deepEqual(passing({ label: 4, captures: "latest", steps: { from: 1, to: 1 } }), [false, false, false]);
+  assert.deepEqual(passing({}), [true, true, true]);
 });
 
 test("at first only the latest third of each run's steps counts", () => {
@@ -113,7 +136,7 @@ test("at first only the latest third of each run's steps counts", () => {
   check(samples, { captures: "recent" }, [2, 4, 6]);
   check(samples, { captures: "latest", steps: { from: 0, to: 100 } }, [0, 3, 6]);
   assert.equal(filters.USUAL_FILTERS.captures, "recent");
-  assert.equal(filters.hasRepeatedIds(samples.slice(2, 5).map(makeSample)), false);
+  assert.equal(hasRepeatedIds(samples.slice(2, 5).map(makeSample)), false);
 });
 
 test("rank 0 is not the same as no rank", () => {
