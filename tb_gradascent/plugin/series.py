@@ -145,7 +145,10 @@ class Series:
         """Read those of the blocks that were not read, or that have grown."""
         unread = [(session, block) for session, block in wanted if not session.is_read(block)]
         if unread:
-            self.size = self._read_blocks(scope, unread, self.size)
+            try:
+                self.size = self._read_blocks(scope, unread, self.size)
+            except TooLargeError as error:
+                self._refuse(str(error))
             self._answer = None
 
     def measure(self) -> None:
