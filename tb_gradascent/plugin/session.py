@@ -96,8 +96,9 @@ class Session:
 
     @property
     def end(self) -> int:
-        """The number after the last capture; 0 if no capture is readable."""
-        if not any(read.captures.numbers for read in self._read.values()):
+        """The number after the last capture; 0 if all blocks were read and no capture was."""
+        is_whole = len(self._read) == len(self._blocks)
+        if is_whole and not any(read.captures.numbers for read in self._read.values()):
             return 0
         last = max(state.last_step or 0 for state in self.state.captures.values())
         return max(0, min(last + 1, MAX_CAPTURES))

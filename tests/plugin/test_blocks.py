@@ -212,3 +212,18 @@ def test_a_damaged_block_does_not_hide_the_others(
     assert index["sessions"][0]["damaged"]
     kept = [number for number in range(600) if number // 256 != block]
     assert [sample["capture"] for sample in index["samples"]] == kept
+
+
+def test_two_damaged_blocks_do_not_hide_the_one_between_them(
+    tmp_path: Path, make_session: MakeSession
+) -> None:
+    make_session().append(range(600))
+    file = EventFile(tmp_path / file_name("other"))
+    for number in (1, 513):
+        event = make_event("confused", "s", number, [], DIGITS, math.nan)
+        event.summary.value[1].tensor.CopyFrom(TensorProto(dtype=99))
+        file.append(event)
+    file.close()
+    index = read_index(SampleStore(Watched(tmp_path)))
+    assert index["sessions"][0]["damaged"]
+    assert [sample["capture"] for sample in index["samples"]] == list(range(256, 512))
