@@ -88,7 +88,11 @@ class Session:
         self.state = state
         self.status = known.status if known else None
         self._blocks = [*state.captures]
-        self._read: dict[int, _ReadBlock] = {**known._read} if known else {}
+        self._read: dict[int, _ReadBlock] = {
+            block: read
+            for block, read in (known._read.items() if known else ())
+            if block in state.captures
+        }
         self._span: Span | None = None
         described = next(iter(state.captures.values()), state.status)
         # The status series lacks the class names.

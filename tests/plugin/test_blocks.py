@@ -227,3 +227,23 @@ def test_two_damaged_blocks_do_not_hide_the_one_between_them(
     index = read_index(SampleStore(Watched(tmp_path)))
     assert index["sessions"][0]["damaged"]
     assert [sample["capture"] for sample in index["samples"]] == list(range(256, 512))
+
+
+def test_a_block_that_was_deleted_leaves_no_trace(
+    tmp_path: Path, make_session: MakeSession
+) -> None:
+    make_session().append(range(300))
+    event = make_event("confused", "s", 301, [], DIGITS, math.nan)
+    event.summary.value[1].tensor.CopyFrom(TensorProto(dtype=99))
+    file = EventFile(tmp_path / file_name("other"))
+    file.append(event)
+    file.close()
+    watched = Watched(tmp_path)
+    store = SampleStore(watched)
+    assert read_index(store)["sessions"][0]["damaged"]
+    listed = watched.original.list_tensors(
+        SCOPE.context, experiment_id="", plugin_name="gradascent"
+    )
+    del listed["."]["confused/index/s.1"]
+    watched.instead["list_tensors"] = lambda *args, **kwargs: listed
+    assert not read_index(store)["sessions"][0]["damaged"]
