@@ -56,13 +56,13 @@ class StoredRange(NamedTuple):
     Attributes:
         first: The number from which on all captures of the range were read.
         end: The number after the range.
-        blocks: The captures of each block of the session that the range touches, the last block
-            first. They may also hold captures beyond the range.
+        blocks: The captures of each block of the session that the range touches, and their
+            ascending numbers in the range, the last block first.
     """
 
     first: int
     end: int
-    blocks: Sequence[Captures]
+    blocks: Sequence[tuple[Captures, Sequence[int]]]
 
 
 class Session:
@@ -71,6 +71,7 @@ class Session:
     Attributes:
         name: The session's name.
         state: What TensorBoard has loaded of it.
+        info: The session's constants.
         status: The last status that the session told, if it told any.
     """
 
@@ -141,6 +142,17 @@ class Session:
     def captures(self, block: int) -> Captures:
         """Return the captures of a block as it was read last."""
         return self._read[block].captures
+
+    def numbers(self, block: int, first: int, end: int) -> list[int]:
+        """Return the numbers of the captures of a range in a block that was read.
+
+        A capture that stands in another block than :meth:`block_of` says is left out.
+        """
+        at = bisect.bisect_left(self._blocks, block)
+        low = block * CAPTURES_A_BLOCK if at else 0
+        after = self._blocks[at + 1 : at + 2]
+        high = after[0] * CAPTURES_A_BLOCK if after else MAX_CAPTURES
+        return self._read[block].captures.numbers_in(max(first, low), min(end, high))
 
     def find(self, number: int) -> CaptureRows | None:
         """Return the rows of a capture; ``None`` if it does not exist or its block was not read."""
