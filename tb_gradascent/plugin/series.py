@@ -1,4 +1,4 @@
-"""The sessions and captures of one tag of one run. Each refresh reads only what is new.
+"""The sessions and captures of one tag of one run. Each refresh reads only blocks that grew.
 
 Of a long session only the first block and the last one are read at once. The first tells what a
 restart superseded, and a page shows the newest captures first. The other blocks are read when a
@@ -71,7 +71,7 @@ class Series:
         return bool(self._states or self._refusal)
 
     def refresh(self, scope: Scope, listed: ListedSeries | None = None) -> None:
-        """Read the records of the sessions that have new captures, and the new statuses.
+        """Read the new statuses, and of each session the first and the last block if they grew.
 
         Args:
             scope: TensorBoard's context.
@@ -85,7 +85,7 @@ class Series:
         if self._refusal and time.monotonic() < self._refusal[0]:
             raise TooLargeError(self._refusal[1])
         # The states are listed before the records are read. If a capture is added in between, its
-        # session is read once more by the next refresh.
+        # block is read once more by the next refresh.
         if listed is None:
             listed = self._source.list_series(scope, self.run)
         states = listed.get(self.run, {}).get(self.tag)

@@ -1,4 +1,4 @@
-"""The captures of one session under one tag, as far as they were read."""
+"""The captures of one session under one tag that were read so far."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class StoredRange(NamedTuple):
     """The captures of a range that were read.
 
     Attributes:
-        first: The number from which on all captures of the range were read.
+        first: The range was read from this number on.
         end: The number after the range.
         blocks: The captures of each block of the session that the range touches, and their
             ascending numbers in the range, the last block first.

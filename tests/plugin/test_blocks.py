@@ -133,7 +133,7 @@ def test_payloads_are_found_before_any_records_were_asked_for(
     assert "confused/index/s.2" not in watched.read
 
 
-def test_one_request_reads_few_parts(tmp_path: Path, make_session: MakeSession) -> None:
+def test_one_request_reads_few_blocks(tmp_path: Path, make_session: MakeSession) -> None:
     make_session().append(range(LONG))
     watched = Watched(tmp_path)
     store = SampleStore(watched)
