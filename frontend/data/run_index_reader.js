@@ -20,7 +20,7 @@ const MOST_RANGES = 256;
 /**
  * @typedef {object} KnownSession a session, and what has been read of it
  * @property {Session} session
- * @property {number} captures how many captures it has
+ * @property {number} captures the number after that of its last capture
  * @property {boolean} damaged
  * @property {number} supersededFrom
  * @property {Status | null} status

@@ -143,6 +143,8 @@ def split_series_tag(series: str) -> SeriesName | None:
     match = _SESSION_AND_BLOCK.fullmatch(session_and_block)
     if match is None or not 1 <= len(tag) <= MAX_NAME_LENGTH or kind not in get_args(Kind):
         return None
+    if kind == "status" and match[2]:  # It has no blocks.
+        return None
     return SeriesName(tag, kind, match[1], int(match[2] or 0))  # type: ignore[arg-type]  # checked
 
 

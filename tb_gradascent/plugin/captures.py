@@ -21,7 +21,7 @@ _Content: TypeAlias = Parts | list[object] | CaptureRows
 
 
 class Captures:
-    """Captures of one session under one tag, by their numbers.
+    """The captures of one block of a session, by their numbers.
 
     They stand in columns. With an object for each, Python's garbage collector would look through
     all objects of TensorBoard once more while a long session is read.
@@ -29,8 +29,8 @@ class Captures:
     Attributes:
         numbers: The captures' numbers, ascending.
         wall_times: Seconds since the epoch, in the order of arrival.
-        damaged: Whether any capture could not be read: TensorBoard could not read the series, or
-            no address can hold the capture's number.
+        damaged: Whether any capture could not be read: TensorBoard could not read the block, or no
+            address can hold the capture's number.
     """
 
     def __init__(self, data: Iterable[Datum] | None, known: Captures | None = None) -> None:

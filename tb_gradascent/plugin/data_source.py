@@ -47,7 +47,7 @@ class SeriesState(NamedTuple):
         series: TensorBoard's tag of the series.
         last_step: The largest step of its events.
         last_wall_time: The latest wall time of its events.
-        info: The session's constants, encoded.
+        info: The session's constants, encoded; empty for all blocks but the first.
     """
 
     series: str
@@ -287,9 +287,9 @@ def _translated_errors() -> Iterator[None]:
     except grpc.RpcError as error:
         if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise TooLargeError(
-                "256 captures of one session have more than 256 MiB of records, the most that "
-                "TensorBoard accepts from its data server; start TensorBoard with "
-                "--load_fast=false, or use read_samples"
+                "256 captures of one session (all of them, if an older version recorded it) have "
+                "more than 256 MiB of records, the most that TensorBoard accepts from its data "
+                "server; start TensorBoard with --load_fast=false, or use read_samples"
             ) from error
         reason = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
         raise UnavailableError(

@@ -138,7 +138,7 @@ class SampleStore:
             series.refresh(scope, listed)
             ranges = series.newest(scope, records)
             index = json.loads(gzip.decompress(series.answer()))
-            captures = [series.captures(scope, wanted) for wanted in ranges]
+            captures = series.captures(scope, ranges)
         rows = _answer_records(captures)
         with self._open(scope, run, tag) as series:
             series.measure()
@@ -171,7 +171,7 @@ class SampleStore:
             UnavailableError: TensorBoard's data server does not answer.
         """
         with self._open(scope, run, tag) as series:
-            captures = [series.captures(scope, wanted) for wanted in ranges]
+            captures = series.captures(scope, ranges)
         answer = _answer_records(captures)
         with self._open(scope, run, tag) as series:
             series.measure()
@@ -311,6 +311,6 @@ def _answer_records(ranges: Sequence[StoredRange]) -> list[bytes]:
 
 def _newest_first(stored: StoredRange) -> Iterator[tuple[Captures, int]]:
     """Yield the captures of a range: their block, and the number of each."""
-    for captures in stored.blocks:
-        for number in reversed(captures.numbers_in(stored.first, stored.end)):
+    for captures, numbers in stored.blocks:
+        for number in reversed(numbers):
             yield captures, number

@@ -1,4 +1,4 @@
-"""The sessions and captures of one tag of one run. Each refresh reads only what is new.
+"""The sessions and captures of one tag of one run. Each refresh reads only blocks that grew.
 
 Of a long session only the first block and the last one are read at once. The first tells what a
 restart superseded, and a page shows the newest captures first. The other blocks are read when a
@@ -39,7 +39,7 @@ MAX_INDEX_BYTES: Final = 64 << 20
 """The most JSON for the sessions of one tag of one run."""
 
 _BLOCKS_AT_ONCE: Final = 4
-"""How many blocks one request for records reads. They fill about one answer."""
+"""How many blocks one request reads for records. They fill about one answer."""
 _REFUSED_SECONDS: Final = 60
 """How long a series that was too large is not read again, because each read takes seconds."""
 
@@ -71,7 +71,7 @@ class Series:
         return bool(self._states or self._refusal)
 
     def refresh(self, scope: Scope, listed: ListedSeries | None = None) -> None:
-        """Read the records of the sessions that have new captures, and the new statuses.
+        """Read the new statuses, and of each session the first and the last block if they grew.
 
         Args:
             scope: TensorBoard's context.
@@ -85,7 +85,7 @@ class Series:
         if self._refusal and time.monotonic() < self._refusal[0]:
             raise TooLargeError(self._refusal[1])
         # The states are listed before the records are read. If a capture is added in between, its
-        # session is read once more by the next refresh.
+        # block is read once more by the next refresh.
         if listed is None:
             listed = self._source.list_series(scope, self.run)
         states = listed.get(self.run, {}).get(self.tag)
@@ -145,7 +145,10 @@ class Series:
         """Read those of the blocks that were not read, or that have grown."""
         unread = [(session, block) for session, block in wanted if not session.is_read(block)]
         if unread:
-            self.size = self._read_blocks(scope, unread, self.size)
+            try:
+                self.size = self._read_blocks(scope, unread, self.size)
+            except TooLargeError as error:
+                self._refuse(str(error))
             self._answer = None
 
     def measure(self) -> None:
@@ -193,20 +196,22 @@ class Series:
     def newest(self, scope: Scope, records: int) -> list[CaptureRange]:
         """Return the ranges of captures that hold about so many of the newest records.
 
-        The newest session comes first. A range is cut only between captures. The errors are those
-        of :meth:`refresh`.
+        The newest session comes first. A range is cut only between captures. Only few blocks are
+        read. The errors are those of :meth:`refresh`.
         """
         ranges: list[CaptureRange] = []
+        left = _BLOCKS_AT_ONCE
         for session in sorted(
             self._sessions.values(), key=lambda session: start_of(session.span), reverse=True
         ):
             first = end = session.end
             for block in session.blocks_of(0, end):
-                if records <= 0:
+                if records <= 0 or not left:
                     break
+                left -= not session.is_read(block)
                 self._require(scope, [(session, block)])
                 captures = session.captures(block)
-                for number in reversed(captures.numbers_in(0, first)):
+                for number in reversed(session.numbers(block, 0, end)):
                     if records <= 0:
                         break
                     first = number
@@ -236,26 +241,33 @@ class Series:
             if rows:
                 yield session.to_json(math.inf), rows
 
-    def captures(self, scope: Scope, wanted: CaptureRange) -> StoredRange:
-        """Return the last captures of a range; none if there is no such session.
+    def captures(self, scope: Scope, ranges: Iterable[CaptureRange]) -> list[StoredRange]:
+        """Return the last captures of each range; none if there is no such session.
 
-        The errors are those of :meth:`refresh`.
+        Only few blocks are read, for the first ranges. The errors are those of :meth:`refresh`.
         """
-        session = self._sessions.get(wanted.session)
-        if session is None or session.end < wanted.end:
-            self.refresh(scope)
+        stored: list[StoredRange] = []
+        left = _BLOCKS_AT_ONCE
+        for wanted in ranges:
             session = self._sessions.get(wanted.session)
-        end = min(wanted.end, session.end) if session else 0
-        first = min(wanted.first, end)
-        if session is None or first == end:
-            return StoredRange(first, end, ())
-        blocks = session.blocks_of(first, end)
-        unread = [block for block in blocks if not session.is_read(block)]
-        if len(unread) > _BLOCKS_AT_ONCE:
-            blocks = blocks[: blocks.index(unread[_BLOCKS_AT_ONCE])]
-            first = max(first, blocks[-1] * CAPTURES_A_BLOCK)
-        self._require(scope, [(session, block) for block in blocks])
-        return StoredRange(first, end, [session.captures(block) for block in blocks])
+            if session is None or session.end < wanted.end:
+                self.refresh(scope)
+                session = self._sessions.get(wanted.session)
+            end = min(wanted.end, session.end) if session else 0
+            first = min(wanted.first, end)
+            if session is None or first == end:
+                stored.append(StoredRange(first, end, ()))
+                continue
+            blocks = session.blocks_of(first, end)
+            unread = [block for block in blocks if not session.is_read(block)]
+            if len(unread) > left:
+                blocks = blocks[: blocks.index(unread[left])]
+                first = max(first, blocks[-1] * CAPTURES_A_BLOCK) if blocks else end
+            left -= min(left, len(unread))
+            self._require(scope, [(session, block) for block in blocks])
+            found = [(session.captures(at), session.numbers(at, first, end)) for at in blocks]
+            stored.append(StoredRange(first, end, found))
+        return stored
 
     def locate(self, scope: Scope, addresses: Sequence[Address]) -> list[PayloadLocation | None]:
         """Return each payload's location; ``None`` if its record or its key is missing.

@@ -1,4 +1,4 @@
-"""The captures of one session under one tag, as far as they were read."""
+"""The captures of one session under one tag that were read so far."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class StoredRange(NamedTuple):
     """The captures of a range that were read.
 
     Attributes:
-        first: The number from which on all captures of the range were read.
+        first: The range was read from this number on.
         end: The number after the range.
-        blocks: The captures of each block of the session that the range touches, the last block
-            first. They may also hold captures beyond the range.
+        blocks: The captures of each block of the session that the range touches, and their
+            ascending numbers in the range, the last block first.
     """
 
     first: int
     end: int
-    blocks: Sequence[Captures]
+    blocks: Sequence[tuple[Captures, Sequence[int]]]
 
 
 class Session:
@@ -71,6 +71,7 @@ class Session:
     Attributes:
         name: The session's name.
         state: What TensorBoard has loaded of it.
+        info: The session's constants.
         status: The last status that the session told, if it told any.
     """
 
@@ -88,7 +89,11 @@ class Session:
         self.state = state
         self.status = known.status if known else None
         self._blocks = [*state.captures]
-        self._read: dict[int, _ReadBlock] = {**known._read} if known else {}
+        self._read: dict[int, _ReadBlock] = {
+            block: read
+            for block, read in (known._read.items() if known else ())
+            if block in state.captures
+        }
         self._span: Span | None = None
         described = next(iter(state.captures.values()), state.status)
         # The status series lacks the class names.
@@ -96,8 +101,9 @@ class Session:
 
     @property
     def end(self) -> int:
-        """The number after the last capture; 0 if no capture is readable."""
-        if not any(read.captures.numbers for read in self._read.values()):
+        """The number after the last capture; 0 if all blocks were read and no capture was."""
+        is_whole = len(self._read) == len(self._blocks)
+        if is_whole and not any(read.captures.numbers for read in self._read.values()):
             return 0
         last = max(state.last_step or 0 for state in self.state.captures.values())
         return max(0, min(last + 1, MAX_CAPTURES))
@@ -136,6 +142,17 @@ class Session:
     def captures(self, block: int) -> Captures:
         """Return the captures of a block as it was read last."""
         return self._read[block].captures
+
+    def numbers(self, block: int, first: int, end: int) -> list[int]:
+        """Return the numbers of the captures of a range in a block that was read.
+
+        A capture that stands in another block than :meth:`block_of` says is left out.
+        """
+        at = bisect.bisect_left(self._blocks, block)
+        low = block * CAPTURES_A_BLOCK if at else 0
+        after = self._blocks[at + 1 : at + 2]
+        high = after[0] * CAPTURES_A_BLOCK if after else MAX_CAPTURES
+        return self._read[block].captures.numbers_in(max(first, low), min(end, high))
 
     def find(self, number: int) -> CaptureRows | None:
         """Return the rows of a capture; ``None`` if it does not exist or its block was not read."""

@@ -64,6 +64,7 @@ def test_a_split_series_tag_joins_to_the_same_text(text: str) -> None:
         "a/index/s s",
         "a/index/s.0",
         "a/index/s.",
+        "a/status/s.1",
         "loss",
     ],
 )

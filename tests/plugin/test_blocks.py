@@ -133,7 +133,7 @@ def test_payloads_are_found_before_any_records_were_asked_for(
     assert "confused/index/s.2" not in watched.read
 
 
-def test_one_request_reads_few_parts(tmp_path: Path, make_session: MakeSession) -> None:
+def test_one_request_reads_few_blocks(tmp_path: Path, make_session: MakeSession) -> None:
     make_session().append(range(LONG))
     watched = Watched(tmp_path)
     store = SampleStore(watched)
@@ -212,3 +212,91 @@ def test_a_damaged_block_does_not_hide_the_others(
     assert index["sessions"][0]["damaged"]
     kept = [number for number in range(600) if number // 256 != block]
     assert [sample["capture"] for sample in index["samples"]] == kept
+
+
+def test_two_damaged_blocks_do_not_hide_the_one_between_them(
+    tmp_path: Path, make_session: MakeSession
+) -> None:
+    make_session().append(range(600))
+    file = EventFile(tmp_path / file_name("other"))
+    for number in (1, 513):
+        event = make_event("confused", "s", number, [], DIGITS, math.nan)
+        event.summary.value[1].tensor.CopyFrom(TensorProto(dtype=99))
+        file.append(event)
+    file.close()
+    index = read_index(SampleStore(Watched(tmp_path)))
+    assert index["sessions"][0]["damaged"]
+    assert [sample["capture"] for sample in index["samples"]] == list(range(256, 512))
+
+
+def test_one_request_reads_few_blocks_of_all_sessions(
+    tmp_path: Path, make_session: MakeSession
+) -> None:
+    names = ("a", "b", "c")
+    for name in names:
+        make_session(name).append(range(LONG))
+    watched = Watched(tmp_path)
+    store = SampleStore(watched)
+    store.index(SCOPE, ".", "confused")
+    watched.read.clear()
+    left = dict.fromkeys(names, LONG)
+    requests = 0
+    while any(left.values()):
+        wanted = [CaptureRange(name, 0, end) for name, end in left.items() if end]
+        answer = b"".join(store.records(SCOPE, ".", "confused", wanted))
+        requests += 1
+        assert len(watched.read) <= 4 * requests
+        for each in wanted:
+            first, end, _, length = struct.unpack_from("<4I", answer)
+            rows, answer = read_rows(answer[16 : 16 + length]), answer[16 + length :]
+            assert [row["capture"] for row in rows] == list(range(first, end))
+            left[each.session] = first
+    assert set(watched.read.values()) == {CAPTURES_A_BLOCK}
+    assert len(watched.read) == 3 * 4
+
+
+def test_the_newest_records_are_not_looked_for_in_many_empty_blocks(tmp_path: Path) -> None:
+    """The hook writes no empty capture. Each block would be read by itself."""
+    file = EventFile(tmp_path / file_name("s"))
+    for number in range(0, 100 * CAPTURES_A_BLOCK, CAPTURES_A_BLOCK):
+        file.append(make_event("confused", "s", number, [], DIGITS, 1.0 + number))
+    file.close()
+    watched = Watched(tmp_path)
+    list(SampleStore(watched).newest(SCOPE, ["."], "confused", 200))
+    assert len(watched.read) <= 6
+
+
+def test_a_capture_in_another_block_than_its_own_is_left_out(
+    tmp_path: Path, make_session: MakeSession
+) -> None:
+    """No hook writes such captures. The page must get no capture twice."""
+    session = make_session()
+    session.append(range(1000), block=0)
+    session.append(range(256, 512), block=1)
+    session.append([3, *range(512, 600)], block=2)
+    store = SampleStore(Watched(tmp_path))
+    for text, expected in [("s.0.1000", range(600)), ("s.0.300", range(300))]:
+        first, _, captures = answered(store, text)
+        assert (first, captures) == (0, list(expected))
+    _, answer, *_ = next(store.newest(SCOPE, ["."], "confused", 89))
+    assert b'"parts": ["s.511.1000"]' in answer
+
+
+def test_a_block_that_was_deleted_leaves_no_trace(
+    tmp_path: Path, make_session: MakeSession
+) -> None:
+    make_session().append(range(300))
+    event = make_event("confused", "s", 301, [], DIGITS, math.nan)
+    event.summary.value[1].tensor.CopyFrom(TensorProto(dtype=99))
+    file = EventFile(tmp_path / file_name("other"))
+    file.append(event)
+    file.close()
+    watched = Watched(tmp_path)
+    store = SampleStore(watched)
+    assert read_index(store)["sessions"][0]["damaged"]
+    listed = watched.original.list_tensors(
+        SCOPE.context, experiment_id="", plugin_name="gradascent"
+    )
+    del listed["."]["confused/index/s.1"]
+    watched.instead["list_tensors"] = lambda *args, **kwargs: listed
+    assert not read_index(store)["sessions"][0]["damaged"]

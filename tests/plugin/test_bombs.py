@@ -23,13 +23,13 @@ import pytest
 from tb_gradascent import read_samples
 from tb_gradascent.format import metadata
 from tb_gradascent.format.event_file import EventFile, file_name, find_event_files, locate_events
-from tb_gradascent.format.metadata import SessionInfo
+from tb_gradascent.format.metadata import CAPTURES_A_BLOCK, SessionInfo
 from tb_gradascent.format.payload import payload_info, unpack_payload
 from tb_gradascent.format.record import PayloadRecord, RecordError
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
 from tb_gradascent.plugin import data_source, series
-from tb_gradascent.plugin.addresses import Address
+from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import OK
 from tb_gradascent.plugin.errors import TooLargeError
 from tb_gradascent.plugin.rows import encode_capture, find_payload_info
@@ -366,6 +366,20 @@ def test_a_read_that_is_too_large_for_the_data_server_is_split(tmp_path: Path) -
     most = 0
     with pytest.raises(TooLargeError, match="--load_fast=false, or use read_samples"):
         read_index(SampleStore(watched))
+
+
+def test_a_block_that_is_too_large_for_the_data_server_is_asked_for_once(tmp_path: Path) -> None:
+    captures = make_captures(3 * CAPTURES_A_BLOCK, 1, shape=(1, 1, 1), targets=())
+    session = write_session(tmp_path, captures)
+    watched = WatchedProvider(tmp_path)
+    store = SampleStore(watched)
+    store.index(SCOPE, ".", "confused")
+    watched.fail("read_tensors", Exhausted)
+    wanted = CaptureRange(session, 0, len(captures))
+    for _ in range(3):
+        with pytest.raises(TooLargeError, match="--load_fast=false, or use read_samples"):
+            store.records(SCOPE, ".", "confused", [wanted])
+    assert watched.asked["read_tensors"] == 2, "a refused series is not read again"
 
 
 def test_the_size_of_the_cache_counts_class_names_and_keys(tmp_path: Path) -> None:

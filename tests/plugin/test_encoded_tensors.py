@@ -167,7 +167,7 @@ def test_an_answer_is_kept_until_its_captures_are_read() -> None:
     assert [stored.count_records(number) for number in stored.numbers] == [2] * 4
 
 
-def test_a_grown_part_does_not_keep_the_whole_new_answer() -> None:
+def test_a_grown_block_does_not_keep_the_whole_new_answer() -> None:
     tensors = captures(5)
     known = read(encode(tensors[:-2]))
     answer = encode(tensors)

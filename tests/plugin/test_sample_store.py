@@ -123,7 +123,7 @@ def test_the_newest_of_several_runs_need_one_listing(tmp_path: Path) -> None:
     assert [b"does not answer" in answer for answer in failed] == [True] * len(runs)
 
 
-def test_one_more_capture_is_read_alone_and_several_with_the_whole_series(tmp_path: Path) -> None:
+def test_a_block_with_new_captures_is_read_again(tmp_path: Path) -> None:
     encoded = [encode_sample(sample) for sample in make_captures(1, 2, shape=(1, 4, 4))[0]]
     file = EventFile(tmp_path / file_name("live"))
 
