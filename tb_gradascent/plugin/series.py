@@ -145,6 +145,7 @@ class Series:
         """Read those of the blocks that were not read, or that have grown."""
         unread = [(session, block) for session, block in wanted if not session.is_read(block)]
         if unread:
+            self._forget_beyond(MAX_SERIES_BYTES // 2, wanted)
             try:
                 self.size = self._read_blocks(scope, unread, self.size)
             except TooLargeError as error:
@@ -155,10 +156,20 @@ class Series:
         """Update ``size`` after captures were parsed.
 
         Raises:
-            TooLargeError: The rows take more memory than allowed.
+            TooLargeError: The rows of the sessions' ends take more memory than allowed.
         """
         self.size = sum(session.size for session in self._sessions.values())
+        self._forget_beyond(MAX_SERIES_BYTES)
         self._refuse_beyond(MAX_SERIES_BYTES, self.size)
+
+    def _forget_beyond(self, most: int, wanted: Collection[tuple[Session, int]] = ()) -> None:
+        """If more than ``most`` bytes are kept, keep the wanted blocks and the ends of sessions."""
+        if self.size <= most:
+            return
+        for session in self._sessions.values():
+            session.keep({*session.ends, *(block for of, block in wanted if of is session)})
+        self._blob_keys.clear()
+        self.size = sum(session.size for session in self._sessions.values())
 
     def _refuse_beyond(self, most: int, size: int) -> None:
         if size > most:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from tb_gradascent.format.metadata import CAPTURES_A_BLOCK, MAX_CAPTURES, SessionInfo
@@ -138,6 +138,10 @@ class Session:
         self._read[block] = _ReadBlock(self.state.captures[block], captures)
         self._span = None
         return captures.size - (known.size if known else 0)
+
+    def keep(self, blocks: Collection[int]) -> None:
+        """Forget what was read of all other blocks."""
+        self._read = {block: read for block, read in self._read.items() if block in blocks}
 
     def captures(self, block: int) -> Captures:
         """Return the captures of a block as it was read last."""

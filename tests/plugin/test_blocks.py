@@ -19,6 +19,7 @@ from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.metadata import CAPTURES_A_BLOCK
 from tb_gradascent.format.record import seal
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.plugin import series
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import MISSING, OK
 from tb_gradascent.plugin.sample_store import SampleStore
@@ -120,6 +121,26 @@ def test_a_long_session_is_read_as_the_event_file_holds_it(
     found = read_payloads(store, *(Address("s", number, 0) for number in [*numbers, LONG]))
     assert [status for status, _ in found] == [*[OK] * len(numbers), MISSING]
     assert watched.asked["read_blob_sequences"] == 1
+
+
+def test_a_session_larger_than_the_memory_for_it_is_read_all_the_same(
+    tmp_path: Path, make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = 12 * CAPTURES_A_BLOCK
+    make_session().append(range(longer))
+    whole = SampleStore(Watched(tmp_path))
+    assert len(read_index(whole)["samples"]) == longer
+    (of_whole,) = whole._series.values()
+    limit = of_whole.size * 4 // 5
+    monkeypatch.setattr(series, "MAX_SERIES_BYTES", limit)
+    store = SampleStore(Watched(tmp_path))
+    assert len(read_index(store)["samples"]) == longer
+    (kept,) = store._series.values()
+    assert kept.size <= limit
+    for number in (0, 300, 900, 1500, 2400):
+        assert read_payloads(store, Address("s", number, 0))[0][0] == OK
+        assert kept.size <= limit
+    assert len(list(store.newest(SCOPE, ["."], "confused", 9))) == 1
 
 
 def test_payloads_are_found_before_any_records_were_asked_for(
