@@ -226,7 +226,9 @@ def measure_choices(page: Page, frame: Frame) -> dict[str, Answer]:
         metrics = session.send("Performance.getMetrics")["metrics"]
         return float(next(m["value"] for m in metrics if m["name"] == "TaskDuration")) * 1e3
 
-    frame.evaluate("for (const rare of document.querySelectorAll('aside details')) rare.open = true")
+    frame.evaluate(
+        "for (const rare of document.querySelectorAll('aside details')) rare.open = true"
+    )
     for name, (selector, value, back) in FILTERS.items():
         taken = []
         for _ in range(3):

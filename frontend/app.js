@@ -8,6 +8,7 @@
 
 import { ArrayCache } from "./data/array_cache.js";
 import { PictureLoader } from "./data/picture_loader.js";
+import { Later, nextFrame } from "./data/yielding.js";
 import { loadReviews, saveReviews } from "./data/review_store.js";
 import { Sync } from "./data/sync.js";
 import { toLink, withLink } from "./host/permalink.js";
@@ -78,6 +79,7 @@ class App {
   /** @type {string | null} */
   #pictureProblem = null;
   #frame = 0;
+  #later = new Later();
   /** When something was scrolled last. */
   #lastScroll = -Infinity;
   /** Whether everything was fetched once. Samples that come later are announced. */
@@ -90,7 +92,7 @@ class App {
     onRuns: async (runs, recordVersion) => {
       this.#state = withRuns({ ...this.#state, recordVersion }, runs);
       // Their samples often come at the same time. Then both are shown at once.
-      await frames(1);
+      await nextFrame();
       if (this.#shownState !== this.#state) this.#update(this.#state);
     },
     onIndexes: (indexes) => {
@@ -99,7 +101,8 @@ class App {
     },
     whenPainted: async () => {
       await this.#view.whenShown?.();
-      await frames(2);
+      await nextFrame();
+      await nextFrame();
       await this.#loader.settled();
     },
     onBusy: (busy) => this.#controls.showBusy(busy),
@@ -276,7 +279,6 @@ class App {
     this.#stepBar.show(state);
     this.#rangeBar.show(state);
     this.#strengthBar.show(this.#settings, recordedStrengths(state));
-    this.#targetPicker.show(state);
     this.#appearance.show(state);
     this.#legend.show(this.#settings);
     this.#tabs.show(name);
@@ -298,6 +300,12 @@ class App {
     this.#downloads.show(samples);
     this.#detail.show(selectedSample(state), samples);
     if (lostFocus) this.#focusSamples();
+    // What has to look at all samples comes after the samples that the user waits for.
+    this.#later.run(
+      () => this.#controls.showFilters(state),
+      () => this.#controls.showMatrix(state),
+      () => this.#targetPicker.show(state),
+    );
   }
 
   /** Shows the strength with the next frame. The slider can move several times before that. */
@@ -393,19 +401,6 @@ class App {
 
 /** After so many milliseconds without a scroll event the user does not scroll any more. */
 const SCROLL_PAUSE = 150;
-
-/** The browser paints no frames of a page that is not visible. */
-const LONGEST_FRAME = 200;
-
-/** @param {number} count how many frames to wait for */
-async function frames(count) {
-  for (; count > 0; count--) {
-    await new Promise((resolve) => {
-      requestAnimationFrame(resolve);
-      setTimeout(resolve, LONGEST_FRAME);
-    });
-  }
-}
 
 /**
  * @param {State} before

@@ -27,6 +27,33 @@ export class Yielder {
   }
 }
 
+/** Does work after the next frame, each piece in a task of its own. New work replaces what was not done yet. */
+export class Later {
+  #newest = 0;
+
+  /** @param {...(() => void)} pieces */
+  async run(...pieces) {
+    const turn = ++this.#newest;
+    await nextFrame();
+    for (const piece of pieces) {
+      await pause();
+      if (turn !== this.#newest) return;
+      piece();
+    }
+  }
+}
+
+/** The browser paints no frames of a page that is not visible. */
+const LONGEST_FRAME = 200;
+
+/** Waits for the next frame, but not long. */
+export function nextFrame() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(resolve);
+    setTimeout(resolve, LONGEST_FRAME);
+  });
+}
+
 /** Lets the browser do other work. A timer would wait at least 4 ms, and seconds in a hidden page. */
 export function pause() {
   const { port1, port2 } = new MessageChannel();

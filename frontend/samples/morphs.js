@@ -2,7 +2,7 @@
 
 import { flipOf } from "./verdict.js";
 
-/** @import {Morph, Sample, Target} from "../types.js" */
+/** @import {Morph, Sample, Session, Target} from "../types.js" */
 
 export const SMALLEST = "smallest";
 export const VISIBLE = "visible";
@@ -51,14 +51,20 @@ function positionOf(morphs, kind) {
 }
 
 /**
- * The names of all morphs, in the order of their appearance.
+ * The names of all ascents, in the order of their appearance. Each names a kind of morph.
  * @param {Sample[]} samples
  */
 export function kindsOf(samples) {
   /** @type {Set<string>} */
   const kinds = new Set();
-  for (const { targets } of samples) {
-    for (const { morphs } of targets) for (const { name } of morphs) kinds.add(name);
+  /** @type {Session | null} */
+  let last = null;
+  for (const { session, targets } of samples) {
+    // To read the targets of each sample would take long.
+    if (session !== last) for (const name of session.ascents) kinds.add(name);
+    last = session;
+    // A session of an older version does not list its ascents.
+    if (!session.ascents.length) for (const { morphs } of targets) for (const { name } of morphs) kinds.add(name);
   }
   return [...kinds];
 }

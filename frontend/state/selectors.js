@@ -195,7 +195,10 @@ export const hasRepeats = memoize(
 /** @type {(state: State) => boolean} */
 export const hasRanks = memoize(
   (state) => [samplesInUse(state)],
-  (state) => new Set(samplesInUse(state).map(rankOf)).size > 1,
+  (state) => {
+    const samples = samplesInUse(state);
+    return samples.some((sample) => rankOf(sample) !== rankOf(samples[0]));
+  },
 );
 
 /**
@@ -205,12 +208,13 @@ export const hasRanks = memoize(
 const classNames = memoize(
   (state) => [samplesInUse(state)],
   (state) => {
-    const sessions = new Set(samplesInUse(state).map(({ session }) => session));
-    return [...sessions].reduce(
-      (/** @type {string[] | null} */ most, { class_names: names }) =>
-        names && names.length > (most?.length ?? 0) ? names : most,
-      null,
-    );
+    /** @type {string[] | null} */
+    let most = null;
+    for (const { session } of samplesInUse(state)) {
+      const { class_names: names } = session;
+      if (names && names.length > (most?.length ?? 0)) most = names;
+    }
+    return most;
   },
 );
 
@@ -484,7 +488,16 @@ export const matrixInUse = memoize(
  */
 export const recordedSteps = memoize(
   (state) => [samplesInUse(state)],
-  (state) => [...new Set(samplesInUse(state).map(({ step }) => step))].sort((one, other) => one - other),
+  (state) => {
+    /** @type {Set<number>} */
+    const steps = new Set();
+    let last = NaN;
+    for (const { step } of samplesInUse(state)) {
+      if (step !== last) steps.add(step);
+      last = step;
+    }
+    return [...steps].sort((one, other) => one - other);
+  },
 );
 
 /**

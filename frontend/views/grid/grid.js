@@ -1,7 +1,7 @@
 /** The Samples view: a grid of cards. Only the cards near the visible range exist. */
 
 import { neighbour } from "../common/key_commands.js";
-import { pause } from "../../data/yielding.js";
+import { nextFrame, pause } from "../../data/yielding.js";
 import { gridLayout, placesOf, sameLayout, withLead } from "../../layout/grid_layout.js";
 import { stricterMode } from "../../layout/scroll_anchor.js";
 import { Card, INTERACTIVE, blinkCards, sampleKeyAt, updateCards } from "../card/card.js";
@@ -142,8 +142,8 @@ export class Grid {
    */
   #hold(samples) {
     if (this.hidden || !this.#list.items.length || this.#postponed) return false;
-    const known = new Set(this.#list.items.map(({ key }) => key));
-    const news = samples.reduce((count, { key }) => count + (known.has(key) ? 0 : 1), 0);
+    const known = new Set(this.#list.items);
+    const news = samples.reduce((count, sample) => count + (known.has(sample) ? 0 : 1), 0);
     if (!news || news === samples.length) return false;
     this.#news.textContent = `${formatCounted(news, "new sample")}: show`;
     return true;
@@ -184,7 +184,7 @@ export class Grid {
   async #followSoon() {
     if (this.#follows) return;
     this.#follows = true;
-    await new Promise(requestAnimationFrame);
+    await nextFrame();
     await pause();
     this.#follows = false;
     if (!this.#render(1)) this.#followSoon();

@@ -81,9 +81,7 @@ export class Sidebar {
   show(state, shown) {
     this.element.hidden = !state.runs?.length;
     this.#runs.show(state);
-    this.#filters.show(state);
     this.#review.show(state);
-    this.#matrix.show(state);
     this.#trust.show(state);
     const tags = tagsOf(state);
     setOptions(
@@ -102,6 +100,16 @@ export class Sidebar {
     if (this.#count.textContent !== text) this.#count.textContent = text;
     const active = activeFilters(filtersInUse(state)).length;
     this.#fold.textContent = active ? `Filters (${active})` : "Filters";
+  }
+
+  /** @param {State} state */
+  showFilters(state) {
+    this.#filters.show(state);
+  }
+
+  /** @param {State} state */
+  showMatrix(state) {
+    this.#matrix.show(state);
   }
 
   focusSearch() {
