@@ -32,7 +32,10 @@ def write_run(
     session = f"bench-{seed}"
     rng = np.random.default_rng(seed)
     info = metadata.SessionInfo(
-        started=STARTED, class_names=DIGITS.class_names, bounds=((-0.4242,), (2.8215,))
+        started=STARTED,
+        class_names=DIGITS.class_names,
+        bounds=((-0.4242,), (2.8215,)),
+        ascents=("smallest",),
     )
     file = EventFile(directory / file_name(session))
     encoded: list[tuple[bytes, bytes]] = []
