@@ -106,6 +106,8 @@ export interface Sample {
   payload: { bytes: number; crc32c: number; codecs: number[] };
   /** The steps between captures, if the hook's budget made captures rarer; otherwise `null`. */
   every: number | null;
+  /** The same number for samples with the same card layout, once it is known. */
+  layoutId?: number;
 }
 
 export interface Counts {

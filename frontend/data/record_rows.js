@@ -100,6 +100,8 @@ class RowSample {
   #targets;
   /** @type {string[] | undefined} */
   #names;
+  /** @type {number | undefined} */
+  layoutId;
 
   /**
    * @param {DataView<ArrayBuffer>} view

@@ -2,6 +2,7 @@
 
 import { isWrong } from "./captions.js";
 import { smallestFlipDistance } from "./flip_distances.js";
+import { memoize } from "./memoize.js";
 import { sortedByKey } from "./number_order.js";
 
 /** @import {Sample} from "../types.js" */
@@ -51,12 +52,21 @@ function largestGradientNorm({ targets }) {
 export function sortedPositions(samples, sort) {
   const inTime = sort === "oldest" ? oldestFirst(samples) : newestFirst(samples);
   if (sort === "newest" || sort === "oldest") return inTime;
-  const { keyOf } = ORDERS[sort];
-  return sortedByKey(
-    inTime,
-    keysOf(samples, (sample) => comparable(keyOf(sample))),
-  );
+  return sortedByKey(inTime, KEYS[sort](samples));
 }
+
+/** The keys of each order, which are read from the samples only once. */
+const KEYS = /** @type {Record<Sort, (samples: Sample[]) => Float64Array>} */ (
+  Object.fromEntries(
+    Object.entries(ORDERS).map(([sort, { keyOf }]) => [
+      sort,
+      memoize(
+        (/** @type {Sample[]} */ samples) => [samples],
+        (samples) => keysOf(samples, (sample) => comparable(keyOf(sample))),
+      ),
+    ]),
+  )
+);
 
 /** @param {Sample[]} samples */
 function oldestFirst(samples) {
