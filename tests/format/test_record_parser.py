@@ -255,6 +255,12 @@ def test_the_largest_numbers_of_morphs_judges_and_checks_are_read() -> None:
     assert record["targets"] == change["targets"]
 
 
+def test_a_record_of_version_2_has_the_same_fields() -> None:
+    now = parse_record(json.dumps(FIELDS).encode())
+    assert parse_record(json.dumps({**FIELDS, "version": 2}).encode()) == now
+    assert now["version"] == 3
+
+
 def test_records_of_version_1_are_upgraded() -> None:
     moved, still = map(parse_record, version1_records())
     assert moved["version"] == still["version"] == 3

@@ -60,6 +60,7 @@ export class FilterFields {
       rank: labelledField("Rank", this.#rank),
     };
     const { search, show, captures, outcome, prediction, label, pair, rank } = this.#rows;
+    show.hidden = captures.hidden = rank.hidden = true;
     this.element = element(
       "section",
       { className: "filters", ariaLabel: "Filters" },
