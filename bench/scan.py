@@ -3,7 +3,8 @@
 Both take the same batches; the bare pass is the model in eval mode without gradients. The scan also
 ranks the samples. Its pass ends when it has ranked the last batch. Then it captures the best, which
 takes as long for a small data set as for a large one. Two processes scan half of the data set each,
-and agree on the best. Each process has one thread.
+and agree on the best. Each process has one thread. The bare pass in two processes shows what the
+machine itself allows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from bench import report
@@ -59,32 +60,45 @@ class TimedLoader:
         self.seconds.append(self._clock() - start)
 
 
+def run_bare(model: nn.Module, loader: TimedLoader) -> None:
+    """A forward pass of the whole data set, without gradients, in eval mode."""
+    model.eval()
+    with torch.no_grad():
+        for images, _ in loader:
+            model(images)
+
+
 def scan_part(rank: int, world_size: int, folder: str) -> None:
     """One process's part; the first one leaves the seconds that each scan took."""
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world_size
     )
-    model, loader = models.cnn((1, 28, 28), 10), TimedLoader(batches(rank, world_size))
+    model, items = models.cnn((1, 28, 28), 10), batches(rank, world_size)
+    bare, loader = TimedLoader(items), TimedLoader(items)
     took = []
     with GradAscentHook(model, f"{folder}/run") as hook:
         for _ in range(TRIALS + 1):
             distributed.barrier()
+            run_bare(model, bare)
+            distributed.barrier()
             took.append(seconds(lambda: hook.scan(loader)))
     # The first one warms up.
-    lines = (" ".join(map(str, values[1:])) for values in (loader.seconds, took))
+    lines = (" ".join(map(str, values[1:])) for values in (bare.seconds, loader.seconds, took))
     Path(folder, f"seconds-{rank}").write_text("\n".join(lines), encoding="utf-8")
     distributed.destroy_process_group()
 
 
-def in_processes(count: int) -> tuple[list[float], list[float]]:
-    """Seconds that the passes of so many processes took, and those that the scans took."""
+def in_processes(count: int) -> tuple[list[float], ...]:
+    """Seconds that so many processes took: for bare passes, the scans' passes, and whole scans."""
     with tempfile.TemporaryDirectory() as folder:
         spawn(scan_part, (count, folder), count)
         texts = [Path(folder, f"seconds-{rank}").read_text("utf-8") for rank in range(count)]
-    passes, scans = zip(*(map(_numbers, text.split("\n")) for text in texts), strict=True)
+    found = [[*map(_numbers, text.split("\n"))] for text in texts]
     # All processes wait for the slowest one.
-    return list(map(max, *passes)) if count > 1 else passes[0], scans[0]
+    return tuple(
+        [max(each) for each in zip(*values, strict=True)] for values in zip(*found, strict=True)
+    )
 
 
 def _numbers(line: str) -> list[float]:
@@ -99,23 +113,20 @@ def run() -> report.Section:
     with tempfile.TemporaryDirectory() as folder, GradAscentHook(model, folder) as hook:
         for turn in range(ROUNDS + 1):
             bare, timed = TimedLoader(loader), TimedLoader(loader)
-            with torch.no_grad():
-                for images, _ in bare:
-                    model(images)
+            run_bare(model, bare)
             whole = seconds(functools.partial(hook.scan, timed))
             if turn:  # the first one warms up
                 for values, value in zip(
                     took.values(), (*bare.seconds, *timed.seconds, whole), strict=True
                 ):
                     values.append(value)
-    alone: tuple[list[float], list[float]] = ([], [])
-    together: tuple[list[float], list[float]] = ([], [])
+    alone: tuple[list[float], ...] = ([], [], [])
+    together: tuple[list[float], ...] = ([], [], [])
     for _ in range(TRIALS):
         for found, count in ((alone, 1), (together, 2)):
-            passes, scans = in_processes(count)
-            found[0].extend(passes)
-            found[1].extend(scans)
-    for name, place in (("pass", 0), ("whole scan", 1)):
+            for values, more in zip(found, in_processes(count), strict=True):
+                values.extend(more)
+    for place, name in enumerate(("bare pass", "pass", "whole scan")):
         took[f"{name}, one process with a thread"] = alone[place]
         took[f"{name}, two processes"] = together[place]
     return report.Section(
@@ -128,8 +139,12 @@ def run() -> report.Section:
             ),
             report.Figure(
                 "samples a second of a scan by two processes against one",
-                ratio(alone[0], together[0]).text("{:.2f}"),
+                ratio(alone[1], together[1]).text("{:.2f}"),
                 "at least 1.8",
+            ),
+            report.Figure(
+                "the same of the bare forward pass, which no scan can exceed",
+                ratio(alone[0], together[0]).text("{:.2f}"),
             ),
         ],
         ("what", "samples a second"),
