@@ -59,12 +59,13 @@ export function kindsOf(samples) {
   const kinds = new Set();
   /** @type {Session | null} */
   let last = null;
-  for (const { session, targets } of samples) {
-    // To read the targets of each sample would take long.
+  for (const sample of samples) {
+    const { session } = sample;
     if (session !== last) for (const name of session.ascents) kinds.add(name);
     last = session;
-    // A session of an older version does not list its ascents.
-    if (!session.ascents.length) for (const { morphs } of targets) for (const { name } of morphs) kinds.add(name);
+    // A session of an older version does not list its ascents. To read the targets of all samples takes long.
+    if (session.ascents.length) continue;
+    for (const { morphs } of sample.targets) for (const { name } of morphs) kinds.add(name);
   }
   return [...kinds];
 }
