@@ -4,7 +4,7 @@ Both take the same batches; the bare pass is the model in eval mode without grad
 ranks the samples. Its pass ends when it has ranked the last batch. Then it captures the best, which
 takes as long for a small data set as for a large one. Two processes scan half of the data set each,
 and agree on the best. Each process has one thread. The bare pass in two processes shows what the
-machine itself allows.
+machine allows without the hook.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def run() -> report.Section:
                 "at least 1.8",
             ),
             report.Figure(
-                "the same of the bare forward pass, which no scan can exceed",
+                "the same of the bare forward pass",
                 ratio(alone[0], together[0]).text("{:.2f}"),
             ),
         ],
