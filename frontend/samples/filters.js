@@ -1,6 +1,6 @@
 /** Filters: which samples pass, and how many would pass with another choice. Pure. */
 
-import { smallestFlipDistance } from "./flip_distances.js";
+import { smallestFlipDistances } from "./flip_distances.js";
 import { memoize } from "./memoize.js";
 import { latestThird } from "./step_ranges.js";
 import { latestCaptures } from "./subjects.js";
@@ -159,7 +159,8 @@ function testOf(name, filters, samples) {
       return (sample) => outcomeOf(sample) === outcome;
     case "flip": {
       const { from, to } = /** @type {Range} */ (flip);
-      return (sample) => within(smallestFlipDistance(sample), from, to);
+      const distances = smallestFlipDistances(samples);
+      return (_, position) => !Number.isNaN(distances[position]) && within(distances[position], from, to);
     }
     case "rank":
       return (sample) => rankOf(sample) === rank;

@@ -1,5 +1,6 @@
 /** How far samples are from another prediction: distances of single samples, and medians. Pure. */
 
+import { memoize } from "./memoize.js";
 import { isPredicted, smallest } from "./morphs.js";
 import { flipDistanceOf } from "./verdict.js";
 
@@ -47,6 +48,19 @@ export function smallestFlipDistance({ targets, strengths }) {
   }
   return least === Infinity ? null : least;
 }
+
+/**
+ * `smallestFlipDistance` of each sample, NaN for `null`. The same samples are read only once.
+ * @type {(samples: Sample[]) => Float64Array}
+ */
+export const smallestFlipDistances = memoize(
+  (samples) => [samples],
+  (samples) => {
+    const distances = new Float64Array(samples.length);
+    for (let at = 0; at < distances.length; at++) distances[at] = smallestFlipDistance(samples[at]) ?? NaN;
+    return distances;
+  },
+);
 
 /**
  * The middle value; of two middle values the lower one, so that the result is one of the values.
