@@ -123,6 +123,7 @@ def test_a_long_session_is_read_as_the_event_file_holds_it(
     assert watched.asked["read_blob_sequences"] == 1
 
 
+@pytest.mark.slow
 def test_a_session_larger_than_the_memory_for_it_is_read_all_the_same(
     tmp_path: Path, make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
