@@ -107,7 +107,7 @@ def names() -> dict[str, Any]:
         "model": model,
         "optimizer": optimizer,
         "loader": DataLoader(dataset, 16),
-        "validation_loader": DataLoader(dataset, 32),
+        "validation_loader": DataLoader(TensorDataset(images[:12], labels[:12]), 6),
         "resumed_at": 40,
         "model_of_two_inputs": TwoInputs(),
         "dictionaries": [{"image": images[rows], "age": labels[rows] / 2, "label": labels[rows]}],

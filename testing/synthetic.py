@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -112,6 +113,11 @@ def string_tensor(values: Sequence[bytes]) -> TensorProto:
     return TensorProto(dtype=DT_STRING, string_val=values, tensor_shape=shape)
 
 
+@functools.lru_cache(maxsize=16)
+def _encoded(info: metadata.SessionInfo) -> bytes:
+    return info.encode()
+
+
 def make_event(
     tag: str,
     session: str,
@@ -140,7 +146,7 @@ def make_event(
                 ),
                 Summary.Value(
                     tag=metadata.series_tag(tag, "index", session, block),
-                    metadata=metadata.summary_metadata("index", info.encode()),
+                    metadata=metadata.summary_metadata("index", _encoded(info)),
                     tensor=string_tensor([record for record, _ in encoded]),
                 ),
             ]

@@ -45,7 +45,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
     images, labels = digits("test")
     names = [HOSTILE, *(f"digit {index}" for index in range(1, 10))]
     options: Any = {"class_names": names, "mean": MEAN, "std": STD, "strict": True}
-    model = trained(40)
+    model = trained()
     with GradAscentHook(model, logdir, criterion=ProbabilityMargin(1), **options) as hook:
         hook.scan([(images[:30], labels[:30])], ids=[HOSTILE] * 30, top_k=3)
     return list(read_samples(logdir))

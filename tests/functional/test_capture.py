@@ -116,7 +116,7 @@ def test_the_stored_probabilities_are_the_networks_on_the_stored_arrays(
     trained: nn.Module, max_rows: int | None
 ) -> None:
     images, labels = confused(trained, 12)
-    judge = networks.trained(30).eval()
+    judge = networks.trained().eval()
     recipe = Recipe(ascents=DEFAULT_ASCENTS, bounds=BOUNDS)
     samples = capture(
         trained,

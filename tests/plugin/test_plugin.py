@@ -143,8 +143,8 @@ def test_the_documented_statuses_and_limits_match_the_code() -> None:
 
 
 def test_slow_clients_share_one_copy_of_the_answer(tmp_path: Path) -> None:
-    session = write_session(tmp_path, make_captures(150, 4, shape=(1, 1, 1)), start=1000.0)
-    path = f"records?run=.&tag=confused&part={session}.0.150"
+    session = write_session(tmp_path, make_captures(75, 4, shape=(1, 1, 1)), start=1000.0)
+    path = f"records?run=.&tag=confused&part={session}.0.75"
     client = serve(tmp_path)
     whole = get(client, path).data
     tracemalloc.start()

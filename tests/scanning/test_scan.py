@@ -62,7 +62,7 @@ class Interrupted(nn.Module):
 
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
-    return networks.trained(30)
+    return networks.trained()
 
 
 @pytest.fixture(scope="module")

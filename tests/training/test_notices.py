@@ -598,7 +598,7 @@ def test_a_training_with_batch_norm_and_dropout_is_compared_by_its_predictions(
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     watched = copy_of_model if kind == "an old copy" else model
     with GradAscentHook(watched, tmp_path, every=1, ascent=None, max_overhead=None) as hook:
-        for step in range(64):
+        for step in range(32 if kind == "right" else 64):
             rows = slice(32 * step, 32 * step + 32)
             logits = model(images[rows])
             shown = images[rows] * 0.05 - 3 if kind == "not normalised" else images[rows]
@@ -624,7 +624,7 @@ def test_batch_norm_that_contradicts_itself_is_said(tmp_path: Path, before_step:
     images = images[:, :, ::2, ::2] * 5 + 20  # every second pixel, to be quick
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     with GradAscentHook(model, tmp_path, every=2, ascent=None, max_overhead=None) as hook:
-        for step in range(60):
+        for step in range(40):
             rows = slice(32 * step, 32 * step + 32)
             logits = model(images[rows])
             if before_step:

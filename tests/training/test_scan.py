@@ -22,7 +22,7 @@ from testing.painted import painted
 
 @pytest.fixture(scope="module")
 def trained() -> nn.Module:
-    return networks.trained(30)
+    return networks.trained()
 
 
 def most_confused_of_all(model: nn.Module, count: int) -> list[int]:

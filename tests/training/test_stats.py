@@ -44,7 +44,7 @@ def test_stats_count_captured_written_dropped_and_failed_samples(tmp_path: Path)
 
 
 def test_scalars_hold_the_batchs_confusion_and_the_flip_distance(tmp_path: Path) -> None:
-    model = trained(30)
+    model = trained()
     images, labels = digits("test")
     expected: dict[int, tuple[float, float]] = {}
     with GradAscentHook(

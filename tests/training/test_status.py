@@ -134,7 +134,7 @@ def test_the_counts_are_told_with_the_first_capture_and_at_the_end(tmp_path: Pat
 
 def test_statuses_of_a_long_training_are_few_and_small(tmp_path: Path) -> None:
     with made(tmp_path, top_k=1, ascent=None, max_overhead=None) as hook:
-        for _ in range(300):
+        for _ in range(100):
             hook(BATCH, logits_of(hook._model, BATCH))
             hook._writer.flush()
     statuses = told(tmp_path)
