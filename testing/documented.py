@@ -97,7 +97,7 @@ def names() -> dict[str, Any]:
             return torch.optim.Adam(self.parameters())
 
     images, labels = digits()
-    rows = slice(64)
+    rows, few = slice(64), slice(12)
     dataset = TensorDataset(images[rows], labels[rows])
     model = convolutional()
     optimizer = torch.optim.Adam(model.parameters())
@@ -107,10 +107,10 @@ def names() -> dict[str, Any]:
         "model": model,
         "optimizer": optimizer,
         "loader": DataLoader(dataset, 16),
-        "validation_loader": DataLoader(TensorDataset(images[:12], labels[:12]), 6),
+        "validation_loader": DataLoader(TensorDataset(images[few], labels[few]), 6),
         "resumed_at": 40,
         "model_of_two_inputs": TwoInputs(),
-        "dictionaries": [{"image": images[rows], "age": labels[rows] / 2, "label": labels[rows]}],
+        "dictionaries": [{"image": images[few], "age": labels[few] / 2, "label": labels[few]}],
         "linear_model": nn.Linear(784, 10),
         "module": Module(),
         "image_classifier": vision_transformer(),

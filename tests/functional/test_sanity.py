@@ -88,7 +88,6 @@ def test_the_same_network_gives_the_same_maps_and_another_training_similar_morph
         first, second = (mapped(network, images, targets) for _ in range(2))
         assert agreement(first, second) > 0.999
     mine, again, random = (
-        morph(model.eval(), images, targets)
-        for model in (network, trained(seed=1), randomised())
+        morph(model.eval(), images, targets) for model in (network, trained(seed=1), randomised())
     )
     assert agreement(mine, again) > 1.5 * agreement(mine, random)
