@@ -32,7 +32,7 @@ def residuals_of(values: Integers) -> Integers:
     """Return the residuals of values, shape (channels, height, width)."""
     differences = values.copy()
     differences[1:] -= values[:-1]
-    padded = np.pad(differences, ((0, 0), (1, 0), (1, 0)))
+    padded = _padded(differences)
     west, north, corner = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
     residuals: Integers = differences - _median(west, north, corner)
     return residuals
@@ -45,7 +45,7 @@ def restore(residuals: Integers) -> Integers:
     """
     channels, height, width = residuals.shape
     row = width + 1
-    padded = np.pad(residuals, ((0, 0), (1, 0), (1, 0))).reshape(channels, -1)
+    padded = _padded(residuals).reshape(channels, -1)
     for diagonal in range(height + width - 1):
         top = max(0, diagonal - width + 1)
         bottom = min(height - 1, diagonal)
@@ -59,6 +59,14 @@ def restore(residuals: Integers) -> Integers:
         at(0)[...] += _median(at(1), at(row), at(row + 1))
     differences = padded.reshape(channels, height + 1, row)[:, 1:, 1:]
     return np.cumsum(differences, axis=0, dtype=np.int32)
+
+
+def _padded(values: Integers) -> Integers:
+    """Return values with a row of zeros above and a column of zeros to their left."""
+    channels, height, width = values.shape
+    padded = np.zeros((channels, height + 1, width + 1), values.dtype)
+    padded[:, 1:, 1:] = values
+    return padded
 
 
 def _median(west: Integers, north: Integers, corner: Integers) -> Integers:

@@ -232,16 +232,21 @@ def _decode_response(record: ResponseRecord) -> _Answers:
 
 
 def _number(value: float) -> JsonNumber:
-    """Round to float32 and return the shortest number that JSON can hold for it."""
+    return _to_json([value])[0]
+
+
+def _to_json(values: Sequence[float] | Array) -> list[JsonNumber]:
+    """Round to float32 and return the shortest numbers that JSON can hold for them."""
     with np.errstate(over="ignore"):
-        short = float(str(np.float32(value)))
+        rounded = np.asarray(values, np.float32)
+    return [_short(value) for value in rounded]
+
+
+def _short(value: np.float32) -> JsonNumber:
+    short = float(str(value))
     if math.isfinite(short):
         return short
     return "NaN" if math.isnan(short) else "Infinity" if short > 0 else "-Infinity"
-
-
-def _to_json(values: Iterable[float]) -> list[JsonNumber]:
-    return [_number(value) for value in values]
 
 
 def _from_json(values: Sequence[JsonNumber]) -> Array:
