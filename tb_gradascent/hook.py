@@ -3,9 +3,9 @@
 How a capture comes about, from top to bottom:
 
 1. ``__call__`` or an attached optimizer step gives a batch. The ``Pacer`` says if a capture is due.
-2. ``_capture_due`` opens passes through the model (``ModelRunner``). The ``Recorder`` selects rows
-   and records them.
-3. ``_enqueue`` hands a ``PendingCapture`` to the ``SampleWriter``, whose thread encodes the samples
+2. ``Session.capture`` opens passes through the model (``ModelRunner``). The ``Recorder`` selects
+   rows and records them.
+3. The session hands a ``PendingCapture`` to the ``SampleWriter``, whose thread encodes the samples
    and appends them to the event file.
 
 ``FaultPolicy`` keeps every fault on the way from the training.
@@ -19,28 +19,26 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, SupportsIndex
 
 import torch
 from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import SessionInfo
-from tb_gradascent.format.remote import RemotePath
-from tb_gradascent.format.status import Notice, Status
+from tb_gradascent.format.status import Notice
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, Ascent
-from tb_gradascent.functional.capture import PendingSamples, Recipe
+from tb_gradascent.functional.capture import Recipe
 from tb_gradascent.functional.criteria import Criterion, ProbabilityMargin, check_criterion
 from tb_gradascent.functional.gradients import Score, check_score
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.targets import Targets, check_targets
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
-from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
+from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.isolation import is_graph_captured, uncompiled
-from tb_gradascent.model.runner import ModelRunner, Passes
+from tb_gradascent.model.runner import ModelRunner
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
-from tb_gradascent.training.batch import Batch, Ids, InputKind
+from tb_gradascent.training.batch import Ids, InputKind
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.evaluation import Evaluation
@@ -51,12 +49,12 @@ from tb_gradascent.training.health_check import HealthCheck
 from tb_gradascent.training.known import know, know_model
 from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
-from tb_gradascent.training.pending import PendingCapture
 from tb_gradascent.training.probes import ProbeList
 from tb_gradascent.training.recorder import Recorder
-from tb_gradascent.training.scan import ScoreBatch, Unpack, search
+from tb_gradascent.training.scan import Unpack
+from tb_gradascent.training.session import Session, status_of
 from tb_gradascent.training.stats import Stats
-from tb_gradascent.training.writer import NullWriter, SampleWriter
+from tb_gradascent.training.writer import CopiedWriter, NullWriter, SampleWriter
 
 __all__ = ["GradAscentHook", "Stats"]
 
@@ -143,6 +141,8 @@ class GradAscentHook:
         OSError: The hook cannot write to the run's directory.
     """
 
+    _is_copy = False
+
     def __init__(
         self,
         model: nn.Module,
@@ -198,10 +198,10 @@ class GradAscentHook:
         budget_mb = arguments.positive("budget_mb", budget_mb)
         means, stds = arguments.normalization(mean, std)
         recipe = Recipe(targets, score, ascents, arguments.legal_bounds(bounds, means, stds))
-        self._tag = arguments.tag_name(tag)
+        tag = arguments.tag_name(tag)
         process_rank = find_process_rank()
         # Of a job of several processes that all record; None if this process records by itself.
-        self._recording_job = process_rank if ranks == "all" else None
+        job = process_rank if ranks == "all" else None
         info = SessionInfo(
             started=time.time(),
             class_names=arguments.names(class_names),
@@ -213,32 +213,52 @@ class GradAscentHook:
             rank=process_rank and process_rank.rank,
             world_size=process_rank and process_rank.world_size,
         )
-        self._model = model
-        self._kind: InputKind = kind
-        self._calls_forward = forward is not None
-        self._captured = 0
-        self._health = Health(strict=bool(strict))
-        self._faults = FaultPolicy(strict=bool(strict), health=self._health)
+        self._health = health = Health(strict=bool(strict))
+        faults = FaultPolicy(strict=bool(strict), health=health)
         classes = None if info.class_names is None else len(info.class_names)
-        self._runner = ModelRunner(model, forward, asked, classes)
-        self._facts = Facts(info, self._health)
-        self._facts.add(know_model(model))
-        self.learn(data)
-        check = HealthCheck(self._health)
+        runner = ModelRunner(model, forward, asked, classes)
+        facts = Facts(info, health)
+        facts.add(know_model(model))
+        facts.add(know(data))
         disguise = stored if callable(stored) else None
-        self._recorder = Recorder(
-            criterion, recipe, info, self._health, kind, self._runner.reader, check, disguise
-        )
-        self._evaluation: Evaluation | None = None
-        self._probes = ProbeList(info, targets, kind)
-        files = self._recording_job.world_size if self._recording_job else 1
+        check = HealthCheck(health)
+        budget = Budget(int(min(budget_mb * 1e6, sys.maxsize)) // (job.world_size if job else 1))
         overhead = Overhead(arguments.fraction("max_overhead", max_overhead))
-        self._budget = Budget(int(min(budget_mb * 1e6, sys.maxsize)) // files)
-        self._pacer = Pacer(every, top_k, self._budget, overhead, self._health)
-        records = process_rank is None or process_rank.rank == 0 or ranks == "all"
-        self._stores_arrays = stored is not False
-        self._writer = self._open(arguments.log_directory(log), info, records=records)
-        self._health.on_change = self._writer.refresh
+        pacer = Pacer(every, top_k, budget, overhead, health)
+        directory = arguments.log_directory(log)
+        writer: SampleWriter | NullWriter
+        if self._is_copy:
+            writer = CopiedWriter(health)
+        elif process_rank is None or process_rank.rank == 0 or ranks == "all":
+            writer = SampleWriter(
+                directory,
+                info,
+                budget.total,
+                tag=tag,
+                arrays=stored is not False,
+                health=health,
+                status=functools.partial(status_of, health, faults, pacer),
+            )
+            budget.watch(writer.progress)
+        else:
+            writer = NullWriter()
+        health.on_change = writer.refresh
+        self._session = Session(
+            model=model,
+            calls_forward=forward is not None,
+            kind=kind,
+            tag=tag,
+            job=job,
+            runner=runner,
+            facts=facts,
+            recorder=Recorder(
+                criterion, recipe, info, health, kind, runner.reader, check, disguise
+            ),
+            probes=ProbeList(info, targets, kind),
+            pacer=pacer,
+            faults=faults,
+            writer=writer,
+        )
 
     def __call__(
         self,
@@ -280,35 +300,28 @@ class GradAscentHook:
         if torch.compiler.is_compiling():
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
             return uncompiled(self, inputs, logits, labels, **named)
+        session = self._session
         if is_graph_captured():
-            self._faults.handle(RuntimeError(_IN_GRAPH), "A capture")
+            session.faults.handle(RuntimeError(_IN_GRAPH), "A capture")
             return 0
-        if self._evaluation is not None:
-            self._see(self._evaluation, inputs, logits, labels, ids, additional_forward_args)
+        if session.evaluation is not None:
+            session.see(session.evaluation, inputs, logits, labels, ids, additional_forward_args)
             return 0
+        pacer = session.pacer
         try:
-            now = self._pacer.next_step if step is None else arguments.training_step(step)
+            now = pacer.next_step if step is None else arguments.training_step(step)
         except ValueError as error:
-            self._faults.handle(error, "A capture")
+            session.faults.handle(error, "A capture")
             return 0
-        self._pacer.count_step()
+        pacer.count_step()
         if not self.is_due(now):
             return 0
-        captured = 0
-        start = time.perf_counter()
-        with self._faults.contain("A capture", now):
-            captured = self._capture_due(now, inputs, logits, labels, ids, additional_forward_args)
-            self._captured += captured
-            self._faults.raise_write_failure(self._writer.failure)
-        if not self._faults.resting:
-            self._pacer.account(time.perf_counter() - start, self._writer.processor_seconds)
-            self._writer.refresh()
-        return captured
+        return session.capture(now, inputs, logits, labels, ids, additional_forward_args)
 
     @property
     def capturing(self) -> bool:
         """Whether the hook is running the model: your own forward hooks may look at this."""
-        return self._runner.running
+        return self._session.runner.running
 
     def is_due(self, step: int | None = None) -> bool:
         """Whether a call with this step would capture; by default the next call's.
@@ -317,11 +330,12 @@ class GradAscentHook:
         """
         if self.capturing or is_graph_captured():
             return False
-        if self._evaluation is not None:
-            return self._evaluation.is_active
-        if not self._pacer.is_due(self._pacer.next_step if step is None else step):
+        session = self._session
+        if session.evaluation is not None:
+            return session.evaluation.is_active
+        if not session.pacer.is_due(session.pacer.next_step if step is None else step):
             return False
-        return self._records() or self._runner.is_sharded
+        return session.records() or session.runner.is_sharded
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
         """Capture after each optimizer step, without a call in the loop.
@@ -343,11 +357,11 @@ class GradAscentHook:
         """
         inner = arguments.unwrapped_optimizer(optimizer)
         return AttachedHandle(
-            self._model,
+            self._session.model,
             inner,
             is_due=self.is_due,
             capture=self._capture_pass,
-            skip=self._pacer.count_step,
+            skip=self._session.pacer.count_step,
         )
 
     def probe(
@@ -372,12 +386,13 @@ class GradAscentHook:
         Raises:
             ValueError: An argument breaks its rule.
         """
-        schedule = self._pacer.main
+        pacer = self._session.pacer
+        schedule = pacer.main
         if every is not None:
-            schedule = self._pacer.add_schedule(arguments.whole_number("every", every, 1))
-        self._probes.add(inputs, labels, ids, schedule, additional_forward_args)
-        if schedule is self._pacer.main:
-            self._pacer.probes += len(inputs)
+            schedule = pacer.add_schedule(arguments.whole_number("every", every, 1))
+        self._session.probes.add(inputs, labels, ids, schedule, additional_forward_args)
+        if schedule is pacer.main:
+            pacer.probes += len(inputs)
 
     def learn(self, data: object) -> None:
         """Take what a data loader, a data set or an image processor knows, as ``data`` does.
@@ -385,7 +400,7 @@ class GradAscentHook:
         Samples that are recorded later under another tag have it, and the others as well if none
         was recorded yet.
         """
-        self._facts.add(know(data))
+        self._session.facts.add(know(data))
 
     def scan(
         self,
@@ -432,14 +447,9 @@ class GradAscentHook:
                 "unpack must be a callable that maps an item of the loader to a mapping, got "
                 f"{unpack!r}"
             )
-        now = max(self._pacer.next_step - 1, 0) if step is None else arguments.training_step(step)
+        now = self._this_step(step)
         top_k = arguments.whole_number("top_k", top_k, 1)
-        tag = arguments.tag_name(tag)
-        before = self._captured
-        with self._faults.contain("A scan", now):
-            self._scan(loader, now, ids, unpack, top_k, tag)
-            self._faults.raise_write_failure(self._writer.failure)
-        return self._captured - before
+        return self._session.scan(loader, now, ids, unpack, top_k, arguments.tag_name(tag))
 
     @contextlib.contextmanager
     def evaluation(
@@ -478,36 +488,15 @@ class GradAscentHook:
         Raises:
             ValueError: ``step``, ``top_k`` or ``tag`` breaks its rule.
         """
-        now = max(self._pacer.next_step - 1, 0) if step is None else arguments.training_step(step)
-        top_k = self._pacer.top_k if top_k is None else arguments.whole_number("top_k", top_k, 1)
-        tag = arguments.tag_name(tag)
-        if self._evaluation is not None:  # the outer block sees all
+        session = self._session
+        now = self._this_step(step)
+        top_k = session.pacer.top_k if top_k is None else arguments.whole_number("top_k", top_k, 1)
+        evaluation = Evaluation(now, arguments.tag_name(tag), top_k)
+        if session.evaluation is not None:  # the outer block sees all
             yield
             return
-        evaluation = Evaluation(now, tag, top_k)
-        # Ranks that need each other all record at the end.
-        evaluation.is_active = self._runner.is_sharded or (
-            self._records() and self._pacer.overhead.allows_another()
-        )
-        recorder: ForwardRecorder | None = None
-
-        def see_passes(_: nn.Module) -> bool:
-            if is_graph_captured():
-                return False
-            # A pass is looked at when the next one ends: the loop may give it to the hook itself.
-            self._see_pass(evaluation, recorder)
-            return evaluation.is_active and not (evaluation.is_explicit or self.capturing)
-
-        recorder = ForwardRecorder([self._model], see_passes)
-        self._evaluation = evaluation
-        try:
+        with session.evaluate(evaluation):
             yield
-            self._see_pass(evaluation, recorder)
-        finally:
-            self._evaluation = None
-            recorder.remove()
-        if evaluation.is_active:
-            self._capture_evaluation(evaluation)
 
     @property
     def health(self) -> tuple[Notice, ...]:
@@ -520,16 +509,16 @@ class GradAscentHook:
     @property
     def stats(self) -> Stats:
         """What became of everything so far."""
-        writer = self._writer
+        session = self._session
         return Stats(
-            captured=self._captured,
-            written=writer.written,
-            dropped=writer.dropped,
-            failed=self._faults.failed,
-            waited=writer.waited,
-            bytes=writer.size,
-            every=self._pacer.every,
-            overhead=self._pacer.overhead.seconds,
+            captured=session.captured,
+            written=session.writer.written,
+            dropped=session.writer.dropped,
+            failed=session.faults.failed,
+            waited=session.writer.waited,
+            bytes=session.writer.size,
+            every=session.pacer.every,
+            overhead=session.pacer.overhead.seconds,
         )
 
     def close(self) -> None:
@@ -541,8 +530,9 @@ class GradAscentHook:
         Raises:
             Exception: ``strict``, and something could not be written that was not raised before.
         """
-        self._writer.close()
-        self._faults.raise_write_failure(self._writer.failure, again=False)
+        writer = self._session.writer
+        writer.close()
+        self._session.faults.raise_write_failure(writer.failure, again=False)
 
     def __enter__(self) -> GradAscentHook:
         return self
@@ -559,230 +549,22 @@ class GradAscentHook:
         # hook that its loop keeps in it.
         return _CopiedHook, ()
 
-    def _open(
-        self, directory: Path | RemotePath, info: SessionInfo, *, records: bool
-    ) -> SampleWriter | NullWriter:
-        if not records:
-            return NullWriter()
-        writer = SampleWriter(
-            directory,
-            info,
-            self._budget.total,
-            tag=self._tag,
-            arrays=self._stores_arrays,
-            health=self._health,
-            status=functools.partial(_status_of, self._health, self._faults, self._pacer),
-        )
-        self._budget.watch(writer.progress)
-        return writer
+    def _this_step(self, step: SupportsIndex | None) -> int:
+        """The step as given, or that of the last call."""
+        if step is None:
+            return max(self._session.pacer.next_step - 1, 0)
+        return arguments.training_step(step)
 
     def _capture_pass(self, recorded: RecordedPass | str | None) -> int:
         if not isinstance(recorded, RecordedPass):
             return self(recorded, None)  # type: ignore[arg-type]  # the fault that this is
-        return self(**recorded.hook_arguments(with_forward_args=not self._calls_forward))
-
-    def _records(self) -> bool:
-        """Whether this process records anything."""
-        return not isinstance(self._writer, NullWriter)
-
-    @contextlib.contextmanager
-    def _open_passes(self, *, rest: bool = False) -> Iterator[Passes | None]:
-        """Passes through the model; ``None`` if this process records nothing, or has to rest.
-
-        A rank of a sharded model has to enter all the same, since the others need it.
-        """
-        records = self._records() and not rest
-        if not (records or self._runner.is_sharded):
-            yield None
-            return
-        try:
-            with self._runner.passes(self._pacer.own_stretch) as passes:
-                if self._writer.closed:
-                    raise RuntimeError("the hook was used after close(): make a new one")
-                yield passes if records else None
-        finally:
-            if self._runner.agreed_stretch is not None:
-                self._pacer.agree(self._runner.agreed_stretch)
-
-    def _capture_due(
-        self,
-        step: int,
-        inputs: Tensor,
-        logits: object,
-        labels: Labels | None,
-        ids: Ids | None,
-        additional_forward_args: AdditionalForwardArgs | None,
-    ) -> int:
-        """Make the captures that are due at a step; return the number of samples."""
-        every = self._pacer.stretched_every
-        due = self._pacer.take_due(step)
-        with self._open_passes(rest=self._faults.passes_over()) as passes:
-            if passes is None:
-                return 0
-            batch = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
-            if not len(batch.inputs):
-                return 0
-            self._fill_in(batch, step)
-            parts, scalars = self._recorder.record_batch(
-                passes,
-                batch,
-                logits,
-                step,
-                top_k=self._pacer.top_k if self._pacer.main in due else 0,
-                probes=self._probes.due(due),
-            )
-        self._fill_in(None, step)
-        return self._enqueue(
-            PendingCapture(self._tag, step, parts, scalars, every, self._facts.info)
-        )
-
-    def _fill_in(self, batch: Batch | None, step: int | None = None) -> None:
-        """Fill in constants of the session that only images, or only logits, can confirm."""
-        classes = self._runner.reader.classes
-        changed = self._facts.look_at_classes(classes, step)
-        if batch is not None:
-            changed |= self._facts.look_at_images(batch, step)
-        if changed:
-            info = self._facts.info
-            self._recorder = self._recorder.with_info(info)
-            self._probes.info = info
-
-    def _see_pass(self, evaluation: Evaluation, recorder: ForwardRecorder | None) -> None:
-        """Offer the last pass of the model to an evaluation, unless the loop gave it."""
-        recorded = recorder and recorder.take()
-        if recorded and not evaluation.is_explicit:
-            named = recorded.hook_arguments(with_forward_args=not self._calls_forward)
-            self._see(evaluation, **named, is_explicit=False)
-
-    def _see(
-        self,
-        evaluation: Evaluation,
-        inputs: Tensor,
-        logits: object,
-        labels: Labels | None,
-        ids: Ids | None = None,
-        additional_forward_args: AdditionalForwardArgs | None = None,
-        *,
-        is_explicit: bool = True,
-    ) -> None:
-        """Offer a batch to an evaluation."""
-        if not (evaluation.is_active and self._records()):
-            return
-        if is_explicit and not evaluation.is_explicit:
-            evaluation.is_explicit = True
-            evaluation.reset()
-        start = time.perf_counter()
-        with self._faults.contain("An evaluation", evaluation.step, counts=False):
-            batch = Batch.of(inputs, labels, ids, additional_forward_args, self._kind)
-            if not len(batch.inputs):
-                return
-            self._fill_in(batch, evaluation.step)
-            found = self._recorder.loop_logits(self._open_passes, batch, logits)
-            if found is not None:
-                self._recorder.offer(evaluation, batch, found)
-            if not batch.inputs.is_cuda:  # there it waits for the loop's own pass
-                evaluation.seconds += time.perf_counter() - start
-
-    def _capture_evaluation(self, evaluation: Evaluation) -> None:
-        start = time.perf_counter()
-        step = evaluation.step
-        with self._faults.contain("An evaluation", step, counts=False):
-            with self._open_passes() as passes:
-                if passes is None:
-                    return
-                parts = self._recorder.record_worst(passes, evaluation)
-            self._fill_in(None, step)
-            capture = PendingCapture(evaluation.tag, step, parts, info=self._facts.info)
-            self._captured += self._enqueue(capture)
-            self._faults.raise_write_failure(self._writer.failure)
-        seconds = evaluation.seconds + time.perf_counter() - start
-        self._pacer.account(seconds, self._writer.processor_seconds)
-        self._writer.refresh()
-
-    def _scan(
-        self,
-        loader: Iterable[Any],
-        step: int,
-        ids: Iterable[object] | None,
-        unpack: Unpack | None,
-        top_k: int,
-        tag: str,
-    ) -> None:
-        """Capture the most confused samples of a loader.
-
-        Raises:
-            Exception: The search failed. The samples found until then are captured.
-        """
-        self.learn(loader)
-        found = search(
-            loader,
-            top_k,
-            self._open_scoring,
-            ids=ids,
-            unpack=unpack,
-            kind=self._kind,
-            process_rank=self._recording_job,
-            title=tag,
-        )
-        parts: list[PendingSamples] = []
-        with self._open_passes() as passes:
-            if passes is None:
-                return
-            if found.last_batch is not None:
-                passes.pad_like(found.last_batch.forward_args)
-            for batch in found.batches:
-                rows = list(range(len(batch.inputs)))
-                parts += self._recorder.record(passes, batch, rows, batch, step)
-        self._fill_in(None, step)
-        self._captured += self._enqueue(PendingCapture(tag, step, parts, info=self._facts.info))
-        if found.fault is not None:
-            raise found.fault
-
-    @contextlib.contextmanager
-    def _open_scoring(self) -> Iterator[ScoreBatch | None]:
-        """A function that scores a batch; ``None`` if this process records nothing."""
-        with self._open_passes() as passes:
-            yield None if passes is None else functools.partial(self._score, passes)
-
-    def _score(self, passes: Passes, batch: Batch) -> Tensor:
-        self._fill_in(batch)
-        return self._recorder.score_batch(passes, batch)
-
-    def _enqueue(self, capture: PendingCapture) -> int:
-        """Queue a capture for writing, and return how many samples it has."""
-        self._writer.put(capture)
-        return capture.size
-
-
-def _status_of(health: Health, faults: FaultPolicy, pacer: Pacer) -> Status:
-    return Status(
-        notices=health.notices,
-        steps=pacer.steps,
-        failed=faults.failed,
-        overhead=pacer.overhead.seconds,
-        elapsed=pacer.overhead.elapsed,
-        unlimited=pacer.overhead.is_unlimited,
-        every=pacer.every,
-    )
+        return self(**self._session.arguments_of(recorded))
 
 
 class _CopiedHook(GradAscentHook):
     """A copy of a hook, or a saved one that was loaded. It records nothing."""
 
+    _is_copy = True
+
     def __init__(self) -> None:
         super().__init__(nn.Identity(), os.curdir)
-
-    def _open(
-        self, directory: Path | RemotePath, info: SessionInfo, *, records: bool
-    ) -> NullWriter:
-        return NullWriter()
-
-    def _records(self) -> bool:
-        self._health.report(
-            "copy",
-            "warning",
-            "This hook is a copy, made with its model or handed to another process. It records "
-            "nothing.",
-            "Make the hook in the process that trains.",
-        )
-        return False

@@ -145,6 +145,10 @@ class SampleWriter:
         """Samples that could not be written."""
         return self._worker.dropped
 
+    def records(self) -> bool:
+        """Whether anything is written."""
+        return True
+
     def put(self, capture: PendingCapture) -> None:
         """Queue one capture. If ``QUEUE_LENGTH`` captures are queued already, wait, or drop it."""
         if self._worker.put(capture, 0.0):
@@ -172,6 +176,10 @@ class NullWriter:
     size = written = dropped = 0
     waited = processor_seconds = 0.0
 
+    def records(self) -> bool:
+        """Whether anything is written."""
+        return False
+
     def put(self, capture: PendingCapture) -> None:
         """Do nothing: the capture is empty."""
 
@@ -183,6 +191,28 @@ class NullWriter:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+class CopiedWriter(NullWriter):
+    """The writer of a hook that was copied. It says once that nothing is written.
+
+    Args:
+        health: It gets the notice.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def records(self) -> bool:
+        """Return ``False``, and say so."""
+        self._health.report(
+            "copy",
+            "warning",
+            "This hook is a copy, made with its model or handed to another process. It records "
+            "nothing.",
+            "Make the hook in the process that trains.",
+        )
+        return False
 
 
 class _Refresh:
