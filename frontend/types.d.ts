@@ -104,7 +104,7 @@ export interface Sample {
   targets: Target[];
   /** `codecs` has the codec of the image, then of each further array in the payload. */
   payload: { bytes: number; crc32c: number; codecs: number[] };
-  /** The steps between captures, if the hook's budget made captures rarer; otherwise `null`. */
+  /** The steps between captures, if `budget_mb` or `max_overhead` made captures rarer; otherwise `null`. */
   every: number | null;
   /** The same number for samples with the same card layout, once it is known. */
   layoutId?: number;

@@ -8,7 +8,7 @@ How a capture comes about, from top to bottom:
 3. The session hands a ``PendingCapture`` to the ``SampleWriter``, whose thread encodes the samples
    and appends them to the event file.
 
-``FaultPolicy`` keeps every fault on the way from the training.
+``FaultPolicy`` keeps every fault on the way from the training, unless the hook is ``strict``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tb_gradascent.model.isolation import is_graph_captured, uncompiled
 from tb_gradascent.model.runner import ModelRunner
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
-from tb_gradascent.training.batch import Ids, InputKind
+from tb_gradascent.training.batch import Ids, InputKind, MissingPass
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.evaluation import Evaluation
@@ -200,7 +200,7 @@ class GradAscentHook:
         recipe = Recipe(targets, score, ascents, arguments.legal_bounds(bounds, means, stds))
         tag = arguments.tag_name(tag)
         process_rank = find_process_rank()
-        # Of a job of several processes that all record; None if this process records by itself.
+        # The rank in a job whose processes all record. None if this process records by itself.
         job = process_rank if ranks == "all" else None
         info = SessionInfo(
             started=time.time(),
@@ -555,9 +555,9 @@ class GradAscentHook:
             return max(self._session.pacer.next_step - 1, 0)
         return arguments.training_step(step)
 
-    def _capture_pass(self, recorded: RecordedPass | str | None) -> int:
-        if not isinstance(recorded, RecordedPass):
-            return self(recorded, None)  # type: ignore[arg-type]  # the fault that this is
+    def _capture_pass(self, recorded: RecordedPass | MissingPass) -> int:
+        if isinstance(recorded, MissingPass):
+            return self(recorded, None)  # type: ignore[arg-type]  # it is reported as a fault
         return self(**self._session.arguments_of(recorded))
 
 

@@ -217,7 +217,7 @@ class GradAscentCallback(TrainerCallback):
             return
         if recorded is None:
             if self._evaluation is None:
-                call_hook(self.hook, step, None, None)  # the fault that this is
+                call_hook(self.hook, step, None, None)  # it is reported as a fault
             return
         own_forward = self._options.get("forward") is None
         call = recorded.hook_arguments(with_forward_args=own_forward)

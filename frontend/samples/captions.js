@@ -236,7 +236,7 @@ export function stoppedCaption({ stopped, steps, probabilities }, strengths) {
       return { long: `gave up after ${formatCounted(steps, "step")}${where}`, short: `gave up${where}` };
     }
     case "stalled":
-      return { long: "stalled: the gradient became zero", short: "stalled" };
+      return { long: "stalled: no step was possible", short: "stalled" };
     case "nonfinite":
       return { long: "stopped at NaN or infinity", short: "NaN or infinity" };
     case "surest":

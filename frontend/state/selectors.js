@@ -501,7 +501,7 @@ export const recordedSteps = memoize(
 );
 
 /**
- * The runs whose captures the hook's budget made rarer: the first such step, and the largest number of
+ * The runs whose captures `budget_mb` or `max_overhead` made rarer: the first such step, and the largest number of
  * steps between two captures.
  * @type {(state: State) => {run: string, from: number, every: number}[]}
  */

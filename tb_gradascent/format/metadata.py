@@ -174,8 +174,7 @@ class SessionInfo:
         version: The record version that the session writes.
         ascents: The names of the ascents. Each makes one morph a target.
         judges: The names of the judges.
-        task: ``"single"`` if an input has one class.
-        kind: What an input is: ``"image"``.
+        task, kind: Always ``"single"`` and ``"image"``, also for signals. Nothing reads them.
     """
 
     started: float = 0.0

@@ -126,12 +126,12 @@ class Record(_Optional):
     """The JSON half of a sample, in the newest version.
 
     ``dropped`` counts the samples that the session has lost so far; it is missing if there are
-    none. ``every`` is the number of steps between captures; it is missing unless the budget has
-    stretched them. ``bounds`` is ``[low, high]``, each with one value a channel; it is missing if
-    the sample has no bounds of its own. ``loop_margin`` is missing if the sample was not chosen by
-    logits of the loop. ``spread`` is the lowest and the highest probability of the first class
-    among several answers about the image; it is missing unless the network answers at random.
-    ``strengths`` belong to every morph of the sample.
+    none. ``every`` is the number of steps between captures; it is missing unless ``budget_mb`` or
+    ``max_overhead`` made captures rarer. ``bounds`` is ``[low, high]``, each with one value a
+    channel; it is missing if the sample has no bounds of its own. ``loop_margin`` is missing if the
+    sample was not chosen by logits of the loop. ``spread`` is the lowest and the highest
+    probability of the first class among several answers about the image; it is missing unless the
+    network answers at random. ``strengths`` belong to every morph of the sample.
     """
 
     version: int

@@ -40,7 +40,8 @@ def encode_sample(
     Args:
         sample: The sample.
         dropped: How many samples its session has lost so far.
-        every: The steps between its session's captures, if the budget has stretched them.
+        every: The steps between its session's captures, if ``budget_mb`` or ``max_overhead`` made
+            captures rarer.
         arrays: Whether to store the image, the gradients and the deltas.
 
     Raises:

@@ -52,7 +52,7 @@ class Status:
         steps: Steps of the training that the hook has seen.
         captured: Samples captured.
         dropped: Captured samples that could not be written.
-        failed: Captures and scans that failed.
+        failed: Captures, scans and batches of evaluations that failed.
         overhead: Seconds that captures took.
         elapsed: Seconds of the training so far, without those of the captures.
         unlimited: Whether captures may take any share of the training's time.

@@ -13,6 +13,7 @@ from torch import Tensor
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.model.forward_recorder import RecordedPass
 from tb_gradascent.model.model_io import find_in_batch
+from tb_gradascent.training.batch import MissingPass
 
 #: Parameters of ``GradAscentHook`` that only Python can give.
 _OBJECTS: Final = frozenset(
@@ -109,7 +110,8 @@ def call_hook(
         The number of samples captured.
     """
     inputs, labels = find_in_batch(batch)
-    call: dict[str, Any] = {"inputs": inputs, "logits": logits, "labels": labels}
+    found = MissingPass() if inputs is None else inputs
+    call: dict[str, Any] = {"inputs": found, "logits": logits, "labels": labels}
     if recorded is not None:
         call = recorded.hook_arguments(with_forward_args=with_forward_args)
         fits = labels is not None and len(labels) == len(recorded.inputs)

@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
 from tb_gradascent.model.isolation import uncompiled
+from tb_gradascent.training.batch import MissingPass
 
 
 class AttachedHandle:
@@ -21,8 +22,7 @@ class AttachedHandle:
         model: The last forward pass in training mode before each optimizer step is recorded.
         optimizer: Each of its steps is one step of the hook.
         is_due: Returns whether a capture is due at the next step.
-        capture: Called after a due step with the recorded pass. Without one it is called with what
-            the last pass took and returned, or with ``None``.
+        capture: Called after a due step with the recorded pass, or with what stands for one.
         skip: Called after any other step.
     """
 
@@ -32,7 +32,7 @@ class AttachedHandle:
         optimizer: torch.optim.Optimizer,
         *,
         is_due: Callable[[], bool],
-        capture: Callable[[RecordedPass | str | None], object],
+        capture: Callable[[RecordedPass | MissingPass], object],
         skip: Callable[[], None],
     ) -> None:
         self._is_due = is_due
@@ -63,6 +63,6 @@ class AttachedHandle:
             return
         last = self._recorder.take()
         if self._is_due():
-            self._capture(last or self._recorder.unreadable)
+            self._capture(last or MissingPass(self._recorder.unreadable))
         else:
             self._skip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy.typing as npt
 import torch
@@ -156,6 +156,16 @@ def id_text(value: object) -> str | None:
     return text[: MAX_NAME_LENGTH - len(checksum)] + checksum
 
 
+class MissingPass(NamedTuple):
+    """Stands for the inputs if the model made no forward pass that fits.
+
+    Attributes:
+        seen: What the last pass was given and returned, if there was one.
+    """
+
+    seen: str | None = None
+
+
 def looks_like_images_without_channel(inputs: Tensor) -> bool:
     """Return whether signals (N, channels, length) have the shape of images (N, height, width)."""
     if inputs.dim() != 3:
@@ -166,10 +176,10 @@ def looks_like_images_without_channel(inputs: Tensor) -> bool:
 
 def _check_inputs(inputs: object, kind: InputKind) -> Tensor:
     """Check that inputs are images or signals."""
-    if inputs is None or isinstance(inputs, str):  # what an attached hook saw instead
-        saw = f". The last pass {inputs}" if inputs else ""
+    if isinstance(inputs, MissingPass):
+        saw = f". The last pass {inputs.seen}" if inputs.seen else ""
         raise ValueError(
-            "inputs must be a tensor, got None: the model made no forward pass in training mode "
+            "inputs are missing: the model made no forward pass in training mode "
             "that fits. Such a pass takes images, shape (N, channels, height, width), and returns "
             f"a row of logits for each{saw}. Call hook(inputs, logits, labels) in the loop instead"
         )

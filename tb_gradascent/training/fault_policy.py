@@ -26,7 +26,7 @@ class FaultPolicy:
         health: Logs the first fault of each kind, and keeps it for the tab.
 
     Attributes:
-        failed: Captures and scans that failed.
+        failed: Captures, scans and batches of evaluations that failed.
         resting: Whether the present capture is passed over.
     """
 

@@ -60,7 +60,7 @@ class PendingCapture:
         step: The training step.
         parts: The samples, in their order.
         batch: The numbers of the batch as a whole, if there was one.
-        every: Steps between captures, if the budget has stretched them.
+        every: Steps between captures, if ``budget_mb`` or ``max_overhead`` made captures rarer.
         info: The session's constants as they are known now; ``None`` for those that it began with.
         wall_time: Seconds since the epoch.
     """

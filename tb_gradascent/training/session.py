@@ -35,7 +35,9 @@ from tb_gradascent.training.writer import NullWriter, SampleWriter
 
 @dataclasses.dataclass
 class Session:
-    """Makes captures of batches, evaluations and scans. No fault of it reaches the training.
+    """Makes captures of batches, evaluations and scans.
+
+    No fault of it reaches the training, unless the hook is ``strict``.
 
     Attributes:
         model: The classifier as it stands in the loop.
@@ -327,7 +329,7 @@ class Session:
 
 
 def status_of(health: Health, faults: FaultPolicy, pacer: Pacer) -> Status:
-    """Return what a session tells of itself."""
+    """Return a session's status."""
     return Status(
         notices=health.notices,
         steps=pacer.steps,

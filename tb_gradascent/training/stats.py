@@ -13,10 +13,11 @@ class Stats:
         captured: Samples captured.
         written: Captured samples that are in the event file.
         dropped: Captured samples that could not be written. The remaining ones are queued.
-        failed: Captures and scans that failed. They left no samples.
+        failed: Captures, scans and batches of evaluations that failed.
         waited: Seconds that the loop waited because writing did not keep up.
         bytes: The event file's size.
-        every: Steps between captures as things stand. It grows as the budget is used up.
+        every: Steps between captures at the moment. It grows as the budget fills up, and if
+            captures take too much time.
         overhead: Seconds that captures took so far, in the loop and on the writing thread.
     """
 

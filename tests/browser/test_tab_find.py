@@ -491,7 +491,7 @@ def test_lost_damaged_and_superseded_samples_are_counted(
         "lost in writing": "3,702",
         "unreadable": "4",
         "superseded": "12",
-        "budget": "captures as often as configured",
+        "interval": "captures as often as configured",
         "record version": str(metadata.RECORD_VERSION),
     }
 

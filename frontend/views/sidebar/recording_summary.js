@@ -59,7 +59,7 @@ function entriesOf(state) {
       title: "A training that restarted from a checkpoint recorded these steps again.",
     },
     ...overheadEntries(state),
-    ...budgetEntries(state),
+    ...intervalEntries(state),
     {
       name: "record version",
       value: String(state.recordVersion ?? ""),
@@ -80,12 +80,12 @@ function overheadEntries(state) {
 }
 
 /** @param {State} state */
-function budgetEntries(state) {
-  const title = "The hook captures less and less often, so that a training of any length stays within budget_mb.";
+function intervalEntries(state) {
+  const title = "The hook captures less often, so that it stays within budget_mb and max_overhead.";
   const stretched = stretchedRuns(state);
-  if (!stretched.length) return [{ name: "budget", value: "captures as often as configured", title }];
+  if (!stretched.length) return [{ name: "interval", value: "captures as often as configured", title }];
   return stretched.map(({ run, from, every }) => ({
-    name: `budget of ${run}`,
+    name: `interval of ${run}`,
     value: `captures are rarer from step ${formatCount(from)} on, at most ${formatCount(every)} steps apart`,
     title,
   }));
