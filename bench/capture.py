@@ -209,8 +209,8 @@ def against_bare_passes(case: Case, loop: Loop, folder: Path) -> dict[str, list[
 
         def before(name: str) -> None:
             nonlocal given
-            full._session.writer.flush()
-            gradients._session.writer.flush()
+            full._capturer.writer.flush()
+            gradients._capturer.writer.flush()
             if name == "bare passes":
                 samples = [*read_samples(folder / "full", step=loop.steps)]
                 given = given_by(samples, loop.inputs)
@@ -243,8 +243,8 @@ def against_alternatives(case: Case, loop: Loop, folder: Path) -> dict[str, list
         loop.warm_up((full, gradients), min(case.warm_up, 8))
 
         def before(_: str) -> None:
-            full._session.writer.flush()
-            gradients._session.writer.flush()
+            full._capturer.writer.flush()
+            gradients._capturer.writer.flush()
             loop.step()
 
         def log(

@@ -95,7 +95,7 @@ def train(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], minutes: f
                 seconds = accounted
                 allowed = max(overhead.FREE_SECONDS, MAX_OVERHEAD * clock.skipped)
                 beyond = max(beyond, seconds - allowed)
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         seconds = hook.stats.overhead
     return Accounted(seconds, called, beyond, seconds / clock.skipped, captures)
 

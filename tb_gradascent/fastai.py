@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.integrations.adapter import check_options, import_framework
+from tb_gradascent.integrations.adapter import OpenEvaluation, check_options, import_framework
 
 if TYPE_CHECKING:
     Callback = object
@@ -55,7 +54,7 @@ class GradAscentCallback(Callback):
         self._log = log
         self._validation = validation
         self._options = options
-        self._evaluation: contextlib.AbstractContextManager[None] | None = None
+        self._evaluation = OpenEvaluation()
         self._is_open = False
         self._step = self._steps_before = 0
 
@@ -69,7 +68,7 @@ class GradAscentCallback(Callback):
         """Capture a training step if a capture is due, or look at a batch of a validation."""
         learner = self.learn
         hook = self.hook
-        if hook is None or not self._is_open or not (learner.training or self._evaluation):
+        if hook is None or not self._is_open or not (learner.training or self._evaluation.is_open):
             return
         if learner.training:
             self._step = self._steps_before + learner.train_iter
@@ -96,14 +95,12 @@ class GradAscentCallback(Callback):
         if self._is_alone:
             self._open({"tag": "validation"} | self._options)
         if self.hook is not None and self._is_open:
-            self._evaluation = self.hook.evaluation(step=self._step)
-            self._evaluation.__enter__()
+            self._evaluation.begin(self.hook, step=self._step)
 
     def after_validate(self) -> None:
         """Capture the worst samples."""
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(None, None, None)
+        if self._evaluation.is_open:
+            self._evaluation.end()
             if self._is_alone:
                 self._close()
 
@@ -122,8 +119,6 @@ class GradAscentCallback(Callback):
 
     def _close(self) -> None:
         self._is_open = False
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(GeneratorExit, None, None)
+        self._evaluation.forget()
         if self.hook is not None:
             self.hook.close()

@@ -3,9 +3,9 @@
 How a capture comes about, from top to bottom:
 
 1. ``__call__`` or an attached optimizer step gives a batch. The ``Pacer`` says if a capture is due.
-2. ``Session.capture`` opens passes through the model (``ModelRunner``). The ``Recorder`` selects
+2. ``Capturer.capture`` opens passes through the model (``ModelRunner``). The ``Recorder`` selects
    rows and records them.
-3. The session hands a ``PendingCapture`` to the ``SampleWriter``, whose thread encodes the samples
+3. The capturer hands a ``PendingCapture`` to the ``SampleWriter``, whose thread encodes the samples
    and appends them to the event file.
 
 ``FaultPolicy`` keeps every fault on the way from the training, unless the hook is ``strict``.
@@ -40,6 +40,7 @@ from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
 from tb_gradascent.training.batch import Ids, InputKind, MissingPass
 from tb_gradascent.training.budget import Budget
+from tb_gradascent.training.capturer import Capturer, status_of
 from tb_gradascent.training.distributed import find_process_rank
 from tb_gradascent.training.evaluation import Evaluation
 from tb_gradascent.training.facts import Facts
@@ -51,8 +52,7 @@ from tb_gradascent.training.overhead import Overhead
 from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.probes import ProbeList
 from tb_gradascent.training.recorder import Recorder
-from tb_gradascent.training.scan import Unpack
-from tb_gradascent.training.session import Session, status_of
+from tb_gradascent.training.search import Unpack
 from tb_gradascent.training.stats import Stats
 from tb_gradascent.training.writer import CopiedWriter, NullWriter, SampleWriter
 
@@ -243,7 +243,7 @@ class GradAscentHook:
         else:
             writer = NullWriter()
         health.on_change = writer.refresh
-        self._session = Session(
+        self._capturer = Capturer(
             model=model,
             calls_forward=forward is not None,
             kind=kind,
@@ -300,28 +300,28 @@ class GradAscentHook:
         if torch.compiler.is_compiling():
             named = {"step": step, "ids": ids, "additional_forward_args": additional_forward_args}
             return uncompiled(self, inputs, logits, labels, **named)
-        session = self._session
+        capturer = self._capturer
         if is_graph_captured():
-            session.faults.handle(RuntimeError(_IN_GRAPH), "A capture")
+            capturer.faults.handle(RuntimeError(_IN_GRAPH), "A capture")
             return 0
-        if session.evaluation is not None:
-            session.see(session.evaluation, inputs, logits, labels, ids, additional_forward_args)
+        if capturer.evaluation is not None:
+            capturer.see(capturer.evaluation, inputs, logits, labels, ids, additional_forward_args)
             return 0
-        pacer = session.pacer
+        pacer = capturer.pacer
         try:
             now = pacer.next_step if step is None else arguments.training_step(step)
         except ValueError as error:
-            session.faults.handle(error, "A capture")
+            capturer.faults.handle(error, "A capture")
             return 0
         pacer.count_step()
         if not self.is_due(now):
             return 0
-        return session.capture(now, inputs, logits, labels, ids, additional_forward_args)
+        return capturer.capture(now, inputs, logits, labels, ids, additional_forward_args)
 
     @property
     def capturing(self) -> bool:
         """Whether the hook is running the model: your own forward hooks may look at this."""
-        return self._session.runner.running
+        return self._capturer.runner.running
 
     def is_due(self, step: int | None = None) -> bool:
         """Whether a call with this step would capture; by default the next call's.
@@ -330,12 +330,12 @@ class GradAscentHook:
         """
         if self.capturing or is_graph_captured():
             return False
-        session = self._session
-        if session.evaluation is not None:
-            return session.evaluation.is_active
-        if not session.pacer.is_due(session.pacer.next_step if step is None else step):
+        capturer = self._capturer
+        if capturer.evaluation is not None:
+            return capturer.evaluation.is_active
+        if not capturer.pacer.is_due(capturer.pacer.next_step if step is None else step):
             return False
-        return session.records() or session.runner.is_sharded
+        return capturer.records() or capturer.runner.is_sharded
 
     def attach(self, optimizer: torch.optim.Optimizer) -> AttachedHandle:
         """Capture after each optimizer step, without a call in the loop.
@@ -357,11 +357,11 @@ class GradAscentHook:
         """
         inner = arguments.unwrapped_optimizer(optimizer)
         return AttachedHandle(
-            self._session.model,
+            self._capturer.model,
             inner,
             is_due=self.is_due,
             capture=self._capture_pass,
-            skip=self._session.pacer.count_step,
+            skip=self._capturer.pacer.count_step,
         )
 
     def probe(
@@ -386,11 +386,11 @@ class GradAscentHook:
         Raises:
             ValueError: An argument breaks its rule.
         """
-        pacer = self._session.pacer
+        pacer = self._capturer.pacer
         schedule = pacer.main
         if every is not None:
             schedule = pacer.add_schedule(arguments.whole_number("every", every, 1))
-        self._session.probes.add(inputs, labels, ids, schedule, additional_forward_args)
+        self._capturer.probes.add(inputs, labels, ids, schedule, additional_forward_args)
         if schedule is pacer.main:
             pacer.probes += len(inputs)
 
@@ -400,7 +400,7 @@ class GradAscentHook:
         Samples that are recorded later under another tag have it, and the others as well if none
         was recorded yet.
         """
-        self._session.facts.add(know(data))
+        self._capturer.facts.add(know(data))
 
     def scan(
         self,
@@ -449,7 +449,7 @@ class GradAscentHook:
             )
         now = self._this_step(step)
         top_k = arguments.whole_number("top_k", top_k, 1)
-        return self._session.scan(loader, now, ids, unpack, top_k, arguments.tag_name(tag))
+        return self._capturer.scan(loader, now, ids, unpack, top_k, arguments.tag_name(tag))
 
     @contextlib.contextmanager
     def evaluation(
@@ -488,14 +488,14 @@ class GradAscentHook:
         Raises:
             ValueError: ``step``, ``top_k`` or ``tag`` breaks its rule.
         """
-        session = self._session
+        capturer = self._capturer
         now = self._this_step(step)
-        top_k = session.pacer.top_k if top_k is None else arguments.whole_number("top_k", top_k, 1)
+        top_k = capturer.pacer.top_k if top_k is None else arguments.whole_number("top_k", top_k, 1)
         evaluation = Evaluation(now, arguments.tag_name(tag), top_k)
-        if session.evaluation is not None:  # the outer block sees all
+        if capturer.evaluation is not None:  # the outer block sees all
             yield
             return
-        with session.evaluate(evaluation):
+        with capturer.evaluate(evaluation):
             yield
 
     @property
@@ -509,16 +509,16 @@ class GradAscentHook:
     @property
     def stats(self) -> Stats:
         """What became of everything so far."""
-        session = self._session
+        capturer = self._capturer
         return Stats(
-            captured=session.captured,
-            written=session.writer.written,
-            dropped=session.writer.dropped,
-            failed=session.faults.failed,
-            waited=session.writer.waited,
-            bytes=session.writer.size,
-            every=session.pacer.every,
-            overhead=session.pacer.overhead.seconds,
+            captured=capturer.captured,
+            written=capturer.writer.written,
+            dropped=capturer.writer.dropped,
+            failed=capturer.faults.failed,
+            waited=capturer.writer.waited,
+            bytes=capturer.writer.size,
+            every=capturer.pacer.every,
+            overhead=capturer.pacer.overhead.seconds,
         )
 
     def close(self) -> None:
@@ -530,9 +530,9 @@ class GradAscentHook:
         Raises:
             Exception: ``strict``, and something could not be written that was not raised before.
         """
-        writer = self._session.writer
+        writer = self._capturer.writer
         writer.close()
-        self._session.faults.raise_write_failure(writer.failure, again=False)
+        self._capturer.faults.raise_write_failure(writer.failure, again=False)
 
     def __enter__(self) -> GradAscentHook:
         return self
@@ -552,13 +552,13 @@ class GradAscentHook:
     def _this_step(self, step: SupportsIndex | None) -> int:
         """The step as given, or that of the last call."""
         if step is None:
-            return max(self._session.pacer.next_step - 1, 0)
+            return max(self._capturer.pacer.next_step - 1, 0)
         return arguments.training_step(step)
 
     def _capture_pass(self, recorded: RecordedPass | MissingPass) -> int:
         if isinstance(recorded, MissingPass):
             return self(recorded, None)  # type: ignore[arg-type]  # it is reported as a fault
-        return self(**self._session.arguments_of(recorded))
+        return self(**self._capturer.arguments_of(recorded))
 
 
 class _CopiedHook(GradAscentHook):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.integrations.adapter import call_hook, import_framework
+from tb_gradascent.integrations.adapter import OpenEvaluation, call_hook, import_framework
 from tb_gradascent.model.forward_recorder import ForwardRecorder
 from tb_gradascent.model.model_io import find_in_batch
 
@@ -67,7 +66,7 @@ class GradAscentHandler:
         self._recorder = ForwardRecorder([model], lambda _: self._due or self._sees)
         self._due = self._sees = False
         self._trainer: Engine | None = None
-        self._evaluation: contextlib.AbstractContextManager[None] | None = None
+        self._evaluation = OpenEvaluation()
 
     def attach(self, engine: Engine) -> None:
         """Call the hook at every iteration of an engine."""
@@ -121,29 +120,24 @@ class GradAscentHandler:
 
     def _begin_evaluation(self, engine: Engine, tag: str) -> None:
         self._learn(engine)
-        self._forget_evaluation()
+        self._sees = False
         step = 0 if self._trainer is None else self._step(self._trainer)
-        self._evaluation = self.hook.evaluation(step=step, tag=tag)
-        self._evaluation.__enter__()
+        self._evaluation.begin(self.hook, step=step, tag=tag)
 
     def _begin_evaluated(self) -> None:
         self._sees = self.hook.is_due()
 
     def _end_evaluated(self, engine: Engine) -> None:
-        if self._sees and self._evaluation is not None:
+        if self._sees and self._evaluation.is_open:
             self._call_hook(engine, 0)
 
     def _end_evaluation(self) -> None:
         self._sees = False
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(None, None, None)
+        self._evaluation.end()
 
     def _forget_evaluation(self) -> None:
         self._sees = False
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(GeneratorExit, None, None)
+        self._evaluation.forget()
 
     def _call_hook(self, engine: Engine, step: int) -> None:
         batch = self._batch_of(engine)

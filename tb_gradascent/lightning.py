@@ -13,6 +13,7 @@ from torch import nn
 
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.integrations.adapter import (
+    OpenEvaluation,
     call_hook,
     check_options,
     import_framework,
@@ -194,7 +195,7 @@ class GradAscentCallback(Callback):
             options = options | {"judges": _averages(trainer) | dict(options.get("judges") or {})}
         self._recorder = _StepRecorder(module, log, {"data": _loaders(trainer)} | options)
         self.hook = self._exit.enter_context(self._recorder.hook)
-        self._exit.push(self._recorder.stop)
+        self._exit.callback(self._recorder.stop)
         return self._recorder
 
 
@@ -214,7 +215,7 @@ class _StepRecorder:
         self._step = 0
         self._was_asked = False
         self._is_blind = False
-        self._evaluation: contextlib.AbstractContextManager[None] | None = None
+        self._evaluation = OpenEvaluation()
         self._own_forward = options.get("forward") is None
         if self._own_forward:
             options = options | {"forward": self._classify}
@@ -232,12 +233,11 @@ class _StepRecorder:
         """Start to collect the worst samples of an evaluation."""
         self._forget()
         self._is_blind = False
-        self._evaluation = self.hook.evaluation(step=step, tag=tag)
-        self._evaluation.__enter__()
+        self._evaluation.begin(self.hook, step=step, tag=tag)
 
     def begin_evaluated(self) -> None:
         """Start to record a batch of an evaluation."""
-        if self._evaluation is None or self._is_blind or not self.hook.is_due():
+        if not self._evaluation.is_open or self._is_blind or not self.hook.is_due():
             return
         if self._passes is None:
             own = self._was_asked or type(self._module).forward not in _NO_FORWARD
@@ -247,9 +247,7 @@ class _StepRecorder:
     def end_evaluation(self) -> None:
         """Capture the worst samples."""
         self._forget()
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(None, None, None)
+        self._evaluation.end()
 
     def see_loss(self, loss: torch.Tensor) -> None:
         """Remember the inputs of a loss, if a capture is due."""
@@ -272,7 +270,7 @@ class _StepRecorder:
                 recorded = None  # its rows are features
         if recorded is None and logits is None and len({columns_of(rows) for rows in seen}) == 1:
             logits = seen[0]
-        if self._evaluation is None:
+        if not self._evaluation.is_open:
             self._forget()
             self._classifier = None if recorded is None else recorded.module
             self._was_asked = recorded is None
@@ -294,12 +292,10 @@ class _StepRecorder:
             with_forward_args=self._own_forward,
         )
 
-    def stop(self, kind: type[BaseException] | None, *exception: Any) -> None:
+    def stop(self) -> None:
         """Stop everything."""
         self._forget()
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(*((kind, *exception) if kind else (GeneratorExit, None, None)))
+        self._evaluation.forget()
 
     def _record(self, modules: Iterable[nn.Module], is_wanted: Callable[[nn.Module], bool]) -> None:
         self._passes = ForwardRecorder(modules, lambda m: not self.hook.capturing and is_wanted(m))

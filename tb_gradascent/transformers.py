@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import sys
@@ -16,7 +15,12 @@ from torch import Tensor, nn
 
 from tb_gradascent.format.metadata import is_sample_shape
 from tb_gradascent.hook import GradAscentHook
-from tb_gradascent.integrations.adapter import call_hook, check_options, import_framework
+from tb_gradascent.integrations.adapter import (
+    OpenEvaluation,
+    call_hook,
+    check_options,
+    import_framework,
+)
 from tb_gradascent.model.forward_recorder import ForwardRecorder
 from tb_gradascent.model.model_io import LABEL_NAMES, find_inputs, find_labels
 
@@ -81,7 +85,7 @@ class GradAscentCallback(TrainerCallback):
         self._recorded: nn.Module | None = None
         self._run: str | None = None
         self._is_training = self._is_open = self._due = False
-        self._evaluation: contextlib.AbstractContextManager[None] | None = None
+        self._evaluation = OpenEvaluation()
         self._kept_labels: list[Tensor] = []
         self._lacks_channel = False
 
@@ -138,19 +142,16 @@ class GradAscentCallback(TrainerCallback):
             return
         if not self._is_open:
             self._open(args, model, {"tag": "validation"} | self._options, kwargs)
-        if self._evaluation is None:
+        if not self._evaluation.is_open:
             assert self.hook is not None  # noqa: S101
-            self._evaluation = self.hook.evaluation(step=state.global_step)
-            self._evaluation.__enter__()
+            self._evaluation.begin(self.hook, step=state.global_step)
         self._call_hook(state.global_step)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Capture the worst samples of an evaluation."""
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(None, None, None)
+        self._evaluation.end()
         if not self._is_training:
             self._close()
 
@@ -163,7 +164,7 @@ class GradAscentCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Forget the batches: a prediction is no evaluation."""
-        self._forget_evaluation()
+        self._evaluation.forget()
         if not self._is_training:
             self._close()
 
@@ -216,7 +217,7 @@ class GradAscentCallback(TrainerCallback):
         if self.hook is None or not self.hook.is_due(step):
             return
         if recorded is None:
-            if self._evaluation is None:
+            if not self._evaluation.is_open:
                 call_hook(self.hook, step, None, None)  # it is reported as a fault
             return
         own_forward = self._options.get("forward") is None
@@ -236,14 +237,9 @@ class GradAscentCallback(TrainerCallback):
     def _classify(self, model: nn.Module, inputs: Tensor, *args: Any, **kwargs: Any) -> Any:
         return model(inputs.squeeze(1) if self._lacks_channel else inputs, *args, **kwargs)
 
-    def _forget_evaluation(self) -> None:
-        if self._evaluation is not None:
-            evaluation, self._evaluation = self._evaluation, None
-            evaluation.__exit__(GeneratorExit, None, None)
-
     def _close(self) -> None:
         self._due = self._is_open = False
-        self._forget_evaluation()
+        self._evaluation.forget()
         if self._recorder:
             self._recorder.take()
             if not self._validation:

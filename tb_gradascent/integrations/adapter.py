@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -83,6 +84,36 @@ def check_options(options: Mapping[str, Any]) -> None:
         TypeError: ``GradAscentHook`` has no such option.
     """
     inspect.signature(GradAscentHook).bind(None, None, **options)
+
+
+class OpenEvaluation:
+    """The evaluation of a framework's loop, which tells its beginning and its end apart."""
+
+    def __init__(self) -> None:
+        self._block: contextlib.AbstractContextManager[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an evaluation is going on."""
+        return self._block is not None
+
+    def begin(self, hook: GradAscentHook, *, step: int, tag: str = "validation") -> None:
+        """Collect the worst samples from here on; see :meth:`GradAscentHook.evaluation`."""
+        self.forget()  # an error may have ended the last one
+        self._block = hook.evaluation(step=step, tag=tag)
+        self._block.__enter__()
+
+    def end(self) -> None:
+        """Capture the worst samples, if an evaluation is going on."""
+        block, self._block = self._block, None
+        if block is not None:
+            block.__exit__(None, None, None)
+
+    def forget(self) -> None:
+        """Capture nothing."""
+        block, self._block = self._block, None
+        if block is not None:
+            block.__exit__(GeneratorExit, None, None)
 
 
 def call_hook(

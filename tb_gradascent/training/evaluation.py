@@ -11,7 +11,7 @@ from torch import Tensor
 from tb_gradascent.functional.criteria import Loss, Misclassified
 from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.training.batch import Batch
-from tb_gradascent.training.top_k import TopK
+from tb_gradascent.training.top_k import CANDIDATES, TopK
 
 SUREST_ERRORS: Final = Loss() & Misclassified()
 """Wrong predictions, by their loss. Some of them are right, and the label is wrong."""
@@ -51,7 +51,7 @@ class Evaluation:
     def reset(self) -> None:
         """Forget what was found."""
         # More than are recorded, because each is looked at once more before.
-        self.confused, self.errors = TopK(_CANDIDATES * self.top_k), TopK(_CANDIDATES * self.top_k)
+        self.confused, self.errors = TopK(CANDIDATES * self.top_k), TopK(CANDIDATES * self.top_k)
         self.surest = self.last_args = None
         self._seen = 0
 
@@ -74,6 +74,3 @@ class Evaluation:
         known = self.surest
         self.surest = surest if known is None else torch.maximum(known, surest.to(known.device))
         self.last_args = batch.forward_args
-
-
-_CANDIDATES: Final = 3

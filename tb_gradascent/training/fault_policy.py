@@ -39,7 +39,7 @@ class FaultPolicy:
         self._to_pass_over = 0
         self._raised_write_failure = False
 
-    def passes_over(self) -> bool:
+    def take_rest(self) -> bool:
         """Whether to pass over a due capture, because many before it failed in a row."""
         self.resting = self._to_pass_over > 0
         self._to_pass_over -= self.resting
@@ -59,10 +59,10 @@ class FaultPolicy:
         except Exception as error:
             self.handle(error, what, step)
             if counts:
-                self._count_in_a_row(step)
+                self._note_failure(step)
         else:
             if counts and not self.resting:
-                self._end_row(step)
+                self._note_success(step)
 
     def handle(self, error: Exception, what: str, step: int | None = None) -> None:
         """Count a fault, and log it if it is the first of its kind.
@@ -82,7 +82,7 @@ class FaultPolicy:
             step,
         )
 
-    def _count_in_a_row(self, step: int) -> None:
+    def _note_failure(self, step: int) -> None:
         self._failed_in_a_row += 1
         beyond = self._failed_in_a_row - PATIENCE
         if beyond < 0:
@@ -97,7 +97,7 @@ class FaultPolicy:
             step,
         )
 
-    def _end_row(self, step: int) -> None:
+    def _note_success(self, step: int) -> None:
         if self._failed_in_a_row >= PATIENCE:
             self._health.note(
                 "captures-succeed-again",

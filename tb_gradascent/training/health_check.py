@@ -295,7 +295,7 @@ class HealthCheck:
     _own: Agreement = _NOTHING
     _had_no_gradient: bool = False
 
-    def is_due(self) -> bool:
+    def take_due(self) -> bool:
         """Count a capture, and return whether to check it.
 
         The first, the second, the fourth and so on are checked. If the predictions of the loop and

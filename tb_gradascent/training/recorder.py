@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -30,11 +29,7 @@ from tb_gradascent.training.health_check import (
 )
 from tb_gradascent.training.pending import BatchScalars
 from tb_gradascent.training.seen_range import SeenRange
-from tb_gradascent.training.top_k import Candidate, batches_of
-
-#: The criterion looks at the model's own answers about this many times ``top_k`` rows.
-CANDIDATES: Final = 3
-
+from tb_gradascent.training.top_k import CANDIDATES, Candidate, batches_of
 
 OpenPasses = Callable[[], contextlib.AbstractContextManager[Passes | None]]
 
@@ -98,10 +93,10 @@ class Recorder:
             ValueError: The inputs do not fit the session, or the answer holds no logits.
         """
         self._prepare(passes, batch, step)
-        logits = None if answer is None else self._loop_logits(passes, batch, answer)
+        logits = None if answer is None else self._logits_in_capture(passes, batch, answer)
         self._settle(passes, batch, logits, step)
         self.seen.add(batch.inputs, batch.value_range)
-        is_checked = self.check.is_due()
+        is_checked = self.check.take_due()
         own = None
         if logits is None and (top_k or is_checked):
             own = passes.ask(batch.inputs, batch.forward_args)
@@ -137,12 +132,14 @@ class Recorder:
         self._settle(passes, batch)
         self.seen.add(batch.inputs, batch.value_range)
         own = passes.ask(batch.inputs, batch.forward_args)
-        if self.check.is_due():
+        if self.check.take_due():
             self.check.look_at(batch.inputs)
             self.check.examine(passes, batch, None, own[:ROWS])
         return self.score(own, batch.labels)
 
-    def loop_logits(self, open_passes: OpenPasses, batch: Batch, answer: object) -> Tensor | None:
+    def logits_outside_capture(
+        self, open_passes: OpenPasses, batch: Batch, answer: object
+    ) -> Tensor | None:
         """The logits (N, C) in the loop's answer to a batch, outside of a capture.
 
         Args:
@@ -177,9 +174,7 @@ class Recorder:
             batch: The loop's.
             logits: The loop's (N, C).
         """
-        batch.check_channels(self.info)
-        self.health.add(about_labels(batch.label_kind), evaluation.step)
-        self.health.add(about_shape(batch.inputs, self.kind), evaluation.step)
+        self._check(batch, evaluation.step)
         self.seen.add(batch.inputs, batch.value_range)
         logits = logits.detach()
         errors = error_scores(logits, batch.labels)
@@ -386,13 +381,17 @@ class Recorder:
         )
 
     def _prepare(self, passes: Passes, batch: Batch, step: int | None = None) -> None:
+        """Check a batch, and prepare the passes for it."""
+        self._check(batch, step)
+        passes.pad_like(batch.forward_args)
+
+    def _check(self, batch: Batch, step: int | None) -> None:
         """Check what needs no pass through the model."""
         batch.check_channels(self.info)
         self.health.add(about_labels(batch.label_kind), step)
         self.health.add(about_shape(batch.inputs, self.kind), step)
-        passes.pad_like(batch.forward_args)
 
-    def _loop_logits(self, passes: Passes, batch: Batch, answer: object) -> Tensor:
+    def _logits_in_capture(self, passes: Passes, batch: Batch, answer: object) -> Tensor:
         """The logits (N, C) in what the loop gave."""
         if passes.reader.form is None and not has_graph(answer):
             # Only the model's own output tells whether these are probabilities.

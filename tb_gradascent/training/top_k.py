@@ -18,6 +18,9 @@ from tb_gradascent.model.forward_args import ForwardArgs
 from tb_gradascent.training.batch import Batch, Ids, id_text
 from tb_gradascent.training.distributed import ProcessRank, gather, share
 
+#: Candidates for each sample that is recorded. The model is asked about each once more.
+CANDIDATES: Final = 3
+
 #: After so many samples the ids of all but the best are forgotten.
 _IDS: Final = 1 << 16
 

@@ -513,7 +513,7 @@ def test_the_effect_of_the_budget_is_shown(
         for step in range(200):
             in_force[step] = hook.stats.every
             hook(batch, batch.flatten(1)[:, :3])
-            hook._session.writer.flush()
+            hook._capturer.writer.flush()
     stretched = {
         sample.step: in_force[sample.step]
         for sample in read_samples(tmp_path)

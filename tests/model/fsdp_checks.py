@@ -218,7 +218,7 @@ def the_fuller_file_sets_the_pace_of_all(directory: Path) -> None:
         logits = torch.randn(8, 10)
         for step in range(60):
             hook(images[:8], logits, step=step)
-            hook._session.writer.flush()
+            hook._capturer.writer.flush()
             due.append(hook.stats.every)
         assert hook.stats.captured == 0 or rank == 1
     told: list[Any] = [None, None]

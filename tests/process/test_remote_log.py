@@ -31,7 +31,7 @@ def test_tensorboard_follows_the_parts_of_a_remote_log(
     def capture(times: int) -> None:
         for _ in range(times):
             hook(images[:8], torch.zeros(8, 10), labels[:8])
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
 
     capture(3)
     address = serve(url)

@@ -76,7 +76,7 @@ def hook_with_one_sample(disk: Disk) -> GradAscentHook:
     """A hook that captures at each call, and whose first sample is on the disk."""
     hook = GradAscentHook(convolutional(), disk.folder / "run", every=1, top_k=1)
     hook(BATCH, LOGITS)
-    hook._session.writer.flush()
+    hook._capturer.writer.flush()
     return hook
 
 

@@ -51,13 +51,13 @@ def test_captures_cover_a_training_that_exceeds_the_budget(
             strict=True,
             ascent=BRIEF,
         ) as hook:
-            one = hook._session.writer.size
+            one = hook._capturer.writer.size
             hook(BATCH, BATCH.flatten(1)[:, :3])
-            hook._session.writer.flush()
-            one = hook._session.writer.size - one
+            hook._capturer.writer.flush()
+            one = hook._capturer.writer.size - one
             for _ in range(1, length):
                 hook(BATCH, BATCH.flatten(1)[:, :3])
-                hook._session.writer.flush()
+                hook._capturer.writer.flush()
         stats = hook.stats
     (file,) = find_event_files(tmp_path)
     size = file.stat().st_size
@@ -99,7 +99,7 @@ def test_captures_beyond_the_budget_are_dropped_counted_and_logged_once(
         with GradAscentHook(nn.Identity(), tmp_path, every=1, budget_mb=0.05, forward=sums) as hook:
             for _ in range(3):
                 assert hook(images, images.flatten(1)[:, :3], step=None) == 4
-                hook._session.writer.flush()
+                hook._capturer.writer.flush()
     assert (hook.stats.written, hook.stats.dropped) == (0, 12)
     assert [r.getMessage() for r in caplog.records].count(
         "budget_mb is used up: from here on captures are dropped that do not fit. "

@@ -229,7 +229,7 @@ def test_memory_does_not_grow_with_the_evaluation(tmp_path: Path) -> None:
         with hook.evaluation(), torch.no_grad():
             for x, y in batches():
                 hook(x, network(x), y)
-                held = hook._session.evaluation
+                held = hook._capturer.evaluation
                 assert held is not None
                 assert len(held.confused.candidates()) <= 3
                 assert len(held.errors.candidates()) <= 3

@@ -295,10 +295,10 @@ def test_captures_after_the_directory_was_deleted_are_dropped(
 ) -> None:
     with GradAscentHook(convolutional(), tmp_path / "run", every=1, ascent=None) as hook:
         assert hook(BATCH, LOGITS) == 4
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         shutil.rmtree(tmp_path / "run")
         assert [hook(BATCH, LOGITS) for _ in range(3)] == [4, 4, 4]
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         assert (hook.stats.written, hook.stats.dropped) == (4, 12)
     assert ["was deleted" in message for message in warnings()] == [True]
 
@@ -311,12 +311,12 @@ def test_the_next_samples_tell_how_many_were_lost(run: Run, tmp_path: Path) -> N
         import resource
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         hook(batch, logits)
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         full = hook.stats.bytes + 1000
         resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
         hook(batch, logits)
         hook(batch, logits)
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         hook(batch, logits)
         hook.close()
@@ -353,11 +353,11 @@ def test_a_full_disk_loses_captures_until_there_is_room_again(run: Run, disk: Pa
         ballast.write_bytes(bytes(100_000))
         for _ in range(20):
             hook(batch, logits)
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         lost = hook.stats.dropped
         assert lost and hook.stats.written, hook.stats
         before = hook.stats.bytes
-        assert hook._session.writer.path.stat().st_size == before
+        assert hook._capturer.writer.path.stat().st_size == before
         ballast.unlink()
         hook(batch, logits)
         hook.close()
@@ -391,7 +391,7 @@ def test_captures_are_lost_only_while_the_file_cannot_be_written(
             (path,) = (tmp_path / "run").iterdir()
             subprocess.run(["chattr", immutable, path], check=True)
             hook(BATCH, LOGITS)
-            hook._session.writer.flush()
+            hook._capturer.writer.flush()
     assert (hook.stats.written, hook.stats.dropped) == (8, 4)
     assert ["Operation not permitted" in message for message in warnings()] == [True]
     assert steps(tmp_path / "run") == [0, 2]
@@ -407,7 +407,7 @@ def test_a_clock_that_is_set_back_loses_no_capture(
             for step, jump in enumerate((0.0, -3e7, 9e7, -1e9), first):
                 monkeypatch.setattr(time, "time", lambda jump=jump: true_time() + jump)
                 hook(BATCH, LOGITS, step=step)
-                hook._session.writer.flush()
+                hook._capturer.writer.flush()
         monkeypatch.setattr(time, "time", true_time)
     assert steps(tmp_path) == [0, 1, 2, 3, 10, 11, 12, 13]
 
@@ -438,7 +438,7 @@ def test_strict_raises_an_error_of_the_writing_thread_at_the_next_call(tmp_path:
     hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True, ascent=None)
     shutil.rmtree(tmp_path / "run")
     hook(BATCH, LOGITS)
-    hook._session.writer.flush()
+    hook._capturer.writer.flush()
     with pytest.raises(FileNotFoundError, match="was deleted"):
         hook(BATCH, LOGITS)
     hook.close()
@@ -486,7 +486,7 @@ def test_written_samples_are_readable_however_the_process_ends(
         f"""
         for _ in range(5):
             hook(batch, logits)
-        hook._session.writer.flush()
+        hook._capturer.writer.flush()
         for _ in range(6):
             hook(batch, logits)
         {end}

@@ -117,8 +117,8 @@ def test_a_program_that_ends_without_close_tells_its_end(
 def test_the_counts_are_told_with_the_first_capture_and_at_the_end(tmp_path: Path) -> None:
     with made(tmp_path, top_k=2) as hook:
         for _ in range(10):
-            hook(BATCH, logits_of(hook._session.model, BATCH))
-            hook._session.writer.flush()
+            hook(BATCH, logits_of(hook._capturer.model, BATCH))
+            hook._capturer.writer.flush()
     statuses = told(tmp_path)
     first = next(status for status in statuses if status.steps)
     assert (first.steps, first.captured) == (1, 2)
@@ -127,7 +127,7 @@ def test_the_counts_are_told_with_the_first_capture_and_at_the_end(tmp_path: Pat
     assert last.overhead > 0
     assert last.elapsed > 0
     assert last.every == 1
-    margins = logits_of(hook._session.model, BATCH).softmax(1).topk(2, 1).values
+    margins = logits_of(hook._capturer.model, BATCH).softmax(1).topk(2, 1).values
     assert last.least_margin == pytest.approx((margins[:, 0] - margins[:, 1]).min().item())
     assert last.notices == hook.health == ()
 
@@ -135,8 +135,8 @@ def test_the_counts_are_told_with_the_first_capture_and_at_the_end(tmp_path: Pat
 def test_statuses_of_a_long_training_are_few_and_small(tmp_path: Path) -> None:
     with made(tmp_path, top_k=1, ascent=None, max_overhead=None) as hook:
         for _ in range(100):
-            hook(BATCH, logits_of(hook._session.model, BATCH))
-            hook._session.writer.flush()
+            hook(BATCH, logits_of(hook._capturer.model, BATCH))
+            hook._capturer.writer.flush()
     statuses = told(tmp_path)
     assert 5 <= len(statuses) <= 14
     steps = [status.steps for status in statuses]
@@ -171,23 +171,23 @@ def test_counts_are_told_again_after_a_part_of_the_time(
 def test_a_new_notice_is_told_without_a_capture(tmp_path: Path) -> None:
     hook = made(tmp_path)
     hook._health.report("odd", "warning", "Something is odd.", "Mend it.", 3)
-    hook._session.writer.flush()
+    hook._capturer.writer.flush()
     (notice,) = told(tmp_path)[-1].notices
     assert notice == Notice("odd", "warning", "Something is odd.", "Mend it.", 3)
     before = len(told(tmp_path))
     hook._health.report("odd", "warning", "Something is odd.", "Mend it.", 4)
-    hook._session.writer.flush()
+    hook._capturer.writer.flush()
     assert len(told(tmp_path)) == before, "it is only counted"
     hook.close()
     assert told(tmp_path)[-1].notices[0].count == 2
     hook._health.report("late", "warning", "After the end.")
-    hook._session.writer.flush()
+    hook._capturer.writer.flush()
 
 
 def test_a_fault_is_told(tmp_path: Path) -> None:
     with made(tmp_path) as hook:
-        hook(BATCH.int(), logits_of(hook._session.model, BATCH))
-        hook._session.writer.flush()
+        hook(BATCH.int(), logits_of(hook._capturer.model, BATCH))
+        hook._capturer.writer.flush()
         status = told(tmp_path)[-1]
         assert status.failed == 1
         (notice,) = status.notices
@@ -250,7 +250,7 @@ def test_captures_that_fail_are_tried_less_often_until_one_succeeds(
         with made(tmp_path, forward=switch, max_overhead=None) as hook:
             for switch.step in range(60):
                 switch.on = switch.step < 40
-                captured[switch.step] = hook(BATCH, logits_of(hook._session.model, BATCH))
+                captured[switch.step] = hook(BATCH, logits_of(hook._capturer.model, BATCH))
     # Ten in a row, then after 2, 4, 8, 16 and 32 intervals. The last of these succeeds.
     assert switch.attempts[:14] == [*range(10), 11, 15, 23, 39]
     assert hook.stats.failed == 14
@@ -266,7 +266,7 @@ def test_a_success_restores_the_interval(tmp_path: Path) -> None:
         samples = {}
         for switch.step in range(40):
             switch.on = switch.step < 20
-            samples[switch.step] = hook(BATCH, logits_of(hook._session.model, BATCH))
+            samples[switch.step] = hook(BATCH, logits_of(hook._capturer.model, BATCH))
     assert switch.attempts == [*range(10), 11, 15, *range(23, 40)]
     assert [step for step, count in samples.items() if count] == list(range(23, 40))
     assert codes(hook.health)[1:] == ["captures-fail", "captures-succeed-again"]
@@ -310,21 +310,21 @@ def test_nothing_is_said_of_a_hook_that_had_nothing_to_choose_from_or_chose(
         if use == "a scan":
             assert hook.scan([BATCH]) == 4
         elif use == "a capture":
-            assert hook(BATCH, logits_of(hook._session.model, BATCH)) == 4
-            hook(BATCH, sure(hook._session.model, BATCH), step=10)
+            assert hook(BATCH, logits_of(hook._capturer.model, BATCH)) == 4
+            hook(BATCH, sure(hook._capturer.model, BATCH), step=10)
     assert hook.health == ()
 
 
 def test_a_probe_is_not_confused_because_it_was_captured(tmp_path: Path) -> None:
     with made(tmp_path, forward=sure) as hook:
         hook.probe(BATCH[:1])
-        assert hook(BATCH, sure(hook._session.model, BATCH)) == 1
+        assert hook(BATCH, sure(hook._capturer.model, BATCH)) == 1
     assert codes(hook.health) == ["nothing-confused"]
 
 
 def test_other_criteria_are_told_the_margin_too(tmp_path: Path) -> None:
     with made(tmp_path, criterion=Misclassified()) as hook:
-        logits = logits_of(hook._session.model, BATCH)
+        logits = logits_of(hook._capturer.model, BATCH)
         hook(BATCH, logits, logits.argmax(1))
     assert codes(hook.health) == ["nothing-confused"]
 
@@ -334,7 +334,7 @@ def test_the_end_is_told_after_the_budget_is_spent(tmp_path: Path) -> None:
     with made(tmp_path, budget_mb=0.05) as hook:
         for _ in range(3):
             hook(images, images.flatten(1)[:, :3])
-            hook._session.writer.flush()
+            hook._capturer.writer.flush()
     last = told(tmp_path)[-1]
     assert last.ended
     assert (last.captured, last.dropped) == (12, 12)
@@ -379,10 +379,10 @@ def test_faults_of_the_writing_thread_are_notices(tmp_path: Path) -> None:
 def test_a_forgotten_hook_is_closed(tmp_path: Path) -> None:
     earlier = set(threading.enumerate())
     hook = made(tmp_path)
-    hook(BATCH, logits_of(hook._session.model, BATCH))
+    hook(BATCH, logits_of(hook._capturer.model, BATCH))
     own = set(threading.enumerate()) - earlier
     assert own
-    gone = weakref.ref(hook._session.model)
+    gone = weakref.ref(hook._capturer.model)
     del hook
     gc.collect()
     assert gone() is None
@@ -408,5 +408,5 @@ def test_ranks_that_record_nothing_tell_nothing(
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with made(tmp_path, ranks="zero") as hook:
-        hook(BATCH, logits_of(hook._session.model, BATCH))
+        hook(BATCH, logits_of(hook._capturer.model, BATCH))
     assert list(find_event_files(tmp_path)) == []

@@ -1,4 +1,4 @@
-"""A hook's session: what becomes of a batch, from the loop's tensors to the queue of the writer."""
+"""What becomes of a batch, from the loop's tensors to the queue of the writer."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import BatchScalars, PendingCapture
 from tb_gradascent.training.probes import ProbeList
 from tb_gradascent.training.recorder import Recorder
-from tb_gradascent.training.scan import ScoreBatch, Unpack, search
+from tb_gradascent.training.search import ScoreBatch, Unpack, search
 from tb_gradascent.training.writer import NullWriter, SampleWriter
 
 
 @dataclasses.dataclass
-class Session:
+class Capturer:
     """Makes captures of batches, evaluations and scans.
 
     No fault of it reaches the training, unless the hook is ``strict``.
@@ -111,23 +111,23 @@ class Session:
         evaluation.is_active = self.runner.is_sharded or (
             self.records() and self.pacer.overhead.allows_another()
         )
-        recorder: ForwardRecorder | None = None
+        forward_recorder: ForwardRecorder | None = None
 
         def see_passes(_: nn.Module) -> bool:
             if is_graph_captured():
                 return False
             # A pass is looked at when the next one ends: the loop may give it to the hook itself.
-            self._see_pass(evaluation, recorder)
+            self._see_pass(evaluation, forward_recorder)
             return evaluation.is_active and not (evaluation.is_explicit or self.runner.running)
 
-        recorder = ForwardRecorder([self.model], see_passes)
+        forward_recorder = ForwardRecorder([self.model], see_passes)
         self.evaluation = evaluation
         try:
             yield
-            self._see_pass(evaluation, recorder)
+            self._see_pass(evaluation, forward_recorder)
         finally:
             self.evaluation = None
-            recorder.remove()
+            forward_recorder.remove()
         if evaluation.is_active:
             self._capture_evaluation(evaluation)
 
@@ -160,7 +160,7 @@ class Session:
             if not len(batch.inputs):
                 return
             self._fill_in(batch, evaluation.step)
-            found = self.recorder.loop_logits(self._open_passes, batch, logits)
+            found = self.recorder.logits_outside_capture(self._open_passes, batch, logits)
             if found is not None:
                 self.recorder.offer(evaluation, batch, found)
             if not batch.inputs.is_cuda:  # there it waits for the loop's own pass
@@ -215,7 +215,7 @@ class Session:
     ) -> int:
         every = self.pacer.stretched_every
         due = self.pacer.take_due(step)
-        with self._open_passes(rest=self.faults.passes_over()) as passes:
+        with self._open_passes(rest=self.faults.take_rest()) as passes:
             if passes is None:
                 return 0
             batch = Batch.of(inputs, labels, ids, additional_forward_args, self.kind)
@@ -232,9 +232,9 @@ class Session:
             )
         return self._enqueue(self.tag, step, parts, scalars, every)
 
-    def _see_pass(self, evaluation: Evaluation, recorder: ForwardRecorder | None) -> None:
+    def _see_pass(self, evaluation: Evaluation, forward_recorder: ForwardRecorder | None) -> None:
         """Offer the last pass of the model to an evaluation, unless the loop gave it."""
-        recorded = recorder and recorder.take()
+        recorded = forward_recorder and forward_recorder.take()
         if recorded and not evaluation.is_explicit:
             self.see(evaluation, **self.arguments_of(recorded), is_explicit=False)
 
