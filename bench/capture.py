@@ -42,7 +42,7 @@ from tb_gradascent import GradAscentHook, ProbabilityMargin, Sample, read_sample
 from tb_gradascent.functional.ascent import DEFAULT_ASCENTS, VisibleAscent
 from tb_gradascent.functional.capture import STRENGTHS
 from tb_gradascent.functional.survival import small_changes
-from tb_gradascent.training.recorder import CANDIDATES
+from tb_gradascent.training.top_k import CANDIDATES
 
 SAMPLES, TARGETS = 4, 2
 
