@@ -105,7 +105,7 @@ class App {
       await nextFrame();
       await this.#loader.settled();
     },
-    onBusy: (busy) => this.#controls.showBusy(busy),
+    onBusy: (busy) => this.#sidebar.showBusy(busy),
     onEnd: (problems) => {
       this.#isSettled = true;
       this.#syncProblems = problems;
@@ -152,7 +152,7 @@ class App {
 
   #legend = new Legend();
   #stepBar = new StepBar(this.#onChange);
-  #controls = new Sidebar(this.#onChange, () => this.#reload(), this.#stepBar.element, this.#legend.elements);
+  #sidebar = new Sidebar(this.#onChange, () => this.#reload(), this.#stepBar.element, this.#legend.elements);
 
   #player = new Player({
     current: () => ({
@@ -207,7 +207,7 @@ class App {
     document.title = "Gradient Ascent";
     document.documentElement.lang = "en";
     this.#activeFilters.element.append(...Object.values(this.#views).flatMap(({ head }) => head ?? []));
-    root.replaceChildren(this.#controls.element, this.#main, this.#detail.element, this.#help.element);
+    root.replaceChildren(this.#sidebar.element, this.#main, this.#detail.element, this.#help.element);
     listenToKeyboard((command) => this.#run(command), () => this.#blink(false));
     followTheme((theme) => this.#setTheme(theme));
     connect({
@@ -274,7 +274,7 @@ class App {
     this.#shownState = state;
     this.#samples = samples;
     this.#applySettings(displaySettings(state, this.#theme));
-    this.#controls.show(state, samples.length);
+    this.#sidebar.show(state, samples.length);
     const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
     this.#rangeBar.show(state);
@@ -302,8 +302,8 @@ class App {
     if (lostFocus) this.#focusSamples();
     // What has to look at all samples comes after the samples that the user waits for.
     this.#later.run(
-      () => this.#controls.showFilters(state),
-      () => this.#controls.showMatrix(state),
+      () => this.#sidebar.showFilters(state),
+      () => this.#sidebar.showMatrix(state),
       () => this.#targetPicker.show(state),
     );
   }
@@ -340,7 +340,7 @@ class App {
     const regions = [...this.#main.querySelectorAll("[role=region]")];
     const region = regions.find((node) => node.clientHeight);
     if (region instanceof HTMLElement) region.focus();
-    else this.#controls.focusSearch();
+    else this.#sidebar.focusSearch();
   }
 
   /** @param {Command} command */
@@ -354,7 +354,7 @@ class App {
     } else if (command === "blink") {
       this.#blink(true);
     } else if (command === "search") {
-      this.#controls.focusSearch();
+      this.#sidebar.focusSearch();
     } else if (command === "help") {
       this.#help.open();
     } else if (command === "review1" || command === "review2" || command === "review3") {

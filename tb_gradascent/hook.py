@@ -193,8 +193,8 @@ class GradAscentHook:
             ("auto", "image", "signal"),
             "what the inputs are; auto decides by their shape",
         )
-        every = arguments.whole_number("every", every, 1)
-        top_k = arguments.whole_number("top_k", top_k, 1)
+        every = arguments.count("every", every)
+        top_k = arguments.count("top_k", top_k)
         budget_mb = arguments.positive("budget_mb", budget_mb)
         means, stds = arguments.normalization(mean, std)
         recipe = Recipe(targets, score, ascents, arguments.legal_bounds(bounds, means, stds))
@@ -389,7 +389,7 @@ class GradAscentHook:
         pacer = self._capturer.pacer
         schedule = pacer.main
         if every is not None:
-            schedule = pacer.add_schedule(arguments.whole_number("every", every, 1))
+            schedule = pacer.add_schedule(arguments.count("every", every))
         self._capturer.probes.add(inputs, labels, ids, schedule, additional_forward_args)
         if schedule is pacer.main:
             pacer.probes += len(inputs)
@@ -448,7 +448,7 @@ class GradAscentHook:
                 f"{unpack!r}"
             )
         now = self._this_step(step)
-        top_k = arguments.whole_number("top_k", top_k, 1)
+        top_k = arguments.count("top_k", top_k)
         return self._capturer.scan(loader, now, ids, unpack, top_k, arguments.tag_name(tag))
 
     @contextlib.contextmanager
@@ -490,7 +490,7 @@ class GradAscentHook:
         """
         capturer = self._capturer
         now = self._this_step(step)
-        top_k = capturer.pacer.top_k if top_k is None else arguments.whole_number("top_k", top_k, 1)
+        top_k = capturer.pacer.top_k if top_k is None else arguments.count("top_k", top_k)
         evaluation = Evaluation(now, arguments.tag_name(tag), top_k)
         if capturer.evaluation is not None:  # the outer block sees all
             yield

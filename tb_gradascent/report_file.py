@@ -110,10 +110,10 @@ def _top_two(stored: StoredSample) -> tuple[int, int]:
     return one, other
 
 
-def _frequent_pairs(samples: Sequence[StoredSample], most: int = 3) -> str:
-    """Return the end of a message that names the pairs with the most samples."""
+def _frequent_pairs(samples: Sequence[StoredSample]) -> str:
+    """Return the end of a message that names the three pairs with the most samples."""
     counts = Counter(tuple(sorted(_top_two(stored))) for stored in samples)
-    pairs = [f"{one},{other}" for (one, other), _ in counts.most_common(most)]
+    pairs = [f"{one},{other}" for (one, other), _ in counts.most_common(3)]
     return f"; the most frequent pairs there are {' and '.join(pairs)}" if pairs else ""
 
 

@@ -34,7 +34,7 @@ export const STYLE_CHOICES = { auto: "automatic", ...STYLES };
 const PHOTOGRAPH = 96;
 
 /** @param {Sample["shape"]} shape */
-export function isPhotograph(shape) {
+function isPhotograph(shape) {
   return shape.length === 3 && Math.max(shape[1], shape[2]) > PHOTOGRAPH;
 }
 

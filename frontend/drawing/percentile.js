@@ -1,7 +1,7 @@
 /** Percentiles of magnitudes: where a scale of colours ends, so that single outliers do not make all else pale. Pure. */
 
 /** The scales of colours end here. */
-export const SCALE_PERCENTILE = 99;
+const SCALE_PERCENTILE = 99;
 
 /**
  * The 99th percentile of the finite magnitudes, interpolated as numpy does.

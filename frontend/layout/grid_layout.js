@@ -38,7 +38,7 @@ const ROW_GAP = 8;
 /** Between two targets that stand side by side. */
 const TARGET_GAP = 16;
 const TITLE_GAP = 8;
-export const GRID_GAP = 16;
+const GRID_GAP = 16;
 /** Titles whose widths differ by less share a layout, so that the layouts of many samples stay few. */
 const TITLE_UNIT = 8;
 const CHIP_LINE = 26;
@@ -278,7 +278,7 @@ export function wrappedLines(words, width, measure) {
  * lines counts.
  * @param {Target} target
  */
-export function extraLines({ morphs }) {
+function extraLines({ morphs }) {
   return morphs.reduce((most, morph) => {
     const { spread, survived, judges } = morph;
     const lines = [endedEarly(morph), spread, survived.length].filter(Boolean).length + judges.length;

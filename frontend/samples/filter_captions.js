@@ -39,7 +39,7 @@ export function filterCaption(name, filters, nameOf) {
     case "outcome":
       return OUTCOME_WORDS[outcome ?? "right"];
     case "flip":
-      return `flip distance ${rangeCaption(/** @type {Range} */ (flip))}`;
+      return `flip distance ${limitsCaption(/** @type {Range} */ (flip))}`;
     case "rank":
       return `rank ${rank}`;
     case "id":
@@ -49,11 +49,11 @@ export function filterCaption(name, filters, nameOf) {
 
 /** @param {Steps} steps */
 export function stepsCaption(steps) {
-  return "at" in steps ? `step ${formatCount(steps.at)}` : `steps ${rangeCaption(steps)}`;
+  return "at" in steps ? `step ${formatCount(steps.at)}` : `steps ${limitsCaption(steps)}`;
 }
 
 /** @param {Range} range */
-function rangeCaption({ from, to }) {
+function limitsCaption({ from, to }) {
   if (from === null) return `up to ${(to ?? 0).toLocaleString("en")}`;
   if (to === null) return `from ${from.toLocaleString("en")}`;
   return `${from.toLocaleString("en")} to ${to.toLocaleString("en")}`;

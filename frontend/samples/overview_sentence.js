@@ -1,6 +1,6 @@
 /** The sentence of the Overview, computed from what the samples support. Pure. */
 
-import { formatCount, formatDistance } from "./captions.js";
+import { formatCount, formatCounted, formatDistance } from "./captions.js";
 import { LEAST, compareProbes } from "./run_summaries.js";
 import { rangeCaption } from "./step_ranges.js";
 
@@ -44,7 +44,7 @@ function wholeTraining(pairs, runs, nameOf) {
   return [
     ` Over the whole training ${who} hesitated most between `,
     { strong: `${nameOf(first.one)} and ${nameOf(first.other)}`, pair: first },
-    `: ${counted(captures, "capture")}.`,
+    `: ${formatCounted(captures, "capture")}.`,
   ];
 }
 
@@ -65,7 +65,7 @@ function pairSentence(pairs, runs, range, before, nameOf) {
     const most = pairs.length === 1 ? "" : `, at most ${first.captures} of one pair of classes`;
     return [
       { strong: "Too little yet to say what is mixed up most" },
-      `: ${counted(captures, "capture")} at ${when}${most}.`,
+      `: ${formatCounted(captures, "capture")} at ${when}${most}.`,
     ];
   }
   const equal = pairs.filter((pair) => pair.captures === first.captures);
@@ -74,7 +74,7 @@ function pairSentence(pairs, runs, range, before, nameOf) {
   /** @type {Part[]} */
   const parts = [`At ${when} ${who} most between `, { strong: name(first), pair: first.pair }];
   if (equal.length === 2) parts.push(", and as often between ", { strong: name(equal[1]), pair: equal[1].pair });
-  parts.push(`: ${counted(first.captures, "capture")}`);
+  parts.push(`: ${formatCounted(first.captures, "capture")}`);
   if (first.wrong) parts.push(`, ${formatCount(first.wrong)} of them wrong`);
   parts.push(...distanceParts(first, before));
   if (equal.length > 2) parts.push(` ${equal.length - 1} other pairs have as many.`);
@@ -110,12 +110,4 @@ function runSentence(runs) {
     return [start, { strong: harder.run }, " and ", { strong: easier.run }, ` do not differ clearly: ${numbers}.`];
   }
   return [start, { strong: harder.run }, " is harder to flip than ", { strong: easier.run }, `: ${numbers}.`];
-}
-
-/**
- * @param {number} count
- * @param {string} noun
- */
-function counted(count, noun) {
-  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -143,7 +143,7 @@ function byCaptures(one, other) {
  * The median flip distance of members that have a morph.
  * @param {Member[]} members
  */
-export function medianDistance(members) {
+function medianDistance(members) {
   return medianOf(members.flatMap(({ distance }) => distance ?? []));
 }
 
@@ -168,7 +168,7 @@ function shareOf(members, test) {
  * Whether the smallest morph holds in less than 5 of 8 small changes; `null` if that was not tried, or it never flips.
  * @param {Member} member
  */
-export function isFragile({ target, distance }) {
+function isFragile({ target, distance }) {
   const morph = target && distance !== Infinity ? smallest(target) : null;
   if (!morph?.survived.length) return null;
   const held = morph.survived.reduce((sum, survived) => sum + Number(survived), 0);
@@ -179,7 +179,7 @@ export function isFragile({ target, distance }) {
  * Whether all judges predict the target for the finished morph; `null` without judges, or if it never flips.
  * @param {Member} member
  */
-export function isConfirmed({ sample, target, distance }) {
+function isConfirmed({ sample, target, distance }) {
   const morph = target && distance !== Infinity ? smallest(target) : null;
   if (!target || !morph?.judges.length) return null;
   return morph.judges.every((judge) => isFlipped(verdictAt(judge, sample.strengths, 1), target));

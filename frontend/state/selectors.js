@@ -187,7 +187,7 @@ const hasBothKinds = memoize(
  * Whether any id was captured more than once in a run.
  * @type {(state: State) => boolean}
  */
-export const hasRepeats = memoize(
+const hasRepeats = memoize(
   (state) => [samplesInUse(state)],
   (state) => hasRepeatedIds(samplesInUse(state)),
 );

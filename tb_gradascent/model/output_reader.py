@@ -36,7 +36,7 @@ class OutputReader:
                 be the logits.
         """
         found = candidates(answer, samples)
-        widths = sorted({columns_of(tensor) for tensor in found})
+        widths = {columns_of(tensor) for tensor in found}
         for known in (self._named, self.classes):
             if known in widths:
                 found = [tensor for tensor in found if columns_of(tensor) == known]

@@ -28,6 +28,9 @@ ENDINGS: Final = frozenset(
 UNKNOWN: Final = -1
 """The label of a picture whose class is unknown."""
 
+_LISTED: Final = 5
+"""Names in a message at most."""
+
 Preprocess = Callable[["Image"], Tensor]
 """Maps a picture of Pillow to the input of the model, float, shape (channels, height, width)."""
 
@@ -159,9 +162,9 @@ def _plain(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").split())
 
 
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(repr, names[:_LISTED])) + more
 
 
 def open_picture(path: Path, channels: int) -> Image:

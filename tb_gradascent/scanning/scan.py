@@ -59,6 +59,9 @@ MEASURED_SIZE: Final = (640, 640)
 INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as shells give it."""
 
+_NAMED: Final = 10
+"""Unreadable files that are named at most."""
+
 
 def run(options: argparse.Namespace) -> int:
     """Scan, tell what went wrong, and return the exit status: 0, 1, 2 or ``INTERRUPTED``."""
@@ -315,13 +318,13 @@ def _device(name: str | None) -> torch.device:
         ) from error
 
 
-def _tell_unreadable(unreadable: dict[str, str], most: int = 10) -> None:
-    """Print how many files are unreadable, and which."""
+def _tell_unreadable(unreadable: dict[str, str]) -> None:
+    """Print how many files are unreadable, and name some of them."""
     if not unreadable:
         return
     files = "1 file" if len(unreadable) == 1 else f"{len(unreadable)} files"
     print(f"{files} cannot be read and were left out:", file=sys.stderr)
-    for name, reason in [*unreadable.items()][:most]:
+    for name, reason in [*unreadable.items()][:_NAMED]:
         print(f"  {name}: {reason}", file=sys.stderr)
-    if len(unreadable) > most:
-        print(f"  and {len(unreadable) - most} more", file=sys.stderr)
+    if len(unreadable) > _NAMED:
+        print(f"  and {len(unreadable) - _NAMED} more", file=sys.stderr)

@@ -30,14 +30,14 @@ from tb_gradascent.functional.validation import describe, is_finite, is_whole
 _LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
-def whole_number(name: str, value: object, least: int) -> int:
-    """Return ``value`` if it is a whole number of at least ``least``.
+def count(name: str, value: object) -> int:
+    """Return ``value`` if it is a whole number of at least 1.
 
     Raises:
         ValueError: ``value`` is another type or too small.
     """
-    if not is_whole(value) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    if not is_whole(value) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     return int(value)
 
 

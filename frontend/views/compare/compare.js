@@ -65,7 +65,7 @@ export class Compare {
   #count = element("p", { role: "status" });
   #changes;
   #table;
-  #all = element("button", { type: "button", className: "all-runs" });
+  #all = element("button", { type: "button" });
   /** The choice of the runs, and what follows from it. */
   #tools;
   #nothing = note(NO_PAIRS);

@@ -77,7 +77,7 @@ export class Grid {
       if (this.#held) this.#show(this.#held, this.#choices, "always");
       this.#scroller.focus({ preventScroll: true });
     });
-    this.head.append(this.#facts, element("div", { className: "announced", role: "status" }, this.#news));
+    this.head.append(this.#facts, element("div", { role: "status" }, this.#news));
     this.#scroller.append(this.#list.element);
     this.element = this.#scroller;
     this.#scroller.addEventListener("scroll", () => this.#scrolled());

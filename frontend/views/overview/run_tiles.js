@@ -1,6 +1,6 @@
 /** A tile for each run: its newest capture, its probes, its cost and its notices. */
 
-import { formatCount, formatDistance, formatPercent } from "../../samples/captions.js";
+import { formatCount, formatCounted, formatDistance, formatPercent } from "../../samples/captions.js";
 import { ageCaption, overheadShare } from "../../samples/session_status.js";
 import { rangeCaption } from "../../samples/step_ranges.js";
 import { element } from "../common/dom.js";
@@ -89,7 +89,7 @@ export class RunTiles {
     const when = rangeCaption(range);
     const figures = [];
     if (labelled) {
-      const words = `${formatCount(right)} of ${counted(labelled, "probe")} right`;
+      const words = `${formatCount(right)} of ${formatCounted(labelled, "probe")} right`;
       figures.push(figure(formatPercent(right / labelled), words, `Each probe at its newest step, ${when}`));
     }
     if (distance !== null) {
@@ -105,7 +105,7 @@ export class RunTiles {
     if (figures.length) return figures;
     const share = captured ? formatPercent(wrong / captured) : "–";
     const caption = captured
-      ? `${formatCount(wrong)} of ${counted(captured, "captured sample")} wrong`
+      ? `${formatCount(wrong)} of ${formatCounted(captured, "captured sample")} wrong`
       : "nothing captured in this range";
     const reason = probes.length || hasProbes ? `No probe at ${when}.` : "No probes:";
     const hint = element("p", { className: "hint" }, reason);
@@ -135,7 +135,7 @@ export class RunTiles {
         element(
           "span",
           { className: `badge ${isHint ? "info" : worst}`, title },
-          counted(notices.length, isHint ? "hint" : "notice"),
+          formatCounted(notices.length, isHint ? "hint" : "notice"),
         ),
       );
     }
@@ -156,12 +156,4 @@ function figure(value, caption, title, ...more) {
     element("div", { className: "value" }, element("strong", {}, value), ...more),
     element("span", {}, caption),
   );
-}
-
-/**
- * @param {number} count
- * @param {string} noun
- */
-function counted(count, noun) {
-  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -13,7 +13,7 @@ import { element } from "../common/dom.js";
 /** @import {ImagePicture, Picture, Sample} from "../../types.js" */
 
 /** At most this many changes are averaged. */
-export const MOST_AVERAGED = 100;
+const MOST_AVERAGED = 100;
 
 export class MeanPanel {
   #size = element("canvas", { className: "mean", width: 1, height: 1, role: "img" });

@@ -21,7 +21,7 @@ export class Legend {
     ),
     element(
       "div",
-      { className: "field legend verdicts" },
+      { className: "field legend" },
       element("span", { className: "name" }, "Verdict"),
       example("chip flipped", "8 · 95 %", "the target is predicted"),
       example("chip", "5 (8 · 45 %)", "another class is predicted"),
