@@ -46,7 +46,7 @@ class Shown:
     """
 
     def __init__(
-        self, samples: Sequence[Sample], title: str, height: int, *, is_part: bool = False
+        self, samples: Sequence[Sample], title: str, height: int, *, is_part: bool
     ) -> None:
         self._samples = samples
         self._title = title

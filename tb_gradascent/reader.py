@@ -96,7 +96,7 @@ class StoredSample:
 
 
 def read_stored(
-    logdir: str | os.PathLike[str], *, run: str | None = None, tag: str | None = None
+    logdir: str | os.PathLike[str], *, run: str | None, tag: str | None
 ) -> Iterator[StoredSample]:
     """Yield the samples that :func:`read_samples` yields, as they are stored.
 

@@ -58,7 +58,7 @@ _SEARCHED: Final = 1 << 18
 
 
 def pack_payload(
-    image: Array, targets: Sequence[Target], *, stored: bool = True
+    image: Array, targets: Sequence[Target], *, stored: bool
 ) -> tuple[bytes, PayloadRecord]:
     """Pack an image and its targets' arrays.
 

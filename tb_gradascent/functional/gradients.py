@@ -35,7 +35,7 @@ def check_score(score: object) -> None:
         )
 
 
-def target_score(logits: Tensor, targets: Tensor, score: Score = "logit") -> Tensor:
+def target_score(logits: Tensor, targets: Tensor, score: Score) -> Tensor:
     """Return the score of each row's target class, shape (N,), at least float32.
 
     Args:

@@ -16,8 +16,8 @@ def response(
     deltas: Tensor,
     strengths: Sequence[float],
     *,
-    bounds: tuple[Tensor, Tensor] | None = None,
-    max_rows: int | None = None,
+    bounds: tuple[Tensor, Tensor] | None,
+    max_rows: int | None,
     logits: Tensor | None = None,
 ) -> Tensor:
     """The network's logits of ``inputs + s * deltas`` for every strength s, shape (N, A, C).

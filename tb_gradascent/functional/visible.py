@@ -41,7 +41,7 @@ def climb_visibly(
     logits: Tensor,
     targets: Tensor,
     ascent: VisibleAscent,
-    bounds: tuple[Tensor, Tensor] | None = None,
+    bounds: tuple[Tensor, Tensor] | None,
 ) -> Ascended:
     """Changes each row visibly until the network takes it for its target.
 

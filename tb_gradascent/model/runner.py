@@ -66,7 +66,7 @@ class ModelRunner:
         model: nn.Module,
         call: Callable[..., Any] | None,
         judges: Mapping[str, nn.Module],
-        classes: int | None = None,
+        classes: int | None,
     ) -> None:
         check_sharding(model)
         self.reader = OutputReader(classes)
@@ -141,7 +141,7 @@ class Passes:
         judges: Mapping[str, nn.Module],
         reader: OutputReader,
         judge_readers: Mapping[str, OutputReader],
-        trained: Sequence[nn.Module] = (),
+        trained: Sequence[nn.Module],
     ) -> None:
         device, self._dtype = wanted_by(module)
         self.device = lockstep.device if lockstep else device
@@ -240,7 +240,7 @@ class Passes:
         if self._lockstep:
             self._lockstep.padding = self._answer(self._module, self.reader, beside, 0)
 
-    def settle(self, batch: Tensor, beside: ForwardArgs, likely: Tensor | None = None) -> None:
+    def settle(self, batch: Tensor, beside: ForwardArgs, likely: Tensor | None) -> None:
         """Find out once what the model's output holds, which takes a graph.
 
         Args:

@@ -36,7 +36,7 @@ class Facts:
         """Take what was found. It counts more than what was found before."""
         self._known = known.or_else(self._known)
 
-    def look_at_images(self, batch: Batch, step: int | None = None) -> bool:
+    def look_at_images(self, batch: Batch, step: int | None) -> bool:
         """Take mean and std if images look normalised so. Return whether the constants changed."""
         found = self._known.normalization
         if found is None or not self._wants_normalization or found == self._seen[1]:
@@ -66,7 +66,7 @@ class Facts:
         )
         return True
 
-    def look_at_classes(self, classes: int | None, step: int | None = None) -> bool:
+    def look_at_classes(self, classes: int | None, step: int | None) -> bool:
         """Take class names if there are as many. Return whether the constants changed."""
         found = self._known.class_names
         if found is None or classes is None or self.info.class_names is not None:
