@@ -104,7 +104,7 @@ class Given(NamedTuple):
     The very pixels matter: with noise on a digit's even black a pass takes a tenth longer.
 
     Attributes:
-        candidates: Of which the model's own answers decide which ones are confused.
+        candidates: The rows among which the model's own answers find the confused ones.
         images: For the predictions.
         ascents: Of each ascent, where it began and where it stood after each step; and the points
             for the verdicts on its morphs, piece by piece.
@@ -168,7 +168,7 @@ def bare_passes(model: nn.Module, given: Given) -> None:
 
 
 class Loop:
-    """A training, of which one step is made before each thing that is measured."""
+    """A training that makes one step before each measurement."""
 
     def __init__(self, case: Case) -> None:
         self.case = case

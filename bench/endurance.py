@@ -37,8 +37,9 @@ _LONGEST = 0.6
 
 
 def kill(attempts: int, seed: int = 0) -> None:
-    """Kills a training at random moments; all that it was told is written must be there.
+    """Kills a training at random moments.
 
+    Every sample that the hook counted as written must be there.
     A process forked from this one trains the demo's network with a capture a step, and passes on
     what ``hook.stats`` says after each.
     """

@@ -27,7 +27,7 @@ from tb_gradascent import GradAscentHook
 CLASSES = 1000
 CALLS = 50
 WAITS = ("Synchronize", "Memcpy DtoH", "aten::item", "aten::_local_scalar_dense")
-"""Names of events in which the computer waits for the GPU, or may wait for it."""
+"""Names of events that make, or may make, the computer wait for the GPU."""
 
 
 class Bottleneck(nn.Module):

@@ -102,7 +102,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def wait_until_loaded(address: str, captures: int) -> None:
-    """Waits until TensorBoard has read the run, by what it tells of it without our plugin."""
+    """Waits until TensorBoard has read the run."""
     deadline = time.monotonic() + PATIENCE
     url = f"{address}data/plugin/gradascent/index?run=run&tag=confused"
     while time.monotonic() < deadline:

@@ -2,8 +2,8 @@
 
 The same run, of one session, at 1,000, 10,000 and 100,000 samples: writing it, TensorBoard reading
 it (in either of its loading modes), what the tab then asks for, and what a choice in the tab takes.
-Beside each cost stands its exponent between the two largest sizes: 1 where ten times as many
-samples cost ten times as much, 0 where they cost nothing more.
+Beside each cost stands its exponent between the two largest sizes. An exponent of 1 means that ten
+times as many samples cost ten times as much. 0 means that they cost no more.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How many bytes a sample takes in the event file: ours, and the alternatives'.
 
-Each way logs the same four images, with two classes each, to an event file of its own, whose whole
-size is divided by four: ours by a hook at its defaults, scalars included. The network of the digits
-is trained, the others are not.
+Each way logs the same four images, with two classes each, to its own event file. The file's size is
+divided by four. Ours comes from a hook at its defaults, with scalars. The network of the digits is
+trained, the others are not.
 """
 
 from __future__ import annotations

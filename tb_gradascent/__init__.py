@@ -1,6 +1,6 @@
 """What does a classifier mix up, and what would it take to change its mind?
 
-``GradAscentHook`` records it while a network trains; a TensorBoard plugin shows it;
+``GradAscentHook`` records it while a network trains. A TensorBoard plugin shows it, and
 ``read_samples`` reads it back. Nothing here imports torch until a name that needs it is asked for,
 so that TensorBoard starts as fast with the plugin as without.
 """

@@ -263,12 +263,16 @@ class _StepRecorder:
         logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
         rows = len(inputs) if recorded is None and inputs is not None else 0
         rows = len(recorded.inputs) if recorded is not None else rows
-        seen = [logits for logits in self._loss_inputs if len(logits) == rows]
+        seen = [tensor for tensor in self._loss_inputs if len(tensor) == rows]
         if recorded is not None and seen:
             widths = {columns_of(tensor) for tensor in candidates(recorded.output, rows)}
             if not widths & {columns_of(tensor) for tensor in seen}:
                 recorded = None  # its rows are features
-        if recorded is None and logits is None and len({columns_of(rows) for rows in seen}) == 1:
+        if (
+            recorded is None
+            and logits is None
+            and len({columns_of(tensor) for tensor in seen}) == 1
+        ):
             logits = seen[0]
         if not self._evaluation.is_open:
             self._forget()

@@ -579,7 +579,7 @@ function sharedShapeAt(view, at) {
 }
 
 /** @type {number[]} */
-let latest = [];
+let latestNumbers = [];
 
 /**
  * Reads numbers. If they equal those that were read before, it returns the same array: nearly all samples have the
@@ -589,10 +589,10 @@ let latest = [];
  * @param {number} count
  */
 function sharedNumbersAt(view, at, count) {
-  let same = count === latest.length;
+  let same = count === latestNumbers.length;
   for (let position = 0; same && position < count; position++) {
-    same = view.getFloat64(at + 8 * position, true) === latest[position];
+    same = view.getFloat64(at + 8 * position, true) === latestNumbers[position];
   }
-  if (!same) latest = numbersAt(view, at, count);
-  return latest;
+  if (!same) latestNumbers = numbersAt(view, at, count);
+  return latestNumbers;
 }

@@ -271,9 +271,9 @@ class Sample:
     def figure(self, *, strength: float = 1.0) -> Figure:
         """Draw the sample as a figure of matplotlib, for a paper or a notebook.
 
-        Each target has a row: the gradient (the sum over the channels, red where a brighter pixel
-        raises the score), and for each morph the changed image and the network's answers on the
-        way to it.
+        Each target has a row. It starts with the gradient, summed over the channels: a brighter
+        pixel raises the score where it is red. For each morph follow the changed image and the
+        network's answers on the way to it.
 
         Args:
             strength: How much of each morph's change is added to the image, at least 0.

@@ -45,8 +45,8 @@ class Ascent:
         norm: What is short: ``"l2"`` changes much where it matters most; ``"linf"`` changes every
             element alike.
         epsilon: The whole change's largest length in ``norm``, in the units of the model's input:
-            that of pixels divided by ``std``. ``None`` sets no limit. Where the edge of this ball
-            leaves nowhere to go the ascent has stalled.
+            that of pixels divided by ``std``. ``None`` sets no limit. The ascent stalls if no step
+            is possible within this ball.
 
     Raises:
         ValueError: A value is out of its range.

@@ -22,10 +22,15 @@ _SEED: Final = 0
 def small_changes(inputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Return each input under eight fixed small changes, shape (8, N, …).
 
-    The changes are, in order: a shift by one pixel to the left, right, up and down (a signal is
-    shifted by one and by two values, both ways); a blur with a 3×3 box (a signal: over 3 values);
-    two noises with a standard deviation of 4/255 of the legal range; and rounding to 256 levels of
-    the legal range. Shifts and the blur repeat the edge.
+    The changes are, in order:
+
+    - four shifts by one pixel, to the left, right, up and down; of a signal by one and by two
+      values, both ways;
+    - a blur with a 3×3 box; of a signal over 3 values;
+    - two noises with a standard deviation of 4/255 of the legal range;
+    - rounding to 256 levels of the legal range.
+
+    Shifts and the blur repeat the edge.
 
     Args:
         inputs: Shape (N, channels, height, width) or (N, channels, length), float32.

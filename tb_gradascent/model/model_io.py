@@ -26,8 +26,8 @@ def find_inputs(args: Iterable[object], kwargs: Mapping[str, object]) -> Tensor 
 def find_in_batch(batch: object) -> tuple[Tensor | None, Tensor | None]:
     """Return the images or signals of a data loader's batch, and their labels.
 
-    The images are the first floating point tensor of a fitting shape, at any depth, or the first of
-    bytes if there is none. The labels are whole numbers, one per sample, or rows as
+    The images are the first floating point tensor of a fitting shape, at any depth. Without such a
+    tensor they are the first one of bytes. The labels are whole numbers, one per sample, or rows as
     :func:`are_labels` knows them. A tensor named in ``LABEL_NAMES`` comes first. If the tensors
     have no names, the labels are the first such tensor after the images. Whole numbers come before
     rows.

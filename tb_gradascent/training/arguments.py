@@ -278,8 +278,8 @@ def fraction(name: str, value: object) -> float | None:
         return None
     if not is_finite(value) or not 0 < value < 1:
         raise ValueError(
-            f"{name} must be a part above 0 and below 1, got {value!r}: 0.01 is one per cent, and "
-            "None sets no limit"
+            f"{name} must be a number above 0 and below 1, got {value!r}: 0.01 is one per cent, "
+            "and None sets no limit"
         )
     return float(value)
 

@@ -16,7 +16,7 @@ from tb_gradascent.format.status import MAX_NOTICE_LENGTH, Notice, Severity
 logger = logging.getLogger("tb_gradascent")
 
 MOST_KINDS: Final = 8
-"""Faults of one type with so many different messages are notices of their own, and no more."""
+"""At most this many different messages of one type of fault get a notice each."""
 
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.WARNING}
 

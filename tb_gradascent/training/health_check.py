@@ -280,9 +280,9 @@ class HealthCheck:
         rows_mix: Whether a row's answer was found to depend on the rows beside it.
         at_random: Whether two passes of one row were found to differ.
 
-    ``_disagreed`` counts the checks in a row in which the loop and the model predicted other
-    classes. Since then ``_eval`` compares the loop with the model in eval mode, ``_loop`` with the
-    model in training mode, and ``_own`` the model in training mode with itself.
+    ``_disagreed`` counts consecutive checks with different predictions of the loop and the model.
+    Since then ``_eval`` compares the loop with the model in eval mode, ``_loop`` with the model in
+    training mode, and ``_own`` the model in training mode with itself.
     """
 
     health: Health
@@ -397,12 +397,12 @@ class HealthCheck:
             return
         one, other = passes.ask_in_training(batch.inputs, batch.forward_args, times=2)
         if is_exact and agree(one, other, _SAME_PASS) and not agree(logits, one, _ROUNDING):
-            theirs, own = (rows.detach().float().softmax(1) for rows in (logits, one))
-            row, column = divmod(int((theirs - own).abs().argmax()), own.shape[1])
+            theirs, ours = (rows.detach().float().softmax(1) for rows in (logits, one))
+            row, column = divmod(int((theirs - ours).abs().argmax()), ours.shape[1])
             tell(
                 about_other_network(
                     f"for image {row} and class {column} the loop's probability is "
-                    f"{theirs[row, column]:.2f}, and the model's {own[row, column]:.2f}"
+                    f"{theirs[row, column]:.2f}, and the model's {ours[row, column]:.2f}"
                 )
             )
             return

@@ -1,9 +1,11 @@
 """What a model, a data set or an image processor knows: class names, mean and std.
 
-No framework is imported. Objects are recognised by their attributes: data sets by ``classes``
-(torchvision), ``features`` (Hugging Face) or ``vocab`` (fastai), transforms by ``mean`` and ``std``
-of a ``Normalize`` (torchvision, albumentations, fastai), image processors by ``image_mean``
-(Transformers), models by ``config.id2label`` (Transformers) and ``pretrained_cfg`` (timm).
+No framework is imported. Objects are recognised by their attributes:
+
+- data sets by ``classes`` (torchvision), ``features`` (Hugging Face) or ``vocab`` (fastai);
+- transforms by ``mean`` and ``std`` of a ``Normalize`` (torchvision, albumentations, fastai);
+- image processors by ``image_mean`` (Transformers);
+- models by ``config.id2label`` (Transformers) and ``pretrained_cfg`` (timm).
 
 >>> know(loader).or_else(know_model(model))
 """

@@ -319,9 +319,17 @@ class Recorder:
         self.seen.add(chosen.inputs[list(rows)], chosen.value_range)
         one_by_one = chosen.forward_args.differ or self.check.rows_mix
         groups = [[row] for row in rows] if one_by_one else [list(rows)]
-        known = loop_margins, surest
         return [
-            self._record_together(passes, chosen, group, loop_batch, step, probe, *known)
+            self._record_together(
+                passes,
+                chosen,
+                group,
+                loop_batch,
+                step,
+                probe=probe,
+                loop_margins=loop_margins,
+                surest=surest,
+            )
             for group in groups
         ]
 
@@ -362,8 +370,16 @@ class Recorder:
                 f"judge-{error.name}", "warning", f"{error}. Its answers are not recorded."
             )
         # Again, without that judge.
-        known = loop_margins, surest
-        return self._record_together(passes, chosen, rows, loop_batch, step, probe, *known)
+        return self._record_together(
+            passes,
+            chosen,
+            rows,
+            loop_batch,
+            step,
+            probe=probe,
+            loop_margins=loop_margins,
+            surest=surest,
+        )
 
     def _disguised(self, images: Tensor) -> Tensor:
         """The images (N, …) that may be recorded.

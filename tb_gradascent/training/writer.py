@@ -442,7 +442,7 @@ class _Worker:
         )
 
     def _try_to_tell(self, *, ended: bool = False) -> None:
-        # A status that cannot be written is no loss: the next one tells the same, and more.
+        # If a status cannot be written, nothing is lost: the next one holds the same and more.
         with contextlib.suppress(Exception):
             self._tell(ended)
 

@@ -34,7 +34,7 @@ HOSTS = {
     "Colab": "",
     "VS Code": f'<meta http-equiv="Content-Security-Policy" content="{VSCODE_POLICY}">',
 }
-"""What stands before an output in the frame of another origin in which these programs show it."""
+"""These programs show an output in a frame of another origin. This HTML precedes it there."""
 
 HOSTILE = '"></iframe><script>parent.hacked = 1</script><img src=x onerror="parent.hacked = 1">'
 

@@ -1,4 +1,4 @@
-"""What is not public in torch and Python is there today; without it, the package does without."""
+"""The private names of torch and Python exist today. The package also works without them."""
 
 from __future__ import annotations
 

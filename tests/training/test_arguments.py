@@ -44,7 +44,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("judges text", {"judges": {"ema": "model"}}, 'judges={"ema": ema_model}'),
     ("judge name", {"judges": {"a\n": nn.Linear(2, 2)}}, "judges must have names of 1 to 64"),
     ("images", {"images": "blur"}, "images must be True, False or a callable"),
-    ("overhead", {"max_overhead": 1}, "max_overhead must be a part above 0 and below 1, got 1"),
+    ("overhead", {"max_overhead": 1}, "max_overhead must be a number above 0 and below 1, got 1"),
     ("names text", {"class_names": "0123456789"}, "class_names must be a list"),
     ("names numbers", {"class_names": [0, 1]}, "class_names[0] must be text"),
     ("names length", {"class_names": ["x" * 300]}, "class_names[0] must be text of at most 256"),
@@ -142,7 +142,7 @@ def test_a_fraction_is_between_its_ends(value: float) -> None:
 
 @pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, -0.1, 2, np.nan, np.inf, True, "0.5", [0.5]])
 def test_what_is_no_fraction_is_named_with_its_remedy(value: object) -> None:
-    with pytest.raises(ValueError, match="part must be a part above 0 and below 1") as raised:
+    with pytest.raises(ValueError, match="part must be a number above 0 and below 1") as raised:
         arguments.fraction("part", value)
     assert f"got {value!r}: 0.01 is one per cent, and None sets no limit" in str(raised.value)
 

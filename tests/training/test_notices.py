@@ -408,7 +408,7 @@ def test_one_pass_confirms_the_candidates(tmp_path: Path) -> None:
             rows.clear()
             hook(IMAGES, logits)
             model._forward_hooks.clear()
-            # The form of the output; the candidates and the check; one row alone, twice; the two.
+            # 2 rows for the form, 16 for candidates and check, 1 and 1 for a row alone, 2 at last.
             checked = {0: [2, 16, 1, 1, 2], 1: [16, 1, 1, 2]}.get(call, [6, 2])
             if call in (3, 7):
                 checked = [16, 1, 1, 2]
