@@ -30,7 +30,7 @@ import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from bench import processes
+from bench import child_processes
 from bench import report as results
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from tb_gradascent.format.event_file import EventFile, file_name
@@ -274,9 +274,9 @@ def _in_processes(found: dict[str, float]) -> float:
 def held(folder: Path) -> dict[str, float]:
     """MB that each of TensorBoard's processes takes, and the run's files."""
     found = {THE_FILES: sum(path.stat().st_size for path in (folder / RUN).iterdir()) / 1e6}
-    for process in processes.below():
-        name = DATA_SERVER if processes.name(process) == "server" else TENSORBOARD
-        found[name] = found.get(name, 0) + processes.memory(process)
+    for process in child_processes.below():
+        name = DATA_SERVER if child_processes.name(process) == "server" else TENSORBOARD
+        found[name] = found.get(name, 0) + child_processes.memory(process)
     return found
 
 

@@ -26,7 +26,7 @@ from tensorboard.data import server_ingester
 from tensorboard.util import grpc_util
 from tqdm.auto import tqdm
 
-from bench import processes, report
+from bench import child_processes, report
 from bench.many_samples import SAMPLES_A_CAPTURE, write_run
 from bench.page import chromium, measure_choices, open_tab, wait_until_listed
 from tb_gradascent.plugin.data_source import DataSource, Scope
@@ -108,7 +108,7 @@ class Server:
 
 def measure_server(logdir: Path, captures: int, mode: str) -> Iterator[tuple[str, float]]:
     """What TensorBoard takes, in milliseconds and MB."""
-    before = set(processes.below())
+    before = set(child_processes.below())
     start = time.perf_counter()
     with tensorboard(logdir, LOADERS[mode]) as address:
         server = Server(address, captures)
@@ -123,8 +123,8 @@ def measure_server(logdir: Path, captures: int, mode: str) -> Iterator[tuple[str
             f"arrays of {SHOWN} samples": server.read_payloads,
         }.items():
             yield f"{name}, again, ms", statistics.median(seconds(work) for _ in range(5)) * 1e3
-        if started := set(processes.below()) - before:
-            yield "memory of TensorBoard, MB", sum(map(processes.memory, started))
+        if started := set(child_processes.below()) - before:
+            yield "memory of TensorBoard, MB", sum(map(child_processes.memory, started))
 
 
 def measure_cold(logdir: Path, captures: int) -> float:

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import processes
+from bench import child_processes
 from tb_gradascent import read_samples
 from testing.synthetic import make_captures, write_many_sessions, write_session
 from testing.tensorboard_process import tensorboard
@@ -104,12 +104,12 @@ def main() -> None:
 def measure(folder: Path, loader: str, run: str, sessions: int, *, shown: bool) -> None:
     """One loader on one run."""
     print(f"{sessions:,} sessions, load_fast={loader}")
-    before = set(processes.below())
+    before = set(child_processes.below())
     with tensorboard(folder, f"--load_fast={loader}") as address:
         look_at(address, run, sessions, shown=shown)
         held = {
-            processes.name(process): processes.memory(process)
-            for process in set(processes.below()) - before
+            child_processes.name(process): child_processes.memory(process)
+            for process in set(child_processes.below()) - before
         }
         print("  " + ", ".join(f"{name} {megabytes:.0f} MB" for name, megabytes in held.items()))
         assert listed(ask(address, "index", "usual")) == 1, "another run is not shown"

@@ -4,8 +4,8 @@ python examples/ignite_example.py && tensorboard --logdir runs
 """
 
 import torch
-from digits import CLASS_NAMES, MEAN, STD, load, network
 from ignite.engine import Events, create_supervised_evaluator, create_supervised_trainer
+from shared_digits import CLASS_NAMES, MEAN, STD, load, network
 from torch.nn import functional
 from torch.utils.data import DataLoader
 

@@ -4,8 +4,8 @@ python examples/lightning_example.py && tensorboard --logdir lightning_logs
 """
 
 import torch
-from digits import CLASS_NAMES, MEAN, STD, load, network
 from lightning.pytorch import LightningModule, Trainer, seed_everything
+from shared_digits import CLASS_NAMES, MEAN, STD, load, network
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader

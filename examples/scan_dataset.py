@@ -4,7 +4,7 @@ python examples/scan_dataset.py && tensorboard --logdir runs
 """
 
 import torch
-from digits import CLASS_NAMES, MEAN, STD, load, network
+from shared_digits import CLASS_NAMES, MEAN, STD, load, network
 from torch.nn import functional
 from torch.utils.data import DataLoader
 

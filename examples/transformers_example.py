@@ -3,7 +3,7 @@
 python examples/transformers_example.py && tensorboard --logdir vit
 """
 
-from digits import CLASS_NAMES, MEAN, STD, load
+from shared_digits import CLASS_NAMES, MEAN, STD, load
 from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClassification
 
 from tb_gradascent.transformers import GradAscentCallback

@@ -448,6 +448,8 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("five channels", {"inputs": torch.zeros(4, 5, 8, 8)}, "1 to 4 channels"),
     ("flat", {"inputs": torch.zeros(4, 64)}, "inputs must be"),
     ("an array", {"inputs": np.zeros((4, 1, 8, 8))}, "inputs must be"),
+    ("nothing", {"inputs": None}, "inputs must be .* got a NoneType"),
+    ("a text", {"inputs": "abc"}, "inputs must be .* got a str: give torch"),
     ("other batch", {"logits": torch.zeros(3, 10)}, r"logits must be logits of shape \(4, classes"),
     ("labels short", {"labels": [1]}, "labels must have one value per sample, 4 in all"),
     ("one-hot", {"labels": torch.full((4, 10), 2)}, "labels must be one class index per sam"),
