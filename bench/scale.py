@@ -1,7 +1,7 @@
 """How the costs grow with the samples of a run: ``python -m bench.scale``.
 
-The same run, of one session, at 1,000, 10,000 and 100,000 samples: writing it, TensorBoard reading
-it (in either of its loading modes), what the tab then asks for, and what a choice in the tab takes.
+A run of one session has 1,000, 10,000 and 100,000 samples. Measured are: writing it, TensorBoard
+reading it in either of its loading modes, what the tab then asks for, and a choice in the tab.
 Beside each cost stands its exponent between the two largest sizes. An exponent of 1 means that ten
 times as many samples cost ten times as much. 0 means that they cost no more.
 """

@@ -24,11 +24,11 @@ def small_changes(inputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
     The changes are, in order:
 
-    - four shifts by one pixel, to the left, right, up and down; of a signal by one and by two
-      values, both ways;
-    - a blur with a 3×3 box; of a signal over 3 values;
-    - two noises with a standard deviation of 4/255 of the legal range;
-    - rounding to 256 levels of the legal range.
+    - Four shifts by one pixel: to the left, right, up and down. A signal is shifted by one and by
+      two values, both ways.
+    - A blur with a 3×3 box, or over 3 values of a signal.
+    - Two noises with a standard deviation of 4/255 of the legal range.
+    - Rounding to 256 levels of the legal range.
 
     Shifts and the blur repeat the edge.
 

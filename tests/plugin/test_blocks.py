@@ -29,7 +29,7 @@ from testing.synthetic import DIGITS, make_event, make_sample
 
 LONG = 5 * CAPTURES_A_BLOCK + 10
 FEW = range(9, LONG, 10)
-"""The numbers of a long session of which most captures were dropped."""
+"""The capture numbers of a long session with gaps."""
 
 
 class Session:
