@@ -358,8 +358,8 @@ class App {
     } else if (command === "help") {
       this.#help.open();
     } else if (command === "review1" || command === "review2" || command === "review3") {
-      const key = this.#state.selected ?? sampleKeyAt(document.activeElement);
-      const sample = samplesInUse(this.#state).find((one) => one.key === key);
+      const key = sampleKeyAt(document.activeElement);
+      const sample = selectedSample(this.#state) ?? samplesInUse(this.#state).find((one) => one.key === key);
       if (sample) this.#onChange((state) => withReview(state, sample, REVIEWS[Number(command.slice(-1)) - 1]));
     } else if (command === "open") {
       this.#view.open();

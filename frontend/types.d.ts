@@ -74,7 +74,7 @@ export interface Target {
 }
 
 export interface Sample {
-  /** Unique in the page: `<run>|<session>.<capture>.<index>`. */
+  /** Unique in the page: `<run>|<tag>|<address>`. */
   key: string;
   /** Its name in the route `payloads`: `<session>.<capture>.<index>`. */
   address: string;

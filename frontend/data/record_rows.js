@@ -131,7 +131,7 @@ class RowSample {
   }
 
   get key() {
-    return (this.#key ??= `${this.run}|${this.address}`);
+    return (this.#key ??= `${this.run}|${this.tag}|${this.address}`);
   }
 
   get address() {

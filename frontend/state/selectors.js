@@ -380,8 +380,15 @@ const order = memoize(
 export const selectedSample = memoize(
   (state) => [samplesInUse(state), state.selected],
   (state) => {
-    if (state.selected === null) return null;
-    return samplesInUse(state).find(({ key }) => key === state.selected) ?? null;
+    const { selected } = state;
+    if (selected === null) return null;
+    const samples = samplesInUse(state);
+    // Links of older versions have no tag.
+    return (
+      samples.find(({ key }) => key === selected) ??
+      samples.find(({ run, address }) => `${run}|${address}` === selected) ??
+      null
+    );
   },
 );
 

@@ -56,7 +56,7 @@ def addresses(served: str, runs: tuple[str, ...]) -> dict[str, Address]:
         index = fetch_index(served, run)
         for sample in index["samples"]:
             session = index["sessions"][sample["session"]]["session"]
-            key = f"{run}|{session}.{sample['capture']}.{sample['index']}"
+            key = f"{run}|confused|{session}.{sample['capture']}.{sample['index']}"
             found[key] = (run, sample["step"], sample["index"])
     return found
 

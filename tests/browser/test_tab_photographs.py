@@ -75,7 +75,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recorded(logdir: Path) -> dict[str, Sample]:
     """All samples, by the keys that the page gives them."""
-    return {f"run|session.0.{sample.index}": sample for sample in read_samples(logdir)}
+    return {f"run|confused|session.0.{sample.index}": sample for sample in read_samples(logdir)}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from testing.browser import (
     Answers,
     open_page,
     press_reload,
+    read_panel,
     read_pixels,
     set_theme,
     wait_for_paint,
@@ -305,3 +306,28 @@ def test_the_original_of_a_strip_follows_the_theme(
         shades.append(int(corner.max()))
     assert shades[0] > 200
     assert shades[1] < 100
+
+
+def test_tags_of_one_session_keep_their_own_pictures(
+    serve_here: Callable[..., Board], page: Page, tmp_path: Path
+) -> None:
+    """The captures of each tag are numbered from 0, and the pictures of the last tag are kept."""
+    rng = np.random.default_rng(0)
+    file = EventFile(tmp_path / file_name("s"))
+    recorded = {}
+    for tag, targets in (("confused", [8, 5]), ("validation", [3])):
+        samples = [make_sample(rng, id=f"{tag} {number}", targets=targets) for number in range(4)]
+        recorded |= {sample.id: sample for sample in samples}
+        file.append(make_event(tag, "s", 0, [encode_sample(each) for each in samples], DIGITS, 1e9))
+    file.close()
+    tab = open_page(page, serve_here(tmp_path).address)
+    for tag in ("confused", "validation", "confused"):
+        tab.locator("#tag").select_option(tag)
+        cards = tab.locator(f'.sample[data-painted]:has-text("{tag} ")')
+        expect(cards).to_have_count(4)
+        wait_for_paint(tab)
+        for card in cards.all():
+            (sample,) = (each for name, each in recorded.items() if name in card.inner_text())
+            painted = read_panel(card, "image")[..., 0]
+            exact = (sample.image[0] * 0.3081 + 0.1307).clip(0, 1) * 255
+            assert np.abs(painted - exact).max() <= 1, f"{sample.id} has another picture"

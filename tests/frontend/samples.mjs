@@ -17,7 +17,7 @@ export function makeSample(fields = {}) {
   const { index = 0, targets = [makeTarget()] } = fields;
   const arrays = targets.reduce((sum, { morphs }) => sum + 1 + morphs.length, 0);
   return {
-    key: `run|s.0.${index}`,
+    key: `run|confused|s.0.${index}`,
     address: `s.0.${index}`,
     run: "run",
     tag: "confused",

@@ -68,7 +68,7 @@ beforeEach(() => {
 test("everything is read once, and an update without new captures requests no records", async () => {
   const reader = new RunIndexReader("run", "confused");
   const index = await last(reader);
-  assert.deepEqual(index.samples.map(({ key }) => key), [0, 1, 2, 3, 4].map((n) => `run|s.${n}.0`));
+  assert.deepEqual(index.samples.map(({ key }) => key), [0, 1, 2, 3, 4].map((n) => `run|confused|s.${n}.0`));
   assert.deepEqual(index.counts, { samples: 5, unreadable: 0, superseded: 0, dropped: 0 });
   assert.deepEqual(await update(reader), [index], "the very same");
   assert.deepEqual(asked, [["s.0.5"]]);
@@ -113,8 +113,8 @@ test("captures that a restart recorded again are left out and counted", async ()
   listed = { s: { superseded_from: 300 } };
   const index = await last(new RunIndexReader("run", "confused"));
   assert.deepEqual(index.samples.map(({ key, step }) => [key, step]), [
-    ...[0, 1, 2].map((n) => [`run|s.${n}.0`, 100 * n]),
-    ...[0, 1, 2].map((n) => [`run|t.${n}.0`, 300 + 100 * n]),
+    ...[0, 1, 2].map((n) => [`run|confused|s.${n}.0`, 100 * n]),
+    ...[0, 1, 2].map((n) => [`run|confused|t.${n}.0`, 300 + 100 * n]),
   ]);
   assert.deepEqual(index.counts, { samples: 6, unreadable: 0, superseded: 2, dropped: 0 });
 });
