@@ -240,9 +240,9 @@ class GradAscentHook:
                 status=functools.partial(status_of, health, faults, pacer),
             )
             budget.watch(writer.progress)
+            health.on_change = writer.refresh
         else:
             writer = NullWriter()
-        health.on_change = writer.refresh
         self._capturer = Capturer(
             model=model,
             calls_forward=forward is not None,
@@ -304,6 +304,8 @@ class GradAscentHook:
         if is_graph_captured():
             capturer.faults.handle(RuntimeError(_IN_GRAPH), "A capture")
             return 0
+        if self.capturing:  # a forward hook of the user sees the passes of a capture
+            return 0
         if capturer.evaluation is not None:
             capturer.see(capturer.evaluation, inputs, logits, labels, ids, additional_forward_args)
             return 0
@@ -323,7 +325,7 @@ class GradAscentHook:
         """Whether the hook is running the model: your own forward hooks may look at this."""
         return self._capturer.runner.running
 
-    def is_due(self, step: int | None = None) -> bool:
+    def is_due(self, step: SupportsIndex | None = None) -> bool:
         """Whether a call with this step would capture; by default the next call's.
 
         Use it in a loop that has to prepare the arguments of the call.
@@ -333,7 +335,8 @@ class GradAscentHook:
         capturer = self._capturer
         if capturer.evaluation is not None:
             return capturer.evaluation.is_active
-        if not capturer.pacer.is_due(capturer.pacer.next_step if step is None else step):
+        now = capturer.pacer.next_step if step is None else arguments.training_step(step)
+        if not capturer.pacer.is_due(now):
             return False
         return capturer.records() or capturer.runner.is_sharded
 

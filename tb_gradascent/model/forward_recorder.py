@@ -29,6 +29,7 @@ class RecordedPass(NamedTuple):
         args, kwargs: All of its arguments.
         is_certain: Whether the pass is the module's only one, or the one whose inputs were asked
             for. Otherwise a batch's labels may belong to another pass.
+        version: How often the inputs had been written to, if that is known.
     """
 
     module: nn.Module
@@ -37,6 +38,12 @@ class RecordedPass(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     is_certain: bool = True
+    version: int | None = None
+
+    @property
+    def is_overwritten(self) -> bool:
+        """Whether the loop has written other values into the inputs since the pass."""
+        return self.version is not None and self.inputs._version != self.version
 
     @property
     def logits(self) -> Tensor:
@@ -105,6 +112,9 @@ class ForwardRecorder:
                 took them is returned.
         """
         made, self._passes = self._passes, []
+        if any(one.is_overwritten for one in made):
+            self.unreadable = "has inputs that the loop has written to since"
+            made = [one for one in made if not one.is_overwritten]
         passes: list[RecordedPass] = [one for one in made if one.module is made[-1].module]
         if len(passes) < 2:
             return passes[0] if len(passes) == 1 else None
@@ -113,15 +123,14 @@ class ForwardRecorder:
                 if _are_equal(passes[place].inputs, inputs):
                     return passes[place]
         last = passes[-1]
-        return RecordedPass(
-            last.module, last.inputs, last.output, last.args, last.kwargs, is_certain=False
-        )
+        return last._replace(is_certain=False)
 
     def remove(self) -> None:
         """Stop recording. Further calls do nothing."""
         for handle in self._handles:
             handle.remove()
         self._passes = []
+        self._is_wanted = lambda _: False  # it may refer to what refers to this recorder
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A model is copied or saved together with its forward hooks, for example for an average of
@@ -153,7 +162,9 @@ class ForwardRecorder:
         if inputs is not None and found:
             if any(map(is_transformed, found)):
                 return
-            made = RecordedPass(module, inputs, output, args, kwargs)
+            known = not (torch.compiler.is_compiling() or inputs.is_inference())
+            version = inputs._version if known else None
+            made = RecordedPass(module, inputs, output, args, kwargs, version=version)
             # Compiled code must not depend on how many passes there were.
             before = [] if torch.compiler.is_compiling() else self._passes[1 - _MOST_PASSES :]
             self._passes = [*before, made]

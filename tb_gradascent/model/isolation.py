@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import operator
@@ -20,6 +21,10 @@ _T = TypeVar("_T")
 
 #: The attributes of every module.
 _OF_TORCH: Final = frozenset(vars(nn.Module()))
+
+_CONTAINERS: Final = frozenset(
+    (dict, list, set, collections.OrderedDict, collections.defaultdict, collections.Counter)
+) | {collections.deque}
 
 
 def _by_state(own: Any) -> Callable[[], object]:
@@ -105,8 +110,8 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - Buffers are replaced by copies, so that a module may write to them even in eval mode. The
       original buffers are put back, not overwritten, because a pending backward pass may have saved
       them. The same holds for tensors that are plain attributes. Attributes that a pass sets, such
-      as a hidden state for the next batch, are set back. Lists and dictionaries that are
-      attributes, such as a cache for eval mode, get their items back.
+      as a hidden state for the next batch, are set back. Lists, deques, sets and
+      dictionaries that are attributes, such as a cache for eval mode, get their items back.
     - The random states of Python, numpy, torch's CPU and the model's devices are restored, and
       those of generators that modules hold.
     - Gradient mode, inference mode and autocast are set for this block only. The casts that
@@ -185,7 +190,7 @@ def _attributes(modules: Sequence[nn.Module]) -> Iterator[None]:
                 # keep views of such tensors, whose storage may be freed.
                 if isinstance(value, Tensor) and not value.requires_grad:
                     replace_by_copy(attributes, name, value)
-                elif type(value) in (dict, list) and name not in _OF_TORCH:
+                elif type(value) in _CONTAINERS and name not in _OF_TORCH:
                     containers.append((value, value.copy()))
             for name, value in kept_buffers.items():
                 if value is not None:
@@ -224,12 +229,13 @@ def _put_back(now: Any, before: dict[str, Any]) -> None:
 
 
 def _put_back_items(now: Any, before: Any) -> None:
-    """Restore the items of a list or a dictionary."""
+    """Restore the items of a container."""
     same = len(now) == len(before) and all(map(operator.is_, now, before))
-    if same and (isinstance(now, list) or all(map(operator.is_, now.values(), before.values()))):
-        return
-    now.clear()
-    (now.extend if isinstance(now, list) else now.update)(before)
+    if isinstance(now, dict):
+        same = same and all(map(operator.is_, now.values(), before.values()))
+    if not same:
+        now.clear()
+        (now.update if isinstance(now, (dict, set)) else now.extend)(before)
 
 
 @contextlib.contextmanager
@@ -251,6 +257,11 @@ def _random_states(modules: Sequence[nn.Module], devices: set[torch.device]) -> 
     finally:
         for put_back in restore:
             put_back()
+
+
+def random_states_kept(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Restore the random states of Python, numpy, torch's CPU and a device after a block."""
+    return _random_states((), {device})
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tb_gradascent.format.status import Status
@@ -16,7 +17,7 @@ from tb_gradascent.functional.capture import PendingSamples
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.model.forward_args import AdditionalForwardArgs
 from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
-from tb_gradascent.model.isolation import is_graph_captured
+from tb_gradascent.model.isolation import is_graph_captured, uncompiled
 from tb_gradascent.model.runner import ModelRunner, Passes
 from tb_gradascent.training.batch import Batch, Ids, InputKind
 from tb_gradascent.training.distributed import ProcessRank
@@ -117,7 +118,10 @@ class Capturer:
             if is_graph_captured():
                 return False
             # A pass is looked at when the next one ends: the loop may give it to the hook itself.
-            self._see_pass(evaluation, forward_recorder)
+            if torch.compiler.is_compiling():
+                uncompiled(self._see_pass, evaluation, forward_recorder)
+            else:
+                self._see_pass(evaluation, forward_recorder)
             return evaluation.is_active and not (evaluation.is_explicit or self.runner.running)
 
         forward_recorder = ForwardRecorder([self.model], see_passes)
@@ -129,6 +133,7 @@ class Capturer:
             self.evaluation = None
             forward_recorder.remove()
         if evaluation.is_active:
+            self._report_unseen(evaluation, forward_recorder.unreadable)
             self._capture_evaluation(evaluation)
 
     def see(
@@ -237,6 +242,20 @@ class Capturer:
         recorded = forward_recorder and forward_recorder.take()
         if recorded and not evaluation.is_explicit:
             self.see(evaluation, **self.arguments_of(recorded), is_explicit=False)
+
+    def _report_unseen(self, evaluation: Evaluation, unreadable: str | None) -> None:
+        """Report passes that an evaluation left out, unless the loop gave its batches."""
+        seen = evaluation.is_explicit or not (unreadable or evaluation.is_empty)
+        if seen or not self.records():
+            return
+        said = f"The last one {unreadable}." if unreadable else "There was none in its block."
+        self.recorder.health.report(
+            "evaluation-unseen",
+            "warning",
+            f"An evaluation did not see passes of the model. {said}",
+            "Call hook(inputs, logits, labels) in the block.",
+            evaluation.step,
+        )
 
     def _capture_evaluation(self, evaluation: Evaluation) -> None:
         start = time.perf_counter()

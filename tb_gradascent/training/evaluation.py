@@ -48,6 +48,11 @@ class Evaluation:
     def __post_init__(self) -> None:
         self.reset()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was offered nothing."""
+        return self._seen == 0
+
     def reset(self) -> None:
         """Forget what was found."""
         # More than are recorded, because each is looked at once more before.

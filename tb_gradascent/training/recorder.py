@@ -15,6 +15,7 @@ from tb_gradascent.functional.criteria import Criterion, most_confused, scores_o
 from tb_gradascent.functional.labels import Labels
 from tb_gradascent.functional.margins import probability_margin, surest_probability
 from tb_gradascent.functional.validation import check_returned
+from tb_gradascent.model.isolation import random_states_kept
 from tb_gradascent.model.output_reader import OutputReader, has_graph
 from tb_gradascent.model.runner import JudgeError, Passes
 from tb_gradascent.training.batch import Batch, InputKind, id_text
@@ -178,7 +179,8 @@ class Recorder:
         self.seen.add(batch.inputs, batch.value_range)
         logits = logits.detach()
         errors = error_scores(logits, batch.labels)
-        scores = self.score(logits, batch.labels)
+        with random_states_kept(logits.device):  # the user's criterion may draw numbers
+            scores = self.score(logits, batch.labels)
         evaluation.offer(batch, scores, errors, surest_probability(logits))
 
     def record_worst(self, passes: Passes, evaluation: Evaluation) -> list[PendingSamples]:

@@ -141,7 +141,7 @@ class TopK:
             )
             return
         if batch.ids is not None:
-            self._ids.append((first, batch.ids))
+            self._ids.append((first, _copied(batch.ids)))
         self._pool = new if self._pool is None else self._pool.joined(new).best(self._top_k)
         if self._ids and self._offered - self._ids[0][0] > _IDS:
             self._find_ids()
@@ -270,6 +270,13 @@ def _identity(candidate: Candidate) -> tuple[str | None, int]:
     """A key that is the same for two ranks' copies of one sample: its id and a checksum."""
     pixels = candidate.inputs.float().contiguous().numpy()
     return id_text(candidate.id), google_crc32c.value(pixels.tobytes())
+
+
+def _copied(ids: Ids) -> Ids:
+    """The ids of a batch, which the loop may overwrite with those of the next one."""
+    if isinstance(ids, Tensor):
+        return ids.clone()
+    return ids if isinstance(ids, range) else list(ids)
 
 
 def _on_device(numbers: Sequence[int], device: torch.device) -> Tensor:

@@ -87,6 +87,7 @@ class SampleWriter:
         health: Health | None = None,
         status: Callable[[], Status] = Status,
     ) -> None:
+        self._health = health = health or Health(strict=False)
         self.session = metadata.new_session()
         self.path = path = directory / file_name(self.session)
         content = info.encode()
@@ -104,7 +105,7 @@ class SampleWriter:
             budget,
             statuses,
             status,
-            health or Health(strict=False),
+            health,
             arrays,
         )
         self.progress: SampleFile = self._worker
@@ -146,7 +147,10 @@ class SampleWriter:
         return self._worker.dropped
 
     def records(self) -> bool:
-        """Whether anything is written."""
+        """Whether anything is written: not by a forked process, which has no thread."""
+        if not self._worker.is_ours():
+            report_copy(self._health)
+            return False
         return True
 
     def put(self, capture: PendingCapture) -> None:
@@ -205,14 +209,19 @@ class CopiedWriter(NullWriter):
 
     def records(self) -> bool:
         """Return ``False``, and say so."""
-        self._health.report(
-            "copy",
-            "warning",
-            "This hook is a copy, made with its model or handed to another process. It records "
-            "nothing.",
-            "Make the hook in the process that trains.",
-        )
+        report_copy(self._health)
         return False
+
+
+def report_copy(health: Health) -> None:
+    """Report that a hook records nothing because it is a copy."""
+    health.report(
+        "copy",
+        "warning",
+        "This hook is a copy, made with its model or handed to another process. It records "
+        "nothing.",
+        "Make the hook in the process that trains.",
+    )
 
 
 class _Refresh:
@@ -320,7 +329,7 @@ class _Worker:
             capture: What is queued.
             wait: Seconds to wait at most while the queue is full.
         """
-        if self._is_ours():
+        if self.is_ours():
             try:
                 self._queue.put(capture, block=wait > 0, timeout=wait or None)
             except queue.Full:
@@ -341,25 +350,34 @@ class _Worker:
 
     def refresh(self) -> None:
         # If anything is queued, the thread looks at the status anyway.
-        if self._is_ours() and not self._closed and self._queue.empty():
+        if self.is_ours() and not self._closed and self._queue.empty():
             with contextlib.suppress(queue.Full):
                 self._queue.put_nowait(_Refresh())
 
     def flush(self) -> None:
-        if self._is_ours():
+        if self.is_ours():
             self._queue.join()
             self._file.flush()
 
     def close(self) -> None:
-        if self._is_ours():
-            self._closed = True
-            if not self._end_thread():
-                self._health.note(
-                    "close-stalled",
-                    "error",
-                    f"The log directory took no data for {LONGEST_CLOSE:g} seconds. The captures "
-                    "that were not written yet are lost.",
-                )
+        if not self.is_ours():
+            return
+        self._closed = True
+        if threading.current_thread() is self._thread:
+            # A garbage collection on this thread found that the hook was forgotten. A thread cannot
+            # wait for itself, and the program must wait for the one that does.
+            threading.Thread(target=self._finish, daemon=False).start()
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._end_thread():
+            self._health.note(
+                "close-stalled",
+                "error",
+                f"The log directory took no data for {LONGEST_CLOSE:g} seconds. The captures "
+                "that were not written yet are lost.",
+            )
 
     def _end_thread(self) -> bool:
         """Whether the thread wrote what was queued and ended, without a stall."""
@@ -388,7 +406,7 @@ class _Worker:
         since = self._encoding_since
         return self._encoded_seconds + (0.0 if since is None else time.monotonic() - since)
 
-    def _is_ours(self) -> bool:
+    def is_ours(self) -> bool:
         """Whether this process owns the writer thread. A forked child has the file alone."""
         return self._process == os.getpid()
 

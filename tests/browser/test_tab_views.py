@@ -11,6 +11,7 @@ from playwright.sync_api import Frame, Page, expect
 
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.sample_codec import encode_sample
+from tb_gradascent.format.samples import CapturedSample
 from testing.board import Board
 from testing.browser import (
     Answers,
@@ -314,10 +315,10 @@ def test_tags_of_one_session_keep_their_own_pictures(
     """The captures of each tag are numbered from 0, and the pictures of the last tag are kept."""
     rng = np.random.default_rng(0)
     file = EventFile(tmp_path / file_name("s"))
-    recorded = {}
+    recorded: dict[str, CapturedSample] = {}
     for tag, targets in (("confused", [8, 5]), ("validation", [3])):
         samples = [make_sample(rng, id=f"{tag} {number}", targets=targets) for number in range(4)]
-        recorded |= {sample.id: sample for sample in samples}
+        recorded |= {str(sample.id): sample for sample in samples}
         file.append(make_event(tag, "s", 0, [encode_sample(each) for each in samples], DIGITS, 1e9))
     file.close()
     tab = open_page(page, serve_here(tmp_path).address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import random
 import sys
@@ -384,3 +385,39 @@ def test_the_module_in_deepspeeds_engine_is_run(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "deepspeed.runtime.engine", loaded)
     model = zoo.plain()
     assert unwrap(nn.DataParallel(DeepSpeedEngine(model))) is model
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        collections.OrderedDict(a=1),
+        collections.defaultdict(int, a=1),
+        collections.Counter(a=1),
+        collections.deque([1, 2], maxlen=2),
+        {1, 2},
+    ],
+    ids=lambda kept: type(kept).__name__,
+)
+def test_other_containers_get_their_items_back(kept: Any) -> None:
+    class Remembers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kept = kept.copy()
+
+        def forward(self, x: Tensor) -> Tensor:
+            if isinstance(self.kept, dict):
+                self.kept["a"] = 5
+                self.kept["b"] = 6
+            elif isinstance(self.kept, set):
+                self.kept.add(3)
+            else:
+                self.kept.append(3)
+            return x
+
+    model = Remembers()
+    own = model.kept
+    with isolated(model):
+        model(torch.zeros(1))
+        assert model.kept != kept
+    assert model.kept is own
+    assert own == kept

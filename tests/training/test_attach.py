@@ -196,6 +196,22 @@ def test_captures_give_the_model_its_further_inputs(tmp_path: Path, own: bool) -
     assert predicted == ([0, 0, 0] if own else [0, 1, 2])
 
 
+def test_a_step_whose_inputs_were_overwritten_is_a_fault(tmp_path: Path) -> None:
+    model = convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    memory = torch.rand(4, 1, 8, 8)
+    with GradAscentHook(model, tmp_path, every=1, ascent=None, max_overhead=None) as hook:
+        hook.attach(optimizer)
+        for overwrites in (False, True):
+            model(memory).sum().backward()
+            if overwrites:
+                memory.copy_(torch.rand(4, 1, 8, 8))
+            optimizer.step()
+        (notice,) = hook.health
+    assert "The last pass has inputs that the loop has written to since" in notice.message
+    assert {sample.step for sample in read_samples(tmp_path)} == {0}
+
+
 def test_a_step_without_a_recorded_pass_is_a_fault(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -233,3 +233,56 @@ def test_memory_does_not_grow_with_the_evaluation(tmp_path: Path) -> None:
                 assert held is not None
                 assert len(held.confused.candidates()) <= 3
                 assert len(held.errors.candidates()) <= 3
+
+
+def test_a_batch_whose_inputs_were_overwritten_is_left_out_and_said(tmp_path: Path) -> None:
+    """The loop's next batch is in the same memory when the evaluation looks at the last one."""
+    network = trained()
+    memory = torch.empty(BATCH, 1, 28, 28)
+    with GradAscentHook(network, tmp_path, ascent=None, strict=True) as hook:
+        with hook.evaluation(top_k=50), torch.no_grad():
+            for x, _ in batches():
+                memory.copy_(x)
+                network(memory)
+        (notice,) = hook.health
+    assert notice.code == "evaluation-unseen"
+    assert "The last one has inputs that the loop has written to since." in notice.message
+    *_, (last, _) = batches()
+    images = [sample.image for sample in read_samples(tmp_path)]
+    assert images
+    assert all(any(np.array_equal(image, row) for row in last.numpy()) for image in images)
+
+
+def test_an_evaluation_that_saw_no_pass_says_so(tmp_path: Path) -> None:
+    network, other = trained(), trained()
+    with GradAscentHook(network, tmp_path, ascent=None, strict=True) as hook:
+        evaluate(hook, other, by_the_pass_alone)
+        (notice,) = hook.health
+    assert notice.code == "evaluation-unseen"
+    assert "There was none in its block" in notice.message
+
+
+def test_ids_may_be_in_memory_that_the_loop_uses_again(tmp_path: Path) -> None:
+    network = trained()
+    for kind in (list(range(BATCH)), torch.arange(BATCH), np.arange(BATCH)):
+        folder = tmp_path / type(kind).__name__
+        with GradAscentHook(network, folder, top_k=50, ascent=None, strict=True) as hook:
+            with hook.evaluation(), torch.no_grad():
+                for number, (x, y) in enumerate(batches()):
+                    for row in range(BATCH):
+                        kind[row] = BATCH * number + row
+                    hook(x, network(x), y, ids=kind)
+        samples = list(read_samples(folder))
+        assert [int(sample.id or -1) for sample in samples] == rows_of(samples)
+
+
+def test_a_criterion_that_draws_numbers_leaves_the_random_states(tmp_path: Path) -> None:
+    network = trained()
+
+    def drawn(logits: Tensor, _: Tensor | None) -> Tensor:
+        return torch.rand(len(logits))
+
+    with GradAscentHook(network, tmp_path, criterion=drawn, ascent=None, strict=True) as hook:
+        before = torch.get_rng_state()
+        evaluate(hook, network, explicitly)
+        assert torch.equal(torch.get_rng_state(), before)

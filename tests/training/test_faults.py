@@ -434,6 +434,27 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
     assert len(found) in (4 * 20, 2 * 4 * 20), "side by side, or the later replaces the earlier"
 
 
+@pytest.mark.process
+def test_a_hook_in_a_forked_process_says_that_it_records_nothing(
+    programs: ForkServer, tmp_path: Path
+) -> None:
+    code = f"""
+{MAKE_HOOK}
+assert hook(batch, logits, step=0)
+child = os.fork()
+if child == 0:
+    assert hook(batch, logits, step=1000) == 0
+    assert [notice.code for notice in hook.health] == ["copy"]
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+hook.close()
+assert hook.health == ()
+"""
+    done = programs.run(IMPORTS + code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {sample.step for sample in read_samples(tmp_path)} == {0}
+
+
 def test_strict_raises_an_error_of_the_writing_thread_at_the_next_call(tmp_path: Path) -> None:
     hook = GradAscentHook(convolutional(), tmp_path / "run", every=1, strict=True, ascent=None)
     shutil.rmtree(tmp_path / "run")

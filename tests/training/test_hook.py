@@ -688,3 +688,27 @@ def test_tensors_of_a_class_of_their_own_are_recorded_as_torchs_own(tmp_path: Pa
     for sample in samples:
         (row,) = (r for r in range(8) if np.array_equal(images[r], sample.image))
         assert sample.label == labels[row]
+
+
+def test_a_call_in_the_hooks_own_passes_counts_no_step(tmp_path: Path) -> None:
+    """A forward hook of the user sees the passes of captures, too."""
+    model = convolutional()
+    images = torch.rand(4, 1, 8, 8)
+    with GradAscentHook(model, tmp_path, every=1, ascent=None, max_overhead=None) as hook:
+
+        def call(_: nn.Module, args: tuple[Tensor], logits: Tensor) -> None:
+            hook(args[0], logits)
+
+        model.register_forward_hook(call)
+        for _ in range(3):
+            model(images)
+        assert hook.stats.failed == 0
+    assert sorted({sample.step for sample in read_samples(tmp_path)}) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("number", [np.uint8(200), np.int64(200), torch.tensor(200)])
+def test_a_step_may_be_a_number_of_numpy_or_torch(tmp_path: Path, number: Any) -> None:
+    with GradAscentHook(convolutional(), tmp_path, every=1000, ascent=None) as hook:
+        assert hook.is_due(number)
+        hook(torch.rand(4, 1, 8, 8), torch.zeros(4, 10), step=0)
+        assert not hook.is_due(number)

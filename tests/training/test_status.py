@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
 import subprocess
@@ -10,13 +11,15 @@ import threading
 import time
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from torch import Tensor, nn
 
-from tb_gradascent import GradAscentHook, Misclassified, ProbabilityMargin
+from tb_gradascent import GradAscentHook, Misclassified, ProbabilityMargin, read_samples
+from tb_gradascent.format import sample_codec
 from tb_gradascent.format.event_file import find_event_files
 from tb_gradascent.format.metadata import split_series_tag
 from tb_gradascent.format.remote import RemotePath, find_remote_files
@@ -410,3 +413,55 @@ def test_ranks_that_record_nothing_tell_nothing(
     with made(tmp_path, ranks="zero") as hook:
         hook(BATCH, logits_of(hook._capturer.model, BATCH))
     assert list(find_event_files(tmp_path)) == []
+
+
+@pytest.mark.parametrize("evaluates", [False, True])
+def test_a_hook_is_freed_without_a_garbage_collection(tmp_path: Path, evaluates: bool) -> None:
+    """A cycle would keep the model until a collection, which may run on the writer's thread."""
+    gc.disable()
+    try:
+        model = nn.Identity()
+        hook = GradAscentHook(model, tmp_path, every=1, forward=logits_of, ascent=None)
+        hook(BATCH, logits_of(model, BATCH))
+        if evaluates:
+            with hook.evaluation():
+                hook(BATCH, logits_of(model, BATCH))
+        copied = copy.deepcopy(hook)
+        gone = [weakref.ref(each) for each in (model, hook, copied._health)]
+        hook.close()
+        del model, hook, copied
+        assert [ref() for ref in gone] == [None] * 3
+    finally:
+        gc.enable()
+
+
+def test_a_hook_that_the_writers_thread_collects_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten, collected = threading.Event(), threading.Event()
+    encode = sample_codec.encode_sample
+
+    def collect_first(*args: Any, **options: Any) -> tuple[bytes, bytes]:
+        if not collected.is_set():
+            assert forgotten.wait(60)
+            gc.collect()
+            collected.set()
+        return encode(*args, **options)
+
+    monkeypatch.setattr(writer_module, "encode_sample", collect_first)
+    earlier = set(threading.enumerate())
+    gc.disable()
+    try:
+        hook = made(tmp_path, max_overhead=None)
+        vars(hook._capturer.model)["hook"] = hook  # a cycle
+        for _ in range(3):
+            hook(BATCH, logits_of(hook._capturer.model, BATCH))
+        del hook
+        forgotten.set()
+        assert collected.wait(60)
+    finally:
+        gc.enable()
+    for thread in set(threading.enumerate()) - earlier:
+        thread.join()
+    assert len(list(read_samples(tmp_path))) == 12
+    assert told(tmp_path)[-1].ended
