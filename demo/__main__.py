@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         train_runs(options)
     if options.no_serve:
-        print(f"To see the runs:  tensorboard --logdir {options.logdir}")
+        tensorboard = os.path.relpath(Path(sys.executable).with_name("tensorboard"))
+        print(f"To see the runs:  {tensorboard} --logdir {options.logdir}")
     else:
         serve(options.logdir, options.port)
 

@@ -14,6 +14,7 @@ import { binOf, isWithin } from "./step_ranges.js";
  * @property {string} run
  * @property {Sample | null} newest a sample of the newest capture; `null` without captures
  * @property {number} captured how many samples that are not probes were captured within the range
+ * @property {number} judged how many of them have a label
  * @property {number} wrong how many of them are wrong
  * @property {Sample[]} probes each probe at its newest step within the range
  * @property {number} right how many of the probes with a label are right
@@ -40,13 +41,16 @@ export function summarizeRun(index, range, span, bins) {
   /** @type {number[][]} */
   const distances = Array.from({ length: bins }, () => []);
   let captured = 0;
+  let judged = 0;
   let wrong = 0;
   for (const sample of samples) {
     if (!newest || sample.step >= newest.step) newest = sample;
     const isInRange = isWithin(range, sample.step);
     if (!sample.probe) {
-      if (isInRange) captured++;
-      if (isInRange && isWrong(sample)) wrong++;
+      if (!isInRange) continue;
+      captured++;
+      if (sample.label !== null) judged++;
+      if (isWrong(sample)) wrong++;
       continue;
     }
     const distance = distanceToChange(sample);
@@ -62,6 +66,7 @@ export function summarizeRun(index, range, span, bins) {
     run,
     newest,
     captured,
+    judged,
     wrong,
     probes,
     right: labelled.filter((sample) => !isWrong(sample)).length,

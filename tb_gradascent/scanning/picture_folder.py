@@ -141,7 +141,8 @@ def label_folders(
         return Labels(
             {name: index for index, name in enumerate(ordered)},
             class_names or tuple(ordered),
-            f"labels: the {classes} folders in alphabetical order, as ImageFolder numbers them",
+            f"labels: the {classes} folders in alphabetical order, as ImageFolder numbers them "
+            "(for another order give --class-names)",
         )
     number = "an unknown number of" if classes is None else str(classes)
     return Labels(

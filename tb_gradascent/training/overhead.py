@@ -67,6 +67,11 @@ class Overhead:
         self._captures += 1
         self._last_cost = self.seconds - before
 
+    @property
+    def mean_cost(self) -> float:
+        """Seconds that a capture took so far, at least one capture given."""
+        return self.seconds / self._captures
+
     def allows_another(self) -> bool:
         """Whether one more capture keeps within the limit."""
         if self._limit is None or not self._captures:
@@ -84,10 +89,9 @@ class Overhead:
             return 1
         if self._with_another() <= FREE_SECONDS:
             return 1
-        cost = self.seconds / self._captures
-        wanted = cost * steps / (self._limit * self.elapsed * every)
+        wanted = self.mean_cost * steps / (self._limit * self.elapsed * every)
         return 1 if wanted <= 1 else 1 << min(math.ceil(math.log2(wanted)), 62)
 
     def _with_another(self) -> float:
         """Seconds after one more capture, which costs as much as the mean or the last one."""
-        return self.seconds + max(self.seconds / self._captures, self._last_cost)
+        return self.seconds + max(self.mean_cost, self._last_cost)

@@ -129,6 +129,18 @@ class Pacer:
     def account(self, loop_seconds: float, writer_seconds: float) -> None:
         """Account for the time of a capture, see :meth:`Overhead.add`."""
         self.overhead.add(loop_seconds, writer_seconds)
+        is_rarer = self.overhead.stretch(self.main.every, self.steps) > 1
+        if is_rarer or not self.overhead.allows_another():
+            self._health.note(
+                "overhead",
+                "info",
+                f"A capture takes {self.overhead.mean_cost:.2g} seconds. So captures become rarer, "
+                "and some evaluations are left out, until all captures together take at most 5 "
+                "seconds or max_overhead of the training's time.",
+                "Raise max_overhead to have more of them. Or make them cheaper: "
+                "ascent=Ascent.smallest(), or a smaller top_k.",
+                self._latest,
+            )
 
     def take_due(self, step: int) -> list[Schedule]:
         """Return the schedules that are due at a step, and mark them.

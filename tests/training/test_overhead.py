@@ -243,3 +243,20 @@ def test_a_rank_still_tells_the_others_what_it_wants(clock: Clock) -> None:
     assert pacer.stretch == 1
     # Ten steps took 0.9 s, so 100 s are 1 % of 111,111 steps, which are 11,111 intervals.
     assert pacer.own_stretch == 16_384
+
+
+@pytest.mark.parametrize(("cost", "is_said"), [(0.004, False), (3.0, True)])
+def test_captures_that_become_rarer_are_said_once(clock: Clock, cost: float, is_said: bool) -> None:
+    health = Health(strict=True)
+    pacer = Pacer(10, 4, Budget(10**15), Overhead(0.01), health)
+    for step in range(2000):
+        pacer.count_step()
+        if pacer.is_due(step):
+            pacer.take_due(step)
+            clock.now += cost
+            pacer.account(cost, 0.0)
+        clock.now += STEP_SECONDS
+    assert [notice.code for notice in health.notices] == ["overhead"] * is_said
+    for notice in health.notices:
+        assert notice.severity == "info"
+        assert "A capture takes 3 seconds. So captures become rarer" in notice.message

@@ -85,7 +85,7 @@ export class RunTiles {
    * @param {number} most
    */
   #figures(summary, { range, colourOf, hasProbes }, most) {
-    const { run, probes, right, labelled, distance, trend, captured, wrong } = summary;
+    const { run, probes, right, labelled, distance, trend, captured, judged, wrong } = summary;
     const when = rangeCaption(range);
     const figures = [];
     if (labelled) {
@@ -103,10 +103,12 @@ export class RunTiles {
       figures.push(figure(formatDistance(distance), "distance to flip a probe", title, ...charts));
     }
     if (figures.length) return figures;
-    const share = captured ? formatPercent(wrong / captured) : "–";
-    const caption = captured
-      ? `${formatCount(wrong)} of ${formatCounted(captured, "captured sample")} wrong`
-      : "nothing captured in this range";
+    const share = judged ? formatPercent(wrong / judged) : "–";
+    const unknown = `${formatCounted(captured, "captured sample")} without a label`;
+    const nothing = captured ? unknown : "nothing captured in this range";
+    const kind = judged < captured ? "captured sample with a label" : "captured sample";
+    const kinds = judged < captured ? "captured samples with a label" : "captured samples";
+    const caption = judged ? `${formatCount(wrong)} of ${formatCounted(judged, kind, kinds)} wrong` : nothing;
     const reason = probes.length || hasProbes ? `No probe at ${when}.` : "No probes:";
     const hint = element("p", { className: "hint" }, reason);
     if (!hasProbes) hint.append(" give the hook fixed samples with ", element("code", {}, "hook.probe(…)"), ".");

@@ -83,7 +83,11 @@ function overheadEntries(state) {
 function intervalEntries(state) {
   const title = "The hook captures less often, so that it stays within budget_mb and max_overhead.";
   const stretched = stretchedRuns(state);
-  if (!stretched.length) return [{ name: "interval", value: "captures as often as configured", title }];
+  if (!stretched.length) {
+    const codes = statusesInUse(state).flatMap(({ status }) => status.notices.map(({ code }) => code));
+    const isRarer = codes.includes("overhead") || codes.includes("budget");
+    return [{ name: "interval", value: isRarer ? "captures became rarer" : "captures as often as configured", title }];
+  }
   return stretched.map(({ run, from, every }) => ({
     name: `interval of ${run}`,
     value: `captures are rarer from step ${formatCount(from)} on, at most ${formatCount(every)} steps apart`,

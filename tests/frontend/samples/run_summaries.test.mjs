@@ -49,8 +49,10 @@ test("the trend is the median of the probes in each bin of the whole training", 
 
 test("captures that are not probes count apart, and the newest capture is that of any sample", () => {
   const samples = [makeSample({ step: 1, label: 3 }), makeSample({ step: 2 }), probe("a", 3, 1)];
-  const { captured, wrong, newest } = summary(samples);
-  assert.deepEqual([captured, wrong, newest.step], [2, 1, 3]);
+  const { captured, judged, wrong, newest } = summary(samples);
+  assert.deepEqual([captured, judged, wrong, newest.step], [2, 2, 1, 3]);
+  const unknown = summary(samples.map((sample) => ({ ...sample, label: null })));
+  assert.deepEqual([unknown.captured, unknown.judged, unknown.wrong], [2, 0, 0]);
 });
 
 test("the status and the notices are those of the run's sessions", () => {
