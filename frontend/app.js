@@ -274,7 +274,7 @@ class App {
     this.#shownState = state;
     this.#samples = samples;
     this.#applySettings(displaySettings(state, this.#theme));
-    this.#sidebar.show(state, samples.length);
+    this.#sidebar.show(state, samples.length, concludes);
     const lostFocus = this.#activeFilters.show(state);
     this.#stepBar.show(state);
     this.#rangeBar.show(state);

@@ -386,6 +386,14 @@ def test_on_a_narrow_page_the_filters_fold_away(
     tab.locator(".grid").focus()
     page.keyboard.press("/")
     expect(tab.locator("#search")).to_be_focused()
+    # The Overview ignores the filters, and the runs can be chosen there, too.
+    tab.locator("#tab-overview").click()
+    runs = tab.get_by_role("button", name="Runs", exact=True)
+    expect(runs).to_have_attribute("aria-expanded", "true")
+    expect(tab.locator(".runs input").first).to_be_visible()
+    expect(tab.locator("#search")).to_be_hidden()
+    runs.click()
+    expect(tab.locator(".runs input").first).to_be_hidden()
 
 
 def test_removing_a_filter_moves_the_focus_to_the_next_one(page: Page, served: str) -> None:

@@ -64,8 +64,8 @@ const TOPICS = [
       "to such directions. The visible morph prefers changes that a person can see: smooth ones in natural colours " +
       "(Olah et al. [8]) that also convince the network after small random shifts, scalings and noise (Athalye et " +
       "al. [9]). It shows what the network looks for. Neither morph shows why the network made its prediction: both " +
-      "show a sensitivity, not a cause. And a visible change is not always a meaningful one. The flip distance, the " +
-      "filters and the orders always mean the smallest morph.",
+      "show a sensitivity, not a cause. And a visible change is not always a meaningful one. A flip distance beside a " +
+      "picture is that of the morph that is shown. The filters, the orders and the Overview mean the smallest morph.",
   ],
   [
     "The change",

@@ -77,8 +77,9 @@ export class Sidebar {
   /**
    * @param {State} state
    * @param {number} shown how many samples pass the filters
+   * @param {boolean} concludes whether the view ignores the filters
    */
-  show(state, shown) {
+  show(state, shown, concludes) {
     this.element.hidden = !state.runs?.length;
     this.#runs.show(state);
     this.#review.show(state);
@@ -99,7 +100,8 @@ export class Sidebar {
     const text = words.join(", ");
     if (this.#count.textContent !== text) this.#count.textContent = text;
     const active = activeFilters(filtersInUse(state)).length;
-    this.#fold.textContent = active ? `Filters (${active})` : "Filters";
+    const filters = active ? `Filters (${active})` : "Filters";
+    this.#fold.textContent = concludes ? "Runs" : filters;
   }
 
   /** @param {State} state */
