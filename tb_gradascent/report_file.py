@@ -58,7 +58,7 @@ def report(
         OSError: An event file cannot be read, or ``output`` cannot be written.
     """
     if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}; use None for all samples")
+        raise ValueError(f"limit must be at least 1, got {limit}")
     _check_output(Path(output))
     stored_samples = list(read_stored(logdir, run=run, tag=tag))
     found = [stored for stored in stored_samples if pair is None or _has_pair(stored, pair)]

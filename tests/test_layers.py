@@ -34,7 +34,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "reader": ("format",),
     "figure": ("format",),
     "notebook": ("format", "figure", "report_file"),
-    "scanning": (*TRAINING_SIDE, "hook"),
+    "scanning": (*TRAINING_SIDE, "hook", "reader"),
     "scan_command": ("scanning",),
     "plugin": ("version", "format"),
     "report_file": ("format", "reader", "plugin"),

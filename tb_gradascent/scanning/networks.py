@@ -178,11 +178,17 @@ def _from_hub(name: str, state: Mapping[str, Tensor] | None) -> Network:
     transformers: Any = _import_library("hf", "transformers")
     try:
         model = transformers.AutoModelForImageClassification.from_pretrained(name)
-        processor = transformers.AutoImageProcessor.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise CommandError(
             f"--model must name an image classifier of the Hugging Face hub or a folder with one, "
             f"got 'hf:{name}': {_first_line(error)}"
+        ) from error
+    try:
+        processor = transformers.AutoImageProcessor.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"--model must have an image processor beside its weights, got 'hf:{name}' without "
+            "preprocessor_config.json: save the processor there with its save_pretrained"
         ) from error
     if state is not None:
         _load_state(model, state)

@@ -27,6 +27,7 @@ from tb_gradascent.functional.criteria import (
 )
 from tb_gradascent.hook import GradAscentHook
 from tb_gradascent.model.output_reader import OutputReader
+from tb_gradascent.reader import read_samples
 from tb_gradascent.scanning.errors import CommandError
 from tb_gradascent.scanning.networks import (
     Network,
@@ -58,6 +59,9 @@ MEASURED_SIZE: Final = (640, 640)
 
 INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as shells give it."""
+
+_MANY_WRONG: Final = 8
+"""If so many pictures are recorded and all are wrong, the labels are doubted."""
 
 _NAMED: Final = 10
 """Unreadable files that are named at most."""
@@ -190,9 +194,24 @@ def _record(
     if lost:
         print(f"error: {lost} samples could not be written to {options.logdir}", file=sys.stderr)
     print(f"{batches.read} pictures were looked at, and {count} of them are recorded.")
+    if count and options.criterion not in NEED_LABELS:
+        _doubt_labels(options.logdir, options.tag)
     if count:
         print(f"To see them:  tensorboard --logdir {options.logdir}")
     return 1 if fault or lost else INTERRUPTED if interrupted else 0
+
+
+def _doubt_labels(logdir: Path, tag: str) -> None:
+    """Say so if every answer is wrong, because then the classes may be in another order."""
+    recorded = read_samples(logdir, run=".", tag=tag)
+    labelled = [sample for sample in recorded if sample.label is not None]
+    wrong = sum(int(sample.classes[0]) != sample.label for sample in labelled)
+    if wrong == len(labelled) >= _MANY_WRONG:
+        print(
+            f"All {wrong} recorded pictures with a label are wrong. If the network has its classes "
+            "in another order, give --class-names.",
+            file=sys.stderr,
+        )
 
 
 @contextlib.contextmanager
@@ -323,7 +342,7 @@ def _tell_unreadable(unreadable: dict[str, str]) -> None:
     if not unreadable:
         return
     files = "1 file" if len(unreadable) == 1 else f"{len(unreadable)} files"
-    print(f"{files} cannot be read and were left out:", file=sys.stderr)
+    print(f"{files} cannot be read. Left out:", file=sys.stderr)
     for name, reason in [*unreadable.items()][:_NAMED]:
         print(f"  {name}: {reason}", file=sys.stderr)
     if len(unreadable) > _NAMED:

@@ -106,7 +106,9 @@ def test_a_preprocessing_without_a_scale_is_recognised(preprocess: object) -> No
     assert measure_scale(preprocess, (16, 16), 3) is None  # type: ignore[arg-type]
 
 
-def test_a_folder_of_transformers_knows_preprocessing_and_names(tmp_path: Path) -> None:
+def test_a_folder_of_transformers_knows_preprocessing_and_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     config = transformers.ViTConfig(
@@ -141,6 +143,10 @@ def test_a_folder_of_transformers_knows_preprocessing_and_names(tmp_path: Path) 
         with torch.no_grad():
             chances = model(pixels).logits.softmax(1)[0].numpy()
         np.testing.assert_allclose(sample.probabilities, np.sort(chances)[::-1], atol=1e-4)
+    (tmp_path / "vit" / "preprocessor_config.json").unlink()
+    capsys.readouterr()
+    assert main(["scan", "--model", f"hf:{tmp_path / 'vit'}", *arguments]) == 2
+    assert "must have an image processor beside its weights" in capsys.readouterr().err
 
 
 @pytest.mark.torchvision

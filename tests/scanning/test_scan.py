@@ -271,6 +271,19 @@ def test_a_scan_without_labels_says_how_to_get_them(
     assert "give --class-names with the folders' names" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("turned", [0, 1])
+def test_labels_are_doubted_if_all_answers_are_wrong(
+    folder: Path, capsys: pytest.CaptureFixture[str], turned: int
+) -> None:
+    names = [str((index + turned) % 10) for index in range(10)]
+    (folder / "names.txt").write_text("\n".join(names))
+    arguments = ["--weights", "w.pt", "--top-k", "12", "--class-names", "names.txt"]
+    assert main(["scan", *NEEDED, *NORMALIZED, *arguments]) == 0
+    wrong = sum(sample.classes[0] != sample.label for sample in scanned())
+    doubted = "All 12 recorded pictures with a label are wrong" in capsys.readouterr().err
+    assert doubted == (wrong == 12) == bool(turned)
+
+
 @pytest.mark.parametrize("criterion", ["loss", "misclassified", "entropy"])
 def test_a_criterion_is_chosen_by_name(folder: Path, criterion: str) -> None:
     arguments = ["--weights", "w.pt", "--top-k", "5", "--criterion", criterion]
