@@ -62,7 +62,7 @@ class Morph(Response):
     """
 
     target: int
-    delta: Array
+    delta: Array = dataclasses.field(repr=False)
     strengths: Array
     steps: int
     stopped: Stopped
@@ -112,7 +112,7 @@ class Target:
     """
 
     index: int
-    gradient: Array
+    gradient: Array = dataclasses.field(repr=False)
     morphs: Mapping[str, Morph] = dataclasses.field(default_factory=dict)
     direction: Literal[1, -1] = 1
 
@@ -194,7 +194,7 @@ class CapturedSample:
     step: int
     id: str | None
     label: int | None
-    image: Array
+    image: Array = dataclasses.field(repr=False)
     classes: npt.NDArray[np.int64]
     probabilities: Array
     margin: float
@@ -252,7 +252,7 @@ class Sample:
     index: int
     id: str | None
     label: int | None
-    image: Array
+    image: Array = dataclasses.field(repr=False)
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     classes: npt.NDArray[np.int64]

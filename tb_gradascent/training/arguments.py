@@ -111,7 +111,7 @@ def log_directory(log: object) -> Path | RemotePath:
     """Return the directory of ``log``: a path, or a ``SummaryWriter`` of torch or tensorboardX.
 
     Raises:
-        ValueError: ``log`` is neither, it is a ``Path`` with a scheme, or its scheme is unknown or
+        ValueError: ``log`` is neither, it is a file, it is a ``Path`` with a scheme, or its scheme is unknown or
             needs a package that is missing.
     """
     if not isinstance(log, (str, os.PathLike)):
@@ -128,6 +128,8 @@ def log_directory(log: object) -> Path | RemotePath:
                 f"got {log!r}: give {path.replace(':/', '://', 1)!r}"
             )
         if "\0" not in path:
+            if Path(path).is_file():
+                raise ValueError(f"log must be a directory, got the file {path!r}")
             return Path(path)
     raise ValueError(
         f'log must be a directory or a SummaryWriter, got {log!r}: give a path such as "runs/mnist"'

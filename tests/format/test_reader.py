@@ -356,3 +356,10 @@ def test_what_a_real_hook_did_not_record_is_told(
     assert fails.startswith("Nothing was recorded in run 'fails': every capture failed so far. A c")
     assert "x.float()" in fails or "inputs.float()" in fails
     assert nothing.endswith("'sure': nothing was confused: smallest margin 1.00, 1 step seen.")
+
+
+def test_a_printed_sample_is_short(tmp_path: Path) -> None:
+    write_session(tmp_path, make_captures(1, 1))
+    (sample,) = read_samples(tmp_path)
+    assert len(repr(sample)) < 4000
+    assert "step=0" in repr(sample)

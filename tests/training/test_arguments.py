@@ -20,6 +20,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("no model", {"model": "resnet"}, "model must be a torch.nn.Module, got str"),
     ("log", {"log": 3}, "log must be a directory or a SummaryWriter, got 3"),
     ("log bytes", {"log": b"runs"}, "log must be a directory"),
+    ("log file", {"log": __file__}, "log must be a directory, got the file"),
     ("every", {"every": 0}, "every must be a whole number of at least 1, got 0"),
     ("every bool", {"every": True}, "every must be a whole number of at least 1, got True"),
     ("every text", {"every": "10"}, "every must be a whole number of at least 1, got '10'"),
