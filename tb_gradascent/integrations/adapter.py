@@ -102,6 +102,9 @@ class OpenEvaluation:
         self.forget()  # an error may have ended the last one
         self._block = hook.evaluation(step=step, tag=tag)
         self._block.__enter__()
+        evaluation = hook._capturer.evaluation
+        assert evaluation is not None  # noqa: S101
+        evaluation.is_explicit = True  # the adapter gives the batches
 
     def end(self) -> None:
         """Capture the worst samples, if an evaluation is going on."""

@@ -151,6 +151,10 @@ def _record(
             "without their true brightness.",
             file=sys.stderr,
         )
+    if options.logdir.is_file():
+        raise CommandError(
+            f"--logdir must be a folder that can be written, got the file {str(options.logdir)!r}"
+        )
     try:
         hook = GradAscentHook(
             network.model,

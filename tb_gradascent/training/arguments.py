@@ -111,8 +111,8 @@ def log_directory(log: object) -> Path | RemotePath:
     """Return the directory of ``log``: a path, or a ``SummaryWriter`` of torch or tensorboardX.
 
     Raises:
-        ValueError: ``log`` is neither, it is a file, it is a ``Path`` with a scheme, or its scheme is unknown or
-            needs a package that is missing.
+        ValueError: ``log`` is neither, it is a file or a ``Path`` with a scheme, or its scheme is
+            unknown or needs a package that is missing.
     """
     if not isinstance(log, (str, os.PathLike)):
         # tensorboardX names the attribute logdir.

@@ -51,10 +51,11 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recorded(logdir: Path) -> dict[str, Sample]:
     """All samples, by the keys that the page gives them. A capture is made every 100 steps."""
-    return {
-        f"{sample.run}|session-{sample.run}.{sample.step // 100}.{sample.index}": sample
-        for sample in read_samples(logdir)
-    }
+    found = {}
+    for sample in read_samples(logdir):
+        address = f"session-{sample.run}.{sample.step // 100}.{sample.index}"
+        found[f"{sample.run}|{sample.tag}|{address}"] = sample
+    return found
 
 
 @pytest.fixture

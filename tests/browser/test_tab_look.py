@@ -71,7 +71,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(logdir: Path) -> dict[str, Sample]:
     """All samples, by the keys that the page gives them."""
     return {
-        f"run|session-{sample.tag}.{sample.step // 10}.{sample.index}": sample
+        f"run|{sample.tag}|session-{sample.tag}.{sample.step // 10}.{sample.index}": sample
         for sample in read_samples(logdir)
     }
 

@@ -105,7 +105,10 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recorded(logdir: Path) -> dict[str, Sample]:
     """All samples, by the keys that the page gives them."""
-    return {f"run|session-{sample.tag}.0.{sample.index}": sample for sample in read_samples(logdir)}
+    return {
+        f"run|{sample.tag}|session-{sample.tag}.0.{sample.index}": sample
+        for sample in read_samples(logdir)
+    }
 
 
 @pytest.fixture
@@ -580,7 +583,7 @@ def test_the_downloads_hold_all_morphs(
     look: Callable[..., Frame], recorded: dict[str, Sample], tmp_path: Path
 ) -> None:
     tab = look(tag="both", sort="oldest")
-    samples = [recorded[f"run|session-both.0.{place}"] for place in range(3)]
+    samples = [recorded[f"run|both|session-both.0.{place}"] for place in range(3)]
     with download(tab, "Numbers", tmp_path).open(newline="", encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
     assert [(row["target"], row["morph"]) for row in rows] == 3 * [

@@ -453,8 +453,10 @@ def test_the_response_is_what_the_network_says_at_each_point(trained: nn.Module)
     images, deltas = images[:5], torch.randn(5, 1, 28, 28) / 5
     strengths = [0.0, 0.3, 1.0, 1.25]
     known = trained(images)
-    for options in ({}, {"max_rows": 3}, {"max_rows": 12}, {"logits": known}):
-        answers = response(trained, images, deltas, strengths, **options)
+    for max_rows, first in ((None, None), (3, None), (12, None), (None, known)):
+        answers = response(
+            trained, images, deltas, strengths, bounds=None, max_rows=max_rows, logits=first
+        )
         assert answers.shape == (5, 4, 10)
         assert not answers.requires_grad
         for row in range(5):

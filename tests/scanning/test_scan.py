@@ -373,7 +373,7 @@ def test_a_transform_of_ones_own_makes_the_inputs(folder: Path) -> None:
         (["--mean", "0.5"], "--mean and --std must be given together"),
         (["--channels", "3"], "the model must answer to a picture of shape (1, 3, 28, 28)"),
         (["--device", "cuda:99"], "--device must be a device of torch, got 'cuda:99'"),
-        (["--logdir", "own.py"], "a folder that can be written, got 'own.py'"),
+        (["--logdir", "own.py"], "a folder that can be written, got the file 'own.py'"),
         (["--tag", ""], "tag must be printable text"),
         (["--criterion", "loss", "--images", "images/3"], "--criterion loss needs labels"),
     ],
