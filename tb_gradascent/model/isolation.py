@@ -129,7 +129,7 @@ def isolated(model: nn.Module) -> Iterator[None]:
     - those of forward hooks that a user registered. ``GradAscentHook.capturing`` tells such a hook
       whether a pass belongs to a capture;
     - writes of a forward pass to the data of its parameters;
-    - changes inside other attributes, such as an array or a list in a list;
+    - changes inside other attributes, such as an array, a list in a list or a tensor in a list;
     - in TorchScript, writes to attributes that are not buffers;
     - changes in modules that run but are not submodules of the model. They are not set to eval mode
       either.
