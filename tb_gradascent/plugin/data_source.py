@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -29,6 +30,9 @@ _SERIES_AT_ONCE: Final = 4096
 """How many series are read in one call. Between calls the caller can stop at its limit."""
 _MAX_FAILED_READS: Final = 500
 """How many reads may fail while readable series are separated from unreadable ones."""
+
+_WAITS: Final = (0.001, 0.01, 0.1, 1.0)
+"""Seconds until the series are listed again."""
 
 _Key = TypeVar("_Key")
 
@@ -104,11 +108,20 @@ class DataSource:
         only = RunTagFilter(runs=None if run is None else [run])
         try:
             with _translated_errors():
-                listed = self._ask(self._provider.list_tensors, scope, only)
+                listed = self._list(scope, only)
         except errors.NotFoundError:
             return {}
         runs = {name: _sessions_of(series) for name, series in listed.items()}
         return {name: tags for name, tags in runs.items() if tags}
+
+    def _list(self, scope: Scope, only: RunTagFilter) -> dict[str, dict[str, Any]]:
+        # TensorBoard's Python loader makes a series before it adds the first event to it. In
+        # between it can list no series.
+        for wait in _WAITS:
+            with contextlib.suppress(KeyError):
+                return self._ask(self._provider.list_tensors, scope, only)
+            time.sleep(wait)
+        raise UnavailableError("TensorBoard has just begun to read this run; reload")
 
     def read_events(
         self, scope: Scope, run: str, series: Mapping[str, _Key], *, only_last: bool = False

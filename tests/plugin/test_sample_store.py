@@ -19,7 +19,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_HALF
 from tb_gradascent.format.event_file import EventFile, file_name
 from tb_gradascent.format.record_parser import parse_record
 from tb_gradascent.format.sample_codec import encode_sample
-from tb_gradascent.plugin import sample_store, series
+from tb_gradascent.plugin import data_source, sample_store, series
 from tb_gradascent.plugin.addresses import Address, CaptureRange
 from tb_gradascent.plugin.data_source import DAMAGED, LEFT_OUT, MISSING, OK, REFUSED
 from tb_gradascent.plugin.errors import RequestError, UnavailableError, UnknownSeriesError
@@ -525,3 +525,24 @@ def test_an_address_is_parsed() -> None:
     assert Address.parse("20261122T105626-1a2b3c4d.-12.3") == Address(
         "20261122T105626-1a2b3c4d", -12, 3
     )
+
+
+def test_a_series_that_tensorboard_is_just_making_is_listed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorBoard's Python loader raises this between a series and its first event."""
+    monkeypatch.setattr(data_source, "_WAITS", (0.0,) * 3)
+    write_session(tmp_path, make_captures(2, 1), session="s")
+    watched = WatchedProvider(tmp_path)
+    faults = [KeyError("Key . was not found in Reservoir")] * 2
+
+    def list_tensors(*args: Any, **options: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return watched.original.list_tensors(*args, **options)
+
+    watched.instead["list_tensors"] = list_tensors
+    assert len(read_index(SampleStore(watched))["samples"]) == 2
+    watched.fail("list_tensors", KeyError("Key . was not found in Reservoir"))
+    with pytest.raises(UnavailableError, match="has just begun to read this run; reload"):
+        SampleStore(watched).index(SCOPE, ".", "confused")
