@@ -105,6 +105,7 @@ def stripping_proxy(address: str) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.browser
 def test_the_tab_opens_behind_a_proxy_that_strips_a_prefix(

@@ -81,6 +81,7 @@ def test_each_call_makes_new_runs(tmp_path: Path) -> None:
     assert names == ["baseline", "baseline-2", "baseline-3"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_model(tmp_path: Path) -> None:
     digits = data.load_digits()
     few = dataclasses.replace(digits, train=Subset(digits.train, range(128)))
