@@ -286,3 +286,36 @@ def test_a_criterion_that_draws_numbers_leaves_the_random_states(tmp_path: Path)
         before = torch.get_rng_state()
         evaluate(hook, network, explicitly)
         assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_sees_passes_compiles_nothing_more(tmp_path: Path) -> None:
+    """The hook's own code is not part of a compiled model's graphs."""
+    compiled: list[object] = []
+
+    def backend(module: Any, _: object) -> Any:
+        compiled.append(module)
+        return module
+
+    class Flat(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(784, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.last(x.flatten(1))
+            return logits
+
+    torch.compiler.reset()
+    network = Flat()
+    network.compile(backend=backend)
+    with GradAscentHook(network, tmp_path, ascent=None, strict=True, max_overhead=None) as hook:
+        for _ in range(4):
+            network.train()
+            for x, _labels in batches():
+                network(x)
+            network.eval()
+            evaluate(hook, network, by_the_pass_alone)
+        assert hook.health == ()
+    assert len(compiled) == 2, "one graph for each mode"
+    assert list(read_samples(tmp_path))
