@@ -38,7 +38,7 @@ from tb_gradascent.model.isolation import is_graph_captured, uncompiled
 from tb_gradascent.model.runner import ModelRunner
 from tb_gradascent.training import arguments
 from tb_gradascent.training.attach import AttachedHandle
-from tb_gradascent.training.batch import Ids, InputKind, MissingPass
+from tb_gradascent.training.batch import Given, Ids, InputKind, MissingPass
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.capturer import Capturer, status_of
 from tb_gradascent.training.distributed import find_process_rank
@@ -306,8 +306,9 @@ class GradAscentHook:
             return 0
         if self.capturing:  # a forward hook of the user sees the passes of a capture
             return 0
+        given = Given(inputs, logits, labels, ids, additional_forward_args)
         if capturer.evaluation is not None:
-            capturer.see(capturer.evaluation, inputs, logits, labels, ids, additional_forward_args)
+            capturer.see(capturer.evaluation, given)
             return 0
         pacer = capturer.pacer
         try:
@@ -318,7 +319,7 @@ class GradAscentHook:
         pacer.count_step()
         if not self.is_due(now):
             return 0
-        return capturer.capture(now, inputs, logits, labels, ids, additional_forward_args)
+        return capturer.capture(now, given)
 
     @property
     def capturing(self) -> bool:
@@ -561,7 +562,7 @@ class GradAscentHook:
     def _capture_pass(self, recorded: RecordedPass | MissingPass) -> int:
         if isinstance(recorded, MissingPass):
             return self(recorded, None)  # type: ignore[arg-type]  # it is reported as a fault
-        return self(**self._capturer.arguments_of(recorded))
+        return self(**self._capturer.given_by(recorded)._asdict())
 
 
 class _CopiedHook(GradAscentHook):

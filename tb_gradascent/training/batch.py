@@ -156,6 +156,20 @@ def id_text(value: object) -> str | None:
     return text[: MAX_NAME_LENGTH - len(checksum)] + checksum
 
 
+class Given(NamedTuple):
+    """What the loop gives the hook: the arguments of ``GradAscentHook.__call__``."""
+
+    inputs: Tensor
+    logits: object
+    labels: Labels | None = None
+    ids: Ids | None = None
+    additional_forward_args: AdditionalForwardArgs | None = None
+
+    def batch(self, kind: InputKind) -> Batch:
+        """Return it as a batch; see :meth:`Batch.of`."""
+        return Batch.of(self.inputs, self.labels, self.ids, self.additional_forward_args, kind)
+
+
 class MissingPass(NamedTuple):
     """Stands for the inputs if the model made no forward pass that fits.
 

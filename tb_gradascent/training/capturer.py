@@ -14,12 +14,10 @@ from torch import Tensor, nn
 
 from tb_gradascent.format.status import Status
 from tb_gradascent.functional.capture import PendingSamples
-from tb_gradascent.functional.labels import Labels
-from tb_gradascent.model.forward_args import AdditionalForwardArgs
 from tb_gradascent.model.forward_recorder import ForwardRecorder, RecordedPass
 from tb_gradascent.model.isolation import is_graph_captured, uncompiled
 from tb_gradascent.model.runner import ModelRunner, Passes
-from tb_gradascent.training.batch import Batch, Ids, InputKind
+from tb_gradascent.training.batch import Batch, Given, InputKind
 from tb_gradascent.training.distributed import ProcessRank
 from tb_gradascent.training.evaluation import Evaluation
 from tb_gradascent.training.facts import Facts
@@ -76,31 +74,20 @@ class Capturer:
         """Whether this process records anything."""
         return self.writer.records()
 
-    def capture(
-        self,
-        step: int,
-        inputs: Tensor,
-        logits: object,
-        labels: Labels | None,
-        ids: Ids | None,
-        additional_forward_args: AdditionalForwardArgs | None,
-    ) -> int:
-        """Make the captures that are due at a step. Return how many samples they have.
-
-        The arguments are those of ``GradAscentHook.__call__``.
-        """
+    def capture(self, step: int, given: Given) -> int:
+        """Make the captures that are due at a step. Return how many samples they have."""
         captured = 0
         start = time.perf_counter()
         with self.faults.contain("A capture", step):
-            captured = self._capture_due(step, inputs, logits, labels, ids, additional_forward_args)
+            captured = self._capture_due(step, given)
             self.faults.raise_write_failure(self.writer.failure)
         if not self.faults.resting:
             self._account(time.perf_counter() - start)
         return captured
 
-    def arguments_of(self, recorded: RecordedPass) -> dict[str, Any]:
-        """Return the arguments of ``GradAscentHook.__call__`` for a pass of the model."""
-        return recorded.hook_arguments(with_forward_args=not self.calls_forward)
+    def given_by(self, recorded: RecordedPass) -> Given:
+        """Return what the loop would give the hook for a pass of the model."""
+        return Given(**recorded.hook_arguments(with_forward_args=not self.calls_forward))
 
     @contextlib.contextmanager
     def evaluate(self, evaluation: Evaluation) -> Iterator[None]:
@@ -136,23 +123,13 @@ class Capturer:
             self._report_unseen(evaluation, forward_recorder.unreadable)
             self._capture_evaluation(evaluation)
 
-    def see(
-        self,
-        evaluation: Evaluation,
-        inputs: Tensor,
-        logits: object,
-        labels: Labels | None,
-        ids: Ids | None = None,
-        additional_forward_args: AdditionalForwardArgs | None = None,
-        *,
-        is_explicit: bool = True,
-    ) -> None:
+    def see(self, evaluation: Evaluation, given: Given, *, is_explicit: bool = True) -> None:
         """Offer a batch to an evaluation.
 
         Args:
             evaluation: It keeps the worst samples.
-            inputs, logits, labels, ids, additional_forward_args: See ``GradAscentHook.__call__``.
-            is_explicit: Whether the loop gave the batch itself.
+            given: The batch.
+            is_explicit: Whether the loop gave it itself.
         """
         if not (evaluation.is_active and self.records()):
             return
@@ -161,11 +138,11 @@ class Capturer:
             evaluation.reset()
         start = time.perf_counter()
         with self.faults.contain("An evaluation", evaluation.step, counts=False):
-            batch = Batch.of(inputs, labels, ids, additional_forward_args, self.kind)
+            batch = given.batch(self.kind)
             if not len(batch.inputs):
                 return
             self._fill_in(batch, evaluation.step)
-            found = self.recorder.logits_outside_capture(self._open_passes, batch, logits)
+            found = self.recorder.logits_outside_capture(self._open_passes, batch, given.logits)
             if found is not None:
                 self.recorder.offer(evaluation, batch, found)
             if not batch.inputs.is_cuda:  # there it waits for the loop's own pass
@@ -209,28 +186,20 @@ class Capturer:
             if self.runner.agreed_stretch is not None:
                 self.pacer.agree(self.runner.agreed_stretch)
 
-    def _capture_due(
-        self,
-        step: int,
-        inputs: Tensor,
-        logits: object,
-        labels: Labels | None,
-        ids: Ids | None,
-        additional_forward_args: AdditionalForwardArgs | None,
-    ) -> int:
+    def _capture_due(self, step: int, given: Given) -> int:
         every = self.pacer.stretched_every
         due = self.pacer.take_due(step)
         with self._open_passes(rest=self.faults.take_rest()) as passes:
             if passes is None:
                 return 0
-            batch = Batch.of(inputs, labels, ids, additional_forward_args, self.kind)
+            batch = given.batch(self.kind)
             if not len(batch.inputs):
                 return 0
             self._fill_in(batch, step)
             parts, scalars = self.recorder.record_batch(
                 passes,
                 batch,
-                logits,
+                given.logits,
                 step,
                 top_k=self.pacer.top_k if self.pacer.main in due else 0,
                 probes=self.probes.due(due),
@@ -241,7 +210,7 @@ class Capturer:
         """Offer the last pass of the model to an evaluation, unless the loop gave it."""
         recorded = forward_recorder and forward_recorder.take()
         if recorded and not evaluation.is_explicit:
-            self.see(evaluation, **self.arguments_of(recorded), is_explicit=False)
+            self.see(evaluation, self.given_by(recorded), is_explicit=False)
 
     def _report_unseen(self, evaluation: Evaluation, unreadable: str | None) -> None:
         """Report passes that an evaluation left out, unless the loop gave its batches."""
