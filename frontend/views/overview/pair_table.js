@@ -221,6 +221,7 @@ export class PairTable {
   #row(summary, position) {
     const options = /** @type {TableOptions} */ (this.#options);
     const { pair, members, captures, wrong } = summary;
+    const isJudged = members.some(({ sample }) => sample.label !== null);
     const { span, range, bins, nameOf, examples: panel } = options;
     const names = [nameOf(pair.one), nameOf(pair.other)];
     const open = () => this.#onChange((state) => withOpenPair(state, [pair.one, pair.other]));
@@ -243,7 +244,7 @@ export class PairTable {
       { className: "pair-row", role: "row" },
       cell("name", link),
       cell("capture-count", element("strong", {}, formatCount(captures)), ...charts.slice(0, 1)),
-      cell(wrong ? "wrong-count some" : "wrong-count", element("strong", {}, formatCount(wrong))),
+      cell(wrong ? "wrong-count some" : "wrong-count", element("strong", {}, isJudged ? formatCount(wrong) : "–")),
       cell("distance", ...this.#distance(summary), ...(summary.distance === null ? [] : charts.slice(1))),
       cell("robust", ...robustness(summary)),
       cell("examples", ...examples.map((example) => example.element)),

@@ -106,9 +106,8 @@ export class RunTiles {
     const share = judged ? formatPercent(wrong / judged) : "–";
     const unknown = `${formatCounted(captured, "captured sample")} without a label`;
     const nothing = captured ? unknown : "nothing captured in this range";
-    const kind = judged < captured ? "captured sample with a label" : "captured sample";
-    const kinds = judged < captured ? "captured samples with a label" : "captured samples";
-    const caption = judged ? `${formatCount(wrong)} of ${formatCounted(judged, kind, kinds)} wrong` : nothing;
+    const kind = judged < captured ? "labelled sample" : "captured sample";
+    const caption = judged ? `${formatCount(wrong)} of ${formatCounted(judged, kind)} wrong` : nothing;
     const reason = probes.length || hasProbes ? `No probe at ${when}.` : "No probes:";
     const hint = element("p", { className: "hint" }, reason);
     if (!hasProbes) hint.append(" give the hook fixed samples with ", element("code", {}, "hook.probe(…)"), ".");
