@@ -22,9 +22,15 @@ _T = TypeVar("_T")
 #: The attributes of every module.
 _OF_TORCH: Final = frozenset(vars(nn.Module()))
 
-_CONTAINERS: Final = frozenset(
-    (dict, list, set, collections.OrderedDict, collections.defaultdict, collections.Counter)
-) | {collections.deque}
+_CONTAINERS: Final = (
+    dict,
+    list,
+    set,
+    collections.Counter,
+    collections.OrderedDict,
+    collections.defaultdict,
+    collections.deque,
+)
 
 
 def _by_state(own: Any) -> Callable[[], object]:
