@@ -31,8 +31,8 @@ _SERIES_AT_ONCE: Final = 4096
 _MAX_FAILED_READS: Final = 500
 """How many reads may fail while readable series are separated from unreadable ones."""
 
-_WAITS: Final = (0.001, 0.01, 0.1, 1.0)
-"""Seconds until the series are listed again."""
+_WAITS: Final = (0.0, 0.001, 0.01, 0.1, 1.0)
+"""Seconds before each attempt to list the series."""
 
 _Key = TypeVar("_Key")
 
@@ -118,9 +118,9 @@ class DataSource:
         # TensorBoard's Python loader makes a series before it adds the first event to it. In
         # between it can list no series.
         for wait in _WAITS:
+            time.sleep(wait)
             with contextlib.suppress(KeyError):
                 return self._ask(self._provider.list_tensors, scope, only)
-            time.sleep(wait)
         raise UnavailableError("TensorBoard has just begun to read this run; reload")
 
     def read_events(

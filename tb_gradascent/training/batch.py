@@ -193,8 +193,8 @@ def _check_inputs(inputs: object, kind: InputKind) -> Tensor:
     if isinstance(inputs, MissingPass):
         saw = f". The last pass {inputs.seen}" if inputs.seen else ""
         raise ValueError(
-            "inputs are missing: the model made no forward pass in training mode "
-            "that fits. Such a pass takes images, shape (N, channels, height, width), and returns "
+            "inputs are missing: the model made no forward pass in training mode that fits. "
+            "Such a pass takes images, shape (N, channels, height, width), and returns "
             f"a row of logits for each{saw}. Call hook(inputs, logits, labels) in the loop instead"
         )
     rule = (

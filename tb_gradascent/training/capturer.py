@@ -28,7 +28,7 @@ from tb_gradascent.training.pacer import Pacer
 from tb_gradascent.training.pending import BatchScalars, PendingCapture
 from tb_gradascent.training.probes import ProbeList
 from tb_gradascent.training.recorder import Recorder
-from tb_gradascent.training.search import ScoreBatch, Unpack, search
+from tb_gradascent.training.search import ScanResult, ScoreBatch, Unpack, search
 from tb_gradascent.training.writer import NullWriter, SampleWriter
 
 
@@ -163,7 +163,18 @@ class Capturer:
         """
         before = self.captured
         with self.faults.contain("A scan", step):
-            self._scan(loader, step, ids, unpack, top_k, tag)
+            self.facts.add(know(loader))
+            found = search(
+                loader,
+                top_k,
+                self._open_scoring,
+                ids=ids,
+                unpack=unpack,
+                kind=self.kind,
+                process_rank=self.job,
+                title=tag,
+            )
+            self._capture_found(found, step, tag)
             self.faults.raise_write_failure(self.writer.failure)
         return self.captured - before
 
@@ -237,31 +248,12 @@ class Capturer:
             self.faults.raise_write_failure(self.writer.failure)
         self._account(evaluation.seconds + time.perf_counter() - start)
 
-    def _scan(
-        self,
-        loader: Iterable[Any],
-        step: int,
-        ids: Iterable[object] | None,
-        unpack: Unpack | None,
-        top_k: int,
-        tag: str,
-    ) -> None:
-        """Capture the most confused samples of a loader.
+    def _capture_found(self, found: ScanResult, step: int, tag: str) -> None:
+        """Capture what a search found.
 
         Raises:
             Exception: The search failed. The samples found until then are captured.
         """
-        self.facts.add(know(loader))
-        found = search(
-            loader,
-            top_k,
-            self._open_scoring,
-            ids=ids,
-            unpack=unpack,
-            kind=self.kind,
-            process_rank=self.job,
-            title=tag,
-        )
         parts: list[PendingSamples] = []
         with self._open_passes() as passes:
             if passes is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tb_gradascent.training.budget import Budget
 from tb_gradascent.training.health import Health
-from tb_gradascent.training.overhead import Overhead
+from tb_gradascent.training.overhead import FREE_SECONDS, Overhead
 
 
 class Schedule:
@@ -135,8 +135,8 @@ class Pacer:
                 "overhead",
                 "info",
                 f"A capture takes {self.overhead.mean_cost:.2g} seconds. So captures become rarer, "
-                "and some evaluations are left out, until all captures together take at most 5 "
-                "seconds or max_overhead of the training's time.",
+                "and some evaluations are left out, until all captures together take at most "
+                f"{FREE_SECONDS:g} seconds or max_overhead of the training's time.",
                 "Raise max_overhead to have more of them. Or make them cheaper: "
                 "ascent=Ascent.smallest(), or a smaller top_k.",
                 self._latest,
